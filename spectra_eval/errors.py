@@ -1,0 +1,102 @@
+"""Every error that spectra-eval raises on purpose.
+
+::
+
+    SpectraError
+    ├── InputError (ValueError)             a file, a table or an argument is not what it must be
+    │   ├── ShapeError                      axes or lengths do not fit together
+    │   ├── SimplexError                    a row is not a probability distribution
+    │   ├── SchemaError                     a file or a document has the wrong form
+    │   └── LeakageError                    the evaluation window stands where it must not be seen
+    ├── UnitError (TypeError)               an amount of information was used as a bare number
+    ├── UndefinedMetricError (ValueError)   a quantity has no value here; never 0.0, never a silent NaN
+    ├── AssumptionError (ValueError)        a statement was asked for where its hypotheses do not hold
+    ├── UnknownNameError (LookupError)      nothing is registered under this name
+    ├── DuplicateNameError (ValueError)     two entries claim one name
+    └── BackendError (RuntimeError)         a model could not be loaded or asked
+        ├── BackendUnavailable (ImportError)   the extra that holds it is not installed
+        ├── ModelLoadError                  the model's files are missing or unusable
+        └── ProbeError                      a question cannot be put to this model
+
+A message names the argument, the place and the mend, on one line.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AssumptionError",
+    "BackendError",
+    "BackendUnavailable",
+    "DuplicateNameError",
+    "InputError",
+    "LeakageError",
+    "ModelLoadError",
+    "ProbeError",
+    "SchemaError",
+    "ShapeError",
+    "SimplexError",
+    "SpectraError",
+    "UndefinedMetricError",
+    "UnitError",
+    "UnknownNameError",
+]
+
+
+class SpectraError(Exception):
+    """The root: everything that spectra-eval raises on purpose."""
+
+
+class InputError(SpectraError, ValueError):
+    """A file, a table or an argument is not what it must be."""
+
+
+class ShapeError(InputError):
+    """Axes or lengths do not fit together."""
+
+
+class SimplexError(InputError):
+    """A row is negative, not finite, or does not sum to one."""
+
+
+class SchemaError(InputError):
+    """A file or a document has the wrong form."""
+
+
+class LeakageError(InputError):
+    """The evaluation window stands where the model could have seen it."""
+
+
+class UnitError(SpectraError, TypeError):
+    """An amount of information was used as a bare number."""
+
+
+class UndefinedMetricError(SpectraError, ValueError):
+    """A quantity has no value here, for instance an average over nobody."""
+
+
+class AssumptionError(SpectraError, ValueError):
+    """A statement was asked for where its hypotheses do not hold."""
+
+
+class UnknownNameError(SpectraError, LookupError):
+    """Nothing is registered under this name."""
+
+
+class DuplicateNameError(SpectraError, ValueError):
+    """Two entries of one family claim the same name."""
+
+
+class BackendError(SpectraError, RuntimeError):
+    """A model could not be loaded or asked."""
+
+
+class BackendUnavailable(BackendError, ImportError):
+    """The optional libraries of a backend are not installed."""
+
+
+class ModelLoadError(BackendError):
+    """The files of a model are missing or unusable."""
+
+
+class ProbeError(BackendError):
+    """A question cannot be put to this model as asked."""

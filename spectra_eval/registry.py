@@ -1,0 +1,114 @@
+"""One registry for every family: metrics, envelopes, readouts, backends, data sets.
+
+An entry is found by its place (every public module of the family's folder is imported at the first
+look-up) or through an entry point of an installed package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+import warnings
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+from spectra_eval.errors import DuplicateNameError, UnknownNameError
+
+__all__ = ["Named", "Registry"]
+
+
+class Named(Protocol):
+    """Anything that can be registered: it has a name."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+
+
+T = TypeVar("T", bound=Named)
+
+
+class Registry(Generic[T]):
+    """The entries of one family, by name.
+
+    Parameters
+    ----------
+    kind : str
+        What one entry is called in messages, for instance ``"metric"``.
+    package : str
+        The package whose public modules hold the entries of the house.
+    group : str
+        The entry-point group through which other packages add theirs. An entry point names either
+        an entry or a module that adds entries when it is imported.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> METRICS["js_divergence"].name
+    'js_divergence'
+    >>> METRICS["js_divergance"]
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.UnknownNameError: no metric named 'js_divergance'; near: js_divergence
+    """
+
+    def __init__(self, kind: str, *, package: str, group: str) -> None:
+        self.kind = kind
+        self.package = package
+        self.group = group
+        self._entries: dict[str, T] = {}
+        self._failed: dict[str, Exception] = {}
+        self._loaded = False
+
+    def add(self, entry: T) -> T:
+        """Register an entry under its own name and return it."""
+        known = self._entries.get(entry.name)
+        if known is not None and known is not entry:
+            raise DuplicateNameError(f"{self.kind} {entry.name!r} is registered twice; rename one of the two")
+        self._entries[entry.name] = entry
+        return entry
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._load()
+        return sorted(self._entries)
+
+    def __getitem__(self, name: str) -> T:
+        self._load()
+        if name in self._entries:
+            return self._entries[name]
+        if name in self._failed:
+            raise UnknownNameError(f"{self.kind} {name!r} could not be imported: {self._failed[name]}")
+        near = difflib.get_close_matches(name, self._entries, n=3)
+        hint = f"near: {', '.join(near)}" if near else f"known: {', '.join(sorted(self._entries))}"
+        raise UnknownNameError(f"no {self.kind} named {name!r}; {hint}")
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._entries[name] for name in self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._entries
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.name.startswith("_"):
+                importlib.import_module(f"{self.package}.{module.name}")
+        for point in importlib.metadata.entry_points(group=self.group):
+            try:
+                loaded = point.load()
+            except Exception as error:  # a plug-in may fail in any way; the house goes on without it
+                self._failed[point.name] = error
+                warnings.warn(f"{self.kind} plug-in {point.name!r} ({point.value}) failed: {error}", stacklevel=2)
+            else:
+                if hasattr(loaded, "name"):
+                    self.add(loaded)

@@ -1,0 +1,1 @@
+"""Property checks for everything that is registered, here and elsewhere."""

@@ -1,0 +1,5 @@
+"""The family of envelopes."""
+
+from spectra_eval.theory._base import ENVELOPES
+
+__all__ = ["ENVELOPES"]

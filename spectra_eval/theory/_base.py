@@ -1,0 +1,88 @@
+"""What a bound is: a curve that a quantity stays below or above, with its hypotheses and its standing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from spectra_eval.registry import Registry
+
+__all__ = ["ENVELOPES", "Assumption", "Envelope", "Standing"]
+
+Standing = Literal["proven", "printed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumption:
+    """One hypothesis of a statement; `checked` says whether this run could and did hold it against the data."""
+
+    name: str
+    text: str
+    checked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """Two curves between which one quantity lies, given another.
+
+    Attributes
+    ----------
+    name : str
+        The name it is asked for by.
+    given, of : str
+        The quantity that is known and the one that is bounded: names of metrics, ``kl_divergence`` say.
+    given_unit, of_unit : str
+        ``nat``, ``bit`` or ``1``.
+    lower, upper : callable or None
+        Elementwise curves of plain numbers in those units; None where there is no such bound.
+    statement : str
+        The bound in one line.
+    reference : str
+        Source and equation.
+    standing : str
+        ``proven`` (derived and tested here) or ``printed`` (as a source states it, valid or not).
+    valid : tuple of two float, or None
+        Interval of the given quantity on which the upper curve is a valid bound; None for nowhere.
+    witness : callable or None
+        ``witness(x) -> (theta_star, theta_s)``: a pair that attains the upper curve at x, where it is tight.
+    counterexample : callable or None
+        ``counterexample() -> (theta_star, theta_s)``: a pair that violates a printed bound.
+    assumptions : tuple of Assumption
+        The hypotheses.
+    """
+
+    name: str
+    given: str
+    of: str
+    given_unit: str
+    of_unit: str
+    statement: str
+    reference: str
+    lower: Callable[[np.ndarray], np.ndarray] | None = None
+    upper: Callable[[np.ndarray], np.ndarray] | None = None
+    standing: Standing = "proven"
+    valid: tuple[float, float] | None = (0.0, float("inf"))
+    witness: Callable[[float], tuple[np.ndarray, np.ndarray]] | None = None
+    counterexample: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
+    assumptions: tuple[Assumption, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line for listings."""
+        return self.statement
+
+    def holds(self, given: Any, of: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> np.ndarray:
+        """Tell, elementwise, whether measured quantities lie between the curves, within rounding."""
+        given, of = np.asarray(given, dtype=float), np.asarray(of, dtype=float)
+        good = np.ones(np.broadcast_shapes(given.shape, of.shape), dtype=bool)
+        if self.upper is not None:
+            good &= of <= self.upper(given) * (1 + rtol) + atol
+        if self.lower is not None:
+            good &= of >= self.lower(given) * (1 - rtol) - atol
+        return good
+
+
+ENVELOPES: Registry[Envelope] = Registry("envelope", package="spectra_eval.theory", group="spectra_eval.theory")

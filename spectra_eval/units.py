@@ -1,0 +1,156 @@
+"""Amounts of information, which carry their unit.
+
+An `Information` is an array (or one number) of nats or bits that can only be read by naming the
+unit. It keeps the numbers in the unit in which they were computed and converts at most once, so
+``Information.from_bits(x).bits`` is ``x`` to the last bit.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from spectra_eval.errors import UnitError
+
+__all__ = ["LN2", "Information", "Unit"]
+
+LN2 = 0.6931471805599453
+"""ln 2 = nats in a bit, rounded to float64."""
+
+
+class Unit(enum.StrEnum):
+    """The unit that stands beside a number in every artifact."""
+
+    NAT = "nat"
+    BIT = "bit"
+    ONE = "1"
+
+
+class Information:
+    """An amount of information, in nats inside unless it was given in bits.
+
+    Parameters
+    ----------
+    nats : float or float array
+        The amount in nats.
+
+    Notes
+    -----
+    ``float()``, ``numpy.asarray()`` and ``numpy.mean()`` of an `Information` raise `UnitError`:
+    say ``.nats`` or ``.bits``. Two amounts can be compared, added and subtracted; an amount can be
+    scaled by a number.
+
+    Examples
+    --------
+    >>> one = Information.from_bits(1.0)
+    >>> one.bits, round(one.nats, 4)
+    (1.0, 0.6931)
+    >>> one > Information(0.5)
+    True
+    >>> float(one)
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.UnitError: an amount of information is not a bare number: read .nats or .bits
+    """
+
+    __slots__ = ("_unit", "_value")
+    __hash__ = None  # type: ignore[assignment]  # it may hold an array
+
+    def __init__(self, nats: Any) -> None:
+        self._value = _plain(nats)
+        self._unit = Unit.NAT
+
+    @classmethod
+    def from_bits(cls, bits: Any) -> Information:
+        """Take an amount given in bits; `.bits` gives it back exactly."""
+        made = cls(bits)
+        made._unit = Unit.BIT
+        return made
+
+    @property
+    def nats(self) -> Any:
+        """The amount in nats: a float, or a float array."""
+        return self._value if self._unit is Unit.NAT else self._value * LN2
+
+    @property
+    def bits(self) -> Any:
+        """The amount in bits: a float, or a float array."""
+        return self._value if self._unit is Unit.BIT else self._value / LN2
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array inside; ``()`` for one number."""
+        return np.shape(self._value)
+
+    def mean(self, axis: int | None = None) -> Information:
+        """Average over an axis, or over everything."""
+        return self._like(np.mean(self._value, axis=axis))
+
+    def _like(self, value: Any) -> Information:
+        made = Information(value)
+        made._unit = self._unit
+        return made
+
+    def _other(self, other: object) -> Any:
+        if not isinstance(other, Information):
+            raise UnitError("an amount of information meets a bare number: give it a unit with Information(...)")
+        return other.nats if self._unit is Unit.NAT else other.bits
+
+    def __getitem__(self, index: Any) -> Information:
+        return self._like(self._value[index])
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __add__(self, other: Information) -> Information:
+        return self._like(self._value + self._other(other))
+
+    def __sub__(self, other: Information) -> Information:
+        return self._like(self._value - self._other(other))
+
+    def __mul__(self, factor: float) -> Information:
+        if isinstance(factor, Information):
+            raise UnitError("a product of two amounts of information has no meaning here")
+        return self._like(self._value * factor)
+
+    __rmul__ = __mul__
+
+    def __lt__(self, other: Information) -> Any:
+        return self._value < self._other(other)
+
+    def __le__(self, other: Information) -> Any:
+        return self._value <= self._other(other)
+
+    def __gt__(self, other: Information) -> Any:
+        return self._value > self._other(other)
+
+    def __ge__(self, other: Information) -> Any:
+        return self._value >= self._other(other)
+
+    def __eq__(self, other: object) -> Any:
+        return self._value == self._other(other) if isinstance(other, Information) else NotImplemented
+
+    def __repr__(self) -> str:
+        maker = "Information" if self._unit is Unit.NAT else "Information.from_bits"
+        return f"{maker}({self._value!r})"
+
+    def __float__(self) -> NoReturn:
+        _refuse()
+
+    if not TYPE_CHECKING:  # hidden from mypy, so that it refuses np.asarray(information) too
+
+        def __array__(self, dtype=None, copy=None):
+            _refuse()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Information):
+        raise UnitError("this amount of information has its unit already")
+    array = np.asarray(value, dtype=np.float64)
+    return float(array) if array.ndim == 0 else array
+
+
+def _refuse() -> NoReturn:
+    raise UnitError("an amount of information is not a bare number: read .nats or .bits")
