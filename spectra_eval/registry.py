@@ -12,13 +12,14 @@ import importlib.metadata
 import pkgutil
 import warnings
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from spectra_eval.errors import DuplicateNameError, UnknownNameError
 
 __all__ = ["Named", "Registry"]
 
 
+@runtime_checkable
 class Named(Protocol):
     """Anything that can be registered: it has a name."""
 
@@ -51,7 +52,7 @@ class Registry(Generic[T]):
     >>> METRICS["js_divergance"]
     Traceback (most recent call last):
     ...
-    spectra_eval.errors.UnknownNameError: no metric named 'js_divergance'; near: js_divergence
+    spectra_eval.errors.UnknownNameError: no metric named 'js_divergance'; near: js_divergence, kl_divergence
     """
 
     def __init__(self, kind: str, *, package: str, group: str) -> None:

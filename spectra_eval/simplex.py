@@ -5,6 +5,8 @@ Each function reduces the last axis. Callers have normalised their rows (`arrays
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
@@ -25,7 +27,7 @@ __all__ = [
 _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 
 
-def psi_nats(v: np.ndarray) -> np.ndarray:
+def psi_nats(v: Any) -> Any:
     """JS of the symmetric pair ((1+v)/2, (1-v)/2) and its mirror image, for v in [0, 1], elementwise.
 
     Three branches keep the relative error below five units in the last place: the Taylor series in
@@ -43,13 +45,13 @@ def psi_nats(v: np.ndarray) -> np.ndarray:
     return out
 
 
-def binary_entropy_nats(x: np.ndarray) -> np.ndarray:
+def binary_entropy_nats(x: Any) -> Any:
     """Entropy of (x, 1-x), elementwise; accurate near x = 0."""
     x = np.asarray(x, dtype=np.float64)
     return -special.xlogy(x, x) - special.xlog1py(1.0 - x, -x)
 
 
-def js_nats(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
     """Jensen-Shannon divergence without cancellation: the mean of psi(|p-q|/(p+q)) under (p+q)/2."""
     total = p + q
     with np.errstate(invalid="ignore"):
@@ -57,7 +59,7 @@ def js_nats(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.sum(total * psi_nats(ratio), axis=-1) / 2
 
 
-def kl_nats(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def kl_nats(p: np.ndarray, q: np.ndarray) -> Any:
     """KL(p || q): terms q f(u), u = (p-q)/q, f(u) = (1+u) ln(1+u) - u, none of them negative."""
     p, q = np.broadcast_arrays(p, q)
     out = np.where(p > 0, np.inf, 0.0)
@@ -85,17 +87,17 @@ def _kl_generator(u: np.ndarray) -> np.ndarray:
     return out
 
 
-def tv(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def tv(p: np.ndarray, q: np.ndarray) -> Any:
     """Total variation: half the L1 distance."""
     return np.sum(np.abs(p - q), axis=-1) / 2
 
 
-def linf(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def linf(p: np.ndarray, q: np.ndarray) -> Any:
     """Largest absolute difference."""
     return np.max(np.abs(p - q), axis=-1)
 
 
-def hellinger_squared(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def hellinger_squared(p: np.ndarray, q: np.ndarray) -> Any:
     """Squared Hellinger distance normalised to [0, 1]: one minus the Bhattacharyya coefficient."""
     root = np.sqrt(p) + np.sqrt(q)
     with np.errstate(invalid="ignore"):
@@ -103,7 +105,7 @@ def hellinger_squared(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.sum(term * term, axis=-1) / 2
 
 
-def chi_squared(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
     """Pearson's chi-squared divergence of p from q; infinite where q misses a category of p."""
     difference = p - q
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -111,6 +113,6 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.sum(term, axis=-1)
 
 
-def entropy_nats(p: np.ndarray) -> np.ndarray:
+def entropy_nats(p: np.ndarray) -> Any:
     """Shannon entropy."""
     return np.sum(special.entr(p), axis=-1)

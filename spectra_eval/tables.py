@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from spectra_eval.arrays import ATOL
+from spectra_eval.arrays import ATOL, row_sums
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 __all__ = [
@@ -36,6 +36,12 @@ PAD = -2
 """In `PreferenceTable.dg`: the list had ended."""
 UNKNOWN = -1
 """In `PreferenceTable.n_window`: the input did not say how many interactions there were."""
+
+
+if TYPE_CHECKING:
+    Column: TypeAlias = np.ndarray
+else:
+    Column = Any  # the constructor makes arrays of whatever numpy.asarray takes; the attribute is an array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,19 +90,19 @@ class PreferenceTable:
     ([[0.75, 0.25], [0.0, 1.0]], [-1, -1])
     """
 
-    users: np.ndarray
+    users: Column
     categories: tuple[str, ...]
-    counts: np.ndarray | None = None
-    theta_star: np.ndarray = None  # type: ignore[assignment]  # derived from counts when not given
-    n_window: np.ndarray = None  # type: ignore[assignment]  # UNKNOWN when not given
-    theta_s: np.ndarray | None = None
-    scores: np.ndarray | None = None
-    answer_mass: np.ndarray | None = None
-    dg: np.ndarray | None = None
-    history: np.ndarray | None = None
-    history_counts: np.ndarray | None = None
-    context_window: np.ndarray | None = None
-    horizon: np.ndarray | None = None
+    counts: Column | None = None
+    theta_star: Column = None  # type: ignore[assignment]  # derived from counts when not given
+    n_window: Column = None  # type: ignore[assignment]  # UNKNOWN when not given
+    theta_s: Column | None = None
+    scores: Column | None = None
+    answer_mass: Column | None = None
+    dg: Column | None = None
+    history: Column | None = None
+    history_counts: Column | None = None
+    context_window: Column | None = None
+    horizon: Column | None = None
     parents: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
@@ -337,7 +343,7 @@ def _windows_from(table: PreferenceTable) -> np.ndarray:
 
 def _shares(counts: np.ndarray | None) -> np.ndarray:
     assert counts is not None  # _check_shapes has seen to it
-    totals = counts.sum(axis=1, keepdims=True)
+    totals = row_sums(counts)[:, None]
     with np.errstate(invalid="ignore"):
         return np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), np.nan)
 
@@ -373,9 +379,11 @@ def _check_rows(table: PreferenceTable, name: str, where: np.ndarray | None) -> 
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise SimplexError(f"{_place(table, row, name)}: {_row_defect(table, value[row])}")
-    if ((sums == 1.0) | ~np.isfinite(sums)).all():
-        return value
-    return value / sums[:, None]
+    # Rows that sum to one within rounding stay as they are: written and read again, they keep their bits.
+    held = np.ones(len(value), dtype=bool) if where is None else where
+    sums = row_sums(np.where(held[:, None], value, 0.0))
+    far = held & (np.abs(sums - 1.0) > value.shape[1] * 2.0**-52)
+    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]) if far.any() else value
 
 
 def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:

@@ -6,16 +6,42 @@ sharding; none of them needs to know which metric it serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
+from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.registry import Registry
 from spectra_eval.units import Unit
 
-__all__ = ["METRICS", "Comparison", "Metric", "mean_over_users", "metric"]
+__all__ = [
+    "METRICS",
+    "STRATA",
+    "BoundMetric",
+    "Comparison",
+    "Metric",
+    "check_lists",
+    "check_pair",
+    "mean_over_users",
+    "mean_statistic",
+    "metric",
+    "missing_rows",
+    "parse",
+    "shaped_like",
+]
+
+STRATA = ("head", "mid", "tail")
+"""The strata of categories, by the number that `Comparison.bucket` holds."""
+
+BLOCK = 65_536
+"""Elements of an array in one block of `Comparison.blocks`: what a processor's cache holds several times."""
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,23 +51,69 @@ class Comparison:
     Attributes
     ----------
     theta_star : (n, K) float array
-        Observed frequencies; rows on the simplex.
+        Observed frequencies; rows on the simplex, or NaN where nothing was observed.
     theta_s : (n, K) float array
-        What the system holds; rows on the simplex.
+        What the system holds; rows on the simplex, or NaN where it says nothing.
     lists : (n, L) int array or None
         The lists the system named itself (negative entries are no category); None where its list
         is the order of `theta_s`.
     bucket : (K,) int array
         0 head, 1 mid, 2 tail: the stratum of each category.
+
+    Notes
+    -----
+    A statistic is quickest on the blocks that `blocks` gives.
     """
 
     theta_star: np.ndarray
     theta_s: np.ndarray
     lists: np.ndarray | None
     bucket: np.ndarray
+    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def n_users(self) -> int:
+        """The number of users."""
+        return len(self.theta_s)
+
+    @property
+    def n_categories(self) -> int:
+        """The number of categories."""
+        return self.theta_s.shape[1]
+
+    def once(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Compute ``compute(self, *arguments)``, which several metrics share, the first time it is asked for."""
+        key = (compute, *arguments)
+        if key not in self._known:
+            self._known[key] = compute(self, *arguments)
+        found: T = self._known[key]
+        return found
+
+    def blocks(self) -> Iterator[Comparison]:
+        """Give the same users in blocks that fit the cache, in order."""
+        step = max(1, BLOCK // self.n_categories)
+        for start in range(0, self.n_users, step):
+            rows = slice(start, start + step)
+            yield Comparison(
+                theta_star=self.theta_star[rows],
+                theta_s=self.theta_s[rows],
+                lists=None if self.lists is None else self.lists[rows],
+                bucket=self.bucket,
+            )
 
 
-def mean_over_users(statistic: np.ndarray) -> np.ndarray:
+def missing_rows(comparison: Comparison) -> np.ndarray:
+    """Tell which users have a NaN in the truth or in what the system holds, (n,) bool."""
+    return np.isnan(np.einsum("ij->i", comparison.theta_star) + np.einsum("ij->i", comparison.theta_s))
+
+
+def mean_statistic(statistic: Callable[..., np.ndarray], comparison: Comparison, **options: Any) -> np.ndarray:
+    """Average a statistic over users, block by block, (D,)."""
+    total = sum(statistic(block, **options).sum(axis=0) for block in comparison.blocks())
+    return np.asarray(total / comparison.n_users)
+
+
+def mean_over_users(statistic: np.ndarray, **_options: Any) -> Any:
     """Take the value of a plain mean: the mean statistic, (..., 1) -> (...)."""
     return np.asarray(statistic)[..., 0]
 
@@ -55,11 +127,13 @@ class Metric:
     name : str
         The name it is asked for by.
     statistic : callable
-        ``statistic(comparison, **options) -> (n, D)``; a NaN row leaves the user out, and is counted.
+        ``statistic(comparison, **options) -> (n, D)``, one row a user, computed from that user alone;
+        a NaN row leaves the user out, and is counted.
     value : callable
-        ``value(mean_statistic (..., D), **options) -> (...)``; NaN where the value is undefined.
+        ``value(mean_statistic (..., D), **options) -> (...)`` in `unit`; NaN where the value is undefined.
+        Where it is `mean_over_users`, the statistic holds the value of each user, in `unit` too.
     unit : Unit
-        The unit the value is reported in (information is computed in nats and converted last).
+        The unit of the value.
     lower_is_better : bool or None
         None where neither is.
     summary : str
@@ -67,13 +141,15 @@ class Metric:
     reference : str
         Where it is defined.
     limits : tuple of two float
-        The range of the value, in the reported unit.
+        The range of the value, in `unit`.
     properties : frozenset of str
         Declared properties; the kit holds each, and refutes each that is not declared.
     takes_cutoff : bool
-        Whether the name carries a cut-off, as in ``category_ndcg@10``.
+        Whether the name carries a cut-off, as in ``category_ndcg@10``; the statistic takes it as ``k``.
     options : mapping
-        Other keyword options with their defaults.
+        Other keyword options of the statistic with their defaults.
+    choices : mapping
+        The values that an option of words may take.
     stage : str
         ``stable`` or ``emerging``.
     """
@@ -84,11 +160,12 @@ class Metric:
     lower_is_better: bool | None
     summary: str
     reference: str
-    value: Callable[..., np.ndarray] = mean_over_users
+    value: Callable[..., Any] = mean_over_users
     limits: tuple[float, float] = (0.0, 1.0)
     properties: frozenset[str] = frozenset()
     takes_cutoff: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stage: str = "stable"
 
     @property
@@ -97,9 +174,126 @@ class Metric:
         return self.value is mean_over_users
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoundMetric:
+    """A metric with its cut-off and options: what an evaluation computes.
+
+    Examples
+    --------
+    >>> bound = BoundMetric.parse("category_ndcg@10:ties=index")
+    >>> bound.metric.name, bound.options
+    ('category_ndcg', {'k': 10, 'ties': 'index'})
+    >>> bound.name
+    'category_ndcg@10:ties=index'
+    """
+
+    metric: Metric
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, name: str) -> BoundMetric:
+        """Read a name as it is printed, ``NAME[@CUTOFF][:OPTION=VALUE]...``; see `parse`."""
+        found, options = parse(name)
+        return cls(metric=found, options=options)
+
+    @property
+    def name(self) -> str:
+        """The name that `parse` reads back; options at their defaults are left out."""
+        cutoff = f"@{self.options['k']}" if self.metric.takes_cutoff else ""
+        stated = [
+            f":{option}={self.options[option]}"
+            for option, default in self.metric.options.items()
+            if option in self.options and self.options[option] != default
+        ]
+        return self.metric.name + cutoff + "".join(stated)
+
+    def check_categories(self, n_categories: int) -> None:
+        """Refuse a cut-off above the number of categories."""
+        if self.metric.takes_cutoff and self.options["k"] > n_categories:
+            raise InputError(
+                f"metric {self.name!r}: the cut-off exceeds the {n_categories} categories; "
+                f"write {self.metric.name}@{n_categories} or less"
+            )
+
+    def statistic(self, comparison: Comparison) -> np.ndarray:
+        """Compute the statistic of each user, (n, D)."""
+        return self.metric.statistic(comparison, **self.options)
+
+    def value(self, mean_statistic: np.ndarray) -> Any:
+        """Compute the value from the mean statistic, (..., D) -> (...)."""
+        return self.metric.value(mean_statistic, **self.options)
+
+
 METRICS: Registry[Metric] = Registry("metric", package="spectra_eval.metrics", group="spectra_eval.metrics")
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+def parse(name: str) -> tuple[Metric, dict[str, Any]]:
+    """Read the name of a metric with its cut-off and options, ``NAME[@CUTOFF][:OPTION=VALUE]...``.
+
+    Parameters
+    ----------
+    name : str
+        For instance ``js_divergence``, ``category_ndcg@10`` or ``category_ndcg@10:ties=index``.
+
+    Returns
+    -------
+    tuple of Metric and dict
+        The entry, and the keyword options of its statistic.
+
+    Raises
+    ------
+    UnknownNameError
+        No metric has this name.
+    InputError
+        A cut-off is missing, not a whole number above 0 or not taken; an option is unknown or has no such value.
+
+    Examples
+    --------
+    >>> metric, options = parse("category_ndcg@5")
+    >>> metric.name, options
+    ('category_ndcg', {'k': 5})
+    >>> parse("category_ndcg")
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: metric 'category_ndcg': needs a cut-off; write category_ndcg@10
+    """
+    head, *stated = name.strip().split(":")
+    plain, at, cutoff = head.partition("@")
+    found = METRICS[plain]
+    options: dict[str, Any] = {}
+    if found.takes_cutoff and not at:
+        raise InputError(f"metric {name!r}: needs a cut-off; write {plain}@10")
+    if at and not found.takes_cutoff:
+        raise InputError(f"metric {name!r}: {plain} takes no cut-off; leave out @{cutoff}")
+    if at:
+        if not (cutoff.isascii() and cutoff.isdigit() and int(cutoff) >= 1):
+            raise InputError(
+                f"metric {name!r}: {cutoff!r} is no cut-off; write a whole number above 0, as in {plain}@10"
+            )
+        options["k"] = int(cutoff)
+    for text in stated:
+        option, _, value = text.partition("=")
+        if option not in found.options:
+            known = ", ".join(found.options) or "none"
+            raise InputError(f"metric {name!r}: no option {option!r}; {plain} has: {known}")
+        if option in options:
+            raise InputError(f"metric {name!r}: option {option!r} is given twice; leave one out")
+        options[option] = _option_value(name, found, option, value)
+    return found, options
+
+
+def _option_value(name: str, found: Metric, option: str, text: str) -> Any:
+    if option in found.choices:
+        if text not in found.choices[option]:
+            raise InputError(
+                f"metric {name!r}: option {option} cannot be {text!r}; choose {' or '.join(found.choices[option])}"
+            )
+        return text
+    kind = type(found.options[option])
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"metric {name!r}: option {option} cannot be {text!r}; give a {kind.__name__}") from None
 
 
 def metric(
@@ -132,3 +326,49 @@ def metric(
         return function
 
     return register
+
+
+def check_pair(
+    theta_star: Any, theta_s: Any, *, buckets: Any = None, k: int | None = None
+) -> tuple[Comparison, tuple[int, ...]]:
+    """Check the arrays of a public function; give them as one comparison, and the shape of the users' axes."""
+    if k is not None:
+        check_cutoff(k)
+    truth, held = np.broadcast_arrays(*as_simplex(theta_star=theta_star, theta_s=theta_s))
+    users, n_categories = truth.shape[:-1], truth.shape[-1]
+    if 0 in users:
+        raise ShapeError(f"theta_star: no users in shape {truth.shape}; give at least one row")
+    comparison = Comparison(
+        theta_star=np.ascontiguousarray(truth.reshape(-1, n_categories)),
+        theta_s=np.ascontiguousarray(held.reshape(-1, n_categories)),
+        lists=None,
+        bucket=np.zeros(n_categories, dtype=np.int64) if buckets is None else _check_buckets(buckets, n_categories),
+    )
+    return comparison, users
+
+
+def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:
+    """Give one number a user in the shape of the users' axes; a plain float for a single user without an axis."""
+    return column.reshape(users) if users else float(column.reshape(()))
+
+
+def check_lists(lists: Any, users: tuple[int, ...]) -> np.ndarray:
+    """Check that there is one list of whole numbers a user; give them as (n, L)."""
+    array = np.asarray(lists)
+    if array.ndim == 0 or array.shape[:-1] != users:
+        raise ShapeError(f"lists: shape {array.shape}, but the users have shape {users}; give one list a user")
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"lists: entries of type {array.dtype}; give indices of categories, negative for none")
+    return array.astype(np.int64).reshape(math.prod(users), array.shape[-1])
+
+
+def _check_buckets(buckets: Any, n_categories: int) -> np.ndarray:
+    array = np.asarray(buckets)
+    if array.shape != (n_categories,):
+        raise ShapeError(f"buckets: shape {array.shape}, but there are {n_categories} categories; give one a category")
+    if not np.isin(array, (0, 1, 2)).all():
+        column = int(np.flatnonzero(~np.isin(array, (0, 1, 2)))[0])
+        raise InputError(
+            f"buckets: category {column} is in {array[column]}; write 0 for head, 1 for mid and 2 for tail"
+        )
+    return array.astype(np.int64)

@@ -1,0 +1,103 @@
+"""The two ways of cutting: categories into head, mid and tail; users by how much tail they prefer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import as_counts
+from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
+
+__all__ = ["category_buckets", "tail_preference_groups"]
+
+
+def category_buckets(frequency: Any) -> np.ndarray:
+    """Cut the categories into head, mid and tail by how frequent they are.
+
+    Parameters
+    ----------
+    frequency : (K,) array-like
+        How often each category occurs in the training data; not in the window that is evaluated.
+
+    Returns
+    -------
+    (K,) int array
+        0 head, 1 mid, 2 tail: categories in descending order of frequency (the lower index first among
+        equals), cut at ``K // 3`` and ``2 * K // 3``. Head and mid are empty where K is too small.
+
+    Raises
+    ------
+    ShapeError
+        The frequencies do not form one axis of categories.
+    InputError
+        A frequency is negative or not finite.
+
+    References
+    ----------
+    .. [1] H. Steck, "Item popularity and recommendation accuracy", RecSys 2011. doi:10.1145/2043932.2043957
+
+    Examples
+    --------
+    >>> category_buckets([5, 40, 1, 20]).tolist()
+    [2, 0, 2, 1]
+    """
+    weights = as_counts("frequency", frequency)
+    if weights.ndim != 1:
+        raise ShapeError(f"frequency: shape {weights.shape}; give one number a category")
+    k = len(weights)
+    place = np.empty(k, dtype=np.int64)
+    place[np.argsort(-weights, kind="stable")] = np.arange(k)
+    return (place >= k // 3).astype(np.int64) + (place >= 2 * k // 3)
+
+
+def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Sort users into four groups by their share of tail categories.
+
+    Equal shares stay together, so groups may differ in size or be empty: report their sizes.
+
+    Parameters
+    ----------
+    tail_share : (N,) array-like
+        The share of each user's interactions that falls on tail categories. Shares of the history are the
+        better choice: groups made from the window that is evaluated show regression to the mean.
+
+    Returns
+    -------
+    groups : (N,) int array
+        1 (least tail) to 4 (most): one more than the number of cuts below the share.
+    cuts : (3,) float array
+        The quartiles, as the inverse of the empirical distribution function gives them.
+
+    Raises
+    ------
+    ShapeError
+        The shares do not form one axis of users.
+    InputError
+        A share is negative or not finite.
+    UndefinedMetricError
+        There are no users.
+
+    References
+    ----------
+    .. [1] R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The American Statistician 50
+       (1996) 361-365, definition 1. doi:10.2307/2684934
+
+    Examples
+    --------
+    >>> groups, cuts = tail_preference_groups([0.0, 0.0, 0.0, 0.1, 0.5, 0.2, 0.2, 0.9])
+    >>> groups.tolist(), cuts.tolist()
+    ([1, 1, 1, 2, 4, 3, 3, 4], [0.0, 0.1, 0.2])
+    """
+    shares = np.asarray(tail_share, dtype=np.float64)
+    if shares.ndim != 1:
+        raise ShapeError(f"tail_share: shape {shares.shape}; give one number a user")
+    if not len(shares):
+        raise UndefinedMetricError("tail_share: no users, so there are no quartiles; give at least one")
+    bad = ~np.isfinite(shares) | (shares < 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(f"tail_share: row {row} is {shares[row]}; leave out users without interactions")
+    ordered = np.sort(shares)
+    cuts = ordered[[-(-quarter * len(shares) // 4) - 1 for quarter in (1, 2, 3)]]
+    return 1 + (cuts < shares[:, None]).sum(axis=1), cuts

@@ -1,0 +1,319 @@
+"""Which categories a system overstates and understates, for the cohort as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import PerUser, Theta
+from spectra_eval.metrics._base import (
+    METRICS,
+    STRATA,
+    Comparison,
+    Metric,
+    check_pair,
+    mean_statistic,
+    metric,
+    missing_rows,
+    shaped_like,
+)
+from spectra_eval.units import Unit
+
+__all__ = ["bucket_bias", "category_bias", "category_biases", "tail_mass", "tail_mass_error"]
+
+_STECK = "Steck (2018), doi:10.1145/3240323.3240372"
+_POPULARITY = "Steck (2011), doi:10.1145/2043932.2043957"
+_HEAD, _MID, _TAIL = range(3)
+
+
+def _differences(comparison: Comparison) -> np.ndarray:
+    return comparison.theta_s - comparison.theta_star
+
+
+def _category_bias(comparison: Comparison) -> np.ndarray:
+    return comparison.once(_differences)
+
+
+def _half_sum(mean_difference: np.ndarray, **_options: Any) -> Any:
+    return np.abs(mean_difference).sum(axis=-1) / 2
+
+
+def _bucket_bias(bucket: int) -> Callable[[Comparison], np.ndarray]:
+    """Make the statistic of one stratum: the differences of its categories; NaN where it has none."""
+
+    def statistic(comparison: Comparison) -> np.ndarray:
+        columns = np.flatnonzero(comparison.bucket == bucket)
+        if not len(columns):
+            return np.full((comparison.n_users, 1), np.nan)
+        out = comparison.once(_differences)[:, columns]
+        missing = comparison.once(missing_rows)
+        if missing.any():
+            out[missing] = np.nan
+        return out
+
+    return statistic
+
+
+def _mean_size(mean_difference: np.ndarray, **_options: Any) -> Any:
+    return np.abs(mean_difference).mean(axis=-1)
+
+
+def _on_tail(theta: np.ndarray, bucket: np.ndarray) -> np.ndarray:
+    mass = np.einsum("ij,j->i", theta, (bucket == _TAIL).astype(np.float64))
+    return np.minimum(mass, 1.0)[:, None]
+
+
+def _tail_mass(comparison: Comparison) -> np.ndarray:
+    return _on_tail(comparison.theta_s, comparison.bucket)
+
+
+def _true_tail_mass(comparison: Comparison) -> np.ndarray:
+    return _on_tail(comparison.theta_star, comparison.bucket)
+
+
+def _tail_mass_error(comparison: Comparison) -> np.ndarray:
+    return _tail_mass(comparison) - _true_tail_mass(comparison)
+
+
+def _size(mean_difference: np.ndarray, **_options: Any) -> Any:
+    return np.abs(np.asarray(mean_difference)[..., 0])
+
+
+def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
+    """Mean over the users of what the model holds minus what they did, for each category.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+
+    Returns
+    -------
+    (K,) float array
+        Positive where the model overstates a category; the sum is zero.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+
+    References
+    ----------
+    .. [1] H. Steck, "Calibrated recommendations", RecSys 2018. doi:10.1145/3240323.3240372
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> category_biases(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.5, 0.5]])).tolist()
+    [-0.25, 0.25]
+    """
+    comparison, _ = check_pair(theta_star, theta_s)
+    return mean_statistic(_category_bias, comparison)
+
+
+@metric(
+    statistic=_category_bias,
+    value=_half_sum,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    properties=frozenset(
+        {"symmetric", "zero_on_equal", "bounded", "category_symmetric", "merging_never_increases", "jointly_convex"}
+    ),
+    reference=_STECK,
+)
+def category_bias(theta_star: Theta, theta_s: Theta) -> float:
+    """Total variation between the users' mean preference and the model's mean distribution.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; half the sum of the sizes of `category_biases`.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+
+    References
+    ----------
+    .. [1] H. Steck, "Calibrated recommendations", RecSys 2018. doi:10.1145/3240323.3240372
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> category_bias(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.5, 0.5]]))
+    0.25
+    """
+    return float(_half_sum(category_biases(theta_star, theta_s)))
+
+
+def bucket_bias(theta_star: Theta, theta_s: Theta, *, buckets: Any) -> np.ndarray:
+    """Mean size of the bias of a category, in each stratum of categories.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    buckets : (K,) int array-like
+        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+
+    Returns
+    -------
+    (3,) float array
+        For head, mid and tail; NaN for a stratum without categories.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The strata do not fit the categories.
+
+    References
+    ----------
+    .. [1] H. Steck, "Calibrated recommendations", RecSys 2018. doi:10.1145/3240323.3240372
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth, held = np.array([[0.6, 0.3, 0.1]]), np.array([[0.4, 0.3, 0.3]])
+    >>> bucket_bias(truth, held, buckets=[0, 1, 2]).round(3).tolist()
+    [0.2, 0.0, 0.2]
+    """
+    comparison, _ = check_pair(theta_star, theta_s, buckets=buckets)
+    sizes = np.abs(mean_statistic(_category_bias, comparison))
+    chosen = [sizes[comparison.bucket == bucket] for bucket in (_HEAD, _MID, _TAIL)]
+    return np.array([part.mean() if len(part) else np.nan for part in chosen])
+
+
+for _bucket, _stratum in enumerate(STRATA):
+    METRICS.add(
+        Metric(
+            name=f"{_stratum}_bias",
+            statistic=_bucket_bias(_bucket),
+            value=_mean_size,
+            unit=Unit.ONE,
+            lower_is_better=True,
+            properties=frozenset({"symmetric", "zero_on_equal", "bounded", "jointly_convex"}),
+            summary=f"Mean size of the bias of a {_stratum} category.",
+            reference=_STECK,
+        )
+    )
+
+
+@metric(
+    statistic=_tail_mass,
+    unit=Unit.ONE,
+    lower_is_better=None,
+    properties=frozenset({"bounded", "jointly_convex", "merging_never_increases"}),
+    reference=_POPULARITY,
+)
+def tail_mass(theta: Theta, *, buckets: Any) -> PerUser | float:
+    """Probability that falls on tail categories: of the model, or of the truth to stand beside it.
+
+    More is not better: read it beside the tail mass of the truth.
+
+    Parameters
+    ----------
+    theta : (N, K) float array
+        What the model holds, or what each user did; rows on the simplex.
+    buckets : (K,) int array-like
+        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The strata do not fit the categories.
+
+    References
+    ----------
+    .. [1] H. Steck, "Item popularity and recommendation accuracy", RecSys 2011. doi:10.1145/2043932.2043957
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tail_mass(np.array([[0.5, 0.25, 0.25]]), buckets=[0, 1, 2]).tolist()
+    [0.25]
+    """
+    comparison, users = check_pair(theta, theta, buckets=buckets)
+    return shaped_like(users, _tail_mass(comparison))
+
+
+METRICS.add(
+    Metric(
+        name="true_tail_mass",
+        statistic=_true_tail_mass,
+        unit=Unit.ONE,
+        lower_is_better=None,
+        properties=frozenset({"bounded", "jointly_convex", "merging_never_increases"}),
+        summary="Share of what the users did that falls on tail categories: what tail_mass stands beside.",
+        reference=_POPULARITY,
+    )
+)
+
+
+@metric(
+    statistic=_tail_mass_error,
+    value=_size,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    properties=frozenset({"symmetric", "zero_on_equal", "bounded", "jointly_convex"}),
+    reference=_POPULARITY,
+)
+def tail_mass_error(theta_star: Theta, theta_s: Theta, *, buckets: Any) -> float:
+    """Distance between the model's mean tail mass and that of the users.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    buckets : (K,) int array-like
+        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, without sign.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The strata do not fit the categories.
+
+    References
+    ----------
+    .. [1] H. Steck, "Item popularity and recommendation accuracy", RecSys 2011. doi:10.1145/2043932.2043957
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth, held = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.75, 0.25], [0.75, 0.25]])
+    >>> tail_mass_error(truth, held, buckets=[0, 2])
+    0.0
+    """
+    comparison, _ = check_pair(theta_star, theta_s, buckets=buckets)
+    return float(_size(mean_statistic(_tail_mass_error, comparison)))

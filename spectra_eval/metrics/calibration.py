@@ -1,0 +1,354 @@
+"""Does a category held at 30 % make up 30 % of what follows: calibration of the shares, for the cohort as a whole.
+
+The labels are soft: a pair of a user and a category is held at `theta_s` and turns out at `theta_star`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import Theta
+from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
+from spectra_eval.metrics._base import (
+    METRICS,
+    STRATA,
+    Comparison,
+    Metric,
+    check_pair,
+    mean_statistic,
+    metric,
+    missing_rows,
+)
+from spectra_eval.units import Unit
+
+__all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece", "top1_ece"]
+
+_NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.9602"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReliabilityBins:
+    """What a reliability diagram shows: for each bin of `theta_s`, how many pairs, and the two means.
+
+    Attributes
+    ----------
+    counts : (B,) float array
+        Pairs of a user and a category in the bin, weighted by category where weights were given.
+    theta_star, theta_s : (B,) float arrays
+        Means over the pairs of the bin; NaN where it is empty.
+    """
+
+    counts: np.ndarray
+    theta_star: np.ndarray
+    theta_s: np.ndarray
+
+
+def bin_of(theta: np.ndarray, bins: int) -> np.ndarray:
+    """Give the bin of each share: bins of equal width, the last one closed; NaN falls into any."""
+    with np.errstate(invalid="ignore"):
+        return np.clip((theta * bins).astype(np.intp), 0, bins - 1)
+
+
+def _bin_sums(comparison: Comparison, bins: int) -> np.ndarray:
+    """Sum theta_s - theta_star over the pairs of each user, (n, strata, bins)."""
+    n = comparison.n_users
+    cell = bin_of(comparison.theta_s, bins)
+    cell += comparison.bucket * bins
+    cell += np.arange(0, n * 3 * bins, 3 * bins)[:, None]
+    difference = comparison.theta_s - comparison.theta_star
+    sums = np.bincount(cell.ravel(), weights=difference.ravel(), minlength=n * 3 * bins).reshape(n, 3, bins)
+    missing = comparison.once(missing_rows)
+    if missing.any():
+        sums[missing] = np.nan
+    return sums
+
+
+def _soft_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    return comparison.once(_bin_sums, bins).sum(axis=1) / comparison.n_categories
+
+
+def _stratified_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    return comparison.once(_bin_sums, bins).reshape(comparison.n_users, -1) / comparison.n_categories
+
+
+def _stratum_ece(bucket: int) -> Callable[..., np.ndarray]:
+    """Make the statistic of one stratum: its bins; NaN where it has no category."""
+
+    def statistic(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+        size = int((comparison.bucket == bucket).sum())
+        if not size:
+            return np.full((comparison.n_users, bins), np.nan)
+        return comparison.once(_bin_sums, bins)[:, bucket] / size
+
+    return statistic
+
+
+def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    rows = np.arange(comparison.n_users)
+    first = comparison.theta_s.argmax(axis=1)
+    held = comparison.theta_s[rows, first]
+    out = np.zeros((comparison.n_users, bins))
+    out[rows, bin_of(held, bins)] = held - comparison.theta_star[rows, first]
+    missing = comparison.once(missing_rows)
+    if missing.any():
+        out[missing] = np.nan
+    return out
+
+
+def _sum_of_sizes(mean_gap: np.ndarray, **_options: Any) -> Any:
+    return np.abs(mean_gap).sum(axis=-1)
+
+
+def _check_bins(bins: int) -> int:
+    if bins < 1:
+        raise InputError(f"bins: {bins} is below 1; choose at least one bin")
+    return bins
+
+
+def _check_weights(weights: Any, n_categories: int) -> np.ndarray:
+    if weights is None:
+        return np.ones(n_categories)
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (n_categories,):
+        raise ShapeError(f"weights: shape {array.shape}, but there are {n_categories} categories; give one a category")
+    if not (np.isfinite(array) & (array >= 0)).all():
+        column = int(np.flatnonzero(~(np.isfinite(array) & (array >= 0)))[0])
+        raise InputError(f"weights: category {column} has {array[column]}; weights must be finite and not negative")
+    if not array.any():
+        raise UndefinedMetricError("weights: all zero, so there is no pair to look at; give one category a weight")
+    return array
+
+
+def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any) -> np.ndarray:
+    """Sum over all pairs of each bin the weights, theta_star and theta_s, (3, B)."""
+    comparison, _ = check_pair(theta_star, theta_s)
+    weight = _check_weights(weights, comparison.n_categories)
+    _check_bins(bins)
+    sums = np.zeros((3, bins))
+    for block in comparison.blocks():
+        cell = bin_of(block.theta_s, bins).ravel()
+        for row, column in enumerate((1.0, block.theta_star, block.theta_s)):
+            values = np.broadcast_to(weight * column, block.theta_s.shape)
+            sums[row] += np.bincount(cell, weights=values.ravel(), minlength=bins)
+    return sums
+
+
+def reliability_bins(
+    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None
+) -> ReliabilityBins:
+    """Sort all pairs of a user and a category into bins of what the model holds.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    bins : int
+        The number of bins, of equal width on [0, 1].
+    weights : (K,) array, optional
+        How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+
+    Returns
+    -------
+    ReliabilityBins
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The weights do not fit the categories, or there is not even one bin.
+    UndefinedMetricError
+        All weights are zero.
+
+    References
+    ----------
+    .. [1] M. H. DeGroot and S. E. Fienberg, "The comparison and evaluation of forecasters", The Statistician 32
+       (1983) 12-22. doi:10.2307/2987588
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> made = reliability_bins(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.75, 0.25], [0.75, 0.25]]), bins=2)
+    >>> made.counts.tolist(), made.theta_star.tolist(), made.theta_s.tolist()
+    ([2.0, 2.0], [0.25, 0.75], [0.25, 0.75])
+    """
+    counts, star, held = _binned(theta_star, theta_s, bins, weights)
+    with np.errstate(invalid="ignore"):
+        return ReliabilityBins(counts=counts, theta_star=star / counts, theta_s=held / counts)
+
+
+@metric(
+    statistic=_soft_ece,
+    value=_sum_of_sizes,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    properties=frozenset({"zero_on_equal", "bounded", "category_symmetric"}),
+    options={"bins": 20},
+    reference=_NAEINI,
+)
+def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None) -> float:
+    r"""Calibration error in bins over all pairs of a user and a category; the observed share is the label.
+
+    .. math:: \frac1n \sum_b \Bigl| \sum_{i \in b} (q_i - p_i) \Bigr|
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    bins : int
+        The number of bins, of equal width on [0, 1].
+    weights : (K,) array, optional
+        How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; never below the size of the mean difference over the pairs.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The weights do not fit the categories, or there is not even one bin.
+    UndefinedMetricError
+        All weights are zero.
+
+    References
+    ----------
+    .. [1] M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+       binning", AAAI 2015. doi:10.1609/aaai.v29i1.9602
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> soft_ece(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.75, 0.25], [0.75, 0.25]]))
+    0.25
+    """
+    counts, star, held = _binned(theta_star, theta_s, bins, weights)
+    return float(np.abs(held - star).sum() / counts.sum())
+
+
+@metric(
+    statistic=_stratified_ece,
+    value=_sum_of_sizes,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    properties=frozenset({"zero_on_equal", "bounded"}),
+    options={"bins": 20},
+    reference=_NAEINI,
+)
+def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int = 20) -> float:
+    """Mean over the strata of categories of their calibration errors, each counting for its pairs.
+
+    It is never below `soft_ece`: a head that is held too low cannot make up for a tail that is held too high.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    buckets : (K,) int array-like
+        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+    bins : int
+        The number of bins, of equal width on [0, 1].
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError, InputError
+        The strata do not fit the categories, or there is not even one bin.
+
+    References
+    ----------
+    .. [1] M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+       binning", AAAI 2015. doi:10.1609/aaai.v29i1.9602
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth, held = np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([[0.5, 0.5], [0.5, 0.5]])
+    >>> stratified_ece(truth, held, buckets=[0, 2])
+    0.0
+    """
+    comparison, _ = check_pair(theta_star, theta_s, buckets=buckets)
+    return float(_sum_of_sizes(mean_statistic(_stratified_ece, comparison, bins=_check_bins(bins))))
+
+
+for _bucket, _stratum in enumerate(STRATA):
+    METRICS.add(
+        Metric(
+            name=f"soft_ece_{_stratum}",
+            statistic=_stratum_ece(_bucket),
+            value=_sum_of_sizes,
+            unit=Unit.ONE,
+            lower_is_better=True,
+            properties=frozenset({"zero_on_equal", "bounded"}),
+            options={"bins": 20},
+            summary=f"Calibration error in bins over the pairs of {_stratum} categories.",
+            reference=_NAEINI,
+        )
+    )
+
+
+@metric(
+    statistic=_top1_ece,
+    value=_sum_of_sizes,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    properties=frozenset({"zero_on_equal", "bounded"}),
+    options={"bins": 20},
+    reference="Guo, Pleiss, Sun and Weinberger (2017), ICML, arXiv:1706.04599",
+)
+def top1_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20) -> float:
+    """Calibration error in bins of each user's most likely category, users counting alike.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex. Of categories that tie for the first place the lowest index counts.
+    bins : int
+        The number of bins, of equal width on [0, 1].
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    InputError
+        There is not even one bin.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+       arXiv:1706.04599
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> top1_ece(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.75, 0.25], [0.75, 0.25]]))
+    0.0
+    """
+    comparison, _ = check_pair(theta_star, theta_s)
+    return float(_sum_of_sizes(mean_statistic(_top1_ece, comparison, bins=_check_bins(bins))))

@@ -1,0 +1,123 @@
+"""Which categories get a place: the spread of top lists over categories, for the cohort as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import Lists, Theta, as_simplex, check_cutoff
+from spectra_eval.errors import UndefinedMetricError
+from spectra_eval.metrics._base import Comparison, check_lists, mean_statistic, metric
+from spectra_eval.metrics._orders import held_sorted, named_entries
+from spectra_eval.simplex import entropy_nats
+from spectra_eval.units import LN2, Information, Unit
+
+__all__ = ["exposure_entropy"]
+
+
+def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
+    """Count the places of each user's top k that each category holds, (n, K); ties at the border share what is left."""
+    if comparison.lists is not None:
+        return _listed_shares(comparison, k)
+    theta_s = comparison.theta_s
+    if k >= comparison.n_categories:
+        return np.where(np.isnan(theta_s), np.nan, 1.0)
+    held = comparison.once(held_sorted)
+    border = held[:, k - 1 : k]
+    shares = (theta_s >= border).astype(np.float64)
+    tied = np.flatnonzero(held[:, k] == held[:, k - 1])
+    if len(tied):
+        rows, edge = theta_s[tied], border[tied]
+        above = rows > edge
+        level = rows == edge
+        left = k - above.sum(axis=1, keepdims=True)
+        shares[tied] = above + level * (left / level.sum(axis=1, keepdims=True))
+    # NaN sorts last, so a row with any NaN shows it in its last place.
+    missing = np.isnan(held[:, -1])
+    if missing.any():
+        shares[missing] = np.nan
+    return shares
+
+
+def _listed_shares(comparison: Comparison, k: int) -> np.ndarray:
+    entries, good = comparison.once(named_entries, k)
+    shares = np.zeros(comparison.theta_s.shape)
+    rows, places = np.nonzero(good)
+    shares[rows, entries[rows, places]] = 1.0
+    return shares
+
+
+def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
+    """Entropy of the shares of all places; NaN where no place is taken."""
+    places = np.atleast_2d(mean_shares)
+    with np.errstate(invalid="ignore"):
+        shares = places / places.sum(axis=-1, keepdims=True)
+    return (entropy_nats(shares) / LN2).reshape(np.shape(mean_shares)[:-1])
+
+
+@metric(
+    statistic=_shares,
+    value=_entropy_bits,
+    unit=Unit.BIT,
+    lower_is_better=None,
+    limits=(0.0, np.inf),
+    properties=frozenset({"bounded", "category_symmetric"}),
+    takes_cutoff=True,
+    reference="Qin and Zhu (2013), IJCAI; Shannon (1948), doi:10.1002/j.1538-7305.1948.tb01338.x",
+)
+def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None) -> Information:
+    r"""Entropy of the categories over all places of the users' top lists.
+
+    .. math:: H = -\sum_c \frac{e_c}{E} \log \frac{e_c}{E}
+
+    where e_c counts the users that have c in their top k and E is the sum over the categories.
+
+    Parameters
+    ----------
+    theta_s : (N, K) float array
+        What the system holds; rows on the simplex. Categories that tie at the border of the k share the places left.
+    k : int
+        The length of the top list; all K categories where it is larger.
+    lists : (N, L) int array, optional
+        The lists that the system named itself, best first, used in place of the order of `theta_s`.
+
+    Returns
+    -------
+    Information
+        One number for all users; between log2 k and log2 K bits where every list is full.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    InputError
+        The cut-off is below one.
+    UndefinedMetricError
+        No user has a category in the list.
+
+    References
+    ----------
+    .. [1] L. Qin and X. Zhu, "Promoting diversity in recommendation by entropy regularizer", IJCAI 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> exposure_entropy(np.array([[0.8, 0.2, 0.0], [0.1, 0.3, 0.6]]), k=1).bits
+    1.0
+    """
+    (held,) = as_simplex(theta_s=theta_s)
+    check_cutoff(k)
+    rows = np.ascontiguousarray(held.reshape(-1, held.shape[-1]))
+    comparison = Comparison(
+        theta_star=rows,
+        theta_s=rows,
+        lists=None if lists is None else check_lists(lists, held.shape[:-1]),
+        bucket=np.zeros(rows.shape[1], dtype=np.int64),
+    )
+    if not len(rows):
+        raise UndefinedMetricError("theta_s: no users, so no place is taken; give at least one row")
+    bits = float(_entropy_bits(mean_statistic(_shares, comparison, k=k)))
+    if np.isnan(bits):
+        raise UndefinedMetricError("lists: no list names a category, so no place is taken")
+    return Information.from_bits(bits)

@@ -1,0 +1,356 @@
+"""How well a system orders the categories of each user, and what its list of k captures."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from spectra_eval.arrays import Lists, PerUser, Theta, as_simplex, check_cutoff
+from spectra_eval.metrics._base import Comparison, check_lists, check_pair, metric, shaped_like
+from spectra_eval.metrics._orders import (
+    best_first,
+    discounts,
+    held_sorted,
+    listed_truth,
+    truth_in_order,
+    truth_sorted,
+)
+from spectra_eval.units import LN2, Unit
+
+__all__ = ["category_ndcg", "list_ndcg", "mass_captured", "top_list", "top_recall"]
+
+Gain = Literal["linear", "exp2"]
+Ties = Literal["average", "index"]
+
+_GAINS = ("linear", "exp2")
+_TIES = ("average", "index")
+
+
+def _gained(values: np.ndarray, gain: str) -> np.ndarray:
+    return values if gain == "linear" else np.expm1(values * LN2)
+
+
+def _ideal_gains(comparison: Comparison, gain: str) -> np.ndarray:
+    return _gained(comparison.once(truth_sorted), gain)
+
+
+def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
+    """Give the gain expected at each place when categories that the system ties come in random order.
+
+    Within a tie every category is equally likely at every place, so each place of the tie expects the mean gain of
+    the tie; the expected DCG at any cut-off is then an ordinary one.
+    """
+    gains = _gained(comparison.once(truth_in_order), gain)
+    held = comparison.once(held_sorted)
+    fresh = held[:, 1:] != held[:, :-1]
+    tied = np.flatnonzero(~fresh.all(axis=1))
+    if not len(tied):
+        return gains
+    rows = gains[tied]
+    first = np.ones(rows.shape, dtype=bool)
+    first[:, 1:] = fresh[tied]
+    group = np.cumsum(first.ravel()) - 1
+    mean = np.bincount(group, weights=rows.ravel()) / np.bincount(group)
+    out = gains.copy()
+    out[tied] = mean[group].reshape(rows.shape)
+    return out
+
+
+def _normalised(gains: np.ndarray, ideal: np.ndarray, k: int) -> np.ndarray:
+    """Divide the DCG of the gains at each place by that of the ideal gains; NaN where nothing can be gained."""
+    k = min(k, ideal.shape[1])
+    weights = discounts(k)
+    reached = gains[:, :k]
+    dcg = np.einsum("ij,j->i", reached, weights[: reached.shape[1]])
+    with np.errstate(invalid="ignore"):
+        ratio = dcg / np.einsum("ij,j->i", ideal[:, :k], weights)
+    return np.minimum(ratio, 1.0)[:, None]
+
+
+def _category_ndcg(comparison: Comparison, *, k: int, ties: str = "average", gain: str = "linear") -> np.ndarray:
+    if ties == "average":
+        gains = comparison.once(_expected_gains, gain)
+    else:
+        gains = _gained(comparison.once(truth_in_order)[:, :k], gain)
+    return _normalised(gains, comparison.once(_ideal_gains, gain), k)
+
+
+def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.ndarray:
+    gains, _ = listed_truth(comparison, k)
+    return _normalised(_gained(gains, gain), comparison.once(_ideal_gains, gain), k)
+
+
+def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
+    gains, _ = listed_truth(comparison, k)
+    mass = np.einsum("ij->i", gains) if gains.shape[1] else comparison.theta_star[:, 0] * 0.0
+    return np.minimum(mass, 1.0)[:, None]
+
+
+def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
+    gains, _ = listed_truth(comparison, k)
+    best = comparison.once(truth_sorted)[:, :k]
+    border = best[:, -1:]
+    wanted = (best > 0).sum(axis=1)
+    above = (gains > border).sum(axis=1)
+    level = ((gains == border) & (gains > 0)).sum(axis=1)
+    room = wanted - (best > border).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = (above + np.minimum(level, room)) / wanted
+    recall[np.isnan(border[:, 0]) | np.isnan(gains).any(axis=1)] = np.nan
+    return recall[:, None]
+
+
+@metric(
+    statistic=_category_ndcg,
+    unit=Unit.ONE,
+    lower_is_better=False,
+    properties=frozenset({"bounded", "category_symmetric"}),
+    takes_cutoff=True,
+    options={"ties": "average", "gain": "linear"},
+    choices={"ties": _TIES, "gain": _GAINS},
+    reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418; ties: McSherry and Najork (2008)",
+)
+def category_ndcg(
+    theta_star: Theta, theta_s: Theta, *, k: int, ties: Ties = "average", gain: Gain = "linear"
+) -> PerUser | float:
+    r"""Normalised discounted cumulative gain of the categories in the order of the model's probabilities.
+
+    .. math:: \mathrm{DCG}@k = \sum_{i \le k} \frac{g(\theta_*(c_i))}{\log_2(i + 1)}
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex. These are the gains.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex. These are the scores.
+    k : int
+        The cut-off; all K categories where it is larger.
+    ties : {"average", "index"}
+        Categories with equal scores: the expectation over their random order, or the lower index first.
+    gain : {"linear", "exp2"}
+        The gain of a category with share x: x, or 2^x - 1.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    InputError
+        The cut-off is below one.
+
+    References
+    ----------
+    .. [1] K. Jarvelin and J. Kekalainen, ACM Trans. Inf. Syst. 20 (2002) 422-446. doi:10.1145/582415.582418
+    .. [2] F. McSherry and M. Najork, "Computing information retrieval performance measures efficiently in the
+       presence of tied scores", ECIR 2008. doi:10.1007/978-3-540-78646-7_38
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[0.7, 0.2, 0.1]])
+    >>> category_ndcg(truth, np.array([[0.1, 0.2, 0.7]]), k=2).round(4).tolist()
+    [0.2738]
+    """
+    comparison, users = check_pair(theta_star, theta_s, k=k)
+    return shaped_like(users, _category_ndcg(comparison, k=k, ties=ties, gain=gain))
+
+
+def top_list(theta_s: Theta, *, k: int) -> Lists:
+    """List the k categories that the model holds most likely, best first; the lower index first among equals.
+
+    Parameters
+    ----------
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+    k : int
+        The length of the list, at most K.
+
+    Returns
+    -------
+    (N, k) int array
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    InputError
+        The cut-off is below one or above the number of categories.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> top_list(np.array([[0.2, 0.4, 0.4]]), k=2).tolist()
+    [[1, 2]]
+    """
+    (held,) = as_simplex(theta_s=theta_s)
+    check_cutoff(k, held.shape[-1])
+    order = best_first(held.reshape(-1, held.shape[-1]))[:, :k]
+    return order.reshape(*held.shape[:-1], k)
+
+
+def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:
+    """Check the truth and lists of a public function."""
+    comparison, users = check_pair(theta_star, theta_star, k=k)
+    truth = comparison.theta_star
+    entries = check_lists(lists, users)
+    return Comparison(theta_star=truth, theta_s=truth, lists=entries, bucket=comparison.bucket), users
+
+
+@metric(
+    statistic=_list_ndcg,
+    unit=Unit.ONE,
+    lower_is_better=False,
+    properties=frozenset({"bounded"}),
+    takes_cutoff=True,
+    options={"gain": "linear"},
+    choices={"gain": _GAINS},
+    reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418",
+)
+def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear") -> PerUser | float:
+    """Normalised discounted cumulative gain of a named list: places beyond its end score nothing.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex. These are the gains.
+    lists : (N, L) int array
+        Categories, best first; entries that are no category, and categories that stand higher up already, keep
+        their place and score nothing. `top_list` makes lists of distributions.
+    k : int
+        The cut-off; all K categories where it is larger.
+    gain : {"linear", "exp2"}
+        The gain of a category with share x: x, or 2^x - 1.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 1. For a list of length l it does not rise with k from k = l on.
+
+    Raises
+    ------
+    SimplexError
+        A row of the truth is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        There is not one list a user.
+    InputError
+        The cut-off is below one, or the lists hold something else than whole numbers.
+
+    References
+    ----------
+    .. [1] K. Jarvelin and J. Kekalainen, ACM Trans. Inf. Syst. 20 (2002) 422-446. doi:10.1145/582415.582418
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> list_ndcg(np.array([[0.4, 0.3, 0.2, 0.1]]), np.array([[0, 0, 1]]), k=3).round(4).tolist()
+    [0.7979]
+    """
+    comparison, users = _against_lists(theta_star, lists, k)
+    return shaped_like(users, _list_ndcg(comparison, k=k, gain=gain))
+
+
+@metric(
+    statistic=_mass_captured,
+    unit=Unit.ONE,
+    lower_is_better=False,
+    properties=frozenset({"bounded"}),
+    takes_cutoff=True,
+    reference="SPECTRA, arXiv:2509.24189, section 3.3",
+)
+def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
+    """Share of what each user did that falls on the first k categories of the list.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    lists : (N, L) int array
+        Categories, best first; entries that are no category, or repeat one, capture nothing. `top_list` makes
+        lists of distributions.
+    k : int
+        The cut-off.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row of the truth is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        There is not one list a user.
+    InputError
+        The cut-off is below one, or the lists hold something else than whole numbers.
+
+    References
+    ----------
+    .. [1] SPECTRA, arXiv:2509.24189.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mass_captured(np.array([[0.5, 0.25, 0.25]]), np.array([[0, 2]]), k=2).tolist()
+    [0.75]
+    """
+    comparison, users = _against_lists(theta_star, lists, k)
+    return shaped_like(users, _mass_captured(comparison, k=k))
+
+
+@metric(
+    statistic=_top_recall,
+    unit=Unit.ONE,
+    lower_is_better=False,
+    properties=frozenset({"bounded"}),
+    takes_cutoff=True,
+    reference="Cremonesi, Koren and Turrin (2010), doi:10.1145/1864708.1864721",
+)
+def top_recall(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
+    """Share of each user's k most frequent categories that the first k of the list name.
+
+    A category that was not observed is never among them, so a user with j < k observed categories has j to find.
+    Where categories tie at the border of the k, any choice of them counts as right.
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    lists : (N, L) int array
+        Categories, best first; entries that are no category, or repeat one, find nothing. `top_list` makes
+        lists of distributions.
+    k : int
+        The cut-off.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 1.
+
+    Raises
+    ------
+    SimplexError
+        A row of the truth is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        There is not one list a user.
+    InputError
+        The cut-off is below one, or the lists hold something else than whole numbers.
+
+    References
+    ----------
+    .. [1] P. Cremonesi, Y. Koren and R. Turrin, "Performance of recommender algorithms on top-N recommendation
+       tasks", RecSys 2010. doi:10.1145/1864708.1864721
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> top_recall(np.array([[0.5, 0.25, 0.25, 0.0]]), np.array([[0, 3]]), k=2).tolist()
+    [0.5]
+    """
+    comparison, users = _against_lists(theta_star, lists, k)
+    return shaped_like(users, _top_recall(comparison, k=k))

@@ -1,0 +1,116 @@
+"""Proper scoring rules: the mean score of the model over the interactions of each user's window."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from spectra_eval.arrays import PerUser, Theta
+from spectra_eval.metrics._base import Comparison, check_pair, metric, shaped_like
+from spectra_eval.units import Information, Unit
+
+__all__ = ["brier", "log_score"]
+
+_GNEITING = "Gneiting and Raftery (2007), doi:10.1198/016214506000001437"
+
+
+def _brier(comparison: Comparison) -> np.ndarray:
+    """Squared distance plus what no model avoids, the sum of t (1 - t): both positive, so nothing cancels."""
+    difference = comparison.theta_s - comparison.theta_star
+    avoidable = np.einsum("ij,ij->i", difference, difference)
+    return (avoidable + np.einsum("ij,ij->i", comparison.theta_star, 1.0 - comparison.theta_star))[:, None]
+
+
+def _log_score(comparison: Comparison) -> np.ndarray:
+    return -np.einsum("ij->i", special.xlogy(comparison.theta_star, comparison.theta_s))[:, None] + 0.0
+
+
+@metric(
+    statistic=_brier,
+    unit=Unit.ONE,
+    lower_is_better=True,
+    limits=(0.0, 2.0),
+    properties=frozenset({"bounded", "category_symmetric"}),
+    reference=f"Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2; {_GNEITING}",
+)
+def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
+    r"""Brier score: squared distance to the observed category, averaged over each user's interactions.
+
+    .. math:: \sum_y p_y \sum_c (q_c - 1[c = y])^2 = \sum_c (q_c - p_c)^2 + \sum_c p_c (1 - p_c)
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+
+    Returns
+    -------
+    (N,) float array
+        Between 0 and 2; least, but not zero, where the model holds the truth.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+
+    References
+    ----------
+    .. [1] G. W. Brier, Monthly Weather Review 78 (1950) 1-3.
+    .. [2] T. Gneiting and A. E. Raftery, J. Am. Stat. Assoc. 102 (2007) 359-378. doi:10.1198/016214506000001437
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> brier(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])).tolist()
+    [0.5, 2.0]
+    """
+    comparison, users = check_pair(theta_star, theta_s)
+    return shaped_like(users, _brier(comparison))
+
+
+@metric(
+    statistic=_log_score,
+    unit=Unit.NAT,
+    lower_is_better=True,
+    limits=(0.0, np.inf),
+    properties=frozenset({"category_symmetric", "merging_never_increases"}),
+    reference=f"Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x; {_GNEITING}",
+)
+def log_score(theta_star: Theta, theta_s: Theta) -> Information:
+    r"""Logarithmic score: surprise at the observed category, averaged over each user's interactions.
+
+    .. math:: -\sum_c p_c \log q_c
+
+    Parameters
+    ----------
+    theta_star : (N, K) float array
+        What each user did; rows on the simplex.
+    theta_s : (N, K) float array
+        What the model holds; rows on the simplex.
+
+    Returns
+    -------
+    Information, shape (N,)
+        Infinite where the model gives no probability to a category that was observed. The excess over the entropy
+        of the truth is the Kullback-Leibler divergence.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+
+    References
+    ----------
+    .. [1] I. J. Good, J. R. Stat. Soc. B 14 (1952) 107-114. doi:10.1111/j.2517-6161.1952.tb00104.x
+    .. [2] T. Gneiting and A. E. Raftery, J. Am. Stat. Assoc. 102 (2007) 359-378. doi:10.1198/016214506000001437
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_score(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])).bits.tolist()
+    [1.0, inf]
+    """
+    comparison, users = check_pair(theta_star, theta_s)
+    return Information(shaped_like(users, _log_score(comparison)))
