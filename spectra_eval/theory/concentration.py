@@ -1,0 +1,239 @@
+"""Radii of means and of whole distribution functions, and the paper's Theorem 5 beside what its steps give."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import check_level
+from spectra_eval.errors import AssumptionError, InputError
+from spectra_eval.theory.binomial import clopper_pearson_lower
+
+__all__ = [
+    "DkwCurve",
+    "Theorem5",
+    "dkw_lower",
+    "dkw_radius",
+    "hoeffding_lower",
+    "hoeffding_radius",
+    "hoeffding_upper",
+    "printed_theorem5_lower",
+    "theorem5",
+]
+
+
+def hoeffding_radius(n_users: int, *, error: float, width: float = 1.0) -> float:
+    """Give the one-sided radius of a mean of independent numbers in an interval of some width.
+
+    The numbers need not be identically distributed, so that it serves either scope.
+
+    Parameters
+    ----------
+    n_users : int
+        How many numbers.
+    error : float
+        Probability with which the bound may fail; halve it for a two-sided one.
+    width : float
+        Length of the interval.
+
+    Returns
+    -------
+    float
+        width · sqrt(ln(1/error) / (2n)).
+
+    References
+    ----------
+    .. [1] W. Hoeffding, J. Amer. Statist. Assoc. 58 (1963) 13-30.
+
+    Examples
+    --------
+    >>> round(hoeffding_radius(19293, error=0.05, width=2.0), 4)
+    0.0176
+    """
+    check_level("error", error)
+    if n_users < 1:
+        raise InputError(f"n_users: {n_users} is below 1; a mean needs at least one user")
+    return width * math.sqrt(-math.log(error) / (2 * n_users))
+
+
+def hoeffding_lower(values: Any, *, error: float, low: float = 0.0, high: float = 1.0) -> float:
+    """Bound the mean expectation of independent numbers in [low, high] from below.
+
+    Examples
+    --------
+    >>> round(hoeffding_lower([1.0] * 20, error=0.05), 4)
+    0.7263
+    """
+    array = _in_range(values, low, high)
+    return max(low, float(array.mean()) - hoeffding_radius(len(array), error=error, width=high - low))
+
+
+def hoeffding_upper(values: Any, *, error: float, low: float = 0.0, high: float = 1.0) -> float:
+    """Bound the mean expectation of independent numbers in [low, high] from above.
+
+    Examples
+    --------
+    >>> round(hoeffding_upper([0.0] * 20, error=0.05), 4)
+    0.2737
+    """
+    array = _in_range(values, low, high)
+    return min(high, float(array.mean()) + hoeffding_radius(len(array), error=error, width=high - low))
+
+
+def dkw_radius(n_users: int, *, error: float) -> float:
+    """Give the one-sided radius that holds for a whole distribution function at once (i.i.d. users).
+
+    Raises
+    ------
+    AssumptionError
+        The error exceeds one half, where the one-sided constant is not proven.
+
+    References
+    ----------
+    .. [1] P. Massart, Ann. Probab. 18 (1990) 1269-1283.
+
+    Examples
+    --------
+    >>> round(dkw_radius(16500, error=0.05), 5)
+    0.00953
+    """
+    if error > 0.5:
+        raise AssumptionError(f"error: {error:g} exceeds 1/2, where the one-sided DKW bound is not proven; lower it")
+    return hoeffding_radius(n_users, error=error)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DkwCurve:
+    """For every threshold at once: Pr[margin > threshold] is at least `lower`, with the stated error."""
+
+    thresholds: np.ndarray
+    share: np.ndarray
+    lower: np.ndarray
+    radius: float
+
+
+def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve:
+    """Bound the whole margin curve from below: one error for all thresholds together (i.i.d. users).
+
+    Parameters
+    ----------
+    margins : (N,) float array
+        One margin a user.
+    error : float
+        Probability with which any point of the curve may be too high.
+    thresholds : (T,) float array, optional
+        Where to read the curve; by default at each margin.
+
+    Returns
+    -------
+    DkwCurve
+
+    Examples
+    --------
+    >>> curve = dkw_lower([0.1] * 50 + [0.3] * 50, error=0.05, thresholds=[0.0, 0.2])
+    >>> curve.lower.round(3).tolist()
+    [0.878, 0.378]
+    """
+    ordered = np.sort(np.asarray(margins, dtype=np.float64).ravel())
+    if np.isnan(ordered).any():
+        raise InputError("margins: a margin is NaN; leave out users without one, and count them")
+    at = np.unique(ordered) if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+    share = 1.0 - np.searchsorted(ordered, at, side="right") / max(1, len(ordered))
+    radius = dkw_radius(len(ordered), error=error)
+    return DkwCurve(thresholds=at, share=share, lower=np.maximum(0.0, share - radius), radius=radius)
+
+
+def printed_theorem5_lower(fraction: float, n_users: int, *, error: float, n_routes: int = 1) -> float:
+    """Give eq. (11) of the paper: F - 2 M beta - 2 rho. Valid given its predicate, and loose.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, Theorem 5, eq. (11).
+
+    Examples
+    --------
+    >>> round(printed_theorem5_lower(1.0, 16500, error=0.05), 5)
+    0.97695
+    """
+    rho = hoeffding_radius(n_users, error=error / 4)
+    beta = error / (4 * n_users * n_routes)
+    return fraction - 2 * n_routes * beta - 2 * rho
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theorem5:
+    """Lower bounds on a share of users, from a predicate that some of them pass.
+
+    `printed` is eq. (11); `rho_once` what its own steps give; the next two sharpen its second step; the
+    rest need no union over users: a per-user predicate error `predicate_error` enters `mixture` alone.
+    """
+
+    beta: float
+    rho: float
+    printed: float
+    rho_once: float
+    union_hoeffding: float
+    union_clopper_pearson: float
+    hoeffding: float
+    dkw: float
+    clopper_pearson: float
+    mixture: float
+
+
+def theorem5(
+    successes: int, n_users: int, *, error: float, n_routes: int = 1, predicate_error: float = 0.01
+) -> Theorem5:
+    """Put the paper's cohort bound beside the valid bounds for the same count.
+
+    Parameters
+    ----------
+    successes : int
+        Users whose predicate is true.
+    n_users : int
+        All users.
+    error : float
+        Probability with which a bound may fail.
+    n_routes : int
+        Routes declared in advance (M).
+    predicate_error : float
+        For `mixture`: probability, per user, that the predicate is true although the property is false.
+
+    Returns
+    -------
+    Theorem5
+        `mixture` is (CPL - eta)/(1 - eta), the recommended one for i.i.d. users.
+
+    Examples
+    --------
+    >>> bounds = theorem5(16500, 16500, error=0.05)
+    >>> round(bounds.printed, 5), round(bounds.mixture, 5)
+    (0.97695, 0.99982)
+    """
+    if not 0 <= successes <= n_users:
+        raise InputError(f"successes: {successes} is not between 0 and {n_users}")
+    share = successes / n_users
+    rho = hoeffding_radius(n_users, error=error / 4)
+    exact = clopper_pearson_lower(successes, n_users, error=error)
+    one_sided = hoeffding_radius(n_users, error=error)
+    return Theorem5(
+        beta=error / (4 * n_users * n_routes),
+        rho=rho,
+        printed=printed_theorem5_lower(share, n_users, error=error, n_routes=n_routes),
+        rho_once=share - rho,
+        union_hoeffding=share - hoeffding_radius(n_users, error=error / 2),
+        union_clopper_pearson=clopper_pearson_lower(successes, n_users, error=error / 2),
+        hoeffding=share - one_sided,
+        dkw=share - one_sided,
+        clopper_pearson=exact,
+        mixture=max(0.0, (exact - predicate_error) / (1 - predicate_error)),
+    )
+
+
+def _in_range(values: Any, low: float, high: float) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if not ((array >= low) & (array <= high)).all():
+        raise InputError(f"values: all must lie in [{low:g}, {high:g}]")
+    return array

@@ -1,0 +1,164 @@
+"""How far a distribution may be from the truth before its top k can differ: the exact radii."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.errors import AssumptionError
+from spectra_eval.simplex import psi_nats
+from spectra_eval.units import Information
+
+__all__ = ["RankRadii", "js_ceiling", "rank_flip", "rank_radii"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankRadii:
+    """Per user: the top k is recovered whenever a divergence lies strictly below its radius.
+
+    `gap` is the distance of the shares at ranks k and k+1; `kl` is of KL(theta_star || theta_s).
+    """
+
+    gap: Any
+    linf: Any
+    tv: Any
+    kl: Information
+    js: Information
+
+
+def rank_radii(theta: Any, *, k: int) -> RankRadii:
+    """Give the smallest divergence at which some distribution loses the top k of theta.
+
+    Parameters
+    ----------
+    theta : (..., K) float array
+        Rows on the simplex.
+    k : int
+        Cut-off, below K.
+
+    Returns
+    -------
+    RankRadii
+        Each of shape (...). With a, b the shares at ranks k and k+1: TV and Linf (a-b)/2;
+        KL a ln(2a/(a+b)) + b ln(2b/(a+b)); JS the minimum over the common share s of the two. All are attained
+        (at the radius a tie is possible) and zero for a tie at rank k.
+
+    Raises
+    ------
+    AssumptionError
+        k is not below K: there is no gap.
+
+    Notes
+    -----
+    Minimise over {q : q(c') >= q(c)} for c in the top k and c' outside: the minimum has q(c) = q(c') = s and the
+    rest merged, and grows in theta(c) and falls in theta(c'), so that ranks k and k+1 bind.
+
+    Examples
+    --------
+    >>> radii = rank_radii([0.64, 0.08, 0.28], k=1)
+    >>> round(radii.tv, 3), round(radii.js.bits, 6)
+    (0.18, 0.026602)
+    """
+    (rows,) = as_simplex(theta=theta)
+    a, b = _boundary(rows, k)
+    # A share that came out of a sum may exceed what is left of one by rounding.
+    rest = np.maximum(0.0, 1.0 - a - b)
+    half = np.asarray((a - b) / 2)
+    kl = _kl_radius(a, b)
+    js = np.asarray(_js_sum(a, b, rest, _common_share(a, b, rest)))
+    gap = a - b
+    if half.ndim == 0:
+        return RankRadii(
+            gap=float(gap), linf=float(half), tv=float(half), kl=Information(float(kl)), js=Information(float(js))
+        )
+    return RankRadii(gap=gap, linf=half, tv=half, kl=Information(kl), js=Information(js))
+
+
+def js_ceiling(k: int) -> Information:
+    """Give the largest JS radius that any distribution has at cut-off k: above it nobody can be certified.
+
+    Examples
+    --------
+    >>> [round(js_ceiling(k).bits, 5) for k in (1, 2, 5, 10)]
+    [0.31128, 0.1511, 0.05929, 0.02945]
+    """
+    check_cutoff(k)
+    a, b, rest = np.asarray(1.0 / k), np.asarray(0.0), np.asarray(1.0 - 1.0 / k)
+    return Information(float(_js_sum(a, b, rest, _common_share(a, b, rest))))
+
+
+def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
+    """Give the distribution at the JS radius: ranks k and k+1 tied at s, the rest scaled.
+
+    Parameters
+    ----------
+    theta : (K,) float array
+        One row on the simplex, with a gap at rank k.
+    k : int
+        Cut-off, below K.
+    past : float
+        Move this much mass from rank k to rank k+1 beyond the tie: then the top k is lost.
+
+    Returns
+    -------
+    (K,) float array
+
+    Examples
+    --------
+    >>> rank_flip([0.6, 0.4], k=1).tolist()
+    [0.5, 0.5]
+    """
+    (row,) = as_simplex(theta=theta)
+    order = np.argsort(-row, kind="stable")
+    a, b = row[order[k - 1]], row[order[k]]
+    rest = max(0.0, 1.0 - a - b)
+    s = float(_common_share(np.asarray(a), np.asarray(b), np.asarray(rest)))
+    made = row * ((1 - 2 * s) / rest) if rest > 0 else np.zeros_like(row)
+    made[order[k - 1]], made[order[k]] = s - past, s + past
+    return np.asarray(made / made.sum())
+
+
+def _boundary(rows: np.ndarray, k: int) -> tuple[Any, Any]:
+    check_cutoff(k)
+    n_categories = rows.shape[-1]
+    if k >= n_categories:
+        raise AssumptionError(f"k: {k} leaves no category of {n_categories} outside the top; choose k < {n_categories}")
+    ordered = np.partition(rows, (n_categories - k - 1, n_categories - k), axis=-1)
+    return ordered[..., n_categories - k], ordered[..., n_categories - k - 1]
+
+
+def _kl_radius(a: Any, b: Any) -> np.ndarray:
+    # a ln(2a/(a+b)) + b ln(2b/(a+b)) is (a+b) psi((a-b)/(a+b)), which does not cancel.
+    total = a + b
+    ratio = np.where(total > 0, (a - b) / np.where(total > 0, total, 1.0), 0.0)
+    return np.asarray(total * psi_nats(ratio))
+
+
+def _term(x: Any, y: Any) -> Any:
+    total = x + y
+    ratio = np.where(total > 0, np.abs(x - y) / np.where(total > 0, total, 1.0), 0.0)
+    return np.asarray(total / 2 * psi_nats(ratio))
+
+
+def _js_sum(a: Any, b: Any, rest: Any, s: Any) -> Any:
+    return _term(a, s) + _term(b, s) + _term(rest, np.maximum(0.0, 1 - 2 * s))
+
+
+def _common_share(a: Any, b: Any, rest: Any) -> np.ndarray:
+    """Solve for the s at which the JS is stationary; the sum is convex in s, its derivative increases."""
+    low, high = np.asarray(np.minimum(a, b), dtype=np.float64), np.full(np.shape(a), 0.5)
+    for _ in range(70):
+        s = (low + high) / 2
+        left = np.maximum(0.0, 1 - 2 * s)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = (
+                np.log(2 * s / (a + s))
+                + np.log(2 * s / (b + s))
+                - 2 * np.log(2 * left / np.maximum(rest + left, 1e-320))
+            )
+        up = slope > 0  # NaN only where nothing is left at all: then s = 1/2
+        low, high = np.where(up, low, s), np.where(up, s, high)
+    return np.asarray(np.where(rest > 0, (low + high) / 2, 0.5))

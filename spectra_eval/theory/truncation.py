@@ -1,0 +1,179 @@
+r"""What no distribution on a short list can get below: Lemma 1 and its strengthening in Jensen-Shannon divergence.
+
+A list L of decoded categories misses the mass m = theta_star(complement of L). Merging the categories to
+{L, rest} raises no f-divergence and leaves the pair (1, 0), (1-m, m).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import as_simplex
+from spectra_eval.errors import ShapeError
+from spectra_eval.simplex import psi_nats
+from spectra_eval.theory.js_envelope import _unit_interval
+from spectra_eval.units import LN2, Information
+
+__all__ = [
+    "list_optimal",
+    "missed_mass",
+    "missed_mass_from_js",
+    "truncated_hellinger_squared_lower",
+    "truncated_js_lower",
+    "truncated_js_slope",
+    "truncated_tv_lower",
+]
+
+
+def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndarray:
+    """Give the mass of theta_star off each user's list.
+
+    Parameters
+    ----------
+    theta_star : (..., K) float array
+        Rows on the simplex.
+    lists : (..., L) int array
+        Decoded categories; negative entries are no category, and repeats count once.
+    k : int, optional
+        Use the first k entries only.
+
+    Returns
+    -------
+    (...) float array
+        In [0, 1].
+
+    Examples
+    --------
+    >>> missed_mass([[0.5, 0.3, 0.2]], [[0, -1]]).tolist()
+    [0.5]
+    """
+    (star,) = as_simplex(theta_star=theta_star)
+    return np.where(_on_list(star, lists, k), 0.0, star).sum(axis=-1)
+
+
+def truncated_tv_lower(missed: Any) -> Any:
+    """Lemma 1: the total variation of every distribution on the list is at least the mass it misses.
+
+    Equality iff dg >= theta_star on the whole list.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, Lemma 1 (correct as printed; its m/2 form is redundant).
+
+    Examples
+    --------
+    >>> truncated_tv_lower(0.626)
+    0.626
+    """
+    return _unit_interval("missed", missed)
+
+
+def truncated_js_lower(missed: Any) -> Information:
+    """Lemma 1-JS: the JS of every distribution on the list is at least g(m).
+
+    g(m) = m/2 + (1 - m/2) psi(m/(2-m)) bits, convex and increasing from g(0) = 0 to g(1) = 1, and
+    m/2 <= g(m) <= m. Attained by theta_star renormalised on the list (`list_optimal`).
+
+    Parameters
+    ----------
+    missed : float or array in [0, 1]
+        Mass of theta_star off the list.
+
+    Returns
+    -------
+    Information
+
+    Examples
+    --------
+    >>> round(truncated_js_lower(0.626).bits, 5)
+    0.41976
+    """
+    m = np.asarray(_unit_interval("missed", missed))
+    return Information.from_bits(m / 2 + (1 - m / 2) * (psi_nats(m / (2 - m)) / LN2))
+
+
+def truncated_js_slope(missed: Any) -> Any:
+    """Give g'(m) in bits: half the binary logarithm of (2-m)/(1-m); infinite at m = 1.
+
+    Examples
+    --------
+    >>> truncated_js_slope(0.0)
+    0.5
+    """
+    m = np.asarray(_unit_interval("missed", missed))
+    with np.errstate(divide="ignore"):
+        slope = (np.log(2 - m) - np.log1p(-m)) / (2 * LN2)
+    return float(slope) if slope.ndim == 0 else slope
+
+
+def missed_mass_from_js(js: Information) -> Any:
+    """Invert g: the largest mass that a list can miss when some distribution on it reaches this JS.
+
+    Examples
+    --------
+    >>> round(missed_mass_from_js(Information.from_bits(0.53)), 4)
+    0.7335
+    """
+    target = np.asarray(_unit_interval("js", js.bits))
+    low, high = target.copy(), np.minimum(1.0, 2 * target)  # m/2 <= g(m) <= m
+    m = (low + high) / 2
+    for _ in range(60):  # Newton kept inside a bracket that bisection closes
+        value = np.asarray(truncated_js_lower(m).bits)
+        low, high = np.where(value < target, m, low), np.where(value >= target, m, high)
+        with np.errstate(invalid="ignore"):
+            step = m - (value - target) / np.asarray(truncated_js_slope(m))
+        inside = (step > low) & (step < high)
+        m = np.where(inside, step, (low + high) / 2)
+    m = np.where(target <= 0, 0.0, np.where(target >= 1, 1.0, m))
+    return float(m) if m.ndim == 0 else m
+
+
+def truncated_hellinger_squared_lower(missed: Any) -> Any:
+    """Give the floor under the squared Hellinger distance (in [0, 1]): 1 - sqrt(1 - m).
+
+    Examples
+    --------
+    >>> round(truncated_hellinger_squared_lower(0.75), 2)
+    0.5
+    """
+    m = np.asarray(_unit_interval("missed", missed))
+    floor = m / (1 + np.sqrt(1 - m))
+    return float(floor) if floor.ndim == 0 else floor
+
+
+def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndarray:
+    """Give the distribution on each list that attains Lemma 1-JS: theta_star renormalised there.
+
+    Parameters
+    ----------
+    theta_star, lists, k
+        As in `missed_mass`.
+
+    Returns
+    -------
+    (..., K) float array
+        NaN rows where the list holds no mass at all: every distribution on it is then at TV and JS one.
+
+    Examples
+    --------
+    >>> list_optimal([[0.5, 0.3, 0.2]], [[0, 1]]).tolist()
+    [[0.625, 0.375, 0.0]]
+    """
+    (star,) = as_simplex(theta_star=theta_star)
+    kept = np.where(_on_list(star, lists, k), star, 0.0)
+    total = kept.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, kept / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _on_list(star: np.ndarray, lists: Any, k: int | None) -> np.ndarray:
+    entries = np.asarray(lists, dtype=np.int64)[..., :k]
+    if entries.shape[:-1] != star.shape[:-1]:
+        raise ShapeError(f"lists: shape {entries.shape} for theta_star {star.shape}; give one list a user")
+    n_categories = star.shape[-1]
+    if entries.size and entries.max() >= n_categories:
+        raise ShapeError(f"lists: entry {entries.max()} is no category of 0..{n_categories - 1}")
+    mask = np.zeros((*star.shape[:-1], n_categories + 1), dtype=bool)
+    np.put_along_axis(mask, np.where(entries < 0, n_categories, entries), values=True, axis=-1)
+    return mask[..., :-1]

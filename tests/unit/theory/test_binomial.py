@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spectra_eval.errors import InputError
+from spectra_eval.theory.binomial import clopper_pearson_lower, clopper_pearson_upper
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["clopper_pearson"])
+def test_golden(case: dict[str, Any]) -> None:
+    error = float(case["alpha"])
+    assert clopper_pearson_lower(case["x"], case["n"], error=error) == pytest.approx(float(case["lower"]), rel=1e-10)
+    assert clopper_pearson_upper(case["x"], case["n"], error=error) == pytest.approx(float(case["upper"]), rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 25])
+@pytest.mark.parametrize("error", [0.2, 0.05, 0.001])
+def test_exact_coverage(n: int, error: float) -> None:
+    x = np.arange(n + 1)
+    lower = clopper_pearson_lower(x, n, error=error)
+    assert (np.diff(lower) > 0).all()
+    for p in np.concatenate([np.linspace(0, 1, 101), lower, np.nextafter(lower, 0)]):
+        missed = stats.binom.pmf(x, n, p)[lower > p].sum()
+        assert missed <= error * (1 + 1e-9)
+
+
+def test_not_for_independent_users_with_unequal_chances() -> None:
+    """Two users with chances (2q, 0): the bound for their mean q fails with probability above its error."""
+    q, error = 0.02532, 0.05
+    lower = clopper_pearson_lower(np.arange(3), 2, error=error)
+    chance = {0: 1 - 2 * q, 1: 2 * q, 2: 0.0}
+    assert sum(p for x, p in chance.items() if lower[x] > q) == pytest.approx(0.0506, abs=1e-4)
+
+
+@pytest.mark.parametrize(("x", "n"), [(-1, 3), (4, 3), (1.5, 3)])
+def test_refuses_counts_that_are_none(x: float, n: int) -> None:
+    with pytest.raises(InputError, match="whole number"):
+        clopper_pearson_lower(x, n, error=0.05)
