@@ -1,0 +1,23 @@
+"""Files: preference tables from what people have, Parquet and strict JSON to what they get.
+
+A file that is written appears whole or not at all, with the same bytes for the same content. A file that is
+read is checked once, here and in the constructor of the table, and every refusal is one line that names the
+file, the place and the mend. pyarrow is loaded by the first Parquet file and not before.
+"""
+
+from spectra_eval.artifacts._digest import TableDigest
+from spectra_eval.artifacts._files import write_text
+from spectra_eval.artifacts._json import json_digest, read_json, write_json
+from spectra_eval.artifacts._parquet import write_table
+from spectra_eval.artifacts._read import iter_table, read_table
+
+__all__ = [
+    "TableDigest",
+    "iter_table",
+    "json_digest",
+    "read_json",
+    "read_table",
+    "write_json",
+    "write_table",
+    "write_text",
+]

@@ -1,0 +1,207 @@
+"""Columns of Arrow as arrays of NumPy; a cell that does not fit is refused with its row and user."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
+from spectra_eval.artifacts._npz import check_padding
+from spectra_eval.errors import InputError, SchemaError, ShapeError
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Cells"]
+
+
+class Cells:
+    """Some rows of a Parquet file; `first_row` says where they stand in it."""
+
+    def __init__(self, table: pa.Table, how: How, first_row: int) -> None:
+        self.table, self.how, self.first_row = table, how, first_row
+
+    def has(self, name: str) -> bool:
+        """Whether these rows hold a column."""
+        return self.how.columns.get(name) in self.table.column_names
+
+    def fail(self, row: int, name: str, message: str, error: type[InputError] = SchemaError) -> InputError:
+        """Make an error that names the file, the row and the user."""
+        return self.how.fail(f"{self.how.at(self.first_row + row, self.users[row], name)}: {message}", error)
+
+    @functools.cached_property
+    def users(self) -> list[str]:
+        """The users' names; whole numbers are taken as names, and where there are none the rows are numbered."""
+        if not self.has("user"):
+            return [f"user_{self.first_row + row}" for row in range(self.table.num_rows)]
+        return self.texts("user")
+
+    def texts(self, name: str) -> list[str]:
+        """Read one text a row."""
+        import pyarrow as pa
+
+        array = self._array(name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        kind = array.type
+        known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)
+        if not known and not pa.types.is_string_view(kind):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: holds {kind}; write texts or whole numbers", SchemaError)
+        if array.null_count:
+            row = int(np.flatnonzero(_nulls(array))[0])
+            place = f"row {self.first_row + row + 1}, column {self.how.columns[name]}"
+            raise self.how.fail(f"{place}: null; give every row one", SchemaError)
+        return [str(value) for value in array.to_pylist()]
+
+    def list_size(self, name: str) -> int | None:
+        """Give the length of a column's lists, as its type or its first list says."""
+        import pyarrow as pa
+
+        array = self._lists_of(name)
+        if pa.types.is_fixed_size_list(array.type):
+            return int(array.type.list_size)
+        lengths = _lengths(array)
+        present = lengths[~_nulls(array)]
+        return int(present[0]) if len(present) else None
+
+    def matrix(self, name: str, k: int) -> np.ndarray:
+        """Read one list of K numbers a row; a truth that is null is a row of zeros: no window."""
+        import pyarrow as pa
+
+        array = self._lists_of(name)
+        value_type = array.type.value_type
+        if not (pa.types.is_integer(value_type) or pa.types.is_floating(value_type)):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: lists of {value_type}; write lists of numbers", SchemaError)
+        missing = _nulls(array)
+        if missing.any() and name not in TRUTHS:
+            raise self.fail(int(np.flatnonzero(missing)[0]), name, "null, though other rows have it; fill it in")
+        wrong = ~missing & (_lengths(array) != k)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            message = f"{_lengths(array)[row]} numbers for {k} categories; give one a category"
+            raise self.fail(row, name, message, ShapeError)
+        values = array.flatten()
+        if values.null_count:
+            place = int(np.flatnonzero(_nulls(values))[0]) // k
+            row = int(np.flatnonzero(~missing)[place])
+            raise self.fail(row, name, "a number is null; write 0 where there is nothing")
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False).reshape(-1, k)
+        if not missing.any():
+            return numbers
+        matrix = np.zeros((len(array), k))
+        matrix[~missing] = numbers
+        return matrix
+
+    def whole(self, name: str, *, missing: int | None) -> np.ndarray:
+        """Read one whole number of at least 0 a row; null is `missing`, or refused."""
+        import pyarrow as pa
+
+        array = self._array(name)
+        if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: holds {array.type}; write whole numbers", SchemaError)
+        absent = _nulls(array)
+        values = array.fill_null(0).to_numpy(zero_copy_only=False)
+        if missing is not None and values.dtype.kind == "f":
+            absent = absent | np.isnan(values)
+        bad = ~absent & ~(whole_numbers(values) & (values >= 0))
+        if missing is None:
+            bad |= absent
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            said = "null" if absent[row] else str(values[row])
+            raise self.fail(row, name, f"{said} is not a whole number of at least 0; mend it", InputError)
+        result: np.ndarray = np.where(absent, 0, values).astype(np.int64)
+        return np.where(absent, missing, result) if missing is not None else result
+
+    def titles(self, name: str) -> list[tuple[str, ...]]:
+        """Read one list of texts a row; null is the empty list."""
+        import pyarrow as pa
+
+        array = self._lists_of(name)
+        if not (pa.types.is_string(array.type.value_type) or pa.types.is_large_string(array.type.value_type)):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: lists of {array.type.value_type}; write lists of texts", SchemaError)
+        return [tuple(str(title) for title in titles or ()) for titles in array.to_pylist()]
+
+    def longest(self, name: str, categories: tuple[str, ...]) -> int:
+        """Give the length of the longest decoded list; one of absurd length is refused."""
+        lengths = _lengths(self._lists_of(name))
+        most = max(1000, 2 * len(categories))
+        if lengths.max(initial=0) > most:
+            row = int(lengths.argmax())
+            message = f"{lengths[row]} entries for {len(categories)} categories; a list ends at {most} at the latest"
+            raise self.fail(row, name, message, ShapeError)
+        return int(lengths.max(initial=0))
+
+    def lists(self, name: str, categories: tuple[str, ...], width: int) -> np.ndarray:
+        """Read decoded lists, as places of categories or as their names, padded to one width."""
+        import pyarrow as pa
+
+        array = self._lists_of(name)
+        lengths = _lengths(array)
+        entries = array.flatten()
+        rows = np.repeat(np.arange(len(array)), lengths)
+        value_type = entries.type
+        if pa.types.is_dictionary(value_type):
+            entries = entries.dictionary_decode()
+            value_type = entries.type
+        if pa.types.is_integer(value_type):
+            places = entries.fill_null(OUT_OF_VOCABULARY).to_numpy(zero_copy_only=False).astype(np.int64)
+            far = np.flatnonzero((places >= len(categories)) | (places < PAD))
+            if len(far):
+                entry = places[far[0]]
+                message = f"entry {entry} is no category of 0..{len(categories) - 1}"
+                mend = f"write {OUT_OF_VOCABULARY} for an out-of-vocabulary entry"
+                raise self.fail(int(rows[far[0]]), name, f"{message}; {mend}", InputError)
+        elif pa.types.is_string(value_type) or pa.types.is_large_string(value_type):
+            places = self._places(entries.to_pylist(), rows, name, categories)
+        else:
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: lists of {value_type}; write lists of int32", SchemaError)
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        padded = np.full((len(array), width), PAD, dtype=np.int32)
+        padded[rows, np.arange(len(rows)) - starts] = places
+        check_padding(padded, self.users, self.how, self.first_row)
+        return padded
+
+    def _places(self, names: list[Any], rows: np.ndarray, name: str, categories: tuple[str, ...]) -> np.ndarray:
+        index: dict[Any, int] = {category: place for place, category in enumerate(categories)}
+        index[None] = OUT_OF_VOCABULARY
+        for place, entry in enumerate(names):
+            if entry not in index:
+                message = f"{entry!r:.40} is no category; write null for an out-of-vocabulary entry"
+                raise self.fail(int(rows[place]), name, message, InputError)
+        return np.fromiter((index[entry] for entry in names), dtype=np.int64, count=len(names))
+
+    def _array(self, name: str) -> Any:
+        import pyarrow as pa
+
+        chunked = self.table.column(self.how.columns[name])
+        return pa.concat_arrays(chunked.chunks) if chunked.num_chunks else pa.array([], chunked.type)
+
+    def _lists_of(self, name: str) -> Any:
+        import pyarrow as pa
+
+        array = self._array(name)
+        kind = array.type
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: holds {kind}; write one list a row", SchemaError)
+        return array
+
+
+def _nulls(array: Any) -> np.ndarray:
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _lengths(array: Any) -> np.ndarray:
+    """(N,) int64: entries of each list; a null one has none."""
+    import pyarrow.compute as pc
+
+    return pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)

@@ -1,0 +1,326 @@
+"""Which column of a file is which, and what the columns of any format have to pass to become a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import ATOL, row_sums
+from spectra_eval.errors import InputError, SchemaError, ShapeError, SimplexError
+from spectra_eval.tables import UNKNOWN, PreferenceTable
+
+__all__ = ["MATRICES", "TRUTHS", "How", "Raw", "TargetScan", "assemble", "match_columns", "whole_numbers"]
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "user": ("user", "users"),
+    "category": ("category",),
+    "categories": ("categories",),
+    "target": ("target",),
+    "counts": ("counts", "count"),
+    "theta_star": ("theta_star", "share", "shares"),
+    "theta_s": ("theta_s", "prediction"),
+    "dg": ("dg",),
+    "dg_rank": ("dg_rank",),
+    "n_window": ("n_window",),
+    "context_window": ("context_window",),
+    "horizon": ("horizon",),
+    "history": ("history",),
+    "history_counts": ("history_counts",),
+    "scores": ("scores",),
+    "answer_mass": ("answer_mass",),
+}
+"""Column of a table by name, and what files call it."""
+TRUTHS = ("counts", "theta_star", "target")
+MATRICES = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How a file is to be read: what the caller said, and what was understood.
+
+    `columns` gives the column of the file by the name of the table's column, `ignored` those not understood.
+    """
+
+    path: Path
+    format: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    renormalise: bool = False
+    empty_windows: str = "refuse"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    n_rows: int = 0
+    kind: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def fail(self, message: str, error: type[InputError] = InputError) -> InputError:
+        """Make an error that names the file."""
+        return error(f"{self.path}: {message}")
+
+    def at(self, row: int, user: object, column: str) -> str:
+        """Name a place by the words of the file; `row` counts from 0."""
+        return f"row {row + 1} (user {str(user)!r}), column {self.columns.get(column, column)}"
+
+    def understood(self, available: Iterable[str], allowed: Iterable[str]) -> How:
+        """Match the columns of the file."""
+        names = list(available)
+        columns = match_columns(self.path, names, self.mapping, allowed)
+        return replace(self, columns=columns, ignored=tuple(n for n in names if n not in columns.values()))
+
+
+@dataclass(kw_only=True)
+class Raw:
+    """The columns of some rows as a file gave them; a truth that is missing is a row of zeros.
+
+    `matrices` holds (N, K) float arrays by name, `others` the columns that `PreferenceTable` takes as they are.
+    """
+
+    users: Sequence[str]
+    categories: tuple[str, ...]
+    matrices: dict[str, np.ndarray]
+    n_window: np.ndarray | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+    first_row: int = 0
+
+
+def match_columns(
+    path: Path, available: Sequence[str], mapping: Mapping[str, str], allowed: Iterable[str]
+) -> dict[str, str]:
+    """Find the column of the file for each column of a table; refuse what is missing or said twice."""
+    allowed = tuple(allowed)
+    found: dict[str, str] = {}
+    canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
+    for asked, column in mapping.items():
+        name = canonical.get(asked, "")
+        if name not in allowed:
+            raise InputError(
+                f"{path}: --map {asked}={column}: this format has no {asked!r}; choose from {_list(allowed)}"
+            )
+        if column not in available:
+            raise SchemaError(f"{path}: --map {asked}={column}: no column {column!r}; there are {_list(available)}")
+        if name in found:
+            raise InputError(f"{path}: --map names the column {name} twice; keep one of the two")
+        found[name] = column
+    said = any(name in found for name in TRUTHS)
+    for name in allowed:
+        there = [alias for alias in NAMES[name] if alias in available]
+        if name in found or not there or (said and name in TRUTHS):
+            continue
+        if len(there) > 1:
+            raise SchemaError(f"{path}: columns {_list(there)} mean the same; say which with --map {name}=COLUMN")
+        found[name] = there[0]
+    if "target" in found and ("counts" in found or "theta_star" in found):
+        raise SchemaError(f"{path}: target stands beside counts or shares; say which is meant with --map target=COLUMN")
+    if not any(name in found for name in TRUTHS):
+        raise SchemaError(
+            f"{path}: no column target, counts or theta_star; there are {_list(available)}; "
+            "name the truth with --map target=COLUMN"
+        )
+    return found
+
+
+def _list(names: Iterable[str]) -> str:
+    shown = [repr(name) for name in names]
+    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "") if shown else "none"
+
+
+def whole_numbers(values: np.ndarray) -> np.ndarray:
+    """(N,) bool: finite numbers without a fraction that int64 can hold."""
+    if values.dtype.kind in "iu":
+        return values <= np.iinfo(np.int64).max
+    with np.errstate(invalid="ignore"):
+        good: np.ndarray = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**63)
+    return good
+
+
+@dataclass
+class TargetScan:
+    """Tells counts from shares in a column named `target`; blocks may be shown one after the other.
+
+    Shares, when every row with a window sums to one within 1e-9; else counts, when every number is whole; else,
+    with `renormalise`, shares; else an error that names the first row that does not sum to one.
+    """
+
+    all_one: bool = True
+    all_whole: bool = True
+    first: tuple[int, str, float] | None = None
+
+    def see(self, target: np.ndarray, users: Sequence[str], first_row: int = 0) -> None:
+        """Take the next rows."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = target.sum(axis=1)
+            far = (sums != 0) & ~(np.abs(sums - 1.0) <= ATOL)
+        if far.any() and self.all_one:
+            row = int(np.flatnonzero(far)[0])
+            self.first = (first_row + row, str(users[row]), float(sums[row]))
+        self.all_one = self.all_one and not far.any()
+        self.all_whole = self.all_whole and bool(whole_numbers(target).all())
+
+    def kind(self, how: How) -> str:
+        """Give ``shares`` or ``counts``."""
+        if self.all_one:
+            return "shares"
+        if self.all_whole:
+            return "counts"
+        if how.renormalise:
+            return "shares"
+        assert self.first is not None  # set with all_one
+        row, user, total = self.first
+        column = how.columns["target"]
+        raise how.fail(
+            f"{how.at(row, user, 'target')}: sums to {total:.6g}, so the rows are neither shares nor whole counts; "
+            f"normalise it or pass --renormalise, or call them weights with --map counts={column}",
+            SimplexError,
+        )
+
+
+def assemble(raw: Raw, how: How) -> PreferenceTable:
+    """Make a table of the columns of any format; every refusal names the file, the row, the user and the mend."""
+    matrices = dict(raw.matrices)
+    _check_users(raw, how)
+    if len(raw.categories) < 2:
+        what = f"{len(raw.categories)} categories; a distribution needs at least two"
+        raise how.fail(what, ShapeError)
+    for name in TRUTHS:
+        if name in matrices:
+            matrices[name] = _without_windows(matrices[name], raw)
+            _check_weights(matrices[name], name, raw, how)
+    kind = how.kind
+    if "target" in matrices:
+        target = matrices.pop("target")
+        if kind is None:
+            scan = TargetScan()
+            scan.see(target, raw.users, raw.first_row)
+            kind = scan.kind(how)
+        columns = {**how.columns, {"counts": "counts", "shares": "theta_star"}[kind]: how.columns["target"]}
+        how = replace(how, columns=columns)
+        matrices["counts" if kind == "counts" else "theta_star"] = target
+    kind = "counts" if "counts" in matrices else "shares"
+    divided = _renormalise(matrices, how)
+    n_window = _windows(matrices, raw, how)
+    others = dict(raw.others)
+    earlier = others.get("metadata", {}).get("read", {})
+    others["metadata"] = {
+        **others.get("metadata", {}),
+        "read": {
+            "format": how.format,
+            "columns": {name: column for name, column in how.columns.items() if name != "target"},
+            "ignored": list(how.ignored),
+            "n_rows": how.n_rows,
+            "n_categories": len(raw.categories),
+            "target": kind,
+            "renormalised": bool(how.renormalise or (isinstance(earlier, dict) and earlier.get("renormalised"))),
+            "rows_divided": divided,
+            **how.notes,
+        },
+    }
+    columns_of_table: dict[str, Any] = {"users": raw.users, "categories": raw.categories, "n_window": n_window}
+    columns_of_table |= {**matrices, **others}
+    try:
+        table = PreferenceTable(**columns_of_table)
+    except InputError as error:
+        raise _located(error, raw, how) from error
+    _check_together(table, raw, how)
+    if how.empty_windows == "refuse" and not table.observed.all():
+        row = int(np.flatnonzero(~table.observed)[0])
+        place = how.at(raw.first_row + row, table.users[row], "counts" if kind == "counts" else "theta_star")
+        raise how.fail(f"{place}: no interactions in the window; drop the user or pass --empty-windows keep")
+    return table
+
+
+def _check_users(raw: Raw, how: How) -> None:
+    if not raw.users:
+        raise how.fail("no rows; at least one user is needed", SchemaError)
+    if "" in raw.users:
+        row = list(raw.users).index("")
+        raise how.fail(f"{how.at(raw.first_row + row, '', 'user')}: the user has no name; give every row one")
+    for what, names in (("user", raw.users), ("category", raw.categories)):
+        try:
+            "".join(names).encode("utf-8")
+        except UnicodeEncodeError as error:
+            name = next(n for n in names if not n.isascii() and _broken(n))
+            raise how.fail(f"{what} {name!r} holds half a character; write the name as UTF-8", SchemaError) from error
+
+
+def _broken(name: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _without_windows(values: np.ndarray, raw: Raw) -> np.ndarray:
+    """Write zeros for the NaN of a row whose window is said to be empty."""
+    if raw.n_window is None or (raw.n_window != 0).all():
+        return values
+    return np.where((np.isnan(values).all(axis=1) & (raw.n_window == 0))[:, None], 0.0, values)
+
+
+def _check_weights(values: np.ndarray, name: str, raw: Raw, how: How) -> None:
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        place = how.at(raw.first_row + row, raw.users[row], name)
+        what = f"{raw.categories[column]!r} is {values[row, column]:.6g}" if column < len(raw.categories) else "broken"
+        raise how.fail(f"{place}: {what}; numbers must be finite and not negative", SimplexError)
+
+
+def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:
+    divided: dict[str, int] = {}
+    if not how.renormalise:
+        return divided
+    for name in ("theta_star", "theta_s"):
+        if name not in matrices:
+            continue
+        values = matrices[name]
+        good = (np.isfinite(values) & (values >= 0)).all(axis=1)
+        sums = row_sums(np.where(good[:, None], values, 0.0))
+        far = good & (sums > 0) & (np.abs(sums - 1.0) > ATOL)
+        if far.any():
+            matrices[name] = np.divide(values, sums[:, None], out=values.copy(), where=far[:, None])
+        divided[name] = int(far.sum())
+    return divided
+
+
+def _windows(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> np.ndarray:
+    """Tell how many interactions each window holds; a truth of zeros is a window that holds none."""
+    name = "counts" if "counts" in matrices else "theta_star"
+    empty = ~matrices[name].any(axis=1)
+    if raw.n_window is None:
+        n_window = np.where(empty, 0, UNKNOWN)
+    else:
+        n_window = np.where(empty & (raw.n_window == UNKNOWN), 0, raw.n_window)
+    wrong = (n_window == 0) & ~empty
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        place = how.at(raw.first_row + row, raw.users[row], "n_window")
+        raise how.fail(f"{place}: 0 although {how.columns.get(name, name)} holds a window; mend one of the two")
+    if "theta_star" in matrices:
+        matrices["theta_star"] = np.where((n_window == 0)[:, None], np.nan, matrices["theta_star"])
+    return n_window
+
+
+def _check_together(table: PreferenceTable, raw: Raw, how: How) -> None:
+    if not ("counts" in raw.matrices and "theta_star" in raw.matrices) or table.counts is None:
+        return
+    totals = row_sums(table.counts)
+    far = np.abs(table.counts / np.where(totals > 0, totals, 1.0)[:, None] - table.theta_star).max(axis=1) > ATOL
+    if far.any():
+        row = int(np.flatnonzero(far)[0])
+        place = how.at(raw.first_row + row, table.users[row], "theta_star")
+        raise how.fail(f"{place}: not the counts divided by their sum; keep one of the two with --map", SimplexError)
+
+
+def _located(error: InputError, raw: Raw, how: How) -> InputError:
+    """Say a table's refusal by the rows and the column names of the file."""
+
+    def row(match: re.Match[str]) -> str:
+        return f"row {int(match[1]) + raw.first_row} "
+
+    def column(match: re.Match[str]) -> str:
+        return f"column {how.columns.get(match[1], match[1])}:"
+
+    text = re.sub(r"^row (\d+) ", row, str(error), count=1)
+    text = re.sub(r"(?<![^ ])column (\w+):", column, text, count=1)
+    return type(error)(f"{how.path}: {text}")

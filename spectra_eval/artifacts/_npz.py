@@ -1,0 +1,144 @@
+"""NPZ archives of NumPy arrays; nothing in them is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, whole_numbers
+from spectra_eval.artifacts._files import one_line, os_error
+from spectra_eval.errors import SchemaError, ShapeError
+from spectra_eval.tables import PAD, UNKNOWN
+
+__all__ = ["check_padding", "default_names", "read_npz"]
+
+_ALLOWED = ("user", "categories", *MATRICES, "dg", "n_window", "context_window", "horizon")
+
+
+def read_npz(how: How) -> tuple[Raw, How]:
+    """Read an archive: matrices (N, K) under the names of the columns, `users` (N,) and `categories` (K,) optional."""
+    arrays, how = _arrays(how)
+    truth = next(arrays[name] for name in TRUTHS if name in arrays)
+    matrices = {name: _matrix(name, arrays[name], truth.shape, how) for name in MATRICES if name in arrays}
+    n, k = truth.shape
+    users = _texts("user", arrays["user"], n, how) if "user" in arrays else default_names("user", n)
+    categories = _texts("categories", arrays["categories"], k, how) if "categories" in arrays else None
+    others: dict[str, Any] = {}
+    if "dg" in arrays:
+        others["dg"] = _lists(arrays["dg"], users, how)
+    if "context_window" in arrays:
+        others["context_window"] = _whole("context_window", arrays["context_window"], users, how, unknown=False)
+    if "horizon" in arrays:
+        others["horizon"] = _texts("horizon", arrays["horizon"], n, how)
+    n_window = _whole("n_window", arrays["n_window"], users, how) if "n_window" in arrays else None
+    raw = Raw(
+        users=users,
+        categories=tuple(categories or default_names("category", k)),
+        matrices=matrices,
+        n_window=n_window,
+        others={name: value for name, value in others.items() if value is not None},
+    )
+    return raw, replace(how, n_rows=n)
+
+
+def default_names(kind: str, n: int) -> list[str]:
+    """Name what the file leaves without names by its place, ``category_0`` and so on."""
+    return [f"{kind}_{i}" for i in range(n)]
+
+
+def _arrays(how: How) -> tuple[dict[str, np.ndarray], How]:
+    try:
+        with np.load(how.path, allow_pickle=False) as archive:
+            how = how.understood(archive.files, _ALLOWED)
+            return {name: _array(archive, name, column, how) for name, column in how.columns.items()}, how
+    except SchemaError:
+        raise
+    except OSError as error:
+        raise os_error(how.path, error) from error
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise how.fail(f"not a readable NPZ file ({one_line(error)}); write it again", SchemaError) from error
+
+
+def _array(archive: Any, name: str, column: str, how: How) -> np.ndarray:
+    try:
+        value = archive[column]
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        mend = "save numbers and texts with a plain dtype"
+        raise how.fail(
+            f"column {column}: holds Python objects, which are not unpickled; {mend}", SchemaError
+        ) from error
+    if not isinstance(value, np.ndarray):  # a member of the archive that is no array comes as bytes
+        raise how.fail(f"column {column}: no NumPy array; save it with numpy.savez", SchemaError)
+    if name in TRUTHS and value.ndim != 2:
+        raise how.fail(f"column {column}: shape {value.shape}; give one row a user, one column a category", ShapeError)
+    return value
+
+
+def _matrix(name: str, value: np.ndarray, shape: tuple[int, ...], how: How) -> np.ndarray:
+    column = how.columns[name]
+    if value.dtype.kind not in "iuf":
+        raise how.fail(f"column {column}: holds {value.dtype}, no real numbers; save them as float64", SchemaError)
+    if value.shape != shape:
+        raise how.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
+    return value.astype(np.float64)
+
+
+def _texts(name: str, value: np.ndarray, n: int, how: How) -> list[str]:
+    column = how.columns[name]
+    if value.shape != (n,):
+        raise how.fail(f"column {column}: shape {value.shape}, where {(n,)} is due; give one name each", ShapeError)
+    if value.dtype.kind == "S":
+        try:
+            return [item.decode("utf-8") for item in value.tolist()]
+        except UnicodeDecodeError as error:
+            raise how.fail(f"column {column}: not UTF-8 ({one_line(error)}); save it as text", SchemaError) from error
+    if value.dtype.kind not in "Uiu":
+        raise how.fail(f"column {column}: holds {value.dtype}; save texts or whole numbers", SchemaError)
+    return [str(item) for item in value.tolist()]
+
+
+def _whole(name: str, value: np.ndarray, users: list[str], how: How, *, unknown: bool = True) -> np.ndarray:
+    """Read whole numbers of at least 0; NaN says unknown where that may be."""
+    if value.shape != (len(users),):
+        message = f"column {how.columns[name]}: shape {value.shape}, where {(len(users),)} is due; give one a row"
+        raise how.fail(message, ShapeError)
+    if value.dtype.kind not in "iuf":
+        raise how.fail(f"column {how.columns[name]}: holds {value.dtype}; save whole numbers", SchemaError)
+    missing = np.isnan(value) if unknown and value.dtype.kind == "f" else np.zeros(len(value), dtype=bool)
+    bad = ~missing & ~(whole_numbers(value) & (value >= 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        place = how.at(row, users[row], name)
+        raise how.fail(f"{place}: {value[row]} is not a whole number of at least 0; mend it")
+    return np.where(missing, UNKNOWN, np.where(missing, 0, value)).astype(np.int64)
+
+
+def _lists(value: np.ndarray, users: list[str], how: How) -> np.ndarray | None:
+    column = how.columns["dg"]
+    if value.ndim != 2 or len(value) != len(users):
+        message = f"column {column}: shape {value.shape}, but there are {len(users)} rows; give one list a row, -2 pads"
+        raise how.fail(message, ShapeError)
+    if value.dtype.kind not in "iuf":
+        raise how.fail(f"column {column}: holds {value.dtype}; save places of categories", SchemaError)
+    wrong = ~whole_numbers(value) | (np.abs(value) >= 2.0**31)
+    if wrong.any():
+        row, place = (int(i) for i in np.argwhere(wrong)[0])
+        raise how.fail(f"{how.at(row, users[row], 'dg')}: {value[row, place]} is no place of a category; write 0..K-1")
+    lists = value.astype(np.int32)
+    check_padding(lists, users, how, 0)
+    return lists if (lists != PAD).any() else None
+
+
+def check_padding(lists: np.ndarray, users: Any, how: How, first_row: int) -> None:
+    """Refuse a list that goes on after its end mark."""
+    broken = ((lists[:, :-1] == PAD) & (lists[:, 1:] != PAD)).any(axis=1)
+    if broken.any():
+        row = int(np.flatnonzero(broken)[0])
+        place = how.at(first_row + row, users[row], "dg")
+        raise how.fail(f"{place}: the list goes on after its end ({PAD}); write {PAD + 1} for an entry that is unknown")

@@ -1,0 +1,316 @@
+"""Parquet: read whole or in blocks of a fixed number of rows, written with the same bytes each time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval import __version__
+from spectra_eval.arrays import row_sums
+from spectra_eval.artifacts._arrow import Cells
+from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
+from spectra_eval.artifacts._files import one_line, os_error, written_whole
+from spectra_eval.artifacts._json import dump_json, parse_json
+from spectra_eval.artifacts._npz import default_names
+from spectra_eval.errors import InputError, SchemaError, SpectraError
+from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+__all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_table"]
+
+SCHEMA = "spectra-eval/preference-table"
+VERSION = 1
+KEY = b"spectra_eval"
+_OTHERS = ("dg", "n_window", "context_window", "horizon", "history")
+_ALLOWED = ("user", *MATRICES, *_OTHERS)
+_GROUP = 65536
+
+
+@dataclass
+class ParquetSource:
+    """An open Parquet file whose columns are understood; `blocks` gives its rows."""
+
+    file: pq.ParquetFile
+    how: How
+    categories: tuple[str, ...] | None
+    others: dict[str, Any] = field(default_factory=dict)
+    width: int = 0
+    """Length of the longest decoded list: all blocks are padded to it."""
+
+    def blocks(self, size: int) -> Iterator[Raw]:
+        """Yield the rows in order, `size` at a time; the last block may be shorter."""
+        first_row = 0
+        for part in self._tables(list(dict.fromkeys(self.how.columns.values())), size):
+            with mapped(self.how):
+                raw = self._raw(part, first_row)
+            yield raw
+            first_row += len(raw.users)
+
+    def scan(self) -> None:
+        """Learn what no block alone can tell: the longest list, and whether `target` holds counts or shares."""
+        columns = self.how.columns
+        scanned = [columns[name] for name in ("user", "target", "dg") if name in columns]
+        if "target" not in columns and "dg" not in columns:
+            return
+        first_row = 0
+        targets = TargetScan()
+        for part in self._tables(scanned, _GROUP):
+            with mapped(self.how):
+                cells = Cells(part, self.how, first_row)
+                if "dg" in columns:
+                    self.width = max(self.width, cells.longest("dg", self._categories(cells)))
+                if "target" in columns:
+                    k = len(self._categories(cells))
+                    targets.see(np.nan_to_num(cells.matrix("target", k)), cells.users, first_row)
+                first_row += part.num_rows
+        if "target" in columns:
+            self.how = replace(self.how, kind=targets.kind(self.how))
+
+    def _tables(self, columns: list[str], size: int) -> Iterator[pa.Table]:
+        """Cut the row groups anew, into parts of exactly `size` rows."""
+        import pyarrow as pa
+
+        held: list[Any] = []
+        n_held = 0
+        with mapped(self.how):
+            for batch in self.file.iter_batches(batch_size=min(size, _GROUP), columns=columns):
+                held.append(batch)
+                n_held += batch.num_rows
+                while n_held >= size:
+                    whole = pa.Table.from_batches(held)
+                    yield whole.slice(0, size)
+                    held = whole.slice(size).to_batches()
+                    n_held -= size
+            if n_held:
+                yield pa.Table.from_batches(held)
+
+    def _categories(self, cells: Cells) -> tuple[str, ...]:
+        if self.categories is None:
+            truth = next(name for name in TRUTHS if name in self.how.columns)
+            names = [truth, *(name for name in MATRICES if name in self.how.columns)]
+            k = next(filter(None, (cells.list_size(name) for name in names if cells.has(name))), 0)
+            self.categories = tuple(default_names("category", k))
+        return self.categories
+
+    def _raw(self, part: pa.Table, first_row: int) -> Raw:
+        cells = Cells(part, self.how, first_row)
+        categories = self._categories(cells)
+        matrices = {name: cells.matrix(name, len(categories)) for name in MATRICES if cells.has(name)}
+        others = dict(self.others)
+        if cells.has("dg") and self.width:
+            others["dg"] = cells.lists("dg", categories, self.width)
+        if cells.has("context_window"):
+            others["context_window"] = cells.whole("context_window", missing=None)
+        if cells.has("horizon"):
+            others["horizon"] = cells.texts("horizon")
+        if cells.has("history"):
+            others["history"] = cells.titles("history")
+        n_window = cells.whole("n_window", missing=UNKNOWN) if cells.has("n_window") else None
+        return Raw(
+            users=cells.users,
+            categories=categories,
+            matrices=matrices,
+            n_window=n_window,
+            others=others,
+            first_row=first_row,
+        )
+
+
+@contextlib.contextmanager
+def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[ParquetSource]:
+    """Open a file and understand its columns; of the optional ones only those in `wanted`."""
+    import pyarrow.parquet as pq
+
+    with contextlib.ExitStack() as stack:
+        with mapped(how):
+            file = stack.enter_context(pq.ParquetFile(how.path, page_checksum_verification=True))
+            names = file.schema_arrow.names
+            if len(set(names)) != len(names):
+                twice = next(name for place, name in enumerate(names) if name in names[:place])
+                raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+            categories, others = _description(file.schema_arrow.metadata or {}, how)
+            how = how.understood(names, _ALLOWED)
+            empty = {name for name, column in how.columns.items() if name not in TRUTHS and _all_null(file, column)}
+            kept = {n: c for n, c in how.columns.items() if n not in empty and (wanted is None or n in wanted)}
+            how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
+            if how.n_rows == 0:
+                raise how.fail("no rows; at least one user is needed", SchemaError)
+            source = ParquetSource(file=file, how=how, categories=categories, others=others)
+        source.scan()
+        yield source
+
+
+@contextlib.contextmanager
+def mapped(how: How) -> Iterator[None]:
+    """Say in one line what pyarrow could not read."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except SpectraError:
+        raise
+    except MemoryError as error:
+        raise how.fail("too large for the memory of this machine; read it in blocks with iter_table") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise os_error(how.path, error) from error
+        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
+    except (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError) as error:
+        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
+
+
+def _reason(error: BaseException) -> str:
+    return one_line(error)[:160]
+
+
+def _all_null(file: pq.ParquetFile, column: str) -> bool:
+    """Tell from the file's statistics that an optional column holds nothing at all."""
+    for group in range(file.metadata.num_row_groups):
+        row_group = file.metadata.row_group(group)
+        for place in range(row_group.num_columns):
+            chunk = row_group.column(place)
+            if chunk.path_in_schema.split(".")[0] != column and chunk.path_in_schema != column:
+                continue
+            statistics = chunk.statistics
+            if statistics is None or not statistics.has_null_count or statistics.null_count != chunk.num_values:
+                return False
+    return True
+
+
+def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
+    """Read what the schema says of the table: categories, parents and how it came to be."""
+    try:
+        if KEY in metadata:
+            said = parse_json(metadata[KEY].decode("utf-8"))
+        elif b"categories" in metadata:
+            said = {"categories": parse_json(metadata[b"categories"].decode("utf-8"))}
+        else:
+            return None, {}
+    except (json.JSONDecodeError, UnicodeDecodeError, SchemaError) as error:
+        raise how.fail(f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError) from error
+    if not isinstance(said, dict) or not _names(said.get("categories", [])) or not _names(said.get("parents") or []):
+        raise how.fail("schema metadata names no list of categories; write the file again", SchemaError)
+    if said.get("schema", SCHEMA) != SCHEMA or said.get("version", VERSION) != VERSION:
+        form = f"{said.get('schema')!r} version {said.get('version')!r}"
+        raise how.fail(f"its schema is {form}, not {SCHEMA!r} version {VERSION}; read it with its own release")
+    parents = said.get("parents")
+    others = {"metadata": said.get("metadata") or {}, "parents": tuple(parents) if parents else None}
+    if not isinstance(others["metadata"], dict):
+        raise how.fail("schema metadata holds no mapping under 'metadata'; write the file again", SchemaError)
+    return (tuple(said["categories"]) if "categories" in said else None), others
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
+    """Write a table as Parquet, whole or not at all; the same table gives the same bytes.
+
+    The schema carries, as JSON under the key ``spectra_eval``: schema name and version, package version, categories,
+    parents, and the table's metadata. `theta_star` is written only where it does not follow from `counts`;
+    an unknown `n_window` is null, and a decoded list ends where it ends.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+    path : path-like
+        Its folder must exist; a file of this name is replaced.
+
+    Raises
+    ------
+    InputError
+        The metadata is no strict JSON, a value does not fit its column, or the operating system refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spectra_eval.artifacts import read_table
+    >>> table = PreferenceTable(users=["ann", "bob"], categories=("Drama", "Noir"), counts=[[3, 1], [0, 2]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(table, Path(folder) / "t.parquet")
+    ...     read_table(Path(folder) / "t.parquet").theta_star.tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = Path(path)
+    said = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "package_version": __version__,
+        "categories": list(table.categories),
+        "parents": None if table.parents is None else list(table.parents),
+        "metadata": dict(table.metadata),
+    }
+    description = dump_json(said, place).encode("utf-8", "surrogatepass")
+    try:
+        columns = _arrays(table)
+        fields = [
+            pa.field(name, array.type, nullable=name not in ("user", "counts")) for name, array in columns.items()
+        ]
+        schema = pa.schema(fields, metadata={KEY: description})
+        whole = pa.Table.from_arrays(list(columns.values()), schema=schema)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise InputError(f"{place}: the table does not fit its columns ({_reason(error)})") from error
+    with written_whole(place) as stream:
+        pq.write_table(
+            whole,
+            stream,
+            row_group_size=_GROUP,
+            version="2.6",
+            compression="zstd",
+            use_dictionary=["horizon"],
+            write_page_checksum=True,
+        )
+
+
+def _arrays(table: PreferenceTable) -> dict[str, pa.Array]:
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
+    if table.context_window is not None:
+        columns["context_window"] = pa.array(table.context_window, pa.int64()).cast(pa.int32())
+    if table.horizon is not None:
+        columns["horizon"] = pa.array(table.horizon.tolist(), pa.string())
+    if table.history is not None:
+        columns["history"] = pa.array([list(titles) for titles in table.history], pa.list_(pa.string()))
+    for name in ("history_counts", "counts", "theta_star"):
+        values = getattr(table, name)
+        if values is not None and not (name == "theta_star" and _derived(table)):
+            columns[name] = _fixed(np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values)
+    columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
+    for name in ("scores", "theta_s", "answer_mass"):
+        if getattr(table, name) is not None:
+            columns[name] = _fixed(getattr(table, name))
+    if table.dg is not None:
+        held = table.dg != PAD
+        ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
+        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(table.dg[held], pa.int32()))
+    return columns
+
+
+def _fixed(values: np.ndarray) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def _derived(table: PreferenceTable) -> bool:
+    """Whether the shares follow from the counts bit for bit."""
+    if table.counts is None:
+        return False
+    totals = row_sums(table.counts)[:, None]
+    shares = table.counts / np.where(totals > 0, totals, 1.0)
+    return bool(((shares == table.theta_star).all(axis=1) | ~table.observed).all())

@@ -1,0 +1,233 @@
+"""A table from whatever people have: whole, or in blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
+from spectra_eval.artifacts._files import file_format, locate
+from spectra_eval.artifacts._lines import read_lines
+from spectra_eval.artifacts._npz import read_npz
+from spectra_eval.artifacts._parquet import open_parquet
+from spectra_eval.artifacts._text import read_long
+from spectra_eval.errors import InputError
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["iter_table", "read_table"]
+
+_WHOLE = {"npz": read_npz, "csv": read_long, "tsv": read_long, "jsonl": read_lines}
+_ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon"))
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    mapping: Mapping[str, str] | None = None,
+    renormalise: bool = False,
+    empty_windows: str = "refuse",
+) -> PreferenceTable:
+    """Read a preference table, a run folder, or the results of any system, and say what was understood.
+
+    The format is told from the first bytes, and where those say nothing from the suffix; CSV, TSV and JSON lines may be
+    gzip-compressed. All of them give the same table and the same digest:
+
+    ==============  ====================================================================================================
+    Parquet         one row a record: `user`; lists of K numbers `counts`, `theta_star` or `target`, `theta_s`; `dg` as
+                    places or names of categories. The categories stand in the schema metadata (JSON under
+                    ``spectra_eval``, or a JSON list under ``categories``), else they are ``category_0``, …
+    NPZ             the same names; matrices (N, K); `users` and `categories` may be missing; `dg` ends with -2
+    CSV, TSV        one line a user and category: ``user,category,target[,prediction][,dg_rank][,n_window]``
+                    ``[,context_window][,horizon]``. Ranks begin at 1, or, where the first of every list is 0, at 0;
+                    a rank that is skipped was held by an entry out of vocabulary. A category without a line is a zero.
+    JSON lines      one object a record, `target`, `prediction` as ``{"Drama": 3, …}``, `dg` as names, null where
+                    out of vocabulary, `n_window`; a JSON list of such objects is read too
+    ==============  ====================================================================================================
+
+    Rows stand in the order of the file, for CSV of the first line of each record. Parquet and NPZ keep the order
+    of their categories; texts give none, so theirs are sorted by name.
+
+    **Counts or shares.** A column named `counts` (or `count`) holds weights, one named `theta_star` (`share`,
+    `shares`) distributions. For one named `target` the whole column decides: shares, when every row with a window
+    sums to one within 1e-9; else counts, when every number is whole; else, with `renormalise`, shares; else an error
+    that names the first row that does not sum to one. A row of zeros (or without a target) is a window without
+    interactions, whatever the kind.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or a run folder (manifest.json beside table.parquet).
+    mapping : mapping of str to str, optional
+        Column of the file by the name it should have, say ``{"target": "y", "prediction": "p"}``.
+    renormalise : bool
+        Divide rows of shares and of `theta_s` that do not sum to one by their sum; recorded in the metadata.
+    empty_windows : {"refuse", "keep"}
+        Records whose window holds no interaction.
+
+    Returns
+    -------
+    PreferenceTable
+        ``metadata["read"]`` says what was understood: `format`, `columns` (column of the file by name), `ignored`,
+        `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided`.
+
+    Raises
+    ------
+    InputError, SchemaError, ShapeError, SimplexError
+        One line that names the file, the row, the user, the column and the mend.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = '{"user": "ann", "target": {"Noir": 1, "Drama": 3}, "prediction": {"Drama": 0.5, "Noir": 0.5}}'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "r.jsonl").write_text(text)
+    ...     table = read_table(Path(folder) / "r.jsonl")
+    >>> table.categories, table.counts.tolist(), table.metadata["read"]["target"]
+    (('Drama', 'Noir'), [[3.0, 1.0]], 'counts')
+    """
+    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows)
+    if how.format != "parquet":
+        raw, how = _read_whole(how)
+        return assemble(raw, how)
+    with open_parquet(how) as source:
+        raw = next(source.blocks(source.how.n_rows))
+        return assemble(raw, source.how)
+
+
+def iter_table(
+    path: str | os.PathLike[str],
+    *,
+    block: int = 65536,
+    columns: Collection[str] | None = None,
+    mapping: Mapping[str, str] | None = None,
+    renormalise: bool = False,
+    empty_windows: str = "refuse",
+) -> Iterator[PreferenceTable]:
+    """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
+
+    Of a Parquet file one block is in memory at a time, whatever its row groups, and beside it 8 bytes a record: hashes
+    by which a record that comes twice is found. When two hashes agree, the file is read again to tell, so chance
+    refuses nothing. If there are decoded lists, or a column `target`, these columns are read once before, so that
+    all blocks have lists of one width and agree on counts or shares. Other formats are read whole and cut.
+
+    Parameters
+    ----------
+    path, mapping, renormalise, empty_windows
+        As in `read_table`.
+    block : int
+        Rows a block.
+    columns : collection of str, optional
+        Optional columns to keep (`theta_s`, `dg`, `scores`, …); users, truth and window are always there.
+
+    Yields
+    ------
+    PreferenceTable
+        ``metadata["read"]`` speaks of the whole file but for `rows_divided`, which counts the block's rows.
+
+    Raises
+    ------
+    InputError, SchemaError, ShapeError, SimplexError
+        As `read_table`, when the block is asked for; a missing file at the first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spectra_eval.artifacts import write_table
+    >>> table = PreferenceTable(users=["ann", "bob", "cy"], categories=("a", "b"), counts=[[3, 1], [0, 2], [1, 1]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(table, Path(folder) / "t.parquet")
+    ...     [part.n_users for part in iter_table(Path(folder) / "t.parquet", block=2)]
+    [2, 1]
+    """
+    if block < 1:
+        raise InputError(f"block: {block} rows; choose at least one")
+    wanted = None if columns is None else _ALWAYS.union(columns)
+    if unknown := sorted((wanted or frozenset()).difference(NAMES)):
+        raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
+    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows)
+    if how.format != "parquet":
+        raw, how = _read_whole(how)
+        table = assemble(_narrowed(raw, wanted), how)
+        for start in range(0, table.n_users, block):
+            yield table.select(slice(start, start + block))
+        return
+    seen = _Seen(how)
+    with open_parquet(how, wanted) as source:
+        for raw in source.blocks(block):
+            table = assemble(raw, source.how)
+            seen.check(table, raw.first_row)
+            yield table
+
+
+def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said: Any) -> How:
+    if said["empty_windows"] not in ("refuse", "keep"):
+        raise InputError(f"empty_windows: {said['empty_windows']!r}; choose 'refuse' or 'keep'")
+    place = locate(Path(path))
+    return How(path=place, format=file_format(place), mapping=dict(mapping or {}), **said)
+
+
+def _read_whole(how: How) -> tuple[Raw, How]:
+    try:
+        return _WHOLE[how.format](how)
+    except MemoryError as error:
+        raise how.fail("too large for the memory of this machine; write it as Parquet, which is streamed") from error
+
+
+def _narrowed(raw: Raw, wanted: frozenset[str] | None) -> Raw:
+    if wanted is None:
+        return raw
+    matrices = {name: value for name, value in raw.matrices.items() if name in wanted}
+    others = {name: value for name, value in raw.others.items() if name in wanted or name not in NAMES}
+    return replace(raw, matrices=matrices, others=others)
+
+
+class _Seen:
+    """Finds a record that stands in two blocks, with 8 bytes a record."""
+
+    def __init__(self, how: How) -> None:
+        self.how = how
+        self._runs: list[np.ndarray] = []
+
+    def check(self, table: PreferenceTable, first_row: int) -> None:
+        """Take the records of the next block; within a block the table has looked itself."""
+        keys = _keys(table)
+        hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))
+        known = np.zeros(len(hashes), dtype=bool)
+        for run in self._runs:
+            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        if known.any():
+            self._confirm({keys[i]: first_row + int(i) for i in np.flatnonzero(known)[::-1]})
+        self._runs.append(np.sort(hashes))
+        # Runs of about one length are merged, so that there are few of them however long the file is.
+        while len(self._runs) > 1 and len(self._runs[-1]) >= len(self._runs[-2]):
+            self._runs[-2:] = [np.sort(np.concatenate(self._runs[-2:]))]
+
+    def _confirm(self, suspects: dict[Any, int]) -> None:
+        found = [row for key, row in suspects.items() if self._stands_before(key, row)]
+        if not found:
+            return
+        row = min(found)
+        user = next(key[0] for key, place in suspects.items() if place == row)
+        place = self.how.at(row, user, "user")
+        raise self.how.fail(f"{place}: this record stands in the table twice; keep one of the two")
+
+    def _stands_before(self, key: Any, row: int) -> bool:
+        again = replace(self.how, empty_windows="keep", renormalise=True)
+        with open_parquet(again, _ALWAYS) as source:
+            for raw in source.blocks(65536):
+                if raw.first_row >= row:
+                    return False
+                if key in _keys(assemble(raw, source.how))[: row - raw.first_row]:
+                    return True
+        return False
+
+
+def _keys(table: PreferenceTable) -> list[tuple[Any, ...]]:
+    windows = [None] * table.n_users if table.context_window is None else table.context_window.tolist()
+    horizons = [None] * table.n_users if table.horizon is None else table.horizon.tolist()
+    return list(zip(table.users.tolist(), windows, horizons, strict=True))

@@ -1,0 +1,20 @@
+"""Certificates: claims about a table, each with its bound, its assumptions and its standing."""
+
+from spectra_eval.certification._base import BOUNDS, CLAIMS, Certificate, Claim, Options
+from spectra_eval.certification._plan import Need, guesses_from, plan
+from spectra_eval.certification._stream import certify
+from spectra_eval.certification._verify import Verification, verify
+
+__all__ = [
+    "BOUNDS",
+    "CLAIMS",
+    "Certificate",
+    "Claim",
+    "Need",
+    "Options",
+    "Verification",
+    "certify",
+    "guesses_from",
+    "plan",
+    "verify",
+]

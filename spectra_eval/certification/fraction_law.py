@@ -1,0 +1,143 @@
+"""The share of users with an advantage over their lists that a finite window certifies."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from spectra_eval.certification._base import (
+    CLAIMS,
+    Claim,
+    ClaimKind,
+    Mean,
+    Options,
+    UserBlock,
+    against,
+    group_mean,
+    independence,
+    undefined,
+)
+from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.tables import UNKNOWN, PreferenceTable
+from spectra_eval.theory import routes
+from spectra_eval.theory._base import Assumption
+
+__all__ = ["KIND"]
+
+_ROUTES: dict[str, Callable[..., np.ndarray]] = {
+    "T": routes.route_t_certifies,
+    "J": lambda *window, **options: routes.route_j(*window, **options).certified,
+    "K": lambda *window, **options: routes.route_k(*window, **options).certified,
+}
+_IID = Assumption(
+    name="iid-interactions",
+    text="given the history and their number, the interactions of one window are drawn independently from one law",
+)
+
+
+class _FractionLaw:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.certified = {name: Mean(keep=keeps_values(options)) for name in options.routes}
+        self.n_unseen = 0
+        self.n_without_list = 0
+        self.obstacle: str | None = None
+
+    def add(self, block: UserBlock) -> None:
+        table = block.table
+        self.n_unseen += block.n_unseen
+        if self.obstacle is None:
+            self.obstacle = _obstacle(block)
+        if self.obstacle is not None:
+            return
+        lists = np.where(block.on_list, np.arange(table.n_categories), -1)
+        for name, mean in self.certified.items():
+            certified = _ROUTES[name](
+                table.counts, block.theta_s, lists, predicate_error=self.options.predicate_error, whole=_whole(table)
+            )
+            # A user without a list is no evidence: the predicate is False, and the user stays in N.
+            values = (certified & block.listed).astype(float)
+            mean.add(group_mean(values, block, np.ones(table.n_users, dtype=bool))[0])
+        self.n_without_list += int((~block.listed).sum())
+
+    def claim(self) -> Claim:
+        options = self.options
+        if self.obstacle is not None:
+            return undefined(KIND, options, reason=self.obstacle)
+        eta = options.predicate_error
+        best: tuple[float, str] | None = None
+        shares, bounds, reason, method = {}, {}, None, options.bound
+        for name, mean in self.certified.items():
+            if self.n_unseen:
+                mean.add(np.zeros(self.n_unseen))
+            bound = lower_bound(mean, _shared(options))
+            if bound.value is None:
+                reason = bound.reason
+                continue
+            method = bound.method
+            shares[name] = mean.mean
+            bounds[name] = max(0.0, (bound.value - eta) / (1.0 - eta))
+            best = max(best or (-1.0, name), (bounds[name], name))
+        if best is None:
+            return undefined(KIND, options, reason=str(reason))
+        value, route = best
+        n = self.certified[route].n
+        return Claim(
+            claim=KIND.name,
+            status="ok",
+            standing="printed" if method.startswith("printed") else "proven",
+            statement=(
+                f"The windows of {shares[route]:.1%} of {n} users certify, by Route {route} with error {eta:g} each, "
+                f"that theta_s is closer in total variation to the law behind the window than every distribution on "
+                f"the decoded top {options.k}; at level {options.level:g} this is so for at least {value:.1%} of them."
+            ),
+            target=KIND.target,
+            scope=options.scope,
+            inputs={
+                "certified_share": shares,
+                "bounds": bounds,
+                "route": route,
+                "n_without_list": self.n_without_list,
+                "n_without_window": self.n_unseen,
+            },
+            **against(options, KIND, value, default=0.0),
+            licenses="a share of users whose law theta_s is closer to; not which users",
+            assumptions=(*independence(options), _IID),
+            reference=KIND.reference,
+            n_users=n,
+            method=method,
+        )
+
+
+def _whole(table: PreferenceTable) -> bool | None:
+    """Tell whether each interaction bears one category: with weights 1/|labels| whole counts may be chance."""
+    return False if table.metadata.get("weighting") == "fraction" else None
+
+
+def _shared(options: Options) -> Options:
+    return dataclasses.replace(options, declared=options.declared * len(options.routes), require={})
+
+
+def _obstacle(block: UserBlock) -> str | None:
+    table = block.table
+    if table.counts is None or (table.n_window == UNKNOWN).any():
+        return "the table does not say how many interactions each window holds (columns counts and n_window)"
+    totals = table.counts.sum(axis=1)
+    if not np.allclose(totals, table.n_window, rtol=1e-9, atol=1e-9):
+        return (
+            "the counts do not add up to the interactions, so a window is no mean of independent vectors; "
+            "prepare the table with --weighting fraction"
+        )
+    return None
+
+
+KIND = CLAIMS.add(
+    ClaimKind(
+        name="fraction.law",
+        summary="share of users with a certified finite-sample advantage (Route T, J or K)",
+        reference="Route T, J and K of docs/theory.md; Clopper and Pearson (1934); Hoeffding (1963)",
+        start=_FractionLaw,
+    )
+)

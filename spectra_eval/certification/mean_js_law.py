@@ -1,0 +1,85 @@
+"""The mean advantage in Jensen-Shannon divergence, against the law behind the windows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from spectra_eval.certification._base import (
+    CLAIMS,
+    Claim,
+    ClaimKind,
+    Mean,
+    Options,
+    UserBlock,
+    against,
+    group_mean,
+    independence,
+    undefined,
+)
+from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.theory.truncation import truncated_js_lower
+
+__all__ = ["KIND"]
+
+
+class _MeanJsLaw:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        # Two bounds share the error; the JS is bounded from above through 1 - JS.
+        self.half = dataclasses.replace(options, declared=2 * options.declared, require={})
+        self.agreement = Mean(keep=keeps_values(options))
+        self.missed = Mean(keep=keeps_values(options))
+
+    def add(self, block: UserBlock) -> None:
+        self.agreement.add(group_mean(1.0 - np.minimum(block.js_bits, 1.0), block, block.listed)[0])
+        self.missed.add(group_mean(block.missed, block, block.listed)[0])
+
+    def claim(self) -> Claim:
+        options = self.options
+        if self.missed.n == 0:
+            return undefined(KIND, options, reason="no user has a decoded list with a known category")
+        missed = lower_bound(self.missed, self.half)
+        agreement = lower_bound(self.agreement, self.half)
+        if missed.value is None or agreement.value is None:
+            return undefined(KIND, options, reason=str(missed.reason or agreement.reason), n=self.missed.n)
+        floor = float(truncated_js_lower(max(0.0, missed.value)).bits)
+        js_upper = 1.0 - agreement.value
+        bound = floor - js_upper
+        return Claim(
+            claim=KIND.name,
+            status="ok",
+            standing=missed.standing,
+            statement=(
+                f"Against the law behind the windows, the mean JS of theta_s is at most {js_upper:.4f} bit, that of "
+                f"every distribution on the decoded top {options.k} at least {floor:.4f} bit, at level "
+                f"{options.level:g}: an advantage of at least {bound:+.4f} bit over {self.missed.n} users"
+                + ("." if bound > 0 else "; none is certified.")
+            ),
+            target=KIND.target,
+            scope=options.scope,
+            inputs={
+                "mean_js_bits": 1.0 - self.agreement.mean,
+                "js_upper_bits": js_upper,
+                "mean_missed_mass": self.missed.mean,
+                "missed_mass_lower": missed.value,
+                "js_floor_bits": floor,
+            },
+            **against(options, KIND, bound, default=0.0),
+            licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits",
+            assumptions=independence(options),
+            reference=KIND.reference,
+            n_users=self.missed.n,
+            method=missed.method,
+        )
+
+
+KIND = CLAIMS.add(
+    ClaimKind(
+        name="mean-js.law",
+        summary="E[JS(dg)] - E[JS(theta_s)] against the law behind the windows, for every distribution on the list",
+        reference="convexity of JS and of the floor of Lemma 1-JS with Hoeffding (1963)",
+        start=_MeanJsLaw,
+    )
+)

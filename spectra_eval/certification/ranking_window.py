@@ -1,0 +1,128 @@
+"""On how many windows the readout finds the user's top k, by sight and by each sufficient condition."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectra_eval import simplex
+from spectra_eval.certification._base import (
+    CLAIMS,
+    Claim,
+    ClaimKind,
+    Mean,
+    Options,
+    UserBlock,
+    against,
+    group_mean,
+    independence,
+    undefined,
+)
+from spectra_eval.certification._bounds import keeps_values, lower_bound, others
+from spectra_eval.theory.rank_radius import rank_radii
+
+__all__ = ["KIND"]
+
+_CONDITIONS = ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")
+
+
+class _RankingWindow:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.recovered = Mean(keep=keeps_values(options))
+        self.by = {name: Mean() for name in _CONDITIONS}
+        self.beats = Mean()
+        self.left_out = {"tie at rank k": 0, "another top k": 0, "recovered, but no condition shows it": 0}
+
+    def add(self, block: UserBlock) -> None:
+        star, held, k = block.theta_star, block.theta_s, self.options.k
+        # The boundary of the top k: a set is only recovered where the boundary is strict on both sides.
+        best, chosen = _top(star, k), _top(held, k)
+        gap, gap_held = _gap(star, k), _gap(held, k)
+        tie = gap <= 0
+        found = ~tie & (gap_held > 0) & (best == chosen).all(axis=1)
+        everyone = np.ones(len(star), dtype=bool)
+        self.recovered.add(group_mean(found.astype(float), block, everyone)[0])
+        radii = rank_radii(star, k=k)
+        linf = simplex.linf(star, held)
+        conditions = {
+            "theorem_1": gap > 2 * linf,
+            "tv_radius": block.tv < radii.tv,
+            "kl_radius": simplex.kl_nats(star, held) < radii.kl.nats,
+            "js_radius": block.js_bits < radii.js.bits,
+        }
+        shown = np.zeros(len(star), dtype=bool)
+        for name, condition in conditions.items():
+            shown |= condition
+            self.by[name].add(group_mean(condition.astype(float), block, everyone)[0])
+        mass_best = np.where(best, star, 0.0).sum(axis=1)
+        regret = 2 * np.minimum(block.tv, min(k, star.shape[1] - k) * linf)
+        self.by["regret"].add(
+            group_mean((mass_best - (1 - block.missed) > regret).astype(float), block, block.listed)[0]
+        )
+        mass = np.where(chosen, star, 0.0).sum(axis=1)
+        self.beats.add(group_mean((mass > 1 - block.missed).astype(float), block, block.listed)[0])
+        self.left_out["tie at rank k"] += int(tie.sum())
+        self.left_out["another top k"] += int((~tie & ~found).sum())
+        self.left_out["recovered, but no condition shows it"] += int((found & ~shown).sum())
+
+    def claim(self) -> Claim:
+        options = self.options
+        if self.recovered.n == 0:
+            return undefined(KIND, options, reason="no user has a window")
+        bound = lower_bound(self.recovered, options)
+        if bound.value is None:
+            return undefined(KIND, options, reason=str(bound.reason), n=self.recovered.n)
+        shares = {name: mean.mean if mean.n else None for name, mean in self.by.items()}
+        regret = (
+            "" if shares["regret"] is None else f"; the regret form shows {shares['regret']:.1%} better than their list"
+        )
+        return Claim(
+            claim=KIND.name,
+            status="ok",
+            standing=bound.standing,
+            statement=(
+                f"theta_s has the same top {options.k} as the window for {self.recovered.mean:.1%} of "
+                f"{self.recovered.n} users (at least {bound.value:.1%} at level {options.level:g}). Theorem 1 shows "
+                f"{shares['theorem_1']:.1%}, the exact JS radius {shares['js_radius']:.1%}{regret}."
+            ),
+            target=KIND.target,
+            scope=options.scope,
+            inputs={
+                "share": self.recovered.mean,
+                "share_by": shares,
+                "share_with_more_mass_than_the_list": self.beats.mean if self.beats.n else None,
+                "left_out": dict(self.left_out),
+                "other_bounds": others(self.recovered, options),
+            },
+            **against(options, KIND, bound.value, default=0.0),
+            licenses="recovery of the set of the k largest observed shares; ties at rank k count as not recovered",
+            assumptions=independence(options),
+            reference=KIND.reference,
+            n_users=self.recovered.n,
+            method=bound.method,
+        )
+
+
+def _top(theta: np.ndarray, k: int) -> np.ndarray:
+    """Mark the k largest entries of each row."""
+    mask = np.zeros(theta.shape, dtype=bool)
+    np.put_along_axis(mask, np.argpartition(-theta, k - 1, axis=1)[:, :k], values=True, axis=1)
+    return mask
+
+
+def _gap(theta: np.ndarray, k: int) -> np.ndarray:
+    """Give the distance between the k-th and the (k+1)-th largest entry of each row."""
+    ordered = -np.partition(-theta, (k - 1, k), axis=1)
+    return ordered[:, k - 1] - ordered[:, k]
+
+
+KIND = CLAIMS.add(
+    ClaimKind(
+        name="ranking.window",
+        summary="share of users whose top k is recovered: by sight, Theorem 1, the exact radii and the regret form",
+        reference="arXiv:2509.24189 Theorem 1; exact radii and regret form of docs/theory.md",
+        start=_RankingWindow,
+        target="window",
+        without_lists=True,
+    )
+)
