@@ -1,1 +1,9 @@
-"""Reports for people."""
+"""What people read: the report page, Markdown, and tables and figures for a paper."""
+
+from __future__ import annotations
+
+from spectra_eval.report.html import render_report, write_report
+from spectra_eval.report.markdown import to_markdown
+from spectra_eval.report.paper import write_paper
+
+__all__ = ["render_report", "to_markdown", "write_paper", "write_report"]

@@ -1,0 +1,199 @@
+"""The headline table and the claims, before they are set in any format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spectra_eval.report._material import (
+    UNITS,
+    Material,
+    Result,
+    better,
+    finite,
+    gloss,
+    is_reference,
+    metric_label,
+    number,
+)
+from spectra_eval.report._provenance import flat, is_grid, plain_value
+
+__all__ = ["Cell", "ClaimLine", "Column", "Grid", "Row", "claim_lines", "headline"]
+
+_KEY_METRICS = (
+    "js_divergence",
+    "total_variation",
+    "category_ndcg",
+    "list_ndcg",
+    "mass_captured",
+    "tail_mass_error",
+    "soft_ece",
+    "exposure_entropy",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One metric of the headline table."""
+
+    metric: str
+    label: str
+    unit: str
+    better: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One number of the headline table; `text` is a word where there is none."""
+
+    value: float | None
+    text: str
+    interval: str
+    best: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One system of the headline table."""
+
+    system: str
+    gloss: str
+    reference: bool
+    cells: tuple[Cell, ...]
+
+
+def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+    """Give the table a reader looks at first: systems by the few metrics that matter most."""
+    names = [name for name in (material.named(base) for base in _KEY_METRICS) if name is not None]
+    for result in material.results:
+        if len(names) < 3 and result.metric not in names:
+            names.append(result.metric)
+    columns = []
+    cells: dict[str, list[Cell]] = {system: [] for system in material.systems}
+    for name in names[:7]:
+        found = {result.system: result for result in material.of(name)}
+        if not found:
+            continue
+        direction = better(material, name)
+        unit = next(iter(found.values())).unit
+        columns.append(Column(metric=name, label=metric_label(name), unit=UNITS.get(unit, unit), better=direction))
+        best = _best(found, direction)
+        largest = max((abs(r.value) for r in found.values() if r.value is not None), default=1.0)
+        decimals = 4 if largest < 0.1 else 3
+        for system, line in cells.items():
+            line.append(_cell(found.get(system), best=best, decimals=decimals))
+    rows = tuple(
+        Row(system=system, gloss=gloss(system), reference=is_reference(system), cells=tuple(line))
+        for system, line in cells.items()
+    )
+    return tuple(columns), rows
+
+
+def _best(found: Mapping[str, Result], direction: str | None) -> float | None:
+    # An oracle has seen the window: it is a ceiling and competes with nobody.
+    values = [r.value for name, r in found.items() if r.value is not None and "oracle" not in name]
+    if direction is None or len(values) < 2:
+        return None
+    return min(values) if direction == "lower" else max(values)
+
+
+def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:
+    if result is None:
+        return Cell(value=None, text="not evaluated", interval="", best=False, reason=None)
+    if result.value is None:
+        return Cell(value=None, text="undefined", interval="", best=False, reason=result.reason)
+    shown = result.low is not None and result.high is not None
+    interval = f"[{number(result.low, decimals=decimals)}, {number(result.high, decimals=decimals)}]" if shown else ""
+    wins = best is not None and result.value == best and "oracle" not in result.system
+    text = number(result.value, decimals=decimals)
+    return Cell(value=result.value, text=text, interval=interval, best=wins, reason=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A list of records among the inputs of a claim, as a table."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimLine:
+    """One claim as people read it."""
+
+    name: str
+    mark: str
+    verdict: str
+    kind: str
+    statement: str
+    figures: tuple[tuple[str, str], ...]
+    assumptions: tuple[tuple[str, str, str], ...]
+    licenses: str
+    reference: str
+    standing: str
+    inputs: tuple[tuple[str, str], ...]
+    grids: tuple[Grid, ...]
+
+
+_MARKS = {
+    "holds": ("✓", "holds"),
+    "fails": ("✗", "does not hold"),
+    "undefined": ("–", "cannot be said"),
+    "printed": ("·", "shown, not claimed"),
+}
+
+
+def claim_lines(material: Material) -> tuple[ClaimLine, ...]:
+    """Give the claims of the certificate: proven ones first, then what is only shown beside them."""
+    if material.certificate is None:
+        return ()
+    lines = [_claim_line(claim) for claim in material.certificate["claims"]]
+    order = ("holds", "fails", "undefined", "printed")
+    return tuple(sorted(lines, key=lambda line: order.index(line.kind)))
+
+
+def _claim_line(claim: Mapping[str, Any]) -> ClaimLine:
+    if claim.get("status", "ok") != "ok":
+        kind = "undefined"
+    elif claim.get("standing") != "proven":
+        kind = "printed"
+    else:
+        kind = "holds" if claim.get("holds") is True else "fails"
+    mark, verdict = _MARKS[kind]
+    figures = [
+        (name, number(finite(claim.get(name)), decimals=4, signed=name == "margin"))
+        for name in ("bound", "threshold", "margin")
+        if claim.get(name) is not None
+    ]
+    figures.append(("users", f"{int(claim.get('n_users') or 0):,}"))
+    figures += [(name, str(claim[name])) for name in ("target", "scope", "method") if claim.get(name)]
+    assumptions = tuple(
+        (str(a["name"]), str(a["text"]), "checked" if a.get("checked") else "not checked")
+        for a in claim.get("assumptions") or ()
+    )
+    return ClaimLine(
+        name=str(claim["claim"]),
+        mark=mark,
+        verdict=verdict,
+        kind=kind,
+        statement=str(claim.get("statement") or claim.get("reason") or "Nothing can be said."),
+        figures=tuple(figures),
+        assumptions=assumptions,
+        licenses=str(claim.get("licenses") or ""),
+        reference=str(claim.get("reference") or ""),
+        standing=str(claim.get("standing") or ""),
+        inputs=tuple(flat(claim.get("inputs") or {})),
+        grids=tuple(_grids(claim.get("inputs") or {})),
+    )
+
+
+def _grids(inputs: Mapping[str, Any]) -> Iterator[Grid]:
+    for name, value in inputs.items():
+        if not is_grid(value):
+            continue
+        columns = tuple(dict.fromkeys(key for record in value for key in record))
+        rows = tuple(tuple(plain_value(record.get(key)) for key in columns) for record in value)
+        yield Grid(name=str(name), columns=columns, rows=rows)

@@ -1,0 +1,394 @@
+"""What the figures show: numbers, axes, captions; how they are drawn is `plots.py`.
+
+A figure is drawn from the very rows that its data table shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from spectra_eval import metrics, simplex
+from spectra_eval.certification._base import Options, UserBlock, group_mean
+from spectra_eval.report._material import (
+    UNITS,
+    Material,
+    Result,
+    better,
+    group_name,
+    is_reference,
+    metric_label,
+    named_strata,
+)
+from spectra_eval.theory import concentration
+from spectra_eval.units import LN2
+
+__all__ = ["Figure", "figures"]
+
+BINS = 20
+SHOWN = 30
+"""A figure of categories shows at most so many; it says how many there are."""
+GROUPS = 16
+"""More groups than this are not drawn as lines; the full table has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure: `kind` names how it is drawn, `rows` are what is drawn and what the data table shows.
+
+    `extent` is the size in inches that it asks for, `labels` name the axes, `extra` holds what else `kind` needs.
+    """
+
+    name: str
+    kind: str
+    title: str
+    caption: str
+    alt: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    labels: tuple[str, ...] = ()
+    extent: tuple[float, float] = (6.6, 3.8)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def figures(material: Material) -> tuple[Figure, ...]:
+    """Give every figure that this material can carry, in the order of the page."""
+    makers: tuple[Callable[[Material], Figure | None], ...] = (
+        lambda m: _bars(m, "js_divergence"),
+        lambda m: _bars(m, "category_ndcg"),
+        _histogram,
+        _margins,
+        _biases,
+        _exposure,
+        _scatter,
+        _reliability,
+        lambda m: _lines(m, "js_divergence", "tail_preference"),
+        lambda m: _lines(m, "js_divergence", "context_window"),
+        lambda m: _lines(m, "category_ndcg", "context_window"),
+    )
+    made = (maker(material) for maker in makers)
+    return tuple(figure for figure in made if figure is not None)
+
+
+def _unit(result: Result) -> str:
+    unit = UNITS.get(result.unit, result.unit)
+    return f" ({unit})" if unit else ""
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
+
+
+def _bars(material: Material, base: str) -> Figure | None:
+    name = material.named(base)
+    found = [r for r in material.of(name) if r.value is not None] if name else []
+    if name is None or not found:
+        return None
+    label = metric_label(name)
+    direction = better(material, name)
+    rows = tuple((r.system, r.value, r.low, r.high, r.n_users) for r in found)
+    level = next((r.level for r in found if r.low is not None), None)
+    whiskers = f" Whiskers are {level:.0%} bootstrap intervals over users." if level is not None else ""
+    values = {r.system: r.value for r in found if r.value is not None}
+    best = (min if direction == "lower" else max)(values, key=lambda system: values[system])
+    word = "best" if direction else "largest"
+    return Figure(
+        name=f"{base.replace('_', '-')}-bars",
+        kind="bars",
+        title=f"{label} of every system",
+        caption=f"Mean over users; {direction or 'neither direction'} is better.{whiskers}",
+        alt=f"Bar chart of {label} for {len(rows)} systems; {best} is {word} with {_short(values[best])}.",
+        columns=("system", label + _unit(found[0]), "low", "high", "users"),
+        rows=rows,
+        labels=(label + _unit(found[0]),),
+        extent=(6.6, 0.8 + 0.36 * len(rows)),
+        extra={"reference": tuple(is_reference(r.system) for r in found)},
+    )
+
+
+def _observed(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+    """Give the truth, the readout and the lists of the records with a window."""
+    table = material.table
+    if table.theta_s is None or not table.observed.any():
+        return None
+    seen = table.observed
+    return table.theta_star[seen], table.theta_s[seen], None if table.dg is None else table.dg[seen]
+
+
+def _block(material: Material, k: int) -> UserBlock | None:
+    table = material.table
+    if table.theta_s is None or not table.observed.any():
+        return None
+    return UserBlock(table, k)
+
+
+def _cutoff(material: Material) -> int:
+    asked = int(material.options.get("k", 5))
+    return max(1, min(asked, material.table.n_categories - 1))
+
+
+def _on_lists(material: Material) -> tuple[np.ndarray, np.ndarray] | None:
+    """Give the uniform distribution on each whole decoded list, and the truth of the same records."""
+    seen = _observed(material)
+    if seen is None or seen[2] is None:
+        return None
+    block = _block(material, seen[2].shape[1])
+    assert block is not None
+    if not block.listed.any():
+        return None
+    return block.theta_star[block.listed], block.theta_list[block.listed]
+
+
+def _histogram(material: Material) -> Figure | None:
+    seen = _observed(material)
+    if seen is None:
+        return None
+    series = {"theta_s": simplex.js_nats(seen[0], seen[1]) / LN2}
+    lists = _on_lists(material)
+    if lists is not None:
+        series["dg"] = simplex.js_nats(*lists) / LN2
+    edges = np.arange(BINS + 1) / BINS
+    shares = [np.histogram(np.clip(values, 0.0, 1.0), bins=edges)[0] / len(values) for values in series.values()]
+    rows = tuple((float(edges[b]), float(edges[b + 1]), *(float(share[b]) for share in shares)) for b in range(BINS))
+    halves = {name: float(np.median(values)) for name, values in series.items()}
+    told = " and ".join(f"{_short(value)} bits for {name}" for name, value in halves.items())
+    return Figure(
+        name="js-histogram",
+        kind="histogram",
+        title="How the divergence is spread over users",
+        caption=f"Share of records by their Jensen–Shannon divergence. The median is {told} (marked on the axis).",
+        alt=f"Histogram of the Jensen-Shannon divergence of each record; the median is {told}.",
+        columns=("from", "to", *(f"share, {name}" for name in series)),
+        rows=rows,
+        labels=("Jensen–Shannon divergence of a record (bits)", "share of records"),
+        extra={"series": tuple(series), "medians": halves},
+    )
+
+
+def _margins(material: Material) -> Figure | None:
+    k = _cutoff(material)
+    block = _block(material, k)
+    if block is None or not block.listed.any():
+        return None
+    margin, _ = group_mean(block.missed - block.tv, block, block.listed)
+    options = _options(material, k)
+    n = len(margin)
+    population = options.scope == "population"
+    radius = (concentration.dkw_radius if population else concentration.hoeffding_radius)(n, error=options.error)
+    low = np.floor(margin.min() * 20 - 1) / 20
+    high = np.ceil(margin.max() * 20 + 1) / 20
+    grid = np.linspace(low, high, round((high - low) * 100) + 1)
+    grid[np.abs(grid) < 1e-9] = 0.0
+    above = 1.0 - np.searchsorted(np.sort(margin), grid, side="right") / n
+    rows = tuple(
+        (float(t), float(share), max(0.0, float(share) - float(radius))) for t, share in zip(grid, above, strict=True)
+    )
+    at_zero = float((margin > 0).mean())
+    floor = max(0.0, at_zero - float(radius))
+    band = (
+        f"The shaded band is the DKW lower band at level {options.level:g}: for users like these, for all t at once."
+        if population
+        else f"The shaded band is the Hoeffding lower bound at level {options.level:g}: for these users, and for one t "
+        "chosen in advance."
+    )
+    return Figure(
+        name="margin-curve",
+        kind="curve",
+        title="How far the readout is ahead of any list",
+        caption=f"Share of users with m − T > t: m is the truth's mass off the decoded top {k}, which no distribution "
+        f"on the list can get below; T is the total variation of theta_s. {band}",
+        alt=f"Falling curve of the share of users with margin above t; at t = 0 it is {at_zero:.1%}, "
+        f"at least {floor:.1%}.",
+        columns=("t", "share of users above t", "lower bound"),
+        rows=rows,
+        labels=("margin t (total variation)", "share of users with margin > t"),
+        extra={"at_zero": at_zero, "floor": floor},
+    )
+
+
+def _options(material: Material, k: int) -> Options:
+    given = material.options
+    fields = {name: given[name] for name in ("level", "scope", "declared") if name in given}
+    return Options(k=k, **fields)
+
+
+def _ranked(material: Material, values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Choose at most `SHOWN` categories, the largest values first, and say what was left out."""
+    order = np.argsort(-values, kind="stable")
+    left = len(order) - SHOWN
+    return order[:SHOWN], f" The {SHOWN} largest of {len(order):,} categories are shown." if left > 0 else ""
+
+
+def _biases(material: Material) -> Figure | None:
+    seen = _observed(material)
+    if seen is None:
+        return None
+    series = {"theta_s": np.asarray(metrics.category_biases(seen[0], seen[1]))}
+    lists = _on_lists(material)
+    if lists is not None:
+        series["dg"] = np.asarray(metrics.category_biases(*lists))
+    names = material.table.categories
+    truth = seen[0].mean(axis=0)
+    chosen, note = _ranked(material, np.abs(np.array(list(series.values()))).max(axis=0))
+    chosen = chosen[np.argsort(-truth[chosen], kind="stable")]
+    rows = tuple((names[c], float(truth[c]), *(float(bias[c]) for bias in series.values())) for c in chosen)
+    worst = int(np.argmax(np.abs(series["theta_s"])))
+    listed = " Open diamonds: the decoded list, taken as uniform." if lists is not None else ""
+    return Figure(
+        name="category-bias",
+        kind="bias",
+        title="Which categories are over- and under-stated",
+        caption="Mean of theta_s − theta_star over records, by category; the most common category stands on top. To "
+        f"the right of zero the model overstates.{listed}{note}",
+        alt=f"Bias of each category; the largest is {names[worst]} with {_short(float(series['theta_s'][worst]))}.",
+        columns=("category", "mean theta_star", *(f"bias, {name}" for name in series)),
+        rows=rows,
+        labels=("mean bias (share)",),
+        extent=(6.6, 0.9 + 0.27 * len(rows)),
+        extra={"series": tuple(series)},
+    )
+
+
+def _exposure(material: Material) -> Figure | None:
+    seen = _observed(material)
+    if seen is None:
+        return None
+    k = _cutoff(material)
+    truth, held, lists = seen
+    series = {"theta_star": _places(truth, truth, None, k), "theta_s": _places(truth, held, None, k)}
+    if lists is not None and (lists >= 0).any():
+        series["dg"] = _places(truth, held, lists, k)
+    names = material.table.categories
+    chosen, note = _ranked(material, series["theta_star"])
+    rows = tuple((names[c], *(float(share[c]) for share in series.values())) for c in chosen)
+    words = ", ".join(f"{_effective(share):.1f} for {name}" for name, share in series.items())
+    return Figure(
+        name="exposure",
+        kind="dots",
+        title=f"Which categories get a place in the top {k}",
+        caption=f"Share of all top-{k} places by category; ties at the border share a place. Effective number of "
+        f"categories (the exponential of the entropy in nats): {words}.{note}",
+        alt=f"Share of top-{k} places of each category in the truth, the readout and the decoded list; effective "
+        f"number of categories: {words}.",
+        columns=("category", *(f"share of places, {name}" for name in series)),
+        rows=rows,
+        labels=(f"share of top-{k} places",),
+        extent=(6.6, 0.9 + 0.27 * len(rows)),
+        extra={"series": tuple(series)},
+    )
+
+
+def _places(truth: np.ndarray, theta: np.ndarray, lists: np.ndarray | None, k: int) -> np.ndarray:
+    """Give the share of the cohort's top-k places that each category holds."""
+    bucket = np.zeros(truth.shape[1], dtype=np.int64)
+    comparison = metrics.Comparison(theta_star=truth, theta_s=theta, lists=lists, bucket=bucket)
+    places = np.nansum(metrics.METRICS["exposure_entropy"].statistic(comparison, k=k), axis=0)
+    return np.asarray(places / places.sum())
+
+
+def _effective(shares: np.ndarray) -> float:
+    return float(np.exp(simplex.entropy_nats(shares[None, :])[0]))
+
+
+def _scatter(material: Material) -> Figure | None:
+    seen = _observed(material)
+    if seen is None:
+        return None
+    truth, held = seen[0].mean(axis=0), seen[1].mean(axis=0)
+    names = material.table.categories
+    chosen, note = _ranked(material, np.maximum(truth, held))
+    rows = tuple((names[c], float(truth[c]), float(held[c])) for c in chosen)
+    correlation = _correlation(truth, held)
+    told = "" if correlation is None else f" Pearson correlation over categories: {_short(correlation)}."
+    return Figure(
+        name="frequency",
+        kind="scatter",
+        title="Confidence against frequency",
+        caption="Each point is a category: how often users chose it, and how much of it the model holds, both averaged "
+        f"over records. On the line the two agree.{told}{note}",
+        alt=f"Scatter of mean theta_s against mean theta_star for {len(rows)} categories.{told}",
+        columns=("category", "mean theta_star", "mean theta_s"),
+        rows=rows,
+        labels=("mean theta_star (what users did)", "mean theta_s (what the model holds)"),
+        extent=(6.6, 5.4),
+    )
+
+
+def _correlation(truth: np.ndarray, held: np.ndarray) -> float | None:
+    a, b = truth - truth.mean(), held - held.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / scale if scale > 1e-15 else None
+
+
+def _reliability(material: Material) -> Figure | None:
+    seen = _observed(material)
+    if seen is None:
+        return None
+    bins = metrics.reliability_bins(seen[0], seen[1], bins=BINS)
+    rows = tuple(
+        (b / BINS, (b + 1) / BINS, int(n), float(said) if n else None, float(saw) if n else None)
+        for b, (n, said, saw) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))
+    )
+    filled = [row for row in rows if row[2]]
+    return Figure(
+        name="reliability",
+        kind="reliability",
+        title="When it says 30%, is it 30%?",
+        caption=f"Reliability diagram over all (record, category) pairs in {BINS} bins of theta_s: mean of theta_star "
+        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin.",
+        alt=f"Reliability diagram: {len(filled)} of {BINS} bins hold pairs; the fullest holds "
+        f"{max(row[2] for row in rows):,}.",
+        columns=("from", "to", "pairs", "mean theta_s", "mean theta_star"),
+        rows=rows,
+        labels=("mean theta_s of the bin", "mean theta_star of the bin"),
+        extent=(6.6, 5.4),
+    )
+
+
+_RULES = {
+    "tail_preference": ("share of tail categories in the window, by quartile", "tail preference"),
+    "context_window": ("past sessions shown to the model", "context window"),
+}
+_LINES = ("theta_s", "dg", "history", "popularity", "uniform")
+
+
+def _lines(material: Material, base: str, rule: str) -> Figure | None:
+    name = material.named(base)
+    strata = named_strata(material, rule)
+    if name is None or not 2 <= len(strata) <= GROUPS:
+        return None
+    axis, words = _RULES[rule]
+    rows: list[tuple[Any, ...]] = []
+    unit = ""
+    for place, stratum in enumerate(strata):
+        for r in material.of(name, stratum=stratum):
+            if r.value is not None and r.system in _LINES:
+                unit = _unit(r)
+                rows.append((r.system, group_name(stratum), r.value, r.low, r.high, r.n_users, place))
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (_LINES.index(row[0]), row[6]))
+    groups = [group_name(stratum) for stratum in strata]
+    sizes = {row[1]: row[5] for row in rows}
+    label = metric_label(name)
+    told = f" Groups hold {', '.join(f'{sizes[g]:,}' for g in groups if g in sizes)} users."
+    caution = (
+        " Groups are formed on the predicted window itself, so part of a trend is regression to the mean."
+        if rule == "tail_preference"
+        else ""
+    )
+    return Figure(
+        name=f"{base}-by-{rule}".replace("_", "-"),
+        kind="lines",
+        title=f"{label} by {words}",
+        caption=f"Mean over the users of each group, with intervals; {better(material, name) or 'no direction'} is "
+        f"better.{told}{caution}",
+        alt=f"{label} of {', '.join(dict.fromkeys(row[0] for row in rows))} in {len(groups)} groups by {words}.",
+        columns=("system", words, label + unit, "low", "high", "users"),
+        rows=tuple(row[:6] for row in rows),
+        labels=(axis, label + unit),
+        extra={"groups": groups, "ticks": groups},
+    )

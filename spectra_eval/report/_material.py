@@ -1,0 +1,274 @@
+"""Everything a page is made from, checked once; and how its systems, metrics and numbers are named.
+
+Nothing is computed anew: a value that is missing becomes words, never a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.metrics._base import METRICS
+from spectra_eval.tables import PreferenceTable
+
+__all__ = [
+    "UNITS",
+    "Material",
+    "Result",
+    "better",
+    "finite",
+    "gather",
+    "gloss",
+    "group_name",
+    "is_reference",
+    "metric_label",
+    "model_of",
+    "named_strata",
+    "number",
+]
+
+UNITS = {"bit": "bits", "nat": "nats", "1": ""}
+"""How a unit is written beside a number."""
+
+_LABELS = {
+    "js_divergence": "Jensen–Shannon divergence",
+    "kl_divergence": "Kullback–Leibler divergence",
+    "total_variation": "Total variation",
+    "chi_squared": "Chi-squared divergence",
+    "linf_error": "Largest error of a category",
+    "category_ndcg": "Category NDCG",
+    "list_ndcg": "List NDCG",
+    "mass_captured": "Mass captured",
+    "top_recall": "Recall of the top",
+    "exposure_entropy": "Exposure entropy",
+    "tail_mass_error": "Tail mass error",
+    "soft_ece": "Calibration error",
+    "stratified_ece": "Calibration error, stratified",
+    "top1_ece": "Calibration error of the top",
+    "brier": "Brier score",
+    "log_score": "Logarithmic score",
+}
+_GLOSSES = {
+    "theta_s": "the readout of the model",
+    "dg": "the decoded list",
+    "uniform": "every category alike",
+    "popularity": "everybody's average",
+    "history": "the user's own history",
+    "laplace": "the history, smoothed",
+    "mixture": "history and popularity mixed",
+    "markov": "transitions between categories",
+    "linear": "a linear model of the history",
+    "oracle": "sees the window: a ceiling",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One row of an evaluation, with the system named as the page names it."""
+
+    metric: str
+    unit: str
+    system: str
+    stratum: str
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float | None
+    method: str | None
+    n_users: int
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """Everything a page is made from, checked once. The first table is the subject, the others stand beside it."""
+
+    title: str
+    tables: tuple[PreferenceTable, ...]
+    evaluations: tuple[Mapping[str, Any], ...]
+    certificate: Mapping[str, Any] | None
+    results: tuple[Result, ...]
+
+    @property
+    def table(self) -> PreferenceTable:
+        """The subject."""
+        return self.tables[0]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Every system, in the order of the evaluation: models first, references after them."""
+        names = list(dict.fromkeys(result.system for result in self.results))
+        return tuple(sorted(names, key=is_reference))
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of the certificate, empty without one."""
+        return {} if self.certificate is None else self.certificate.get("options", {})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the evaluations call out, each once."""
+        said = [str(line) for document in self.evaluations for line in document.get("warnings", ())]
+        return tuple(dict.fromkeys(said))
+
+    def of(self, metric: str, *, stratum: str = "all") -> tuple[Result, ...]:
+        """Give the results of one metric in one stratum, in the order of `systems`."""
+        found = {r.system: r for r in self.results if r.metric == metric and r.stratum == stratum}
+        return tuple(found[name] for name in self.systems if name in found)
+
+    def named(self, base: str) -> str | None:
+        """Give the first metric of this family that was evaluated: ``category_ndcg`` finds ``category_ndcg@10``."""
+        return next((r.metric for r in self.results if r.metric.partition("@")[0] == base), None)
+
+
+def is_reference(system: str) -> bool:
+    """Tell whether a system is a reference predictor and no model."""
+    return not (system.endswith(("theta_s", "dg")))
+
+
+def gather(
+    *,
+    tables: Any,
+    evaluation: Any,
+    certificate: Mapping[str, Any] | None,
+    title: str,
+) -> Material:
+    """Check what a page is to be made from.
+
+    Parameters
+    ----------
+    tables : PreferenceTable or sequence of PreferenceTable
+        The first is the subject; further ones stand beside it.
+    evaluation : mapping or sequence of mapping
+        The document of `evaluate` for the first table, or one document a table.
+    certificate : mapping or None
+        The document of `certify` for the first table.
+    title : str
+        The title.
+
+    Raises
+    ------
+    InputError
+        There is no table, or the numbers of tables and documents differ.
+    SchemaError
+        A document has not the shape of its kind.
+    """
+    given = (tables,) if isinstance(tables, PreferenceTable) else tuple(tables)
+    documents = (evaluation,) if isinstance(evaluation, Mapping) else tuple(evaluation)
+    if not given:
+        raise InputError("tables: none given; a report needs at least one table")
+    if len(documents) not in (1, len(given)):
+        raise InputError(
+            f"evaluation: {len(documents)} documents for {len(given)} tables; give one, or one for each table"
+        )
+    for document in documents:
+        if not isinstance(document, Mapping) or not isinstance(document.get("results"), list | tuple):
+            raise SchemaError("evaluation: 'results' is no list of rows; give the document that evaluate makes")
+    if certificate is not None and not isinstance(certificate.get("claims"), list | tuple):
+        raise SchemaError("certificate: 'claims' is no list of claims; give the document that certify makes")
+    results: list[Result] = []
+    for place, document in enumerate(documents):
+        results.extend(_results(document, prefix="" if place == 0 else f"{_label(given, place)}: "))
+    return Material(
+        title=title.strip() or "Evaluation",
+        tables=given,
+        evaluations=documents,
+        certificate=certificate,
+        results=tuple(results),
+    )
+
+
+def _label(tables: tuple[PreferenceTable, ...], place: int) -> str:
+    """Name a further table after its model, and by its number where that leaves a doubt."""
+    names = [model_of(table) or "" for table in tables]
+    name = names[place]
+    return name if name and names.count(name) == 1 else f"table {place + 1}"
+
+
+def _results(document: Mapping[str, Any], *, prefix: str) -> Iterator[Result]:
+    for row in document["results"]:
+        system = str(row["system"])
+        if prefix and is_reference(system):
+            continue  # the references of the first table stand for all: the users are the same
+        interval = row.get("interval") or {}
+        value = finite(row.get("value")) if row.get("status", "ok") == "ok" else None
+        yield Result(
+            metric=str(row["metric"]),
+            unit=str(row.get("unit", "1")),
+            system=prefix + system,
+            stratum=str(row.get("stratum", "all")),
+            value=value,
+            low=finite(interval.get("low")),
+            high=finite(interval.get("high")),
+            level=finite(interval.get("level")),
+            method=interval.get("method"),
+            n_users=int(row.get("n_users") or 0),
+            reason=None if value is not None else str(row.get("reason") or "no finite value"),
+        )
+
+
+def finite(value: Any) -> float | None:
+    """Give a number of a document; None where there is none that is finite."""
+    if value is None or isinstance(value, str) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def metric_label(metric: str) -> str:
+    """Give the name of a metric in words, with its cut-off."""
+    base, _, k = metric.partition("@")
+    words = _LABELS.get(base, base.replace("_", " ").capitalize())
+    return f"{words} at {k}" if k else words
+
+
+def gloss(system: str) -> str:
+    """Say in a few words what a system is."""
+    return _GLOSSES.get(system.rpartition(": ")[2], "")
+
+
+def better(material: Material, metric: str) -> str | None:
+    """Tell which direction is better, ``lower`` or ``higher``; None where neither is."""
+    for document in material.evaluations:
+        said = (document.get("better") or {}).get(metric)
+        if said in ("lower", "higher"):
+            return str(said)
+    base = metric.partition("@")[0]
+    lower = METRICS[base].lower_is_better if base in METRICS.names() else None
+    return None if lower is None else "lower" if lower else "higher"
+
+
+def number(value: float | None, *, decimals: int = 3, signed: bool = False) -> str:
+    """Write a number with a true minus; a missing one is a word."""
+    if value is None or not math.isfinite(value):
+        return "undefined"
+    if abs(value) >= 1000:
+        decimals = 0
+    text = f"{value:+,.{decimals}f}" if signed else f"{value:,.{decimals}f}"
+    if not any(digit in "123456789" for digit in text):
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def model_of(table: PreferenceTable) -> str | None:
+    """Name the model that made `theta_s`, where the table says so."""
+    for key in ("model", "model_id", "predictor", "baseline", "method"):
+        value = table.metadata.get(key)
+        if isinstance(value, Mapping):
+            value = value.get("id") or value.get("name")
+        if value:
+            return str(value)
+    return None
+
+
+def named_strata(material: Material, name: str) -> Sequence[str]:
+    """Give the strata of one rule, in the order in which they were evaluated."""
+    found = dict.fromkeys(r.stratum for r in material.results if r.stratum.startswith((f"{name}=", f"{name}:")))
+    return list(found)
+
+
+def group_name(stratum: str) -> str:
+    """Give the name of the group in the name of a stratum: ``tail_preference=Q1`` gives ``Q1``."""
+    return stratum.replace(":", "=", 1).partition("=")[2]

@@ -1,0 +1,3 @@
+"""One metric and one bound, found by spectra-eval through their entry points."""
+
+__all__: list[str] = []

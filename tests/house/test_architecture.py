@@ -1,0 +1,75 @@
+"""The house itself: what is imported, what is named, what stands where."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spectra_eval
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted([*(ROOT / "spectra_eval").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "matplotlib", "scipy.stats", "hypothesis", "click", "rich")
+
+
+def _loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print('\\n'.join(sys.modules))"
+    path = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'cli')!r}]; "
+    done = subprocess.run([sys.executable, "-c", path + code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_library_loads_nothing_heavy() -> None:
+    assert not _loaded_by("import spectra_eval").intersection(HEAVY)
+
+
+def test_the_command_line_loads_click_alone() -> None:
+    heavy = [name for name in HEAVY if name != "click"]
+    assert not _loaded_by("import spectra_eval_cli.main").intersection([*heavy, "numpy"])
+
+
+def test_the_face_is_whole() -> None:
+    assert len(set(spectra_eval.__all__)) == len(spectra_eval.__all__)  # ruff holds the order
+    for name in spectra_eval.__all__:
+        assert getattr(spectra_eval, name) is not None
+    assert set(spectra_eval.__all__) <= set(dir(spectra_eval))
+
+
+def test_no_name_of_the_face_hides_a_module() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(spectra_eval.__path__)}
+    functions = {n for n in spectra_eval.__all__ if not isinstance(getattr(spectra_eval, n), type(sys))}
+    assert not modules & functions
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_source_file(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "a file past 400 lines is asking to be two"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module says what it is for"
+    relative = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+    assert not relative
+    for word in ("TODO", "FIXME", "trust_remote_code=True", "pickle.load"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("family", ["metrics", "theory", "readouts", "backends", "data", "stats"])
+def test_every_name_of_a_family_is_there(family: str) -> None:
+    module = importlib.import_module(f"spectra_eval.{family}")
+    for name in module.__all__:
+        assert hasattr(module, name), f"{family}.__all__ promises {name}"
+
+
+def test_help_names_every_command() -> None:
+    from spectra_eval_cli.main import COMMANDS, main
+
+    assert set(COMMANDS) == set(main.list_commands(None))  # type: ignore[arg-type]
+    for name in COMMANDS:
+        command = main.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None and command.name == name and command.help
