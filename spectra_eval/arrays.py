@@ -120,7 +120,8 @@ def row_sums(values: np.ndarray) -> np.ndarray:
     exponent = np.frexp(values.max(axis=1))[1]
     scale = np.ldexp(1.0, bits - np.maximum(exponent, -900))
     with np.errstate(over="ignore"):
-        total: np.ndarray = np.rint(values * scale[:, None]).astype(np.int64).sum(axis=1) / scale
+        grid = values * scale[:, None]
+        total: np.ndarray = np.rint(grid, out=grid).astype(np.int64).sum(axis=1) / scale
     return total
 
 

@@ -219,12 +219,15 @@ class ProbeRequest:
         The replies whose log-probabilities are asked for, the same for every question.
     system : str
         The system message; empty for none.
+    many_tokens : bool
+        The answers may take several tokens each; else one that does is refused.
     """
 
     prefix: str
     suffixes: tuple[str, ...]
     answers: tuple[str, ...] = ()
     system: str = ""
+    many_tokens: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,11 +235,13 @@ class AnswerScores:
     """`log_probs` (R, V) float64, nats: log-probability of each answer to each question of one request.
 
     For an answer of several tokens it is the sum over its tokens. `n_prompt_tokens` (R,) int counts
-    the tokens of each whole prompt.
+    the tokens of each whole prompt. `n_answer_tokens` (V,) int counts those of each answer where they may
+    be several, and is None where each answer is one token.
     """
 
     log_probs: np.ndarray
     n_prompt_tokens: np.ndarray
+    n_answer_tokens: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,9 +386,12 @@ def _check_rows(table: PreferenceTable, name: str, where: np.ndarray | None) -> 
         raise SimplexError(f"{_place(table, row, name)}: {_row_defect(table, value[row])}")
     # Rows that sum to one within rounding stay as they are: written and read again, they keep their bits.
     held = np.ones(len(value), dtype=bool) if where is None else where
+    rounding = value.shape[1] * 2.0**-52
+    if (np.abs(sums[held] - 1.0) <= rounding / 2).all():
+        return value
     sums = row_sums(np.where(held[:, None], value, 0.0))
-    far = held & (np.abs(sums - 1.0) > value.shape[1] * 2.0**-52)
-    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]) if far.any() else value
+    far = held & (np.abs(sums - 1.0) > rounding)
+    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None])
 
 
 def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:

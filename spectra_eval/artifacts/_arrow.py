@@ -85,6 +85,8 @@ class Cells:
             row = int(np.flatnonzero(wrong)[0])
             message = f"{_lengths(array)[row]} numbers for {k} categories; give one a category"
             raise self.fail(row, name, message, ShapeError)
+        if k == 0:
+            return np.zeros((len(array), 0))
         values = array.flatten()
         if values.null_count:
             place = int(np.flatnonzero(_nulls(values))[0]) // k

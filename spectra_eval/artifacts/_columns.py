@@ -36,6 +36,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """Column of a table by name, and what files call it."""
 TRUTHS = ("counts", "theta_star", "target")
+_LARGEST = 1e300
 MATRICES = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
 
 
@@ -170,6 +171,8 @@ class TargetScan:
             return "shares"
         assert self.first is not None  # set with all_one
         row, user, total = self.first
+        if not np.isfinite(total):
+            return "counts"  # the number itself is refused when the table is made
         column = how.columns["target"]
         raise how.fail(
             f"{how.at(row, user, 'target')}: sums to {total:.6g}, so the rows are neither shares nor whole counts; "
@@ -185,9 +188,10 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
     if len(raw.categories) < 2:
         what = f"{len(raw.categories)} categories; a distribution needs at least two"
         raise how.fail(what, ShapeError)
-    for name in TRUTHS:
+    for name in (*TRUTHS, "theta_s", "history_counts"):
         if name in matrices:
-            matrices[name] = _without_windows(matrices[name], raw)
+            if name in TRUTHS:
+                matrices[name] = _without_windows(matrices[name], raw)
             _check_weights(matrices[name], name, raw, how)
     kind = how.kind
     if "target" in matrices:
@@ -258,12 +262,12 @@ def _without_windows(values: np.ndarray, raw: Raw) -> np.ndarray:
 
 
 def _check_weights(values: np.ndarray, name: str, raw: Raw, how: How) -> None:
-    bad = ~(np.isfinite(values) & (values >= 0))
+    bad = ~((values >= 0) & (values <= _LARGEST))  # NaN fails both
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
         place = how.at(raw.first_row + row, raw.users[row], name)
-        what = f"{raw.categories[column]!r} is {values[row, column]:.6g}" if column < len(raw.categories) else "broken"
-        raise how.fail(f"{place}: {what}; numbers must be finite and not negative", SimplexError)
+        what = f"{raw.categories[column]!r} is {values[row, column]:.6g}"
+        raise how.fail(f"{place}: {what}; numbers must be finite (up to {_LARGEST:g}) and not negative", SimplexError)
 
 
 def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:

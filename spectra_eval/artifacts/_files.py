@@ -46,18 +46,18 @@ def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError
 def locate(path: Path) -> Path:
     """Give the table file that a path means: itself, or the table of a run folder."""
     try:
-        if not path.is_dir():
-            path.stat()
-            return path
-        table = path / "table.parquet"
-        if not (path / "manifest.json").is_file():
-            raise InputError(f"{path}: a folder without manifest.json is no run folder; name a table file")
-        if not table.is_file():
-            raise InputError(f"{path}: the run has no table.parquet yet; finish it with the same probe command")
+        path.stat()
     except OSError as error:
         raise os_error(path, error) from error
     except ValueError as error:  # a NUL byte in the name
-        raise InputError(f"{path!r}: not a file name ({one_line(error)})") from error
+        raise InputError(f"{str(path)!r}: not a file name ({one_line(error)})") from error
+    if not path.is_dir():
+        return path
+    table = path / "table.parquet"
+    if not (path / "manifest.json").is_file():
+        raise InputError(f"{path}: a folder without manifest.json is no run folder; name a table file")
+    if not table.is_file():
+        raise InputError(f"{path}: the run has no table.parquet yet; finish it with the same probe command")
     return table
 
 

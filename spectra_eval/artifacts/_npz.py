@@ -52,7 +52,7 @@ def default_names(kind: str, n: int) -> list[str]:
 
 def _arrays(how: How) -> tuple[dict[str, np.ndarray], How]:
     try:
-        with np.load(how.path, allow_pickle=False) as archive:
+        with how.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             how = how.understood(archive.files, _ALLOWED)
             return {name: _array(archive, name, column, how) for name, column in how.columns.items()}, how
     except SchemaError:

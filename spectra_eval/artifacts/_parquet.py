@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval import __version__
+from spectra_eval._version import __version__
 from spectra_eval.arrays import row_sums
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
@@ -34,6 +34,8 @@ KEY = b"spectra_eval"
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
 _GROUP = 65536
+_FIRST = 256
+_BUFFER = 1 << 20  # with it, and without buffering ahead, a row group of any length passes in small pieces
 
 
 @dataclass
@@ -42,7 +44,7 @@ class ParquetSource:
 
     file: pq.ParquetFile
     how: How
-    categories: tuple[str, ...] | None
+    categories: tuple[str, ...] = ()
     others: dict[str, Any] = field(default_factory=dict)
     width: int = 0
     """Length of the longest decoded list: all blocks are padded to it."""
@@ -68,10 +70,9 @@ class ParquetSource:
             with mapped(self.how):
                 cells = Cells(part, self.how, first_row)
                 if "dg" in columns:
-                    self.width = max(self.width, cells.longest("dg", self._categories(cells)))
+                    self.width = max(self.width, cells.longest("dg", self.categories))
                 if "target" in columns:
-                    k = len(self._categories(cells))
-                    targets.see(np.nan_to_num(cells.matrix("target", k)), cells.users, first_row)
+                    targets.see(cells.matrix("target", len(self.categories)), cells.users, first_row)
                 first_row += part.num_rows
         if "target" in columns:
             self.how = replace(self.how, kind=targets.kind(self.how))
@@ -94,17 +95,34 @@ class ParquetSource:
             if n_held:
                 yield pa.Table.from_batches(held)
 
-    def _categories(self, cells: Cells) -> tuple[str, ...]:
-        if self.categories is None:
-            truth = next(name for name in TRUTHS if name in self.how.columns)
-            names = [truth, *(name for name in MATRICES if name in self.how.columns)]
-            k = next(filter(None, (cells.list_size(name) for name in names if cells.has(name))), 0)
-            self.categories = tuple(default_names("category", k))
-        return self.categories
+    def drop_empty(self) -> None:
+        """Leave out optional columns that hold nothing at all; only those that begin so are read to the end."""
+        # The file's own statistics would tell, but a damaged footer makes pyarrow abort the process there.
+        optional = {name: column for name, column in self.how.columns.items() if name not in (*TRUTHS, "user")}
+        for size in (_FIRST, _GROUP):
+            for part in self._tables(list(dict.fromkeys(optional.values())), size):
+                optional = {n: c for n, c in optional.items() if part.column(c).null_count == part.num_rows}
+                if size == _FIRST or not optional:
+                    break
+            if not optional:
+                return
+        kept = {name: column for name, column in self.how.columns.items() if name not in optional}
+        self.how = replace(self.how, columns=kept)
+
+    def count_categories(self) -> int:
+        """Learn K from the first row that has a truth."""
+        truth = next(name for name in TRUTHS if name in self.how.columns)
+        columns = [self.how.columns[name] for name in ("user", truth) if name in self.how.columns]
+        for part in self._tables(columns, _GROUP):
+            with mapped(self.how):
+                k = Cells(part, self.how, 0).list_size(truth)
+            if k is not None:
+                return k
+        raise self.how.fail(f"column {self.how.columns[truth]}: null in every row; fill it in", SchemaError)
 
     def _raw(self, part: pa.Table, first_row: int) -> Raw:
         cells = Cells(part, self.how, first_row)
-        categories = self._categories(cells)
+        categories = self.categories
         matrices = {name: cells.matrix(name, len(categories)) for name in MATRICES if cells.has(name)}
         others = dict(self.others)
         if cells.has("dg") and self.width:
@@ -133,19 +151,22 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
 
     with contextlib.ExitStack() as stack:
         with mapped(how):
-            file = stack.enter_context(pq.ParquetFile(how.path, page_checksum_verification=True))
+            file = stack.enter_context(
+                pq.ParquetFile(how.path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
+            )
             names = file.schema_arrow.names
             if len(set(names)) != len(names):
                 twice = next(name for place, name in enumerate(names) if name in names[:place])
                 raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
             categories, others = _description(file.schema_arrow.metadata or {}, how)
             how = how.understood(names, _ALLOWED)
-            empty = {name for name, column in how.columns.items() if name not in TRUTHS and _all_null(file, column)}
-            kept = {n: c for n, c in how.columns.items() if n not in empty and (wanted is None or n in wanted)}
+            kept = {name: column for name, column in how.columns.items() if wanted is None or name in wanted}
             how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
             if how.n_rows == 0:
                 raise how.fail("no rows; at least one user is needed", SchemaError)
-            source = ParquetSource(file=file, how=how, categories=categories, others=others)
+            source = ParquetSource(file=file, how=how, others=others)
+        source.drop_empty()
+        source.categories = categories or tuple(default_names("category", source.count_categories()))
         source.scan()
         yield source
 
@@ -173,21 +194,7 @@ def _reason(error: BaseException) -> str:
     return one_line(error)[:160]
 
 
-def _all_null(file: pq.ParquetFile, column: str) -> bool:
-    """Tell from the file's statistics that an optional column holds nothing at all."""
-    for group in range(file.metadata.num_row_groups):
-        row_group = file.metadata.row_group(group)
-        for place in range(row_group.num_columns):
-            chunk = row_group.column(place)
-            if chunk.path_in_schema.split(".")[0] != column and chunk.path_in_schema != column:
-                continue
-            statistics = chunk.statistics
-            if statistics is None or not statistics.has_null_count or statistics.null_count != chunk.num_values:
-                return False
-    return True
-
-
-def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
+def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Read what the schema says of the table: categories, parents and how it came to be."""
     try:
         if KEY in metadata:
@@ -195,7 +202,7 @@ def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, 
         elif b"categories" in metadata:
             said = {"categories": parse_json(metadata[b"categories"].decode("utf-8"))}
         else:
-            return None, {}
+            return (), {}
     except (json.JSONDecodeError, UnicodeDecodeError, SchemaError) as error:
         raise how.fail(f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError) from error
     if not isinstance(said, dict) or not _names(said.get("categories", [])) or not _names(said.get("parents") or []):
@@ -207,7 +214,7 @@ def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, 
     others = {"metadata": said.get("metadata") or {}, "parents": tuple(parents) if parents else None}
     if not isinstance(others["metadata"], dict):
         raise how.fail("schema metadata holds no mapping under 'metadata'; write the file again", SchemaError)
-    return (tuple(said["categories"]) if "categories" in said else None), others
+    return tuple(said.get("categories", ())), others
 
 
 def _names(value: Any) -> bool:

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import product
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Protocol, runtime_checkable
 
+from spectra_eval.errors import ProbeError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
 
-__all__ = ["BACKENDS", "Backend", "Session"]
+__all__ = ["BACKENDS", "LABELS", "Backend", "LabelledSession", "Session", "labels_of", "open_session"]
+
+LABELS: tuple[str, ...] = (*ascii_uppercase, *ascii_lowercase, *map("".join, product(ascii_uppercase, repeat=2)))
+"""What may stand for an option of a multiple-choice question, in the order of preference."""
 
 
 @runtime_checkable
@@ -32,6 +38,14 @@ class Session(Protocol):
         """Write the greedy reply to every question, request by request."""
 
 
+@runtime_checkable
+class LabelledSession(Session, Protocol):
+    """A session that knows which labels are one token each."""
+
+    def labels(self, count: int) -> tuple[str, ...]:
+        """Give `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """One entry of the family.
@@ -47,3 +61,37 @@ class Backend:
 
 
 BACKENDS: Registry[Backend] = Registry("backend", package="spectra_eval.backends", group="spectra_eval.backends")
+
+
+def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Session]:
+    """Open a model through the backend of a name; use the result in a ``with`` block.
+
+    Examples
+    --------
+    >>> with open_session("mocked", model="uniform") as session:
+    ...     session.description["backend"]
+    'mocked'
+    """
+    return BACKENDS[backend].open(**options)
+
+
+def labels_of(session: Session, count: int) -> tuple[str, ...]:
+    """Ask a session for labels that are one token each.
+
+    Raises
+    ------
+    ProbeError
+        The session cannot tell, or knows fewer than two.
+
+    Examples
+    --------
+    >>> with open_session("mocked") as session:
+    ...     labels_of(session, 3)
+    ('A', 'B', 'C')
+    """
+    if not isinstance(session, LabelledSession):
+        raise ProbeError("labels: this backend cannot tell which labels are one token; choose another readout")
+    found = session.labels(count)
+    if len(found) < min(count, 2):
+        raise ProbeError(f"labels: {len(found)} of {len(LABELS)} are one token of this model; choose another readout")
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import __version__
+from spectra_eval._version import __version__
 from spectra_eval.artifacts import TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, Certificate, Options, UserBlock, document, undefined
 from spectra_eval.errors import InputError

@@ -1,5 +1,6 @@
-"""The family of data sets."""
+"""The family of data sets, and the cut of interactions into what is told and what is held against it."""
 
-from spectra_eval.data._base import DATASETS
+from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._prepare import prepare
 
-__all__ = ["DATASETS"]
+__all__ = ["DATASETS", "Dataset", "prepare"]

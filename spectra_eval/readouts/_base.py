@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
+from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.registry import Registry
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import AnswerScores, ProbeRequest
 
-__all__ = ["READOUTS", "Reading", "Readout"]
+__all__ = ["READOUTS", "Reading", "Readout", "check_log_probs", "check_temperature", "softmax", "stacked"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reading:
-    """One user read: `scores` (K,) raw, `theta_s` (K,) on the simplex, `answer_mass` (K,) in [0, 1]."""
+    """One user read: `scores` (K,) raw, `theta_s` (K,) on the simplex, `answer_mass` (K,) in [0, 1].
+
+    A score is NaN where no question was put. `details` holds what else was seen, as JSON values by name.
+    """
 
     scores: np.ndarray
     theta_s: np.ndarray
     answer_mass: np.ndarray
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +35,25 @@ class Readout:
     Attributes
     ----------
     ask : callable
-        ``ask(history, categories, **options) -> ProbeRequest``: the questions about one user; all
-        users of a run get questions of the same shape.
+        ``ask(history, categories, **given) -> ProbeRequest``: the questions about one user; all
+        users of a run get questions of the same shape. It takes what `asked_with` names.
     read : callable
-        ``read(answers: AnswerScores, **options) -> Reading``: NumPy only.
+        ``read(answers: AnswerScores, **given) -> Reading``: NumPy only. It takes what `options` names. Of
+        the form ``text`` it is given a `Generation` instead.
+    options, asked_with : tuple of str
+        The keywords of `read` and of `ask`. ``categories``, ``parents`` and ``labels`` are facts, which the
+        caller of a readout knows; the others are choices, and each has a default.
+    form : str
+        ``each``: one question a category. ``whole``: questions about all of them. ``levels``: a second round
+        follows the first. ``text``: the reply is written and read as words.
+    follow : callable, optional
+        ``follow(history, categories, answers, **given) -> ProbeRequest | None``: the second round, of the
+        form ``levels``; `read` is given the rows of both. It takes the keywords of `ask` and of `read`.
+    reply_tokens : callable, optional
+        ``reply_tokens(n_categories) -> int``: how long a reply may be, of the form ``text``.
+    softmax : bool
+        `theta_s` is the softmax of `scores` over the temperature, so that scores can be debiased and scaled
+        after they were read.
     """
 
     name: str
@@ -41,7 +62,52 @@ class Readout:
     summary: str
     reference: str
     options: tuple[str, ...] = ()
+    asked_with: tuple[str, ...] = ()
+    form: Literal["each", "whole", "levels", "text"] = "each"
+    follow: Callable[..., ProbeRequest | None] | None = None
+    reply_tokens: Callable[[int], int] | None = None
+    softmax: bool = True
     stage: str = "stable"
 
 
 READOUTS: Registry[Readout] = Registry("readout", package="spectra_eval.readouts", group="spectra_eval.readouts")
+
+
+def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Give exp(scores / temperature), normalised over the last axis.
+
+    Examples
+    --------
+    >>> softmax(np.array([0.0, np.log(3.0)]), 1.0).round(12).tolist()
+    [0.25, 0.75]
+    """
+    # The largest score is taken off first: a small temperature would make its quotient infinite.
+    weights = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse what is no positive finite number."""
+    if not 0 < temperature < np.inf:
+        raise InputError(f"temperature: {temperature} is not a positive number; 1 leaves the scores as they are")
+
+
+def check_log_probs(log_probs: np.ndarray) -> None:
+    """Refuse a log-probability that is NaN, infinite or positive, naming the question."""
+    # A log-probability just above 0 is the rounding of a model that is certain.
+    good = np.isfinite(log_probs) & (log_probs <= 1e-6)
+    if not good.all():
+        row = int(np.flatnonzero(~good.all(axis=1))[0])
+        raise ProbeError(
+            f"question {row + 1}: log-probabilities {log_probs[row].tolist()}; none may be NaN, infinite or positive"
+        )
+
+
+def stacked(first: AnswerScores, second: AnswerScores | None) -> AnswerScores:
+    """Put the rows of a second round under those of the first; None is a round without questions."""
+    if second is None:
+        return first
+    return AnswerScores(
+        log_probs=np.concatenate([first.log_probs, second.log_probs]),
+        n_prompt_tokens=np.concatenate([first.n_prompt_tokens, second.n_prompt_tokens]),
+    )

@@ -1,1 +1,4 @@
-"""Property checks for everything that is registered, here and elsewhere."""
+"""Property checks for everything that is registered here, and for metrics and bounds of your own.
+
+Needs the extra ``testing`` (Hypothesis). Nothing of the library imports this package.
+"""

@@ -4,8 +4,20 @@ Every bound says whether it is ``proven`` or ``printed``; `ENVELOPES` lists thos
 """
 
 from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
-from spectra_eval.theory.binomial import clopper_pearson_lower, clopper_pearson_upper
-from spectra_eval.theory.bounded_mean import betting_lower, prpl_eb_lower
+from spectra_eval.theory.binomial import (
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+)
+from spectra_eval.theory.bounded_mean import (
+    betting_lower,
+    prpl_eb_lower,
+)
+from spectra_eval.theory.chi_squared_envelope import (
+    chi_squared_lower_from_tv,
+    chi_squared_pair,
+    kl_upper_from_chi_squared,
+    tv_upper_from_chi_squared,
+)
 from spectra_eval.theory.concentration import (
     DkwCurve,
     Theorem5,
@@ -26,6 +38,12 @@ from spectra_eval.theory.dominance import (
     certify_user,
     fraction_from_means,
 )
+from spectra_eval.theory.hellinger_envelope import (
+    hellinger_pair,
+    hellinger_squared_upper_from_kl,
+    tv_lower_from_hellinger_squared,
+    tv_upper_from_hellinger_squared,
+)
 from spectra_eval.theory.js_envelope import (
     binary_js_interval,
     js_lower_from_tv,
@@ -38,16 +56,79 @@ from spectra_eval.theory.js_envelope import (
     tv_lower_from_js,
     tv_upper_from_js,
 )
-from spectra_eval.theory.kl_envelope import kl_lower_from_js, kl_lower_from_tv, tv_upper_from_kl
-from spectra_eval.theory.printed import PrintedValue, paper_phi, printed_crossover
-from spectra_eval.theory.rank_radius import RankRadii, js_ceiling, rank_flip, rank_radii
+from spectra_eval.theory.js_metric import (
+    root_js,
+)
+from spectra_eval.theory.kl_envelope import (
+    binary_kl_pair,
+    js_upper_from_kl,
+    kl_lower_from_js,
+    kl_lower_from_tv,
+    linf_upper_from_kl,
+    tv_gap_from_kl,
+    tv_upper_from_kl,
+)
+from spectra_eval.theory.linf_envelope import (
+    linf_lower_from_tv,
+    linf_upper_from_tv,
+    small_linf_pair,
+    tv_lower_from_linf,
+    tv_upper_from_linf,
+)
+from spectra_eval.theory.plackett_luce import (
+    InclusionBounds,
+    excluded_surely,
+    head_ratio,
+    inclusion_bounds,
+    inclusion_from_ratio,
+    inclusion_probability,
+    printed_union_bound,
+    printed_union_counterexample,
+)
+from spectra_eval.theory.printed import (
+    PrintedValue,
+    paper_phi,
+    printed_crossover,
+    readings,
+    valid_interval,
+)
+from spectra_eval.theory.rank_radius import (
+    RankRadii,
+    js_ceiling,
+    rank_flip,
+    rank_radii,
+)
+from spectra_eval.theory.ranking import (
+    ExpectationForm,
+    Theorem1,
+    expectation_form,
+    js_ceiling_through_phi,
+    order_regret_bound,
+    regret,
+    regret_bound,
+    theorem_1,
+    theorem_1_symmetric,
+    top_k,
+    top_k_gap,
+)
+from spectra_eval.theory.ranking_additive import (
+    Counterexample,
+    Theorem4,
+    mrr_is_not_additive,
+    theorem_4,
+    theorem_4_counterexamples,
+)
 from spectra_eval.theory.routes import (
     RouteResult,
+    js_upper,
+    kl_upper,
     missed_mass_lower,
     route_j,
     route_k,
     route_t,
     route_t_certifies,
+    tv_upper_exact,
+    tv_upper_hoeffding,
 )
 from spectra_eval.theory.truncation import (
     list_optimal,
@@ -62,58 +143,106 @@ from spectra_eval.theory.truncation import (
 __all__ = [
     "ENVELOPES",
     "Assumption",
+    "Counterexample",
     "DkwCurve",
     "Dominance",
     "Envelope",
+    "ExpectationForm",
+    "InclusionBounds",
     "PrintedValue",
     "RankRadii",
     "RouteResult",
+    "Theorem1",
+    "Theorem4",
     "Theorem5",
     "betting_lower",
     "binary_js_interval",
+    "binary_kl_pair",
     "certify_aggregate",
     "certify_fraction",
     "certify_mean",
     "certify_quantile",
     "certify_user",
+    "chi_squared_lower_from_tv",
+    "chi_squared_pair",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
     "dkw_lower",
     "dkw_radius",
+    "excluded_surely",
+    "expectation_form",
     "fraction_from_means",
+    "head_ratio",
+    "hellinger_pair",
+    "hellinger_squared_upper_from_kl",
     "hoeffding_lower",
     "hoeffding_radius",
     "hoeffding_upper",
+    "inclusion_bounds",
+    "inclusion_from_ratio",
+    "inclusion_probability",
     "js_ceiling",
+    "js_ceiling_through_phi",
     "js_lower_from_tv",
+    "js_upper",
+    "js_upper_from_kl",
     "js_upper_from_tv",
     "kl_lower_from_js",
     "kl_lower_from_tv",
+    "kl_upper",
+    "kl_upper_from_chi_squared",
+    "linf_lower_from_tv",
     "linf_upper_from_js",
+    "linf_upper_from_kl",
+    "linf_upper_from_tv",
     "list_optimal",
     "missed_mass",
     "missed_mass_from_js",
     "missed_mass_lower",
+    "mrr_is_not_additive",
+    "order_regret_bound",
     "paper_phi",
     "phi_star",
     "phi_star_gap",
     "phi_star_slope",
     "printed_crossover",
     "printed_theorem5_lower",
+    "printed_union_bound",
+    "printed_union_counterexample",
     "prpl_eb_lower",
     "psi",
     "rank_flip",
     "rank_radii",
+    "readings",
+    "regret",
+    "regret_bound",
+    "root_js",
     "route_j",
     "route_k",
     "route_t",
     "route_t_certifies",
+    "small_linf_pair",
     "theorem5",
+    "theorem_1",
+    "theorem_1_symmetric",
+    "theorem_4",
+    "theorem_4_counterexamples",
+    "top_k",
+    "top_k_gap",
     "truncated_hellinger_squared_lower",
     "truncated_js_lower",
     "truncated_js_slope",
     "truncated_tv_lower",
+    "tv_gap_from_kl",
+    "tv_lower_from_hellinger_squared",
     "tv_lower_from_js",
+    "tv_lower_from_linf",
+    "tv_upper_exact",
+    "tv_upper_from_chi_squared",
+    "tv_upper_from_hellinger_squared",
     "tv_upper_from_js",
     "tv_upper_from_kl",
+    "tv_upper_from_linf",
+    "tv_upper_hoeffding",
+    "valid_interval",
 ]

@@ -155,9 +155,10 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
     ----------
     js : Information
         JS(theta_star, theta_s), one number or an array.
-    method : {"exact", "topsoe", "sqrt"}
+    method : {"exact", "topsoe", "sqrt", "quadratic"}
         ``exact``: phi*, the best function of the JS. ``topsoe``: sqrt(1 - (1-j)^(2 ln 2)), at most 0.0074 above.
-        ``sqrt``: min(1, sqrt(2 ln2 j)), at most 0.0964 above. All three are proven.
+        ``sqrt``: min(1, sqrt(2 ln2 j)), at most 0.0964 above. ``quadratic``: sqrt(j(2-j)), loose near 0. All four
+        are proven.
 
     Returns
     -------
@@ -167,7 +168,7 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
     Raises
     ------
     InputError
-        A JS is outside [0, 1] bit, or the method is none of the three.
+        A JS is outside [0, 1] bit, or the method is none of the four.
 
     References
     ----------
@@ -189,8 +190,10 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
             out = np.sqrt(-np.expm1(2 * LN2 * np.log1p(-np.clip(bits, 0.0, 1.0))))
     elif method == "sqrt":
         out = np.minimum(1.0, np.sqrt(2 * LN2) * np.sqrt(np.clip(bits, 0.0, 1.0)))
+    elif method == "quadratic":
+        out = np.sqrt(np.clip(bits, 0.0, 1.0) * (2.0 - np.clip(bits, 0.0, 1.0)))
     else:
-        raise InputError(f"method: {method!r} is none of exact, topsoe, sqrt")
+        raise InputError(f"method: {method!r} is none of exact, topsoe, sqrt, quadratic")
     return float(out) if out.ndim == 0 else out
 
 

@@ -19,7 +19,7 @@ from spectra_eval.theory._base import ENVELOPES, Envelope
 from spectra_eval.theory.js_envelope import phi_star, symmetric_pair
 from spectra_eval.units import LN2, Information
 
-__all__ = ["PrintedValue", "paper_phi", "printed_crossover", "readings"]
+__all__ = ["PrintedValue", "paper_phi", "printed_crossover", "readings", "valid_interval"]
 
 _Curve = Callable[[np.ndarray], np.ndarray]
 

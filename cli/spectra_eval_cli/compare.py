@@ -1,0 +1,102 @@
+"""`spectra-eval compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+from spectra_eval_cli.evaluate import names
+
+__all__ = ["command"]
+
+
+@click.command("compare")
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@click.option("--baselines", help="Names separated by commas, to compare with: see `list baselines`.")
+@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
+@table_options
+@common_options
+def command(
+    tables: tuple[Path, ...],
+    metrics: str | None,
+    baselines: str | None,
+    bootstrap: int,
+    level: float,
+    seed: int,
+    style: str,
+    output: Path | None,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Hold the readouts of TABLES against each other on the same users.
+
+    One row a pair and metric: the paired difference with its interval, Wilcoxon's signed-rank test adjusted by Holm
+    over all rows, the rank-biserial correlation, and which system is better where the test tells.
+    """
+    import numpy as np
+
+    from spectra_eval.artifacts import read_table, write_json
+    from spectra_eval.evaluation import compare
+
+    read: dict[str, Any] = {}
+    for path, name in zip(tables, _names(tables), strict=True):
+        read[name] = read_table(
+            path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows
+        )
+    found = compare(
+        read,
+        metrics=names(metrics),
+        baselines=names(baselines) or (),
+        bootstrap=bootstrap,
+        level=level,
+        rng=np.random.default_rng(seed),
+    )
+    document = {**found.to_json(), "seed": seed}
+    rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]
+    right = [column for column in rows[0] if column not in ("metric", "systems", "better")]
+    title = f"{document['facts']['n_users']} users, {document['facts']['n_tests']} tests adjusted together (Holm)"
+    emit(rows, style=style, document=document, title=title, right=right)
+    for metric, found_letters in document["letters"].items():
+        if found_letters and style == "table":
+            said = ", ".join(f"{name} ({letters})" for name, letters in found_letters.items())
+            log(f"letters: {metric}: {said}; systems that share a letter are not told apart", quiet=quiet)
+    if output is not None:
+        write_json(document, output)
+        log(f"comparison: {output}", quiet=quiet)
+
+
+def _names(paths: tuple[Path, ...]) -> list[str]:
+    """Name each table after its file or folder, and by its whole path where that leaves a doubt."""
+    stems = [path.stem for path in paths]
+    return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
+
+
+def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
+    def shown(value: float | None, form: str) -> str:
+        if value is None:
+            return ""
+        return repr(value) if plain else format(value, form)
+
+    unit = "" if pair["unit"] == "1" else f" [{pair['unit']}]"
+    interval = pair["interval"] or {}
+    return {
+        "metric": pair["metric"] + unit,
+        "systems": f"{pair['first']} - {pair['second']}",
+        "difference": shown(pair["difference"], "+.4f") or "undefined",
+        "low": shown(interval.get("low"), "+.4f"),
+        "high": shown(interval.get("high"), "+.4f"),
+        "p": shown(pair["p_value"], ".2g"),
+        "adjusted p": shown(pair["adjusted_p_value"], ".2g"),
+        "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
+        "better": pair["better"] or "",
+    }

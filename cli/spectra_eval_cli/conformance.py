@@ -1,0 +1,62 @@
+"""`spectra-eval conformance`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, log
+
+__all__ = ["command"]
+
+
+@click.command("conformance")
+@click.argument("vectors", type=click.Path(path_type=Path))
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, quiet: bool) -> None:
+    """Hold the golden numbers of VECTORS against the functions of this package.
+
+    One row a group: how many of its cases agree within their tolerances. With --format json every computed value
+    is given, so that another program can compare. The exit code is 1 when a case differs.
+    """
+    from spectra_eval.artifacts import read_json
+    from spectra_eval.conformance import conform
+
+    results = conform(read_json(vectors))
+    document = {
+        "schema": "spectra-eval/conformance/1",
+        "groups": {
+            result.name: {
+                "passed": result.passed,
+                "total": result.total,
+                "function": result.function,
+                "cases": list(result.cases),
+            }
+            for result in results
+        },
+    }
+    rows = [
+        {
+            "group": result.name,
+            "passed": str(result.passed),
+            "total": str(result.total),
+            "computed by": result.function or "(no public function)",
+        }
+        for result in results
+    ]
+    emit(rows, style=style, document=document, output=output, right=["passed", "total"])
+    for result in results:
+        for place, case in enumerate(result.cases):
+            for line in case.get("differs", [])[:3]:
+                log(f"differs: {result.name}[{place}]: {line}", quiet=quiet)
+        why = {reason for case in result.cases for reason in case.get("disputed", {}).values()}
+        for reason in sorted(why):
+            count = sum(reason in case.get("disputed", {}).values() for case in result.cases)
+            log(f"note: {result.name}: {count} expected values are not compared: {reason}", quiet=quiet)
+    passed, total = sum(r.passed for r in results), sum(r.total for r in results)
+    log(f"{passed} of {total} cases agree", quiet=quiet)
+    ctx.exit(0 if passed == total else 1)

@@ -1,0 +1,117 @@
+"""`spectra-eval evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+
+__all__ = ["command", "rows_of"]
+
+
+@click.command("evaluate")
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@click.option("--strata", help="Names separated by commas: tail_preference, activity, context_window, horizon.")
+@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--limit", type=int, help="Only the first N users, for a quick look.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
+@table_options
+@common_options
+def command(
+    tables: tuple[Path, ...],
+    metrics: str | None,
+    strata: str | None,
+    bootstrap: int,
+    level: float,
+    seed: int,
+    limit: int | None,
+    style: str,
+    output: Path | None,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Hold every system of each of TABLES against what the users did.
+
+    One row a system: the readout, the decoded list, and the reference predictors that a reader should see beside them.
+    """
+    import numpy as np
+
+    from spectra_eval.artifacts import read_table, write_json
+    from spectra_eval.evaluation import evaluate
+
+    documents = []
+    for path in tables:
+        table = read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        if limit is not None:
+            table = table.select(slice(0, limit))
+        result = evaluate(
+            table,
+            metrics=names(metrics),
+            strata=names(strata),
+            bootstrap=bootstrap,
+            level=level,
+            rng=np.random.default_rng(seed),
+        )
+        document = result.to_json()
+        document["seed"] = seed
+        documents.append(document)
+        if style != "json":
+            shown = rows_of(document, plain=style == "csv")
+            title = f"{path}: {document['facts']['n_users']} users x {table.n_categories} categories"
+            labels = [column for column in shown[0] if column in ("stratum", "system")]
+            right = [column for column in shown[0] if column not in labels]
+            emit(shown, style=style, title=title, right=right, keys=len(labels))
+            for warning in document.get("warnings", []):
+                log(f"note: {warning}", quiet=quiet)
+    whole: Any = documents[0] if len(documents) == 1 else documents
+    if style == "json":
+        emit([], style="json", document=whole)
+    if output is not None:
+        write_json(whole, output)
+        log(f"evaluation: {output}", quiet=quiet)
+
+
+def names(text: str | None) -> list[str] | None:
+    """Read names separated by commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def rows_of(document: dict[str, Any], *, plain: bool = False) -> list[dict[str, str]]:
+    """Give one row a system and stratum: a column a metric with its unit, and the interval behind the value."""
+    arrows = document.get("better", {})
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    several = len({result["stratum"] for result in document["results"]}) > 1
+    for result in document["results"]:
+        row = rows.setdefault((result["stratum"], result["system"]), {})
+        if not row:
+            if several:
+                row["stratum"] = result["stratum"]
+            row["system"] = result["system"]
+        unit = "" if result["unit"] == "1" else f" [{result['unit']}]"
+        column = f"{result['metric']}{unit}"
+        if not plain:
+            column += {"lower": " ↓", "higher": " ↑"}.get(arrows.get(result["metric"], ""), "")
+        row[column] = _cell(result, plain=plain)
+    columns: list[str] = []
+    for row in rows.values():
+        columns += [column for column in row if column not in columns]
+    return [{column: row.get(column, "") for column in columns} for row in rows.values()]
+
+
+def _cell(result: dict[str, Any], *, plain: bool) -> str:
+    if result["status"] != "ok":
+        return "undefined"
+    if plain:
+        return repr(result["value"])
+    interval = result["interval"]
+    text = f"{result['value']:.3f}"
+    return text if interval is None else f"{text} ({interval['low']:.3f}, {interval['high']:.3f})"

@@ -1,0 +1,57 @@
+"""`spectra-eval list`."""
+
+from __future__ import annotations
+
+import click
+
+from spectra_eval_cli._group import common_options, emit
+
+__all__ = ["command"]
+
+FAMILIES = ("metrics", "envelopes", "readouts", "backends", "datasets", "baselines", "claims")
+
+
+@click.command("list")
+@click.argument("family", type=click.Choice(FAMILIES))
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@common_options
+def command(family: str, style: str, quiet: bool) -> None:
+    """List what is registered in FAMILY, one line each, with unit, standing and reference."""
+    rows = []
+    for entry in _entries(family):
+        row = {"name": entry.name}
+        for column in ("unit", "standing", "stage"):
+            if hasattr(entry, column):
+                row[column] = str(getattr(entry, column))
+        rows.append({**row, "what": entry.summary, "reference": entry.reference})
+    emit(rows, style=style)
+
+
+def _entries(family: str):  # type: ignore[no-untyped-def]  # five families, five types of entry
+    if family == "metrics":
+        from spectra_eval.metrics import METRICS
+
+        return METRICS
+    if family == "envelopes":
+        from spectra_eval.theory import ENVELOPES
+
+        return ENVELOPES
+    if family == "readouts":
+        from spectra_eval.readouts import READOUTS
+
+        return READOUTS
+    if family == "backends":
+        from spectra_eval.backends import BACKENDS
+
+        return BACKENDS
+    if family == "datasets":
+        from spectra_eval.data import DATASETS
+
+        return DATASETS
+    if family == "baselines":
+        from spectra_eval.baselines import BASELINES
+
+        return BASELINES
+    from spectra_eval.certification import CLAIMS
+
+    return CLAIMS

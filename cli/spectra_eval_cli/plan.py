@@ -1,0 +1,104 @@
+"""`spectra-eval plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, parse_mapping, parse_requirements, table_options
+
+__all__ = ["command"]
+
+
+@click.command("plan")
+@click.argument("table", required=False, type=click.Path(path_type=Path))
+@click.option("--share", type=float, help="Guess: share of users on whose window theta_s is closer than the list.")
+@click.option("--mean-margin", type=float, help="Guess: mean of missed mass minus TV.")
+@click.option("--mean-missed", type=float, help="Guess: mean mass of the window off the list.")
+@click.option("--mean-js", "mean_js_bits", type=float, help="Guess: mean JS in bits.")
+@click.option("--tv", type=float, help="Guess: total variation between readout and window of a typical user.")
+@click.option("-k", "k", type=int, default=5, show_default=True, help="With TABLE: the first k decoded entries.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Level of each claim.")
+@click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
+@click.option("--bound", type=click.Choice(["hoeffding", "clopper-pearson"]), default="hoeffding", show_default=True)
+@click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
+@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="The value that a claim's bound is to pass.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@table_options
+@common_options
+def command(
+    table: Path | None,
+    share: float | None,
+    mean_margin: float | None,
+    mean_missed: float | None,
+    mean_js_bits: float | None,
+    tv: float | None,
+    k: int,
+    level: float,
+    scope: str,
+    bound: str,
+    predicate_error: float,
+    require: tuple[str, ...],
+    style: str,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Say how many users, and how many interactions each, the claims would need.
+
+    From a pilot TABLE, from guesses, or both: a guess that is given wins over what the table shows.
+    """
+    from spectra_eval.artifacts import read_table
+    from spectra_eval.certification import certify, guesses_from, plan
+
+    guesses: dict[str, float] = {}
+    if table is not None:
+        pilot = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        guesses = guesses_from(certify(pilot, k=k, level=level))
+    typed = {
+        "share": share,
+        "mean_margin": mean_margin,
+        "mean_missed": mean_missed,
+        "mean_js_bits": mean_js_bits,
+        "tv": tv,
+    }
+    guesses |= {name: value for name, value in typed.items() if value is not None}
+    needs = plan(
+        guesses,
+        level=level,
+        scope=scope,
+        bound=bound,
+        predicate_error=predicate_error,
+        require=parse_requirements(require),
+    )
+    rows = [
+        {
+            "claim": need.claim,
+            "to pass": f"{need.threshold:g}",
+            "if": ", ".join(f"{name} = {value:.4g}" for name, value in need.given.items()),
+            "users": _number(need.n_users),
+            "interactions each": _number(need.n_interactions),
+            "by": need.method if need.reason is None else need.reason,
+        }
+        for need in needs
+    ]
+    documents = [
+        {
+            "claim": need.claim,
+            "threshold": need.threshold,
+            "given": dict(need.given),
+            "n_users": need.n_users,
+            "n_interactions": need.n_interactions,
+            "method": need.method,
+            "reason": need.reason,
+        }
+        for need in needs
+    ]
+    document = {"schema": "spectra-eval/plan/1", "level": level, "scope": scope, "bound": bound, "needs": documents}
+    emit(rows, style=style, document=document, right=["to pass", "users", "interactions each"])
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

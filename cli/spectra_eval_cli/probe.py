@@ -1,0 +1,98 @@
+"""`spectra-eval probe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+
+__all__ = ["command"]
+
+
+@click.command("probe")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--backend", default="hf", show_default=True, help="hf or mocked: see `list backends`.")
+@click.option("--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'.")
+@click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="Divides the scores.")
+@click.option("--dg/--no-dg", default=True, show_default=True, help="Decode a list from the same model too.")
+@click.option("--list-length", type=int, default=5, show_default=True, help="Entries of the decoded list.")
+@click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Recorded; used by backends that draw.")
+@click.option("--limit", type=int, help="Only the first N users, for a quick look.")
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
+@table_options
+@common_options
+def command(
+    table: Path,
+    backend: str,
+    model: str,
+    download: bool,
+    dtype: str,
+    readout: str,
+    temperature: float,
+    dg: bool,
+    list_length: int,
+    titles: int,
+    seed: int,
+    limit: int | None,
+    output: Path,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Ask a model about every user of TABLE and keep the answers in a run folder.
+
+    A run that was stopped goes on where it was: give the same command again.
+    """
+    from spectra_eval.artifacts import read_table
+    from spectra_eval.backends import BACKENDS
+    from spectra_eval.probing import probe
+
+    read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    options = {"dtype": dtype, "download": download} if backend == "hf" else {"seed": seed}
+    with BACKENDS[backend].open(model=model, **options) as session:
+        probed = probe(
+            read,
+            session,
+            readout=readout,
+            temperature=temperature,
+            dg=dg,
+            list_length=list_length,
+            titles=titles,
+            limit=limit,
+            seed=seed,
+            run=output,
+            progress=None if quiet else progress(),
+        )
+    log(f"run: {output}, {probed.n_users} users probed", quiet=quiet)
+
+
+def progress():  # type: ignore[no-untyped-def]  # a closure over the terminal's state
+    """Give a callback (done, total) that shows a bar on a terminal and one line a minute elsewhere."""
+    import sys
+    import time
+
+    started = time.monotonic()
+    state = {"first": None, "said": started}
+
+    def show(done: int, total: int) -> None:
+        now = time.monotonic()
+        if state["first"] is None:
+            state["first"] = done
+        fresh = done - state["first"]
+        rate = fresh / (now - started) if fresh > 0 else 0.0
+        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        line = f"probing: {done} of {total} users" + (f", {rate:.2f} a second{left}" if rate > 0 else "")
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[2K{line}", err=True, nl=done >= total)
+        elif done >= total or now - state["said"] >= 60:
+            state["said"] = now
+            click.echo(line, err=True)
+
+    return show

@@ -1,0 +1,80 @@
+"""`spectra-eval refute`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, write_text
+
+__all__ = ["command"]
+
+
+@click.command("refute")
+@click.argument("name", metavar="MODULE:NAME")
+@click.option("--given", help="What is known: js_divergence, kl_divergence:nat, chi_squared, ... Default: JS in bits.")
+@click.option("--of", help="What is bounded. Default: total_variation.")
+@click.option("--side", type=click.Choice(["upper", "lower"]), help="Which side is claimed. Default: upper.")
+@click.option(
+    "--examples", type=click.IntRange(1), default=2000, show_default=True, help="Pairs drawn before the climb."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed searches the same way.")
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str,
+    given: str | None,
+    of: str | None,
+    side: str | None,
+    examples: int,
+    seed: int,
+    style: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Search for a pair of distributions that breaks a claimed bound.
+
+    MODULE:NAME is a function of one number that claims to bound one quantity of a pair by another (its attributes
+    given, of and side say which, or the options do), or an Envelope; a name without a colon is a registered envelope
+    (`list envelopes`). Exit code 1: a pair was found.
+    """
+    from spectra_eval.testing.refutation import as_bound, refute
+    from spectra_eval.theory import ENVELOPES
+    from spectra_eval_cli._objects import load
+
+    subject = load(name) if ":" in name else ENVELOPES[name]
+    bound = as_bound(subject, name=name, given=given, of=of, side=side)
+    found = refute(bound, max_examples=examples, seed=seed, source=name)
+    document = {
+        "bound": name,
+        "known": {"quantity": bound.given, "unit": bound.given_unit},
+        "bounded": {"quantity": bound.of, "unit": bound.of_unit},
+        "examples": examples,
+        "seed": seed,
+        "found": found.found,
+        "found_by": found.found_by,
+        "theta_star": None if found.theta_star is None else found.theta_star.tolist(),
+        "theta_s": None if found.theta_s is None else found.theta_s.tolist(),
+        **{field: _finite(getattr(found, field)) for field in ("given", "of", "curve", "excess")},
+        "python": found.python,
+    }
+    if style == "json":
+        emit([], style="json", document=document, output=output)
+    elif found.found:
+        code = str(found.python).strip().replace("\n", "\n    ")
+        write_text(f"refuted by {found.found_by}: {name}\n    {code}\n", output)
+    else:
+        write_text(f"no pair found that breaks {name}: that is no proof\n", output)
+    if found.found:
+        ctx.exit(1)
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no infinity: say it in a word."""
+    if value is None or abs(value) != float("inf"):
+        return value
+    return "inf" if value > 0 else "-inf"

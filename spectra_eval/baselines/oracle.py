@@ -1,0 +1,28 @@
+"""The predictor that looks at the window: a ceiling, and no rival of any model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["oracle"]
+
+
+def oracle(table: PreferenceTable) -> Prediction:
+    """Hold the observed frequencies of the window; a row without a window is uniform, and counted: nobody reads it."""
+    observed = table.observed
+    theta = np.where(observed[:, None], table.theta_star, 1.0 / table.n_categories)
+    return Prediction(theta=theta, counted={"users_without_window": int((~observed).sum())})
+
+
+BASELINES.add(
+    Baseline(
+        name="oracle",
+        predict=oracle,
+        summary="The observed frequencies themselves: sees the window, so it is a ceiling and no rival.",
+        reference="what every metric compares with",
+        sees_window=True,
+    )
+)

@@ -1,0 +1,158 @@
+"""A log of events that grows piece by piece: numbers instead of texts, so that gigabytes of text fit in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.data._join import Names, joined
+from spectra_eval.data._taxonomy import Labelled
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions
+
+__all__ = ["Clock", "EventLog", "check_texts", "file_digest"]
+
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+class EventLog:
+    """Takes events in pieces and holds 20 bytes for each, and every name once.
+
+    Parameters
+    ----------
+    source : Path
+        The file that refusals name.
+
+    Examples
+    --------
+    >>> log = EventLog(Path("log.csv"))
+    >>> two = np.array(["ann", "bob"], dtype=object)
+    >>> log.add(user=two, item=two, time=np.array([3, 4]), bundle=np.array([0, 1]))
+    >>> len(log), log.users.array().tolist()
+    (2, ['ann', 'bob'])
+    """
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.users, self.items = Names(), Names()
+        self.pieces: list[tuple[np.ndarray, ...]] = []
+
+    def __len__(self) -> int:
+        return sum(len(piece[0]) for piece in self.pieces)
+
+    def add(
+        self,
+        *,
+        user: np.ndarray,
+        item: np.ndarray,
+        time: np.ndarray,
+        bundle: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
+    ) -> None:
+        """Take a piece: names of users and items, seconds, and the numbers of the sets of categories."""
+        piece = [self.users.encode(user), self.items.encode(item), np.asarray(time, dtype=np.int64)]
+        piece += [np.asarray(bundle, dtype=np.int32)] if bundle is not None else []
+        piece += [np.asarray(weight, dtype=np.float64)] if weight is not None else []
+        self.pieces.append(tuple(piece))
+
+    def finish(
+        self,
+        labels: Labelled,
+        *,
+        titles: Mapping[str, str],
+        metadata: Mapping[str, Any],
+        n_bundles: int,
+        bundle_of_item: np.ndarray | None = None,
+    ) -> Interactions:
+        """Give every event the categories of its own set, or of its item where `bundle_of_item` says which."""
+        if not len(self):
+            raise SchemaError(f"{self.source}: holds no interactions; name a file with at least one")
+        columns = [np.concatenate(column) for column in zip(*self.pieces, strict=True)]
+        self.pieces = []
+        user, item, time, *more = columns
+        bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
+        return joined(
+            user=user,
+            user_names=self.users.array(),
+            item=item,
+            item_names=self.items.array(),
+            titles=titles,
+            time=time,
+            bundle=bundle,
+            owner=labels.owner,
+            category=labels.category,
+            n_bundles=n_bundles,
+            categories=labels.categories,
+            parents=labels.parents,
+            weight=more[0] if more else None,
+            metadata={**metadata, "labels_left_out": labels.left_out},
+            source=str(self.source),
+        )
+
+
+class Clock:
+    """Reads a column of times, numbers or ISO dates, into whole seconds; the first piece says which of the two it is.
+
+    Parameters
+    ----------
+    source : Path
+        The file that refusals name.
+    unit : {"s", "ms", "us", "ns"}
+        What numbers count since 1970. Parts of a second are cut off; dates without a zone are UTC.
+
+    Raises
+    ------
+    InputError
+        The unit is unknown.
+
+    Examples
+    --------
+    >>> Clock(Path("a.csv")).seconds(np.array(["1970-01-02", "1970-01-01 00:01:00"], dtype=object), first=1).tolist()
+    [86400, 60]
+    >>> Clock(Path("a.csv"), unit="ms").seconds(np.array(["60999"], dtype=object), first=1).tolist()
+    [60]
+    """
+
+    def __init__(self, source: Path, *, unit: str = "s") -> None:
+        if unit not in _UNITS:
+            raise InputError(f"time_unit: {unit!r} is unknown; choose {', '.join(_UNITS)}")
+        self.source, self.unit = source, unit
+        self.numbers: bool | None = None
+
+    def seconds(self, texts: np.ndarray, *, first: int) -> np.ndarray:
+        """Read (M,) texts; `first` is the number of the first of them, for the messages."""
+        import pandas as pd
+
+        column = pd.Series(texts, dtype="str").str.strip()
+        numeric = column.str.fullmatch(r"-?\d{1,18}(\.\d*)?").to_numpy(dtype=bool)
+        if self.numbers is None:
+            self.numbers = bool(numeric[0]) if len(numeric) else None
+        if self.numbers:
+            self._check(numeric, texts, first, "a number of seconds since 1970 (another unit: time_unit)")
+            whole = column.str.split(".", n=1).str[0].astype("int64").to_numpy()
+            return whole // _UNITS[self.unit]
+        read = pd.to_datetime(column.mask(pd.Series(numeric)), utc=True, format="ISO8601", errors="coerce")
+        self._check(~read.isna().to_numpy(), texts, first, "a date such as 2018-07-07 22:09:11")
+        return read.dt.as_unit("s").astype("int64").to_numpy()
+
+    def _check(self, good: np.ndarray, texts: np.ndarray, first: int, what: str) -> None:
+        if not good.all():
+            row = int(np.flatnonzero(~good)[0])
+            raise SchemaError(f"{self.source}: entry {first + row}, time: {texts[row]!r} where {what} must stand")
+
+
+def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> None:
+    """Refuse a blank name of a user or an item."""
+    for row, text in enumerate(texts.tolist()):
+        if not text or text.isspace():
+            raise SchemaError(f"{source}: entry {first + row}, column {column}: blank; every event needs a name there")
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file, for the record."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

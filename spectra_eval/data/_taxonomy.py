@@ -1,0 +1,270 @@
+"""Two levels of categories: read from a file, and laid over the labels that items bear."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError, SchemaError
+
+__all__ = ["LEVELS", "TWO_PARENTS", "Labelled", "Taxonomy", "labelled", "pair_names", "read_taxonomy"]
+
+LEVELS = ("fine", "coarse")
+TWO_PARENTS = ("refuse", "pair")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taxonomy:
+    """`parents` gives each category its parents, in the order of the file; `tops` are the parents, in that order."""
+
+    parents: Mapping[str, tuple[str, ...]]
+    tops: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelled:
+    """Pairs of a bundle and a category, ascending, with the names; `left_out` counts labels that are no category."""
+
+    owner: np.ndarray
+    category: np.ndarray
+    categories: tuple[str, ...]
+    parents: tuple[str, ...] | None
+    left_out: dict[str, int]
+
+
+def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
+    r"""Read which parent each category has.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with the columns ``category`` and ``parent``; or JSON: ``{parent: [category, ...]}``, a list of
+        ``{"category", "parent"}``, or the list of ``{"alias", "title", "parents": [alias, ...]}`` in which Yelp
+        publishes its categories (of more than two levels the top and each category below it are kept).
+    two_parents : {"refuse", "pair"}
+        A category with two parents is an error, or becomes one category for each of them.
+
+    Returns
+    -------
+    Taxonomy
+
+    Raises
+    ------
+    InputError
+        `two_parents` is unknown.
+    SchemaError
+        The file is missing or has another form; a category has two parents and is not to be split; or a parent has
+        a parent itself.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name, "levels.csv")
+    ...     _ = path.write_text("category,parent\nTacos,Food\nBars,Food\nBars,Nightlife\n")
+    ...     taxonomy = read_taxonomy(path, two_parents="pair")
+    >>> dict(taxonomy.parents), taxonomy.tops
+    ({'Tacos': ('Food',), 'Bars': ('Food', 'Nightlife')}, ('Food', 'Nightlife'))
+    """
+    if two_parents not in TWO_PARENTS:
+        raise InputError(f"two_parents: {two_parents!r} is unknown; choose {' or '.join(TWO_PARENTS)}")
+    path = Path(path)
+    if not path.is_file():
+        raise SchemaError(f"{path}: no such file; the taxonomy is a CSV or JSON file of categories and their parents")
+    try:
+        pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+        raise SchemaError(f"{path}: not a taxonomy in CSV or JSON ({' '.join(str(error).split())})") from error
+    parents: dict[str, list[str]] = {}
+    for category, parent in pairs:
+        if not (category and parent):
+            raise SchemaError(f"{path}: category {category!r} under {parent!r}: both need a name that is not blank")
+        held = parents.setdefault(category, [])
+        if parent not in held:
+            held.append(parent)
+    if not parents:
+        raise SchemaError(f"{path}: holds no category; write one line a category, with its parent")
+    _check_levels(path, parents, two_parents)
+    tops = tuple(dict.fromkeys(parent for held in parents.values() for parent in held))
+    return Taxonomy(parents={name: tuple(held) for name, held in parents.items()}, tops=tops)
+
+
+def _check_levels(path: Path, parents: Mapping[str, list[str]], two_parents: str) -> None:
+    for category, held in parents.items():
+        if len(held) > 1 and two_parents == "refuse":
+            raise SchemaError(
+                f"{path}: category {category!r} has the parents {held[0]!r} and {held[1]!r}; keep one, or split it by "
+                "pair (two_parents='pair')"
+            )
+        for parent in held:
+            if parents.get(parent, [parent]) != [parent]:
+                raise SchemaError(
+                    f"{path}: {parent!r} is the parent of {category!r} and has the parent {parents[parent][0]!r} "
+                    "itself; two levels are read, so name the highest parent of each category"
+                )
+
+
+def _from_csv(path: Path) -> list[tuple[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        header = [cell.strip() for cell in next(rows, [])]
+        for name in ("category", "parent"):
+            if name not in header:
+                raise SchemaError(f"{path}: no column {name!r}; the first line must name category and parent")
+        places = header.index("category"), header.index("parent")
+        pairs = []
+        for row in rows:
+            if row and len(row) != len(header):
+                raise SchemaError(f"{path}: line {rows.line_num}: {len(row)} cells under {len(header)} columns")
+            if row:
+                pairs.append((row[places[0]].strip(), row[places[1]].strip()))
+    return pairs
+
+
+def _from_json(path: Path) -> list[tuple[str, str]]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(document, dict) and all(isinstance(held, list) for held in document.values()):
+        return [(_name(path, name), _name(path, parent)) for parent, held in document.items() for name in held]
+    entries = document if isinstance(document, list) else []
+    if entries and all(isinstance(entry, dict) and {"category", "parent"} <= set(entry) for entry in entries):
+        return [(_name(path, entry["category"]), _name(path, entry["parent"])) for entry in entries]
+    if entries and all(isinstance(entry, dict) and {"alias", "title", "parents"} <= set(entry) for entry in entries):
+        return _from_aliases(path, entries)
+    raise SchemaError(
+        f"{path}: no taxonomy; write {{parent: [category, ...]}} or a list of {{'category': ..., 'parent': ...}}"
+    )
+
+
+def _name(path: Path, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SchemaError(f"{path}: {value!r} where the name of a category must stand")
+    return value.strip()
+
+
+def _from_aliases(path: Path, entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Lead each category up to the top, by each of its parents."""
+    titles = {_name(path, entry["alias"]): _name(path, entry["title"]) for entry in entries}
+    above = {entry["alias"]: [alias for alias in entry["parents"] or [] if alias] for entry in entries}
+    pairs = []
+    for alias in titles:
+        tops, open_ends, seen = [], [alias], set()
+        while open_ends:
+            here = open_ends.pop(0)
+            if here not in titles:
+                raise SchemaError(f"{path}: {alias!r} stands under {here!r}, which the file does not hold")
+            if here in seen:
+                continue
+            seen.add(here)
+            open_ends += above[here]
+            if not above[here]:
+                tops.append(here)
+        if not tops:
+            raise SchemaError(f"{path}: {alias!r} stands under itself; a taxonomy has a top")
+        pairs += [(titles[alias], titles[top]) for top in tops]
+    return pairs
+
+
+def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = None, level: str = "fine") -> Labelled:
+    """Turn the labels of each bundle into categories.
+
+    Without a taxonomy each label is a category, in alphabetical order. With one, a label is a category under its
+    parent. A label with two parents means those of them that the same bundle bears too, and all of them where it
+    bears none. A parent that a bundle bears is implied by a category below it, and is a category of its own only
+    where there is none. A label that the taxonomy does not know is left out, and counted.
+
+    Parameters
+    ----------
+    bundles : iterable of sequences of str
+        The labels of each bundle; repeated and blank ones count once and not at all.
+    taxonomy : Taxonomy, optional
+        The two levels.
+    level : {"fine", "coarse"}
+        Which of them the categories are.
+
+    Returns
+    -------
+    Labelled
+        Categories that some bundle has; `parents` is None without a taxonomy and at the coarse level.
+
+    Raises
+    ------
+    InputError
+        The level is unknown, or coarse without a taxonomy.
+
+    Examples
+    --------
+    >>> levels = Taxonomy(parents={"Bars": ("Food", "Nightlife"), "Tacos": ("Food",)}, tops=("Food", "Nightlife"))
+    >>> made = labelled([["Bars", "Nightlife"], ["Tacos"], ["Food", "Taxis"]], taxonomy=levels)
+    >>> made.categories, made.parents, made.category.tolist(), made.left_out
+    (('Food', 'Tacos', 'Nightlife / Bars'), ('Food', 'Food', 'Nightlife'), [2, 1, 0], {'Taxis': 1})
+    """
+    if level not in LEVELS:
+        raise InputError(f"level: {level!r} is unknown; choose {' or '.join(LEVELS)}")
+    if level == "coarse" and taxonomy is None:
+        raise InputError("level: coarse needs two levels; name a taxonomy")
+    pairs: list[tuple[int, tuple[str, str]]] = []
+    left_out: Counter[str] = Counter()
+    for number, labels in enumerate(bundles):
+        bare = {label.strip() for label in labels} - {""}
+        if taxonomy is None:
+            pairs += [(number, ("", label)) for label in bare]
+            continue
+        found, unknown = _resolved(bare, taxonomy)
+        left_out.update(unknown)
+        pairs += [(number, (parent, name)) for parent, name in found]
+    keys = {key for _, key in pairs}
+    if taxonomy is None:
+        ordered = sorted(keys)
+        names, parents = tuple(name for _, name in ordered), None
+    elif level == "coarse":
+        tops = {parent for parent, _ in keys}
+        names, parents = tuple(top for top in taxonomy.tops if top in tops), None
+    else:
+        place = {name: spot for spot, name in enumerate([*taxonomy.tops, *taxonomy.parents])}
+        ordered = sorted(keys, key=lambda key: (place[key[0]], key[0] != key[1], place[key[1]]))
+        names, parents = pair_names(ordered, taxonomy.parents), tuple(parent for parent, _ in ordered)
+    if level == "coarse":
+        spot = {key: names.index(key[0]) for key in keys}
+    else:
+        spot = {key: number for number, key in enumerate(ordered)}
+    held = np.array(sorted({(number, spot[key]) for number, key in pairs}), dtype=np.int64).reshape(-1, 2)
+    return Labelled(
+        owner=held[:, 0],
+        category=held[:, 1],
+        categories=names,
+        parents=parents,
+        left_out=dict(sorted(left_out.items())),
+    )
+
+
+def pair_names(pairs: Sequence[tuple[str, str]], parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Name (parent, category) pairs: by the category where its parent is the only one, and by both where it is not.
+
+    Examples
+    --------
+    >>> pair_names([("Food", "Bars"), ("Food", "Tacos")], {"Bars": ["Food", "Nightlife"], "Tacos": ["Food"]})
+    ('Food / Bars', 'Tacos')
+    """
+    return tuple(
+        f"{parent} / {name}" if len(parents.get(name, ())) > 1 and parent != name else name for parent, name in pairs
+    )
+
+
+def _resolved(labels: set[str], taxonomy: Taxonomy) -> tuple[set[tuple[str, str]], set[str]]:
+    found: set[tuple[str, str]] = set()
+    for label in labels & taxonomy.parents.keys():
+        held = taxonomy.parents[label]
+        found.update((parent, label) for parent in ([p for p in held if p in labels] or held))
+    tops = labels.intersection(taxonomy.tops)
+    implied = {parent for parent, name in found if parent != name}
+    # A top that the file lists under itself is found already; it goes where a category below it stands.
+    found = {(parent, name) for parent, name in found if parent != name or parent not in implied}
+    found.update((top, top) for top in tops - implied)
+    return found, labels - taxonomy.parents.keys() - set(taxonomy.tops)

@@ -1,0 +1,210 @@
+"""Any log in a CSV or Parquet file, one row an event: who, what, when, and the categories of it."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
+from spectra_eval.data._taxonomy import labelled, read_taxonomy
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions
+
+__all__ = ["read"]
+
+_ROWS = 200_000
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_PARQUET = (".parquet", ".pq")
+_SEPARATOR = "\x1f"  # a list of labels as one text: no label holds this character
+
+
+def read(
+    source: str | Path,
+    *,
+    user: str = "user",
+    item: str = "item",
+    time: str = "time",
+    categories: str = "categories",
+    title: str | None = None,
+    weight: str | None = None,
+    separator: str = "|",
+    delimiter: str | None = None,
+    time_unit: str = "s",
+    encoding: str = "utf-8",
+    taxonomy: str | Path | None = None,
+    two_parents: str = "refuse",
+    level: str = "fine",
+) -> Interactions:
+    r"""Read a file with one row an event, in pieces.
+
+    Parameters
+    ----------
+    source : str or Path
+        CSV or TSV (also ``.gz``, ``.bz2``, ``.xz``) with a header, or Parquet.
+    user, item, time, categories : str
+        The columns. Times are numbers since 1970 or ISO dates (UTC where they name no zone).
+    title : str, optional
+        The column that names the item as a model is shown it; without it the column ``title`` where there is one,
+        and the item itself where there is none. The first title of an item holds.
+    weight : str, optional
+        The column of what an event counts for; without it every event counts 1.
+    separator : str
+        Stands between the categories of one event; a Parquet list needs none. A blank cell is no category: the
+        event is dropped, and counted in the metadata.
+    delimiter : str, optional
+        Between the cells of a CSV file; a tab in a file named ``.tsv``, a comma in any other.
+    time_unit : {"s", "ms", "us", "ns"}
+        What a number in the time column counts.
+    encoding : str
+        Of a CSV file.
+    taxonomy : str or Path, optional
+        A file with the parent of each category; see `_taxonomy.read_taxonomy`.
+    two_parents : {"refuse", "pair"}
+        A category with two parents is an error, or is split by pair.
+    level : {"fine", "coarse"}
+        Which level of the taxonomy the categories are.
+
+    Returns
+    -------
+    Interactions
+        In the order of the file.
+
+    Raises
+    ------
+    InputError
+        An option has no such value.
+    SchemaError
+        The file is missing or malformed; the message names file, entry and mend.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name, "log.csv")
+    ...     _ = path.write_text("who,what,time,categories\nann,Heat,2020-01-01,Noir|Drama\n")
+    ...     interactions = read(path, user="who", item="what")
+    >>> interactions.user.tolist(), interactions.category.tolist(), interactions.categories
+    (['ann', 'ann'], [0, 1], ('Drama', 'Noir'))
+    """
+    path = Path(source)
+    if not path.is_file():
+        raise SchemaError(f"{path}: no such file; SOURCE is a CSV or Parquet file with one row an event")
+    if not separator:
+        raise InputError("separator: empty; name what stands between the categories of an event, for instance |")
+    levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
+    clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
+    wanted = {"user": user, "item": item, "time": time, "categories": categories}
+    wanted |= {name: column for name, column in (("title", title), ("weight", weight)) if column is not None}
+    first = 1
+    if path.suffix.lower() in _PARQUET:
+        pieces = _batches(path, wanted)
+    else:
+        pieces = columns_of(path, wanted, _delimiter(path, delimiter), encoding)
+    for piece in pieces:
+        for role in ("user", "item"):
+            check_texts(path, wanted[role], piece[role], first=first)
+        log.add(
+            user=piece["user"],
+            item=piece["item"],
+            time=clock.seconds(piece["time"], first=first),
+            bundle=cells.encode(piece["categories"]),
+            weight=_weights(path, piece["weight"], first) if "weight" in piece else None,
+        )
+        for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
+            titles.setdefault(name, shown)
+        first += len(piece["user"])
+    labels = labelled(
+        (cell.replace(separator, _SEPARATOR).split(_SEPARATOR) for cell in cells.codes), taxonomy=levels, level=level
+    )
+    files = {path.name: file_digest(path)}
+    if taxonomy is not None:
+        files[Path(taxonomy).name] = file_digest(Path(taxonomy))
+    metadata: dict[str, Any] = {"dataset": "csv", "columns": wanted, "files": files, "level": level}
+    metadata |= {"two_parents": two_parents} if taxonomy is not None else {}
+    return log.finish(labels, titles=titles, metadata=metadata, n_bundles=len(cells))
+
+
+def _delimiter(path: Path, delimiter: str | None) -> str:
+    if delimiter is None:
+        return "\t" if ".tsv" in path.suffixes else ","
+    if len(delimiter) != 1:
+        raise InputError(f"delimiter: {delimiter!r} is not one character")
+    return delimiter
+
+
+def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
+    """Give the wanted columns of a Parquet file as texts; a list of labels becomes one text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = found_columns(path, wanted, file.schema_arrow.names)
+            first = 1
+            for batch in file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(columns.values()))):
+                yield {role: _texts(path, batch.column(name), role, name, first) for role, name in columns.items()}
+                first += batch.num_rows
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise SchemaError(f"{path}: not a Parquet file of events ({' '.join(str(error).split())})") from error
+
+
+def _texts(path: Path, array: Any, role: str, name: str, first: int) -> np.ndarray:
+    import pyarrow as pa
+
+    if array.null_count and role not in ("categories", "title"):
+        row = next(place for place, valid in enumerate(array.is_valid().to_pylist()) if not valid)
+        raise SchemaError(f"{path}: entry {first + row}, column {name}: null; every event needs a value there")
+    kind = array.type
+    if role == "categories" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return text_column(_SEPARATOR.join(label or "" for label in held or []) for held in array.to_pylist())
+    if role == "time" and pa.types.is_timestamp(kind):
+        moments = array.cast(pa.timestamp("s", kind.tz), safe=False).to_numpy(zero_copy_only=False)
+        return text_column(np.datetime_as_string(moments).tolist())
+    return text_column("" if value is None else str(value) for value in array.to_pylist())
+
+
+def _weights(path: Path, texts: np.ndarray, first: int) -> np.ndarray:
+    import pandas as pd
+
+    values = pd.to_numeric(pd.Series(texts, dtype="str"), errors="coerce").to_numpy(dtype=np.float64)
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise SchemaError(f"{path}: entry {first + row}: weight {texts[row]!r}; it must be finite and not negative")
+    return values
+
+
+DATASETS.add(
+    Dataset(
+        name="csv",
+        read=read,
+        summary="Any CSV or Parquet file with one row an event: user, item, time, categories.",
+        reference="the file itself; columns are named by options",
+        options=(
+            "user",
+            "item",
+            "time",
+            "categories",
+            "title",
+            "weight",
+            "separator",
+            "delimiter",
+            "time_unit",
+            "encoding",
+            "taxonomy",
+            "two_parents",
+            "level",
+        ),
+    )
+)

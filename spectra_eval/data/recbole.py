@@ -1,0 +1,231 @@
+"""RecBole's atomic files: ``NAME.inter`` and ``NAME.item``, with a type after every column's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
+from spectra_eval.data._taxonomy import labelled, read_taxonomy
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions
+
+__all__ = ["read"]
+
+_ROWS = 200_000
+_TYPES = ("token", "token_seq", "float", "float_seq")
+_CATEGORIES = ("genre", "genres", "class", "category", "categories")
+_TITLES = ("title", "movie_title", "item_name", "name")
+_UNKNOWN = ("refuse", "drop")
+
+
+def read(
+    source: str | Path,
+    *,
+    user: str = "user_id",
+    item: str = "item_id",
+    time: str = "timestamp",
+    categories: str | None = None,
+    title: str | None = None,
+    separator: str | None = None,
+    unknown_items: str = "refuse",
+    time_unit: str = "s",
+    taxonomy: str | Path | None = None,
+    two_parents: str = "refuse",
+    level: str = "fine",
+) -> Interactions:
+    r"""Read atomic files: one event a line of ``.inter``, the categories of its item from ``.item``.
+
+    Parameters
+    ----------
+    source : str or Path
+        The folder with one ``.inter`` and one ``.item`` file, or the ``.inter`` file, whose ``.item`` bears its name.
+    user, item, time : str
+        Columns of ``.inter``, without their types; `item` is also the column of ``.item``.
+    categories : str, optional
+        Column of ``.item``; where it is not given, the one that is there of ``genre``, ``genres``, ``class``,
+        ``category``, ``categories``.
+    title : str, optional
+        Column of ``.item``; where it is not given, the one of ``title``, ``movie_title``, ``item_name``, ``name``,
+        and the item itself where there is none.
+    separator : str, optional
+        Between the categories of an item. Where it is not given, a ``token_seq`` is divided at blanks, as RecBole
+        does, and a ``token`` is one category.
+    unknown_items : {"refuse", "drop"}
+        Events of items that ``.item`` does not hold: an error, or left out and counted.
+    time_unit : {"s", "ms", "us", "ns"}
+        What the time counts since 1970.
+    taxonomy, two_parents, level
+        As in `csv.read`.
+
+    Returns
+    -------
+    Interactions
+        In the order of the ``.inter`` file.
+
+    Raises
+    ------
+    InputError
+        An option has no such value.
+    SchemaError
+        A file is missing or malformed; the message names file, entry and mend.
+
+    References
+    ----------
+    .. [1] W. X. Zhao et al., "RecBole: towards a unified, comprehensive and efficient framework for recommendation
+       algorithms", CIKM 2021. doi:10.1145/3459637.3482016
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     _ = Path(name, "ml.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\n1\t7\t88\n")
+    ...     _ = Path(name, "ml.item").write_text("item_id:token\ttitle:token_seq\tgenre:token_seq\n7\tAlien\tHorror War\n")
+    ...     interactions = read(name)
+    >>> interactions.categories, interactions.category.tolist(), interactions.titles
+    (('Horror', 'War'), [0, 1], {'7': 'Alien'})
+    """
+    if unknown_items not in _UNKNOWN:
+        raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")
+    if separator == "":
+        raise InputError("separator: empty; name what stands between the categories of an item, for instance |")
+    events, items = _files(Path(source))
+    levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
+    types = _header(items)
+    category_column = _chosen(items, types, "categories", categories, _CATEGORIES)
+    if category_column is None:
+        raise SchemaError(f"{items}: no column of categories; it has {', '.join(types)}; name one as categories")
+    title_column = _chosen(items, types, "title", title, _TITLES)
+    if separator is None:
+        separator = " " if types[category_column] == "token_seq" else None
+    known, sets, titles = Names(), list[list[str]](), dict[str, str]()
+    wanted = {"item": item, "categories": category_column, "title": title_column or item}
+    first = 1
+    for piece in _pieces(items, wanted):
+        check_texts(items, item, piece["item"], first=first)
+        for name, cell, shown in zip(*(piece[role].tolist() for role in wanted), strict=True):
+            if known.encode_one(name) != len(sets):
+                raise SchemaError(f"{items}: item {name!r} stands there twice; keep one of the two")
+            sets.append([cell] if separator is None else cell.split(separator))
+            titles[name] = shown or name
+        first += len(piece["item"])
+    clock, log = Clock(events, unit=time_unit), EventLog(events)
+    first = 1
+    for piece in _pieces(events, {"user": user, "item": item, "time": time}):
+        for role, column in (("user", user), ("item", item)):
+            check_texts(events, column, piece[role], first=first)
+        log.add(user=piece["user"], item=piece["item"], time=clock.seconds(piece["time"], first=first))
+        first += len(piece["user"])
+    bundle = np.array([known.codes.get(name, -1) for name in log.items.codes], dtype=np.int64)
+    lost = [name for name in log.items.codes if name not in known.codes]
+    if lost and unknown_items == "refuse":
+        raise SchemaError(
+            f"{events}: item {lost[0]!r} is not in {items.name}; take both files from one data set, or leave such "
+            "events out (unknown_items='drop')"
+        )
+    files = [events, items] + ([] if taxonomy is None else [Path(taxonomy)])
+    return log.finish(
+        labelled(sets, taxonomy=levels, level=level),
+        titles=titles,
+        n_bundles=len(sets),
+        bundle_of_item=bundle,
+        metadata={
+            "dataset": "recbole",
+            "columns": {"user": user, "item": item, "time": time, "categories": category_column, "title": title_column},
+            "level": level,
+            "items_unknown": len(lost),
+            "files": {path.name: file_digest(path) for path in files},
+        },
+    )
+
+
+def _files(source: Path) -> tuple[Path, Path]:
+    """Find the two files that belong together."""
+    if source.is_dir():
+        found = sorted(source.glob("*.inter"))
+        if len(found) != 1:
+            raise SchemaError(f"{source}: holds {len(found)} files *.inter; name the one to read as SOURCE")
+        source = found[0]
+    for path in (source, source.with_suffix(".item")):
+        if not path.is_file():
+            raise SchemaError(f"{path}: no such file; SOURCE is a folder with one .inter and one .item file")
+    return source, source.with_suffix(".item")
+
+
+def _header(path: Path) -> dict[str, str]:
+    """Give the type of each column by its name."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            line = file.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{path}: not UTF-8 text ({error.reason}); RecBole writes UTF-8") from error
+    types = {}
+    for cell in line.split("\t"):
+        name, colon, kind = cell.rpartition(":")
+        if not colon or kind not in _TYPES or name in types:
+            raise SchemaError(f"{path}: header cell {cell!r} is not NAME:TYPE with a type of {', '.join(_TYPES)}")
+        types[name] = kind
+    return types
+
+
+def _chosen(path: Path, types: dict[str, str], role: str, name: str | None, usual: tuple[str, ...]) -> str | None:
+    if name is not None:
+        if name not in types:
+            raise SchemaError(f"{path}: no column {name!r}; it has {', '.join(types)}; name one of them as {role}")
+        return name
+    found = [column for column in usual if column in types]
+    if len(found) > 1:
+        raise SchemaError(f"{path}: {found[0]!r} and {found[1]!r} may both be the {role}; name one of them as {role}")
+    return found[0] if found else None
+
+
+def _pieces(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
+    """Give the wanted columns as texts, some hundred thousand lines at a time."""
+    columns = list(_header(path))
+    for role, name in wanted.items():
+        if name not in columns:
+            raise SchemaError(f"{path}: no column {name!r} for {role}; it has {', '.join(columns)}")
+    places = {role: columns.index(name) for role, name in wanted.items()}
+    first = 1
+    try:
+        # Only \n ends a line: a title may hold any other character that Python would break at.
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            next(file)
+            lines = (line.rstrip("\r\n") for line in file)
+            rows = (line.split("\t") for line in lines if line)
+            while piece := list(islice(rows, _ROWS)):
+                for number, row in enumerate(piece, start=first):
+                    if len(row) != len(columns):
+                        raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(columns)} columns")
+                yield {role: text_column(row[place] for row in piece) for role, place in places.items()}
+                first += len(piece)
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{path}: not UTF-8 text ({error.reason}); RecBole writes UTF-8") from error
+
+
+DATASETS.add(
+    Dataset(
+        name="recbole",
+        read=read,
+        summary="RecBole's atomic files: NAME.inter and NAME.item with typed headers.",
+        reference="Zhao et al. (2021), doi:10.1145/3459637.3482016",
+        options=(
+            "user",
+            "item",
+            "time",
+            "categories",
+            "title",
+            "separator",
+            "unknown_items",
+            "time_unit",
+            "taxonomy",
+            "two_parents",
+            "level",
+        ),
+    )
+)

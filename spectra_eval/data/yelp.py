@@ -1,0 +1,197 @@
+"""The Yelp Open Dataset: reviews and businesses as JSON lines, read as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._log import Clock, EventLog, file_digest
+from spectra_eval.data._taxonomy import labelled, read_taxonomy
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions
+
+__all__ = ["read"]
+
+_REVIEWS = ("yelp_academic_dataset_review.json", "review.json")
+_BUSINESSES = ("yelp_academic_dataset_business.json", "business.json")
+_UNKNOWN = ("refuse", "drop")
+_ROWS = 100_000
+_LONGEST = 1 << 24
+_TERMS = (
+    "the Yelp Open Dataset is for academic use under the Yelp Dataset Terms of Use that came with your download: no "
+    "commercial use, no passing on of the data"
+)
+
+
+def read(
+    source: str | Path,
+    *,
+    taxonomy: str | Path | None = None,
+    two_parents: str = "refuse",
+    level: str = "fine",
+    unknown_items: str = "refuse",
+) -> Interactions:
+    r"""Read reviews and businesses: one event a review, the categories of its business.
+
+    Reviews are read line by line, and only user, business and date are kept: memory grows with the number of reviews
+    and of names (some 20 bytes a review, some 200 a name), not with the length of the texts. A review of any number of
+    stars counts. A business without categories leaves its reviews without one: they are dropped, and counted.
+
+    Parameters
+    ----------
+    source : str or Path
+        The folder with ``yelp_academic_dataset_review.json`` and ``yelp_academic_dataset_business.json``
+        (or ``review.json`` and ``business.json``).
+    taxonomy : str or Path, optional
+        A file with the parent of each category; Yelp's own ``categories.json`` is one. See `_taxonomy.read_taxonomy`.
+    two_parents : {"refuse", "pair"}
+        A category with two parents is an error, or is split by pair.
+    level : {"fine", "coarse"}
+        Which level of the taxonomy the categories are.
+    unknown_items : {"refuse", "drop"}
+        Reviews of businesses that the file of businesses does not hold: an error, or left out and counted.
+
+    Returns
+    -------
+    Interactions
+        In the order of the reviews; every weight is 1; times are seconds, taken as UTC (Yelp names no zone).
+
+    Raises
+    ------
+    InputError
+        An option has no such value.
+    SchemaError
+        A file is missing or malformed; the message names file, line and mend.
+
+    References
+    ----------
+    .. [1] Yelp Open Dataset, https://business.yelp.com/data/resources/open-dataset/
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     _ = Path(name, "business.json").write_text(
+    ...         '{"business_id": "b", "name": "Casa", "categories": "Mexican, Bars"}\n'
+    ...     )
+    ...     _ = Path(name, "review.json").write_text(
+    ...         '{"user_id": "u", "business_id": "b", "stars": 5.0, "date": "2018-07-07 22:09:11", "text": "..."}\n'
+    ...     )
+    ...     interactions = read(name)
+    >>> interactions.categories, interactions.time.tolist()
+    (('Bars', 'Mexican'), [1531001351, 1531001351])
+    """
+    if unknown_items not in _UNKNOWN:
+        raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")
+    folder = Path(source)
+    reviews, businesses = _found(folder, _REVIEWS), _found(folder, _BUSINESSES)
+    levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
+    known, titles, sets = _businesses(businesses)
+    labels = labelled(sets, taxonomy=levels, level=level)
+    log = _reviews(reviews)
+    lost = [name for name in log.items.codes if name not in known.codes]
+    if lost and unknown_items == "refuse":
+        raise SchemaError(
+            f"{reviews}: business {lost[0]!r} is not in {businesses.name}; take both files from one release, or leave "
+            "such reviews out (unknown_items='drop')"
+        )
+    files = [reviews, businesses] + ([] if taxonomy is None else [Path(taxonomy)])
+    return log.finish(
+        labels,
+        titles=titles,
+        n_bundles=len(sets),
+        bundle_of_item=np.array([known.codes.get(name, -1) for name in log.items.codes], dtype=np.int64),
+        metadata={
+            "dataset": "yelp",
+            "level": level,
+            "items_unknown": len(lost),
+            "files": {path.name: file_digest(path) for path in files},
+        },
+    )
+
+
+def _found(folder: Path, names: tuple[str, ...]) -> Path:
+    held = [folder / name for name in names if (folder / name).is_file()]
+    if not held:
+        raise SchemaError(
+            f"{folder / names[0]}: no such file; SOURCE is the folder that holds {_REVIEWS[0]} and {_BUSINESSES[0]}"
+        )
+    if len(held) > 1:
+        raise SchemaError(f"{folder}: holds {names[0]} and {names[1]}; keep one of the two")
+    return held[0]
+
+
+def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
+    known, titles, sets = Names(), dict[str, str](), list[list[str]]()
+    for number, entry in _objects(path):
+        name = _text(path, number, entry, "business_id")
+        if known.encode_one(name) != len(sets):
+            raise SchemaError(f"{path}: line {number}: business {name!r} stands there twice; keep one of the two")
+        shown, cell = entry.get("name"), entry.get("categories")
+        if isinstance(cell, list):  # the releases before 2018
+            cell = ", ".join(map(str, cell))
+        if not (cell is None or isinstance(cell, str)) or not (shown is None or isinstance(shown, str)):
+            raise SchemaError(f"{path}: line {number}: name or categories are no text; take the file as Yelp made it")
+        titles[name] = shown if shown and not shown.isspace() else name
+        sets.append((cell or "").split(","))
+    return known, titles, sets
+
+
+def _reviews(path: Path) -> EventLog:
+    """Keep three values of each review, and no text of it."""
+    log, clock, first = EventLog(path), Clock(path), 1
+    objects = _objects(path)
+    while piece := [
+        tuple(_text(path, number, entry, name) for name in ("user_id", "business_id", "date"))
+        for number, entry in islice(objects, _ROWS)
+    ]:
+        user, item, date = (text_column(column) for column in zip(*piece, strict=True))
+        log.add(user=user, item=item, time=clock.seconds(date, first=first))
+        first += len(piece)
+    return log
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give the objects of a file, one a line, and the number of each line."""
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(_LONGEST):
+            number += 1
+            if len(line) == _LONGEST:
+                raise SchemaError(f"{path}: line {number}: over {_LONGEST} bytes; the file has one JSON object a line")
+            if line.isspace():
+                continue
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                message = " ".join(str(error).split())
+                raise SchemaError(f"{path}: line {number}: not JSON ({message}); the file may be cut off") from error
+            if not isinstance(entry, dict):
+                raise SchemaError(f"{path}: line {number}: no JSON object; the file has one a line")
+            yield number, entry
+
+
+def _text(path: Path, number: int, entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str) or not value or value.isspace():
+        raise SchemaError(f"{path}: line {number}: {name} is {value!r}; every entry needs a text there")
+    return value
+
+
+DATASETS.add(
+    Dataset(
+        name="yelp",
+        read=read,
+        summary="Reviews of the Yelp Open Dataset (JSON lines, streamed); categories are those of the business.",
+        reference="Yelp Open Dataset, https://business.yelp.com/data/resources/open-dataset/",
+        terms=_TERMS,
+        options=("taxonomy", "two_parents", "level", "unknown_items"),
+    )
+)

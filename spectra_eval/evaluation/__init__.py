@@ -1,0 +1,6 @@
+"""Systems held against what the users did: each by itself, and against each other."""
+
+from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare
+from spectra_eval.evaluation._evaluate import METRICS_BY_DEFAULT, Evaluation, evaluate
+
+__all__ = ["METRICS_BY_DEFAULT", "ComparedPair", "Evaluation", "SystemComparison", "compare", "evaluate"]

@@ -1,0 +1,306 @@
+"""Systems against each other on the same users: differences with intervals, tests, and their size."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval._version import __version__
+from spectra_eval.arrays import check_level
+from spectra_eval.baselines import BASELINES
+from spectra_eval.baselines import system as baseline
+from spectra_eval.errors import InputError
+from spectra_eval.evaluation._align import align
+from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of
+from spectra_eval.evaluation._letters import letters
+from spectra_eval.evaluation._measure import Cell, Cohort, Measured, measure
+from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
+from spectra_eval.metrics import BoundMetric
+from spectra_eval.stats.bootstrap import Resamples, percentile_interval
+from spectra_eval.stats.multiplicity import holm
+from spectra_eval.stats.paired import SignedRank, signed_rank
+from spectra_eval.tables import Interval, PreferenceTable, System
+
+__all__ = ["SCHEMA", "ComparedPair", "SystemComparison", "compare"]
+
+SCHEMA = "spectra-eval/comparison/1"
+
+_BY_DEFAULT = ("js_divergence", "total_variation", "category_ndcg@10")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedPair:
+    """Two systems in one metric, on the records that count for every system.
+
+    `difference` is the value of `first` minus that of `second`; `better` names the one that is better where the
+    adjusted p-value is at most 1 - level. The test and its sizes are None where the metric is no plain mean over
+    users, or has no value.
+    """
+
+    metric: str
+    unit: str
+    first: str
+    second: str
+    difference: float | None
+    interval: Interval | None
+    n_users: int
+    p_value: float | None = None
+    log10_p: float | None = None
+    adjusted_p_value: float | None = None
+    test: str | None = None
+    median_difference: float | None = None
+    rank_biserial: float | None = None
+    standardised: float | None = None
+    better: str | None = None
+    status: str = "ok"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SystemComparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    pairs : tuple of ComparedPair
+        Every pair of systems in every metric.
+    values : mapping
+        By metric, the value of each system.
+    letters : mapping
+        By metric, the letters of each system: those that share one are not told apart.
+    facts, options : mapping
+        Whom the numbers speak of, and what was asked for.
+    """
+
+    pairs: tuple[ComparedPair, ...]
+    values: Mapping[str, Mapping[str, float | None]]
+    letters: Mapping[str, Mapping[str, str]]
+    facts: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the document: strict JSON."""
+        return {
+            "schema": SCHEMA,
+            "package_version": __version__,
+            "options": dict(self.options),
+            "facts": dict(self.facts),
+            "values": {metric: dict(values) for metric, values in self.values.items()},
+            "letters": {metric: dict(found) for metric, found in self.letters.items()},
+            "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
+        }
+
+
+def compare(
+    tables: Mapping[str, PreferenceTable],
+    *,
+    metrics: Sequence[str] | None = None,
+    baselines: Sequence[str] = (),
+    bootstrap: int = 1000,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> SystemComparison:
+    """Hold the readouts of several tables against each other, pair by pair, on the same users.
+
+    Records are matched by user, context window and horizon; those that some table lacks are left out, and counted.
+    Intervals are of the difference, from users drawn together for both systems. The test is Wilcoxon's signed rank
+    on the differences of users (records of one user are averaged), and its p-values are adjusted by Holm over all
+    pairs and metrics of the call.
+
+    Parameters
+    ----------
+    tables : mapping of str to PreferenceTable
+        By the name that the system shall have; each with `theta_s`.
+    metrics : sequence of str, optional
+        Names as `metrics.parse` reads them; js_divergence, total_variation and category_ndcg@10 when not given.
+    baselines : sequence of str
+        Baselines to compare with, computed on the first table.
+    bootstrap : int
+        Resamples of users; 0 leaves the intervals out.
+    level : float
+        The level of the intervals and, less one, of the tests.
+    rng : numpy.random.Generator, optional
+        Where the draws come from; ``default_rng(0)`` when not given.
+
+    Returns
+    -------
+    SystemComparison
+        Every pair in every metric.
+
+    Raises
+    ------
+    InputError
+        Fewer than two systems, a table without `theta_s`, or tables of other categories or windows.
+    UnknownNameError
+        A metric or a baseline is unknown.
+    UndefinedMetricError
+        No record has a window.
+
+    References
+    ----------
+    .. [1] S. Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
+    .. [2] F. Wilcoxon, Biometrics Bulletin 1 (1945) 80-83. doi:10.2307/3001968
+
+    Examples
+    --------
+    >>> shape = {"users": ["a", "b", "c"], "categories": ("x", "y"), "counts": np.array([[3, 1], [2, 2], [0, 4]])}
+    >>> good = PreferenceTable(**shape, theta_s=[[0.7, 0.3], [0.5, 0.5], [0.1, 0.9]])
+    >>> poor = PreferenceTable(**shape, theta_s=[[0.5, 0.5], [0.9, 0.1], [0.5, 0.5]])
+    >>> found = compare({"good": good, "poor": poor}, metrics=["total_variation"], bootstrap=0)
+    >>> round(found.pairs[0].difference, 3), found.pairs[0].rank_biserial
+    (-0.333, -1.0)
+    """
+    check_level("level", level)
+    if bootstrap < 0:
+        raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
+    aligned = align(tables) if tables else {}
+    for name, table in aligned.items():
+        if table.theta_s is None:
+            raise InputError(f"{name}: no column theta_s; probe a model, or make a baseline of it")
+    names = [*aligned, *baselines]
+    if len(names) < 2:
+        raise InputError(f"compare: {len(names)} system; give two tables, or a baseline beside one")
+    if len(set(names)) < len(names):
+        raise InputError("compare: two systems have one name; name each table, and each baseline once")
+    first = next(iter(aligned.values()), None)
+    if first is None:
+        raise InputError("compare: no table; baselines are computed on the first one")
+    bucket, source = buckets_of(first)
+    seen, cohort = cohort_of(first, bucket)
+    systems = [_readout(name, table, bucket) for name, table in aligned.items()]
+    systems += [baseline(seen, name) for name in baselines]
+    bound = bound_metrics(metrics, first.n_categories) if metrics is not None else _fitting(first.n_categories)
+    resamples = None
+    if bootstrap:
+        resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
+    measured = measure(cohort, systems, bound, stratify(seen, (), bucket), resamples, paired=True)
+    pairs = [
+        _pair(asked, one, other, measured, cohort, level=level)
+        for asked in bound
+        for one, other in itertools.combinations(names, 2)
+    ]
+    adjusted = holm([np.nan if pair.p_value is None else pair.p_value for pair in pairs])
+    directions = {asked.name: asked.metric.lower_is_better for asked in bound}
+    pairs = [
+        _judged(pair, float(p), directions[pair.metric], level=level) for pair, p in zip(pairs, adjusted, strict=True)
+    ]
+    values = {asked.name: {name: _finite(measured.cells[asked.name, name, ALL]) for name in names} for asked in bound}
+    return SystemComparison(
+        pairs=tuple(pairs),
+        values=values,
+        letters={asked.name: _letters(asked, values[asked.name], pairs, level=level) for asked in bound},
+        facts={
+            "n_users": cohort.n_users,
+            "n_records": seen.n_users,
+            "n_records_of": {name: table.n_users for name, table in tables.items()},
+            "n_tests": int((~np.isnan(adjusted)).sum()),
+            "category_strata": source,
+            "see_the_window": [name for name in baselines if BASELINES[name].sees_window],
+        },
+        options={
+            "metrics": [asked.name for asked in bound],
+            "baselines": list(baselines),
+            "bootstrap": bootstrap,
+            "level": level,
+        },
+    )
+
+
+def _fitting(n_categories: int) -> list[BoundMetric]:
+    lowered = [f"category_ndcg@{min(10, n_categories)}" if "@" in name else name for name in _BY_DEFAULT]
+    return bound_metrics(lowered, n_categories)
+
+
+def _readout(name: str, table: PreferenceTable, bucket: np.ndarray) -> System:
+    seen, _ = cohort_of(table, bucket)
+    assert seen.theta_s is not None  # checked above
+    return System(name=name, theta=seen.theta_s)
+
+
+def _finite(cell: Cell) -> float | None:
+    return cell.value if np.isfinite(cell.value) else None
+
+
+def _pair(
+    asked: BoundMetric, first: str, second: str, measured: Measured, cohort: Cohort, *, level: float
+) -> ComparedPair:
+    """Compare two systems in one metric; the adjusted p-value comes later, from all pairs together."""
+    one, other = (measured.cells[asked.name, name, ALL] for name in (first, second))
+    shape: dict[str, Any] = {
+        "metric": asked.name,
+        "unit": str(asked.metric.unit),
+        "first": first,
+        "second": second,
+        "n_users": one.n_records,
+    }
+    if not (np.isfinite(one.value) and np.isfinite(other.value)):
+        worse = first if not np.isfinite(one.value) else second
+        reason = f"{worse} has no finite value in this metric"
+        return ComparedPair(**shape, difference=None, interval=None, status="undefined", reason=reason)
+    interval = None
+    if one.replicates is not None and other.replicates is not None:
+        replicates = one.replicates - other.replicates
+        if np.isfinite(replicates).any():
+            interval = percentile_interval(replicates, level=level, n_users=cohort.n_users)
+    shape |= {"difference": one.value - other.value, "interval": interval}
+    if not asked.metric.is_mean:
+        return ComparedPair(**shape)
+    columns = [measured.columns[asked.name, name] for name in (first, second)]
+    differences = _by_user(columns[0] - columns[1], cohort)
+    tested = signed_rank(differences)
+    return ComparedPair(**shape, **_sizes(tested, differences))
+
+
+def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:
+    """Average the differences of each user's records that count."""
+    counts = ~np.isnan(differences)
+    size = np.bincount(cohort.owner[counts], minlength=cohort.n_users)
+    total = np.bincount(cohort.owner[counts], weights=differences[counts], minlength=cohort.n_users)
+    return np.asarray(total[size > 0] / size[size > 0])
+
+
+def _sizes(tested: SignedRank, differences: np.ndarray) -> dict[str, Any]:
+    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    return {
+        "p_value": tested.p_value,
+        "log10_p": tested.log10_p,
+        "test": f"wilcoxon signed rank, {tested.method}",
+        "median_difference": tested.median,
+        "rank_biserial": tested.rank_biserial,
+        "standardised": float(differences.mean()) / deviation if deviation else None,
+    }
+
+
+def _judged(pair: ComparedPair, adjusted: float, lower: bool | None, *, level: float) -> ComparedPair:  # noqa: FBT001
+    """Add the adjusted p-value, and who is better where the pair is told apart."""
+    if pair.p_value is None:
+        return pair
+    better = None
+    # The ranks, and not the mean, are what the test has told apart: a mean of the other sign names nobody.
+    if adjusted <= 1.0 - level + 1e-12 and lower is not None and pair.difference and pair.rank_biserial:
+        if (pair.difference > 0) == (pair.rank_biserial > 0):
+            better = pair.first if (pair.difference < 0) == lower else pair.second
+    return dataclasses.replace(pair, adjusted_p_value=adjusted, better=better)
+
+
+def _letters(
+    asked: BoundMetric, values: Mapping[str, float | None], pairs: Sequence[ComparedPair], *, level: float
+) -> dict[str, str]:
+    """Give the letters of one metric; empty where it has no test."""
+    if not asked.metric.is_mean:
+        return {}
+    known = {name: value for name, value in values.items() if value is not None}
+    order = sorted(known, key=lambda name: known[name], reverse=asked.metric.lower_is_better is False)
+    different = [
+        (pair.first, pair.second)
+        for pair in pairs
+        if pair.metric == asked.name
+        and pair.adjusted_p_value is not None
+        and pair.adjusted_p_value <= 1.0 - level + 1e-12
+    ]
+    return letters(order, different)

@@ -1,0 +1,279 @@
+"""Every system of a table held against what the users did."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval._version import __version__
+from spectra_eval.arrays import check_level
+from spectra_eval.artifacts import TableDigest
+from spectra_eval.baselines import system as baseline
+from spectra_eval.errors import InputError, UndefinedMetricError
+from spectra_eval.evaluation._measure import Cell, Cohort, measure
+from spectra_eval.evaluation._notes import notes
+from spectra_eval.evaluation._strata import buckets_of, stratify
+from spectra_eval.metrics import BoundMetric
+from spectra_eval.stats.bootstrap import Resamples, percentile_interval
+from spectra_eval.tables import MetricResult, PreferenceTable, System
+
+__all__ = ["METRICS_BY_DEFAULT", "SCHEMA", "Evaluation", "bound_metrics", "cohort_of", "evaluate", "systems_of"]
+
+SCHEMA = "spectra-eval/evaluation/1"
+
+METRICS_BY_DEFAULT = (
+    "js_divergence",
+    "total_variation",
+    "kl_divergence",
+    "category_ndcg@5",
+    "category_ndcg@10",
+    "list_ndcg@5",
+    "mass_captured@5",
+    "exposure_entropy@3",
+    "tail_mass_error",
+    "soft_ece",
+)
+"""What is computed when nothing is asked for; cut-offs above the number of categories are lowered to it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    results : tuple of MetricResult
+        One row a metric, system and stratum.
+    warnings : tuple of str
+        What a reader must know before quoting a number, in sentences.
+    facts : mapping
+        Whom the numbers speak of: records, users, who was left out, how the strata were cut.
+    options : mapping
+        What was asked for.
+    better : mapping
+        ``lower`` or ``higher`` by metric, where one is better.
+    """
+
+    results: tuple[MetricResult, ...]
+    warnings: tuple[str, ...]
+    facts: Mapping[str, Any]
+    options: Mapping[str, Any]
+    better: Mapping[str, str]
+    _table: PreferenceTable = dataclasses.field(repr=False)
+
+    def __getitem__(self, key: tuple[str, str] | tuple[str, str, str]) -> MetricResult:
+        """Give the row of (metric, system) for everybody, or of (metric, system, stratum)."""
+        metric, system, stratum = (*key, "all")[:3]
+        for row in self.results:
+            if (row.metric, row.system, row.stratum) == (metric, system, stratum):
+                return row
+        raise InputError(f"evaluation: no row {metric!r}, {system!r}, {stratum!r}; it was not computed")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the document: strict JSON, with a digest of the table as ``input``."""
+        digest = TableDigest()
+        digest.update(self._table)
+        return {
+            "schema": SCHEMA,
+            "package_version": __version__,
+            "input": digest.hexdigest(),
+            "options": dict(self.options),
+            "facts": dict(self.facts),
+            "results": [dataclasses.asdict(row) for row in self.results],
+            "warnings": list(self.warnings),
+            "better": dict(self.better),
+        }
+
+
+def evaluate(
+    table: PreferenceTable,
+    *,
+    metrics: Sequence[str] | None = None,
+    strata: Sequence[str] | None = None,
+    bootstrap: int = 1000,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> Evaluation:
+    """Hold every system of a table against what the users did, with intervals from resampled users.
+
+    The systems are the readout `theta_s` and the decoded lists `dg` (as uniform distributions, and as lists), where
+    the table has them, and beside them always the predictors that a reader must see: uniform, and popularity and
+    history where the table has `history_counts`. Records without a window are left out, and counted.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+    metrics : sequence of str, optional
+        Names as `metrics.parse` reads them; `METRICS_BY_DEFAULT` when not given.
+    strata : sequence of str, optional
+        Rules that sort the records: ``tail_preference``, ``activity``, ``context_window``, ``horizon``. Everybody
+        together is always there, as stratum ``all``.
+    bootstrap : int
+        Resamples of users; 0 leaves the intervals out. All records of a user are drawn together.
+    level : float
+        The level of the intervals.
+    rng : numpy.random.Generator, optional
+        Where the draws come from; ``default_rng(0)`` when not given, so the same call gives the same numbers.
+
+    Returns
+    -------
+    Evaluation
+        A metric without a value has the status ``undefined`` and a reason.
+
+    Raises
+    ------
+    UndefinedMetricError
+        No record has a window.
+    UnknownNameError
+        A metric or a stratum is unknown.
+    InputError
+        An option is out of range, a metric is named twice, or a stratum needs a column that is not there.
+
+    References
+    ----------
+    .. [1] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["ann", "bob"], categories=("Drama", "Noir"), counts=[[3, 1], [0, 2]],
+    ...     history_counts=[[3, 1], [1, 3]], theta_s=[[0.75, 0.25], [0.5, 0.5]],
+    ... )
+    >>> found = evaluate(table, metrics=["total_variation"], bootstrap=0)
+    >>> [(row.system, row.value) for row in found.results]
+    [('theta_s', 0.25), ('uniform', 0.375), ('popularity', 0.375), ('history', 0.125)]
+    """
+    check_level("level", level)
+    if bootstrap < 0:
+        raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
+    bound = bound_metrics(metrics, table.n_categories)
+    bucket, source = buckets_of(table)
+    seen, cohort = cohort_of(table, bucket)
+    stratifications = stratify(seen, tuple(strata or ()), bucket)
+    systems = systems_of(seen)
+    resamples = None
+    if bootstrap:
+        resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
+    cells = measure(cohort, systems, bound, stratifications, resamples).cells
+    results = []
+    for stratification in stratifications:
+        for stratum in stratification.names:
+            for one in systems:
+                for asked in bound:
+                    cell = cells[asked.name, one.name, stratum]
+                    results.append(_result(asked, one.name, stratum, cell, level=level, n_users=cohort.n_users))
+    left_out = table.n_users - seen.n_users
+    facts = {
+        "n_users": cohort.n_users,
+        "n_records": seen.n_users,
+        "n_without_window": left_out,
+        "category_strata": source,
+        "strata": {name: fact for part in stratifications for name, fact in part.facts.items()},
+    }
+    return Evaluation(
+        results=tuple(results),
+        warnings=notes(seen, results, left_out=left_out, bucket_source=source, bound=bound),
+        facts=facts,
+        options={
+            "metrics": [asked.name for asked in bound],
+            "strata": [*(strata or ())],
+            "bootstrap": bootstrap,
+            "level": level,
+        },
+        better={
+            asked.name: "lower" if asked.metric.lower_is_better else "higher"
+            for asked in bound
+            if asked.metric.lower_is_better is not None
+        },
+        _table=table,
+    )
+
+
+def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundMetric]:
+    """Read the names of metrics; those by default, with their cut-offs lowered, when there are none."""
+    if names is None:
+        lowered = []
+        for name in METRICS_BY_DEFAULT:
+            head, at, k = name.partition("@")
+            lowered.append(f"{head}@{min(int(k), n_categories)}" if at else name)
+        return [BoundMetric.parse(name) for name in dict.fromkeys(lowered)]
+    if not names:
+        raise InputError("metrics: none named; name at least one, or leave the option out")
+    bound = [BoundMetric.parse(name) for name in names]
+    seen: set[str] = set()
+    for asked in bound:
+        asked.check_categories(n_categories)
+        if asked.name in seen:
+            raise InputError(f"metrics: {asked.name!r} is named twice; leave one out")
+        seen.add(asked.name)
+    return bound
+
+
+def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTable, Cohort]:
+    """Keep the records that have a window, those of one user side by side in the order of first appearance."""
+    rows = np.flatnonzero(table.observed)
+    if not len(rows):
+        raise UndefinedMetricError("table: no user has a window, so there is nothing to hold a system against")
+    names = table.users[rows].tolist()
+    # In order of first appearance; a user has one record in most tables, and is a number at once.
+    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    owner = np.arange(len(rows))
+    if len(number) < len(rows):
+        owner = np.fromiter((number[name] for name in names), dtype=np.int64, count=len(rows))
+        order = np.argsort(owner, kind="stable")
+        rows, owner = rows[order], owner[order]
+    whole = len(rows) == table.n_users and bool((rows == np.arange(len(rows))).all())
+    seen = table if whole else table.select(rows)
+    return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number))
+
+
+def systems_of(table: PreferenceTable) -> list[System]:
+    """Give the systems of a table: what a model holds, and the predictors that stand beside it."""
+    systems = []
+    if table.theta_s is not None:
+        systems.append(System(name="theta_s", theta=table.theta_s))
+    if table.dg is not None:
+        systems.append(System(name="dg", theta=_uniform_on_lists(table.dg, table.n_categories), lists=table.dg))
+    systems.append(baseline(table, "uniform"))
+    if table.history_counts is not None and table.history_counts.any():
+        systems += [baseline(table, "popularity"), baseline(table, "history")]
+    return systems
+
+
+def _uniform_on_lists(lists: np.ndarray, n_categories: int) -> np.ndarray:
+    """Spread each user's mass evenly over the categories of the list; NaN where it names none."""
+    named = np.zeros((len(lists), n_categories + 1))
+    np.put_along_axis(named, np.where(lists < 0, n_categories, lists), 1.0, axis=1)
+    size = named[:, :-1].sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(named[:, :-1] / size)
+
+
+def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float, n_users: int) -> MetricResult:
+    reason = None
+    if cell.n_infinite:
+        reason = f"infinite for {cell.n_infinite} of {cell.n_records} records: a category that occurred got no mass"
+    elif not cell.n_records:
+        reason = f"{cell.n_missing} records, and none has a value" if cell.n_missing else "no record in this stratum"
+    elif not np.isfinite(cell.value):
+        reason = "the metric has no value for these records"
+    interval = None
+    # A stratum of very few records may be missing from every resample; then there is a value and no interval.
+    if reason is None and cell.replicates is not None and np.isfinite(cell.replicates).any():
+        interval = percentile_interval(cell.replicates, level=level, n_users=1 if n_users == 1 else cell.n_records)
+    return MetricResult(
+        metric=asked.name,
+        unit=str(asked.metric.unit),
+        system=system,
+        stratum=stratum,
+        value=None if reason else cell.value,
+        interval=interval,
+        n_users=cell.n_records,
+        status="undefined" if reason else "ok",
+        reason=reason,
+    )

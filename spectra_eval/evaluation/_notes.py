@@ -1,0 +1,97 @@
+"""What a reader must know before quoting a number, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from spectra_eval import simplex
+from spectra_eval.metrics import BoundMetric
+from spectra_eval.tables import OUT_OF_VOCABULARY, MetricResult, PreferenceTable
+
+__all__ = ["FLAT", "LOW_MASS", "notes"]
+
+FLAT = 0.02
+"""A readout whose mean total variation to uniform is below this is called flat."""
+LOW_MASS = 0.05
+"""Answer tokens that hold less probability than this on average are called out."""
+
+_REFERENCES = ("uniform", "popularity", "history")
+
+
+def notes(
+    table: PreferenceTable,
+    results: Sequence[MetricResult],
+    *,
+    left_out: int,
+    bucket_source: str,
+    bound: Sequence[BoundMetric],
+) -> tuple[str, ...]:
+    """Give the sentences: on the readout first, then on the baselines, then on who is missing."""
+    sentences = [*_of_the_readout(table), *_of_rivals(table, results, bound), *_of_lists(table)]
+    if bucket_source == "window":
+        sentences.append(
+            "the table has no history_counts: the baselines popularity and history are missing, and head, mid and "
+            "tail are cut by the windows themselves; add the column, `prepare` writes it"
+        )
+    if left_out:
+        sentences.append(f"{left_out} of {left_out + table.n_users} records have no window and are left out")
+    return (*sentences, *_of_missing(table, results))
+
+
+def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
+    if table.theta_s is None:
+        yield "the table holds no readout theta_s: only lists and baselines are evaluated"
+        return
+    uniform = np.full(table.n_categories, 1.0 / table.n_categories)
+    distance = float(simplex.tv(table.theta_s, uniform).mean())
+    if distance < FLAT:
+        yield (
+            f"theta_s is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
+            "almost nothing about anybody"
+        )
+    if table.answer_mass is not None:
+        mass = table.answer_mass[np.isfinite(table.answer_mass)]
+        if len(mass) and float(mass.mean()) < LOW_MASS:
+            yield (
+                f"the answer tokens hold {float(mass.mean()):.4f} of the probability on average: the model was about "
+                "to say something else, so the readout compares what is left over"
+            )
+
+
+def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: Sequence[BoundMetric]) -> Iterator[str]:
+    """Name the baselines that are better than the readout, with the metrics and both numbers."""
+    about = table.metadata.get("baseline")
+    if table.theta_s is None or (isinstance(about, dict) and about.get("sees_window")):
+        return
+    value = {(r.metric, r.system): r.value for r in results if r.stratum == "all" and r.value is not None}
+    for reference in _REFERENCES:
+        beaten = []
+        for asked in bound:
+            own, other = value.get((asked.name, "theta_s")), value.get((asked.name, reference))
+            # A constant is calibrated for a cohort as a whole: only what is measured user by user tells a rival.
+            if own is None or other is None or asked.metric.lower_is_better is None or not asked.metric.is_mean:
+                continue
+            gain = own - other if asked.metric.lower_is_better else other - own
+            if gain > 1e-9 * abs(own):
+                beaten.append(f"{asked.name} ({other:.4f} against {own:.4f})")
+        if beaten:
+            yield f"the baseline {reference} is better than theta_s in {', '.join(beaten)}"
+
+
+def _of_lists(table: PreferenceTable) -> Iterator[str]:
+    if table.dg is None:
+        return
+    strange, named = int((table.dg == OUT_OF_VOCABULARY).sum()), int((table.dg >= 0).sum())
+    if strange:
+        yield f"{strange} of {strange + named} entries of the decoded lists name no category; they score nothing"
+
+
+def _of_missing(table: PreferenceTable, results: Sequence[MetricResult]) -> Iterator[str]:
+    """Say for each system how many records some metric leaves out."""
+    for system in dict.fromkeys(r.system for r in results):
+        counted = [r.n_users for r in results if r.system == system and r.stratum == "all" and r.n_users]
+        if counted and min(counted) < table.n_users:
+            lost = table.n_users - min(counted)
+            yield f"{system}: {lost} of {table.n_users} records have no value in some metric, and are left out there"

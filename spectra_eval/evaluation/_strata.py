@@ -1,0 +1,128 @@
+"""The strata of an evaluation: rules that have a name, and sort records into groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError, UnknownNameError
+from spectra_eval.metrics import category_buckets, tail_preference_groups
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "stratify"]
+
+ALL = "all"
+_TAIL = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stratification:
+    """`group` (n,) gives each record its place in `names`, or -1; `facts` say by what rule, in JSON values."""
+
+    names: tuple[str, ...]
+    group: np.ndarray
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
+    """Cut the categories into head, mid and tail; say whether by the histories or, without these, by the windows."""
+    if table.history_counts is not None and table.history_counts.any():
+        return category_buckets(table.history_counts.sum(axis=0)), "history"
+    seen = table.theta_star[table.observed]
+    return category_buckets(seen.sum(axis=0)), "window"
+
+
+def stratify(table: PreferenceTable, names: Sequence[str], bucket: np.ndarray) -> list[Stratification]:
+    """Sort the records of a table into everybody, and into the strata of each named rule.
+
+    Raises
+    ------
+    UnknownNameError
+        No rule has this name.
+    InputError
+        The table lacks the column that a rule reads.
+    """
+    everybody = Stratification(names=(ALL,), group=np.zeros(table.n_users, dtype=np.int64))
+    made = [everybody]
+    for name in dict.fromkeys(names):
+        if name == ALL:
+            continue
+        if name not in STRATA:
+            raise UnknownNameError(f"no stratification named {name!r}; known: {', '.join(STRATA)}")
+        made.append(STRATA[name](table, bucket))
+    return made
+
+
+def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    """Quarters by the share of tail categories, in the history where there is one."""
+    tail = bucket == _TAIL
+    if table.history_counts is None:
+        share, source = table.theta_star[:, tail].sum(axis=1), "window"
+    else:
+        total = table.history_counts.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            share, source = table.history_counts[:, tail].sum(axis=1) / total, "history"
+    return _quarters("tail_preference", share, f"quartiles of the share of tail categories in the {source}")
+
+
+def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    """Quarters by how much the history holds."""
+    del bucket
+    if table.history is not None:
+        return _quarters(
+            "activity", np.array([float(len(titles)) for titles in table.history]), "quartiles of interactions told"
+        )
+    if table.history_counts is not None:
+        return _quarters("activity", table.history_counts.sum(axis=1), "quartiles of the weight of the history")
+    raise InputError("stratum 'activity': the table has neither history nor history_counts; leave the stratum out")
+
+
+def _context_window(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    del bucket
+    return _values(table, "context_window")
+
+
+def _horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    del bucket
+    return _values(table, "horizon")
+
+
+STRATA: dict[str, Callable[[PreferenceTable, np.ndarray], Stratification]] = {
+    "tail_preference": _tail_preference,
+    "activity": _activity,
+    "context_window": _context_window,
+    "horizon": _horizon,
+}
+"""The rules that can be asked for; everybody together always comes first."""
+
+
+def _quarters(name: str, numbers: np.ndarray, rule: str) -> Stratification:
+    """Sort records into four groups by a number; equal numbers stay together, and a record without one is in none."""
+    known = np.isfinite(numbers)
+    group = np.full(len(numbers), -1, dtype=np.int64)
+    cuts: list[float] = []
+    if known.any():
+        quarters, found = tail_preference_groups(numbers[known])
+        group[known] = quarters - 1
+        cuts = found.tolist()
+    names = tuple(f"{name}=Q{quarter}" for quarter in (1, 2, 3, 4))
+    return Stratification(names=names, group=group, facts={name: {"rule": rule, "cuts": cuts, **_sizes(names, group)}})
+
+
+def _values(table: PreferenceTable, column: str) -> Stratification:
+    """Sort records by the values of a column."""
+    given = getattr(table, column)
+    if given is None:
+        raise InputError(f"stratum {column!r}: the table has no column {column}; leave the stratum out")
+    values, group = np.unique(given, return_inverse=True)
+    names = tuple(f"{column}={value}" for value in values.tolist())
+    facts = {column: {"rule": f"values of {column}", **_sizes(names, group)}}
+    return Stratification(names=names, group=group.astype(np.int64), facts=facts)
+
+
+def _sizes(names: Sequence[str], group: np.ndarray) -> dict[str, Any]:
+    counts = np.bincount(group[group >= 0], minlength=len(names)).tolist()
+    return {"sizes": {name.partition("=")[2]: count for name, count in zip(names, counts, strict=True)}}

@@ -1,0 +1,386 @@
+"""Ask a model about every user of a table, and lose nothing on the way.
+
+The work is cut into parts of some users each. A part that is finished is written to the run folder and
+never touched again; a run that was stopped goes on after the last good part. The cut depends on the
+number of users alone, so a run that was stopped and one that was not give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from spectra_eval._version import __version__
+from spectra_eval.artifacts import TableDigest, json_digest, read_json, read_table, write_json, write_table
+from spectra_eval.backends._base import Session
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.prompts import prompt_digest
+from spectra_eval.readouts import READOUTS
+from spectra_eval.readouts import dg as lists
+from spectra_eval.readouts._base import Readout
+from spectra_eval.tables import PAD, PreferenceTable, ProbeRequest
+
+__all__ = ["Measured", "probe"]
+
+SCHEMA = "spectra-eval/run"
+VERSION = 1
+_PART = 8
+"""Users a part: what a crash can lose, and what a backend may decode together."""
+_MOST_PARTS = 1000
+Progress = Callable[[int, int], Any]
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A session that knows how long a prompt may be."""
+
+    @property
+    def context_limit(self) -> int | None:
+        """Most tokens of prompt and reply together; None where the model does not say."""
+
+    def count_tokens(self, request: ProbeRequest) -> int:
+        """Count the tokens of the longest prompt of a request."""
+
+
+def probe(
+    table: PreferenceTable,
+    session: Session,
+    *,
+    readout: str = "likelihood",
+    temperature: float = 1.0,
+    dg: bool = True,
+    list_length: int = 5,
+    titles: int = 20,
+    limit: int | None = None,
+    seed: int = 0,
+    run: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> PreferenceTable:
+    """Ask a model about every user of a table.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        With `history`: what the model is told of each user.
+    session : Session
+        A model that is open.
+    readout : str
+        Name of the readout.
+    temperature : float
+        Divides the scores, in a readout that has one.
+    dg : bool
+        Ask for a decoded list too.
+    list_length : int
+        Entries of that list.
+    titles : int
+        The last so many titles of a history are shown; fewer where a prompt would be longer than the model's
+        context, which is counted.
+    limit : int, optional
+        Only the first so many records.
+    seed : int
+        Recorded; nothing is drawn here.
+    run : path-like, optional
+        The run folder; made, or gone on with where the same run was stopped in it. None keeps nothing.
+    progress : callable, optional
+        Called with (records done, records in all) at the start and after each part.
+
+    Returns
+    -------
+    PreferenceTable
+        The records with `scores` (nats), `theta_s`, `answer_mass`, `history` as it was shown and, when asked
+        for, `dg`; the metadata say how it was made.
+
+    Raises
+    ------
+    InputError
+        An option is out of range, the table has no history, or the folder belongs to another run.
+    BackendError
+        The model fails; what was finished stays in the folder.
+
+    Examples
+    --------
+    >>> from spectra_eval.backends import open
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("Noir", "War"), counts=[[1, 3]], history=[("Heat (1995)", "Ran (1985)")]
+    ... )
+    >>> with open("mocked", theta={"Heat": [0.75, 0.25]}) as session:
+    ...     probed = probe(table, session, list_length=2)
+    >>> probed.theta_s.round(6).tolist(), probed.dg.tolist()
+    ([[0.75, 0.25]], [[0, 1]])
+    """
+    questions = _Questions(
+        session=session,
+        readout=READOUTS[readout],
+        temperature=temperature,
+        list_length=list_length if dg else None,
+        titles=titles,
+    )
+    table = _chosen(table, limit, questions)
+    configuration = _configuration(table, questions, seed)
+    size = max(_PART, math.ceil(table.n_users / _MOST_PARTS))
+    parts = [slice(start, min(start + size, table.n_users)) for start in range(0, table.n_users, size)]
+    folder = None if run is None else _RunFolder(Path(run), configuration, [p.stop - p.start for p in parts])
+    finished = folder.finished() if folder else None
+    if finished is not None:
+        _tell(progress, table.n_users, table.n_users)
+        return finished
+    done: list[PreferenceTable] = folder.resume() if folder else []
+    truncated = folder.truncated() if folder else 0
+    _tell(progress, sum(part.n_users for part in done), table.n_users)
+    for rows in parts[len(done) :]:
+        part, cut = questions.ask(table.select(rows))
+        if folder:
+            part = folder.keep(part, cut)
+        truncated += cut
+        done.append(part)
+        _tell(progress, rows.stop, table.n_users)
+    whole = _joined(table, done, questions.list_length)
+    assert whole.answer_mass is not None
+    whole = whole.replace(
+        metadata={
+            **table.metadata,
+            **configuration,
+            "prompts_truncated": truncated,
+            "mean_answer_mass": float(whole.answer_mass.mean()),
+        }
+    )
+    return folder.finish(whole) if folder else whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Questions:
+    """What is asked about each user; `list_length` None asks for no list."""
+
+    session: Session
+    readout: Readout
+    temperature: float
+    list_length: int | None
+    titles: int
+
+    def ask(self, table: PreferenceTable) -> tuple[PreferenceTable, int]:
+        """Ask about some users; give them with the answers, and how many were shown fewer titles."""
+        assert table.history is not None
+        shown, requests, decoded = [], [], []
+        for history in table.history:
+            kept = self._fitting(history[max(0, len(history) - self.titles) :], table.categories)
+            shown.append(kept)
+            requests.append(self.readout.ask(kept, table.categories))
+            if self.list_length is not None:
+                decoded.append(lists.ask(kept, table.categories, list_length=self.list_length))
+        truncated = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, table.history, strict=True))
+        readings = [self.readout.read(answers, **self.options) for answers in self.session.score(requests)]
+        columns: dict[str, Any] = {
+            "scores": np.array([reading.scores for reading in readings]),
+            "theta_s": np.array([reading.theta_s for reading in readings]),
+            "answer_mass": np.array([reading.answer_mass for reading in readings]),
+            "history": shown,
+        }
+        if self.list_length is not None:
+            replies = self.session.generate(decoded, max_tokens=lists.max_tokens(self.list_length))
+            columns["dg"] = np.array(
+                [
+                    lists.read(r.text, table.categories, list_length=self.list_length, truncated=r.truncated)
+                    for (r,) in replies
+                ]
+            )
+        return table.replace(metadata={}, **columns), truncated
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the readout is read with."""
+        return {"temperature": self.temperature} if "temperature" in self.readout.options else {}
+
+    def _fitting(self, history: tuple[str, ...], categories: tuple[str, ...]) -> tuple[str, ...]:
+        """Drop the oldest titles until every prompt fits the context of the model."""
+        limit = self.session.context_limit if isinstance(self.session, Measured) else None
+        while limit is not None and history and self._longest(history, categories) > limit:
+            history = history[1:]
+        return history
+
+    def _longest(self, history: Sequence[str], categories: Sequence[str]) -> int:
+        assert isinstance(self.session, Measured)
+        longest = self.session.count_tokens(self.readout.ask(history, categories))
+        if self.list_length is None:
+            return longest
+        asked = self.session.count_tokens(lists.ask(history, categories, list_length=self.list_length))
+        return max(longest, asked + lists.max_tokens(self.list_length))
+
+
+def _chosen(table: PreferenceTable, limit: int | None, questions: _Questions) -> PreferenceTable:
+    """Check what was asked for, and take the records that are wanted."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: {limit} is below 1; leave it out to probe every record")
+    if questions.titles < 0:
+        raise InputError(f"titles: {questions.titles} is negative; 0 shows the model no history")
+    if not 0 < questions.temperature < math.inf:
+        raise InputError(f"temperature: {questions.temperature} is not a positive number; 1 changes nothing")
+    if questions.temperature != 1.0 and not questions.options:
+        raise InputError(f"temperature: readout {questions.readout.name!r} has none; leave it at 1")
+    if table.history is None:
+        raise InputError("column history: missing; the model must be told what each user chose, see `prepare`")
+    if questions.list_length is not None:
+        lists.ask((), table.categories, list_length=questions.list_length)
+    return table if limit is None else table.select(slice(0, limit))
+
+
+def _configuration(table: PreferenceTable, questions: _Questions, seed: int) -> dict[str, Any]:
+    """Say everything that the answers depend on."""
+    digest = TableDigest()
+    digest.update(table)
+    assert table.history is not None
+    asked = [questions.readout.ask(("{title}",), table.categories)]
+    if questions.list_length is not None:
+        asked.append(lists.ask(("{title}",), table.categories, list_length=questions.list_length))
+    return {
+        "readout": questions.readout.name,
+        **questions.session.description,
+        "temperature": questions.temperature,
+        "dg": questions.list_length is not None,
+        "list_length": questions.list_length,
+        "titles": questions.titles,
+        "prompt_digest": prompt_digest(*asked),
+        "input_digest": digest.hexdigest(),
+        "history_digest": json_digest([list(history) for history in table.history]),
+        "n_records": table.n_users,
+        "seed": seed,
+        "package_version": __version__,
+    }
+
+
+def _joined(table: PreferenceTable, parts: Sequence[PreferenceTable], list_length: int | None) -> PreferenceTable:
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("scores", "theta_s", "answer_mass", "history")
+    }
+    if list_length is not None:
+        columns["dg"] = np.concatenate([_padded(part, list_length) for part in parts])
+    return table.replace(**columns)
+
+
+def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:
+    """Give the lists at their full length: a file keeps a list no longer than it is."""
+    out = np.full((part.n_users, list_length), PAD, dtype=np.int32)
+    if part.dg is not None:
+        out[:, : part.dg.shape[1]] = part.dg
+    return out
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+class _RunFolder:
+    """The files of one run: manifest.json, parts/part-*.parquet, and at the end table.parquet."""
+
+    def __init__(self, path: Path, configuration: Mapping[str, Any], sizes: Sequence[int]) -> None:
+        self.path = path
+        self.sizes = list(sizes)
+        self._manifest: dict[str, Any] = {
+            "schema": SCHEMA,
+            "schema_version": VERSION,
+            "status": "running",
+            "configuration": dict(configuration),
+            "configuration_digest": json_digest(configuration),
+            "progress": {"done": 0, "total": sum(sizes)},
+            "parts": [],
+            "table": None,
+        }
+        place = path / "manifest.json"
+        if place.is_file():
+            known = read_json(place)
+            self._check_same(known, place)
+            self._manifest = known
+            return
+        try:
+            if path.is_dir() and any(path.iterdir()):
+                raise InputError(f"{path}: holds files but no manifest.json; name a new folder for the run")
+            (path / "parts").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: the run folder cannot be made ({error.strerror}); choose another") from error
+        self._write()
+
+    def finished(self) -> PreferenceTable | None:
+        """Give the table of a run that is complete and whole."""
+        place = self.path / "table.parquet"
+        if self._manifest["table"] is None:
+            return None
+        if _sha256(place) != self._manifest["table"]:
+            warnings.warn(f"{place}: missing or changed since it was written; it is made again", stacklevel=3)
+            return None
+        return read_table(place, empty_windows="keep")
+
+    def resume(self) -> list[PreferenceTable]:
+        """Read the parts that are there and good, up to the first that is not."""
+        kept: list[PreferenceTable] = []
+        for entry in self._manifest["parts"]:
+            place = self.path / "parts" / entry["file"]
+            if _sha256(place) != entry["sha256"]:
+                warnings.warn(f"{place}: missing or damaged; asking again from there on", stacklevel=3)
+                break
+            kept.append(read_table(place, empty_windows="keep"))
+        self._manifest["parts"] = self._manifest["parts"][: len(kept)]
+        return kept
+
+    def truncated(self) -> int:
+        """Count the records of the kept parts that were shown fewer titles than asked for."""
+        return sum(entry["prompts_truncated"] for entry in self._manifest["parts"])
+
+    def keep(self, part: PreferenceTable, truncated: int) -> PreferenceTable:
+        """Write the next part, then the manifest that names it; give it back as a later run will read it."""
+        name = f"part-{len(self._manifest['parts']):05d}.parquet"
+        place = self.path / "parts" / name
+        write_table(part, place)
+        entry = {"file": name, "sha256": _sha256(place), "rows": part.n_users, "prompts_truncated": truncated}
+        self._manifest["parts"].append(entry)
+        self._write()
+        return read_table(place, empty_windows="keep")
+
+    def finish(self, table: PreferenceTable) -> PreferenceTable:
+        """Write the whole table, and only then call the run complete."""
+        place = self.path / "table.parquet"
+        write_table(table, place)
+        self._manifest["table"] = _sha256(place)
+        self._manifest["status"] = "complete"
+        self._write()
+        return read_table(place, empty_windows="keep")
+
+    def _write(self) -> None:
+        done = sum(entry["rows"] for entry in self._manifest["parts"])
+        self._manifest["progress"] = {"done": done, "total": sum(self.sizes)}
+        write_json(self._manifest, self.path / "manifest.json")
+
+    def _check_same(self, known: Any, place: Path) -> None:
+        keys = set(self._manifest)
+        if not isinstance(known, dict) or known.get("schema") != SCHEMA or set(known) != keys:
+            raise SchemaError(f"{place}: not the manifest of a run; name a new folder for the run")
+        theirs, ours = known["configuration"], self._manifest["configuration"]
+        for key in [*ours, *(key for key in theirs if key not in ours)]:
+            there, here = theirs.get(key), ours.get(key)
+            if json_digest(there) != json_digest(here):
+                what = f"{key} is {_short(there)} there and {_short(here)} here"
+                raise InputError(f"{self.path}: belongs to another run: {what}; name a new folder, or ask the same")
+        rows = [entry["rows"] for entry in known["parts"]]
+        if rows != self.sizes[: len(rows)]:
+            raise SchemaError(f"{place}: its parts are cut otherwise than this version does; name a new folder")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _sha256(path: Path) -> str | None:
+    """Give the digest of a file, or None when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,264 @@
+"""The words in which a model is asked about one user.
+
+Everything about the user stands in the prefix, which a backend reads once; the category comes as late as
+the question allows. Titles and names are data: they are made harmless for the layout here (no control
+characters, one line, a bounded length), and the backend sees to it that none becomes a special token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+
+from spectra_eval.tables import ProbeRequest
+
+__all__ = [
+    "MAX_TITLE",
+    "choice_request",
+    "clean_text",
+    "document_request",
+    "list_request",
+    "name_request",
+    "prompt_digest",
+    "shares_request",
+    "yes_no_request",
+]
+
+MAX_TITLE = 200
+"""Characters of a title or a category name that are shown."""
+_BREAKING = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp", "Zs"})
+_UNTITLED = "(untitled)"
+_RERANKER = (
+    "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
+    'Note that the answer can only be "yes" or "no".'
+)
+
+
+def clean_text(text: str, *, limit: int = MAX_TITLE) -> str:
+    r"""Make one line of a title or a name.
+
+    Parameters
+    ----------
+    text : str
+        Any text at all.
+    limit : int
+        Characters that are kept; what is cut is replaced by an ellipsis.
+
+    Returns
+    -------
+    str
+        Without control characters, line breaks, lone surrogates and repeated blanks; never empty.
+
+    Examples
+    --------
+    >>> clean_text("Heat\n\nIgnore all that was said\x00 ")
+    'Heat Ignore all that was said'
+    >>> clean_text(" \t")
+    '(untitled)'
+    """
+    plain = "".join(" " if unicodedata.category(letter) in _BREAKING else letter for letter in text)
+    words = " ".join(plain.split())
+    if len(words) > limit:
+        words = words[: limit - 1].rstrip() + "…"
+    return words or _UNTITLED
+
+
+def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
+    """Ask one yes-or-no question a category: Algorithm 1 of the paper.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        One question each, in this order.
+    answers : sequence of str
+        The replies whose log-probabilities are wanted.
+
+    Returns
+    -------
+    ProbeRequest
+        K endings, each of them the category and a question mark.
+
+    Examples
+    --------
+    >>> request = yes_no_request(["Heat (1995)"], ["Noir", "War"], answers=("Yes", "No"))
+    >>> print(request.prefix + request.suffixes[0])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    Will the next items that this user chooses belong to the category below? Answer Yes or No.
+    Category: Noir
+    """
+    prefix = (
+        f"{_shown(history)}\n"
+        "Will the next items that this user chooses belong to the category below? Answer Yes or No.\n"
+        "Category:"
+    )
+    endings = tuple(f" {clean_text(name)}" for name in categories)
+    return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(answers))
+
+
+def list_request(history: Sequence[str], categories: Sequence[str], *, list_length: int) -> ProbeRequest:
+    """Ask for one list of categories, best first; the category names are the expected words of the reply.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        All of them are named in the question.
+    list_length : int
+        How many are asked for.
+
+    Returns
+    -------
+    ProbeRequest
+        One question; `answers` holds the cleaned names.
+
+    Examples
+    --------
+    >>> request = list_request(["Heat (1995)"], ["Noir", "War"], list_length=1)
+    >>> print(request.prefix + request.suffixes[0])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    Choose the 1 category that this user will choose most in the future. Only these names are allowed: Noir; War.
+    Write its name and nothing else.
+    """
+    names = tuple(clean_text(name) for name in categories)
+    asked = (
+        "Write its name and nothing else."
+        if list_length == 1
+        else f"Your answer is a numbered list of {list_length} of these names, the best first, and nothing else."
+    )
+    what = "1 category" if list_length == 1 else f"{list_length} categories"
+    prefix = (
+        f"{_shown(history)}\nChoose the {what} that this user will choose most in the future. "
+        f"Only these names are allowed: {'; '.join(names)}.\n"
+    )
+    return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
+
+
+def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, labels: Sequence[str]) -> ProbeRequest:
+    """Ask multiple-choice questions: Algorithm 2 of the paper.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    offers : sequence of sequences of str
+        The options of each question, in the order in which they are shown.
+    labels : sequence of str
+        The label of the first option, of the second, and so on; at least as many as a question has options.
+
+    Returns
+    -------
+    ProbeRequest
+        One question an offer; the answers are the labels.
+
+    Examples
+    --------
+    >>> request = choice_request(["Heat (1995)"], [["Noir", "War"], ["War", "Noir"]], labels="AB")
+    >>> print(request.prefix + request.suffixes[1])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    Which category will the next items that this user chooses belong to? Answer with one label.
+    A. War
+    B. Noir
+    """
+    width = max(len(offer) for offer in offers)
+    prefix = (
+        f"{_shown(history)}\n"
+        "Which category will the next items that this user chooses belong to? Answer with one label.\n"
+    )
+    endings = tuple(
+        "\n".join(f"{label}. {clean_text(name)}" for label, name in zip(labels, offer, strict=False))
+        for offer in offers
+    )
+    return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(labels[:width]))
+
+
+def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
+    """Ask for a category by name; the names are the replies whose probabilities are wanted.
+
+    Examples
+    --------
+    >>> request = name_request(["Heat (1995)"], ["Noir", "War"])
+    >>> print(request.prefix + request.suffixes[0])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    Which category will the next items that this user chooses belong to? Answer with its name alone.
+    >>> request.answers, request.many_tokens
+    (('Noir', 'War'), True)
+    """
+    asked = "Which category will the next items that this user chooses belong to? Answer with its name alone."
+    names = tuple(clean_text(name) for name in categories)
+    return ProbeRequest(prefix=f"{_shown(history)}\n", suffixes=(asked,), answers=names, many_tokens=True)
+
+
+def document_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
+    """Put the history as a query and each category as a document, in the words of Qwen3-Reranker.
+
+    Examples
+    --------
+    >>> request = document_request(["Heat (1995)"], ["Noir", "War"], answers=("yes", "no"))
+    >>> print(request.prefix + request.suffixes[0])
+    <Instruct>: Given the items that a user chose, judge whether the items chosen next belong to the category
+    <Query>: A user chose these items, oldest first:
+    - Heat (1995)
+    <Document>: Noir
+    """
+    prefix = (
+        "<Instruct>: Given the items that a user chose, judge whether the items chosen next belong to the category\n"
+        f"<Query>: {_shown(history)}\n<Document>:"
+    )
+    endings = tuple(f" {clean_text(name)}" for name in categories)
+    return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(answers), system=_RERANKER)
+
+
+def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
+    """Ask for a distribution in words: a percentage for every category.
+
+    Examples
+    --------
+    >>> request = shares_request(["Heat (1995)"], ["Noir", "War"])
+    >>> print(request.prefix + request.suffixes[0])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    Which share of the next items that this user chooses will belong to each of these categories?
+    - Noir
+    - War
+    Write one line for each category, its name, a colon and a percentage, such as
+    Noir: 50%
+    The percentages must sum to 100. Write nothing else.
+    """
+    names = tuple(clean_text(name) for name in categories)
+    prefix = (
+        f"{_shown(history)}\n"
+        "Which share of the next items that this user chooses will belong to each of these categories?\n"
+    )
+    asked = (
+        "\n".join(f"- {name}" for name in names)
+        + "\nWrite one line for each category, its name, a colon and a percentage, such as\n"
+        + f"{names[0]}: {100 / len(names):.0f}%\nThe percentages must sum to 100. Write nothing else."
+    )
+    return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
+
+
+def prompt_digest(*requests: ProbeRequest) -> str:
+    """Give the SHA-256 of the wording of some requests, for the record.
+
+    Examples
+    --------
+    >>> one, two = (list_request(["{title}"], ["a", "b"], list_length=n) for n in (1, 2))
+    >>> prompt_digest(one) == prompt_digest(one), prompt_digest(one) == prompt_digest(two)
+    (True, False)
+    """
+    words = [[r.system, r.prefix, list(r.suffixes), list(r.answers)] for r in requests]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+def _shown(history: Sequence[str]) -> str:
+    lines = [f"- {clean_text(title)}" for title in history] or ["(nothing is known of this user)"]
+    return "\n".join(["A user chose these items, oldest first:", *lines])

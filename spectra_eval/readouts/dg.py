@@ -1,0 +1,123 @@
+"""The directly generated list: a model is asked for categories by name, and its reply is read strictly.
+
+It gives a list and no distribution, so it is no entry of `READOUTS`; `spectra_eval.probing` asks for it
+beside the readout of the run.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectra_eval.errors import InputError
+from spectra_eval.prompts import clean_text, list_request
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
+
+__all__ = ["ask", "max_tokens", "name_index", "plain_name", "read"]
+
+_MARK = re.compile(r"^\s*(?:[-*•–—+]+|[(\[]?\d{1,3}[.):\]]+|#\d{1,3}[.:]?)\s+")
+_EDGE = " \t\"'`*_“”‘’«».,;:!?"
+_TOKENS_AN_ENTRY = 12
+
+
+def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int = 5) -> ProbeRequest:
+    """Ask for the categories that the user will choose most, best first.
+
+    Raises
+    ------
+    InputError
+        The length is not between 1 and K, or two categories read alike (see `read`).
+
+    Examples
+    --------
+    >>> ask(["Heat (1995)"], ["Noir", "War"], list_length=1).answers
+    ('Noir', 'War')
+    """
+    if not 1 <= list_length <= len(categories):
+        raise InputError(f"list_length: {list_length} is not between 1 and the {len(categories)} categories")
+    name_index(categories)
+    return list_request(history, categories, list_length=list_length)
+
+
+def max_tokens(list_length: int) -> int:
+    """Tokens that a reply may take; enough for `list_length` long names."""
+    return _TOKENS_AN_ENTRY * list_length
+
+
+def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncated: bool = False) -> np.ndarray:
+    r"""Read a reply as a list of categories.
+
+    The rule, and nothing beyond it: entries stand one a line, or between semicolons or commas when the whole
+    reply is one line. Of each entry the list mark before it (``1.``, ``-``), and quotes, stars and punctuation
+    around it are taken off, and letters are compared without regard to case, width or repeated blanks. What is
+    left must be the name of a category whole; else the entry is out of vocabulary and keeps its place. A category
+    named again is dropped, and entries beyond `list_length` are not read.
+
+    Parameters
+    ----------
+    text : str
+        What the model wrote.
+    categories : sequence of K str
+        The names, in the order of the result's indices.
+    list_length : int
+        Length L of the result.
+    truncated : bool
+        The reply was cut at the token limit: a last entry that is no name may be half of one, and is dropped.
+
+    Returns
+    -------
+    (L,) int32 array
+        Indices of categories, best first; -1 for an entry out of vocabulary, -2 after the end.
+
+    Raises
+    ------
+    InputError
+        Two categories cannot be told apart by the rule.
+
+    Examples
+    --------
+    >>> read("1. **Noir**\n2. Jazz\n3. noir\n4. War.", ["War", "Noir", "Drama"], list_length=3).tolist()
+    [1, -1, 0]
+    >>> read("War, Drama", ["War", "Noir", "Drama"], list_length=3).tolist()
+    [0, 2, -2]
+    """
+    index = name_index(categories)
+    entries = _entries(text, index)
+    if truncated and entries and entries[-1] not in index:
+        entries = entries[:-1]
+    found: list[int] = []
+    for entry in entries:
+        place = index.get(entry, OUT_OF_VOCABULARY)
+        if place == OUT_OF_VOCABULARY or place not in found:
+            found.append(place)
+    found = found[:list_length]
+    return np.array(found + [PAD] * (list_length - len(found)), dtype=np.int32)
+
+
+def name_index(categories: Sequence[str]) -> dict[str, int]:
+    """Give the index of each category by its name as it is compared; refuse two that read alike."""
+    index: dict[str, int] = {}
+    for place, name in enumerate(categories):
+        key = plain_name(clean_text(name))
+        if key in index:
+            other = categories[index[key]]
+            raise InputError(f"categories: {other!r} and {name!r} read alike in a reply; rename one of the two")
+        index[key] = place
+    return index
+
+
+def _entries(text: str, index: dict[str, int]) -> list[str]:
+    lines = [line for line in text.splitlines() if plain_name(line)]
+    if len(lines) == 1 and plain_name(lines[0]) not in index:
+        separator = ";" if ";" in lines[0] else ","
+        lines = [part for part in lines[0].split(separator) if plain_name(part)]
+    return [plain_name(line) for line in lines]
+
+
+def plain_name(text: str) -> str:
+    """Take off what stands around a name; a name that begins with a mark, such as ``-18``, loses it on both sides."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_MARK.sub("", folded.strip(_EDGE)).strip(_EDGE).split())

@@ -1,0 +1,95 @@
+"""The reading of a reranker: the user is the query, a category is a document, and the reply is yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectra_eval.errors import ShapeError
+from spectra_eval.prompts import document_request
+from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
+from spectra_eval.tables import AnswerScores, ProbeRequest
+
+__all__ = ["ANSWERS", "ask", "read"]
+
+ANSWERS = ("yes", "no")
+"""The two replies, in the letters that Qwen3-Reranker was trained on."""
+
+
+def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
+    """Put one query and K documents, in the words of Qwen3-Reranker; any model that answers yes or no will do.
+
+    Examples
+    --------
+    >>> request = ask(["Heat (1995)"], ["Noir", "War"])
+    >>> request.answers, request.suffixes, request.system[:41]
+    (('yes', 'no'), (' Noir', ' War'), 'Judge whether the Document meets the requ')
+    """
+    return document_request(history, categories, answers=ANSWERS)
+
+
+def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
+    r"""Turn yes and no about each category into a distribution.
+
+    .. math:: S_j = \ln P(\mathrm{yes} \mid j) - \ln P(\mathrm{no} \mid j), \quad
+        \theta_j = \frac{\exp(S_j / \tau)}{\sum_i \exp(S_i / \tau)}
+
+    The relevance that a reranker prints is the logistic function of S; `details` give its mean.
+
+    Parameters
+    ----------
+    answers : AnswerScores
+        (K, 2) log-probabilities, nats, of yes and no.
+    temperature : float
+        tau, above zero.
+
+    Returns
+    -------
+    Reading
+        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of both replies together.
+
+    Raises
+    ------
+    InputError
+        The temperature is not a positive finite number.
+    ShapeError
+        There are not two columns.
+    ProbeError
+        A log-probability is not finite or positive.
+
+    References
+    ----------
+    .. [1] Zhang et al. (2025), Qwen3 Embedding, arXiv:2506.05176, section 2.
+
+    Examples
+    --------
+    >>> log_probs = np.log([[0.6, 0.2], [0.2, 0.2]])
+    >>> reading = read(AnswerScores(log_probs=log_probs, n_prompt_tokens=np.array([9, 9])))
+    >>> reading.theta_s.round(4).tolist(), reading.answer_mass.round(4).tolist()
+    ([0.75, 0.25], [0.8, 0.4])
+    """
+    check_temperature(temperature)
+    log_probs = np.asarray(answers.log_probs, dtype=np.float64)
+    if log_probs.ndim != 2 or log_probs.shape[1] != len(ANSWERS):
+        raise ShapeError(f"log_probs: shape {log_probs.shape}; give (K, 2), one column each for yes and no")
+    check_log_probs(log_probs)
+    scores = log_probs[:, 0] - log_probs[:, 1]
+    return Reading(
+        scores=scores,
+        theta_s=softmax(scores, temperature),
+        answer_mass=np.minimum(np.exp(log_probs).sum(axis=1), 1.0),
+        details={"mean_relevance": float(np.mean(1.0 / (1.0 + np.exp(-np.clip(scores, -700.0, 700.0)))))},
+    )
+
+
+READOUTS.add(
+    Readout(
+        name="reranker",
+        ask=ask,
+        read=read,
+        summary="log-odds of yes for the category as a document, in the template of Qwen3-Reranker",
+        reference="Zhang et al. (2025), arXiv:2506.05176",
+        options=("temperature",),
+    )
+)

@@ -1,0 +1,207 @@
+"""Intervals from resampled users: how often each user is drawn, in parts that fit in memory.
+
+A resample of N users is a draw from the multinomial distribution. It is split in two steps that are
+together exact: how many of the N draws fall on each part of the users, then, inside a part, on each
+user. Every part has a random stream of its own, so the draws depend on the seed and on N alone, not on
+how the work is divided, and every system is resampled alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import check_level
+from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
+from spectra_eval.tables import Interval
+
+__all__ = ["PART", "Resamples", "bootstrap", "percentile_interval"]
+
+PART = 4096
+"""Users in a part; a change gives other draws."""
+
+_METHOD = "percentile bootstrap over users"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resamples:
+    """Resamples of N users with replacement, given as how often each user is drawn.
+
+    Attributes
+    ----------
+    n_users, n_resamples : int
+        N and B.
+    sizes : (B, parts) int array
+        How many of the N draws of each resample fall on each part.
+
+    Examples
+    --------
+    >>> resamples = Resamples.draw(5, 3, rng=np.random.default_rng(0))
+    >>> resamples.weights(0).sum(axis=1).tolist()
+    [5.0, 5.0, 5.0]
+    """
+
+    n_users: int
+    n_resamples: int
+    sizes: np.ndarray
+    _entropy: tuple[int, ...]
+
+    @classmethod
+    def draw(cls, n_users: int, n_resamples: int, *, rng: np.random.Generator) -> Resamples:
+        """Fix a set of resamples: the seed of every part, and how many draws each part gets.
+
+        Raises
+        ------
+        UndefinedMetricError
+            There are no users.
+        InputError
+            There is not even one resample.
+        """
+        if n_users < 1:
+            raise UndefinedMetricError("bootstrap: no users to resample; give at least one")
+        if n_resamples < 1:
+            raise InputError(f"bootstrap: {n_resamples} resamples; give at least one")
+        entropy = tuple(rng.integers(0, 2**32, size=4).tolist())
+        shares = np.diff(np.append(np.arange(0, n_users, PART), n_users)) / n_users
+        sizes = _stream(entropy, 0).multinomial(n_users, shares, size=n_resamples)
+        return cls(n_users=n_users, n_resamples=n_resamples, sizes=sizes, _entropy=entropy)
+
+    @property
+    def n_parts(self) -> int:
+        """The number of parts: users 0 to PART - 1, and so on."""
+        return self.sizes.shape[1]
+
+    def rows(self, part: int) -> slice:
+        """Give the users of a part."""
+        return slice(part * PART, min((part + 1) * PART, self.n_users))
+
+    def weights(self, part: int) -> np.ndarray:
+        """Count how often each user of a part is drawn, (B, users of the part) float."""
+        chosen = self.rows(part)
+        size = chosen.stop - chosen.start
+        sizes = self.sizes[:, part]
+        drawn = _stream(self._entropy, part + 1).integers(0, size, size=int(sizes.sum()), dtype=np.uint16)
+        counts = np.empty((self.n_resamples, size))
+        stop = np.cumsum(sizes).tolist()
+        start = 0
+        for row, end in enumerate(stop):
+            counts[row] = np.bincount(drawn[start:end], minlength=size)
+            start = end
+        return counts
+
+
+def _stream(entropy: tuple[int, ...], key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(key,))))
+
+
+def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | None = None) -> Interval:
+    """Take the middle share of the replicates as interval.
+
+    Parameters
+    ----------
+    replicates : (B,) array-like
+        The value in each resample; a NaN, where a resample holds nobody who counts, is left out.
+    level : float
+        The share between the ends.
+    n_users : int, optional
+        How many users were resampled; with one user every replicate is the same, and the method says so.
+
+    Returns
+    -------
+    Interval
+        In the unit of the replicates; quantiles interpolate linearly (type 7 of Hyndman and Fan).
+
+    Raises
+    ------
+    InputError
+        The level is not strictly between 0 and 1.
+    ShapeError
+        The replicates do not form one axis.
+    UndefinedMetricError
+        No replicate is finite.
+
+    References
+    ----------
+    .. [1] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    .. [2] R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The American Statistician 50
+       (1996) 361-365. doi:10.2307/2684934
+
+    Examples
+    --------
+    >>> interval = percentile_interval([0.0, 1.0, 2.0, 3.0, 4.0], level=0.5)
+    >>> interval.low, interval.high
+    (1.0, 3.0)
+    """
+    check_level("level", level)
+    values = np.asarray(replicates, dtype=np.float64)
+    if values.ndim != 1:
+        raise ShapeError(f"replicates: shape {values.shape}; give one value a resample")
+    values = values[~np.isnan(values)]
+    if not len(values) or not np.isfinite(values).all():
+        raise UndefinedMetricError("replicates: none that is finite, so there is no interval")
+    low, high = np.quantile(values, [(1.0 - level) / 2, (1.0 + level) / 2])
+    method = f"{_METHOD}; one user, so the width says nothing" if n_users == 1 else _METHOD
+    return Interval(low=float(low), high=float(high), level=float(level), method=method)
+
+
+def bootstrap(
+    statistic: Any,
+    *,
+    value: Callable[[np.ndarray], Any],
+    rng: np.random.Generator,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Give the percentile interval of a value of the mean statistic, by resampling users.
+
+    Parameters
+    ----------
+    statistic : (N, D) array-like
+        One row a user, all finite.
+    value : callable
+        ``value(mean_statistic (B, D)) -> (B,)``.
+    rng : numpy.random.Generator
+        Where the draws come from.
+    n_resamples : int
+        How many resamples.
+    level : float
+        The level of the interval.
+
+    Returns
+    -------
+    Interval
+        In the unit of the value.
+
+    Raises
+    ------
+    ShapeError
+        The statistic is no matrix.
+    UndefinedMetricError
+        There are no users, or a statistic is not finite.
+    InputError
+        The level or the number of resamples is out of range.
+
+    References
+    ----------
+    .. [1] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+
+    Examples
+    --------
+    >>> users = np.random.default_rng(1).normal(size=(400, 1))
+    >>> interval = bootstrap(users, value=lambda mean: mean[..., 0], rng=np.random.default_rng(0))
+    >>> round(interval.high - interval.low, 2), round(2 * 1.96 * float(users.std()) / 20, 2)
+    (0.18, 0.18)
+    """
+    rows = np.asarray(statistic, dtype=np.float64)
+    if rows.ndim != 2:
+        raise ShapeError(f"statistic: shape {rows.shape}; give one row a user")
+    if not np.isfinite(rows).all():
+        raise UndefinedMetricError("statistic: holds entries that are not finite; leave these users out first")
+    resamples = Resamples.draw(len(rows), n_resamples, rng=rng)
+    total = np.zeros((n_resamples, rows.shape[1]))
+    for part in range(resamples.n_parts):
+        total += resamples.weights(part) @ rows[resamples.rows(part)]
+    return percentile_interval(np.asarray(value(total / len(rows))), level=level, n_users=len(rows))

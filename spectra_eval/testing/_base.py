@@ -1,0 +1,198 @@
+"""What a check is: a search for a counterexample, and what it found."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import random
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["Check", "Finding", "python_of", "run", "run_all", "sample", "search"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One property of one entry.
+
+    Attributes
+    ----------
+    subject : str
+        The entry that is checked.
+    name : str
+        The property.
+    expected : str
+        ``holds`` for a property that must hold; ``fails`` for one that is not declared, and must then be
+        refuted by an example; ``either`` where nothing was declared.
+    examples : Strategy
+        What is drawn. Checks that share the very same strategy share one set of draws in `run_all`.
+    violated : callable
+        ``violated(example) -> bool``; whatever it raises is a failure.
+    show : callable
+        ``show(example) -> str``: runnable Python that ends in an assertion which the example breaks.
+    known : tuple
+        Examples that are tried beside the drawn ones: the rare ones that drawing would miss.
+    """
+
+    subject: str
+    name: str
+    expected: Literal["holds", "fails", "either"]
+    examples: Any
+    violated: Callable[[Any], bool]
+    show: Callable[[Any], str]
+    known: tuple[Any, ...] = ()
+
+    def __call__(self) -> None:
+        """Run as a test: raise AssertionError with the counterexample when the check fails."""
+        finding = run(self)
+        if finding.outcome == "failed":
+            raise AssertionError(f"{self}: {finding.message}\n{finding.counterexample or ''}")
+
+    def __str__(self) -> str:
+        """Name the check as a test runner should."""
+        return f"{self.subject}: {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check found; `counterexample` is runnable Python, the smallest that was found.
+
+    `declared` tells whether anything was declared: what is refuted was then declared to be refutable.
+    """
+
+    subject: str
+    check: str
+    outcome: Literal["held", "refuted", "failed"]
+    declared: bool
+    message: str
+    counterexample: str | None = None
+
+
+def sample(examples: Any, *, max_examples: int, seed: int) -> list[Any]:
+    """Draw from a strategy; the same seed draws the same."""
+    drawn: list[Any] = []
+
+    def keep(example: Any) -> bool:
+        drawn.append(example)
+        return False
+
+    _find(examples, keep, max_examples=max_examples, seed=seed)
+    return drawn
+
+
+def search(
+    check: Check, *, max_examples: int, seed: int, drawn: Sequence[Any] | None = None
+) -> tuple[Any, Exception | None] | None:
+    """Look for the smallest example that violates, or that raises; None when there is none.
+
+    Returns
+    -------
+    tuple of the example and the error it raised (None where it plainly violates), or None
+    """
+    if drawn is None:
+        drawn = sample(check.examples, max_examples=max_examples, seed=seed)
+    for example in [*drawn, *check.known]:
+        verdict = _verdict(check, example)
+        if verdict is False:
+            continue
+        condition = functools.partial(_judged_alike, check, type(verdict))
+        smallest = _find(check.examples, condition, max_examples=max_examples, seed=seed)
+        best = example if smallest is None else smallest[0]
+        return best, verdict if isinstance(verdict, Exception) else None
+    return None
+
+
+def _judged_alike(check: Check, kind: type, example: Any) -> bool:
+    verdict = _verdict(check, example)
+    return verdict is not False and type(verdict) is kind
+
+
+def _verdict(check: Check, example: Any) -> bool | Exception:
+    """Judge a copy, so that a function which writes into its input spoils nothing but that one call."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return bool(check.violated(copy.deepcopy(example)))
+        except Exception as error:  # whatever a foreign function raises is a finding, not the end of the run
+            return error
+
+
+def _find(examples: Any, condition: Callable[[Any], bool], *, max_examples: int, seed: int) -> tuple[Any] | None:
+    from hypothesis import HealthCheck, find, settings
+    from hypothesis.errors import NoSuchExample, Unsatisfiable
+
+    options = settings(max_examples=max_examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return (find(examples, condition, settings=options, random=random.Random(seed)),)
+        except (NoSuchExample, Unsatisfiable):
+            return None
+
+
+def run(check: Check, *, max_examples: int = 300, seed: int = 0, drawn: Sequence[Any] | None = None) -> Finding:
+    """Run one check.
+
+    Returns
+    -------
+    Finding
+        ``held``: no counterexample among those drawn, as expected; ``refuted``: one was found, where one was
+        expected or nothing was declared; ``failed``: the opposite of what was declared, or an error.
+    """
+    found = search(check, max_examples=max_examples, seed=seed, drawn=drawn)
+    declared = check.expected != "either"
+    if found is None:
+        lacking = check.expected == "fails"
+        message = f"no counterexample in {max_examples} examples"
+        if lacking:
+            message += ": declare the property, or draw more examples"
+        return _finding(check, "failed" if lacking else "held", declared, message)
+    example, error = found
+    if error is not None:
+        said = " ".join(f"raised {type(error).__name__}: {error}".split())
+        return _finding(check, "failed", declared, said, check.show(example))
+    if check.expected == "holds":
+        return _finding(check, "failed", declared, "a counterexample was found", check.show(example))
+    message = "a counterexample was found" + (", as declared" if declared else "; nothing was declared")
+    return _finding(check, "refuted", declared, message, check.show(example))
+
+
+def _finding(check: Check, outcome: Any, declared: Any, message: str, counterexample: str | None = None) -> Finding:
+    return Finding(
+        subject=check.subject,
+        check=check.name,
+        outcome=outcome,
+        declared=bool(declared),
+        message=message,
+        counterexample=counterexample,
+    )
+
+
+def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0) -> list[Finding]:
+    """Run checks one after the other; those that share a strategy are held against the same draws."""
+    shared: dict[int, list[Any]] = {}
+    listed = list(checks)  # keeps the strategies alive, so that no two of them share an identity
+    findings = []
+    for check in listed:
+        key = id(check.examples)
+        if key not in shared:
+            shared[key] = sample(check.examples, max_examples=max_examples, seed=seed)
+        findings.append(run(check, max_examples=max_examples, seed=seed, drawn=shared[key]))
+    return findings
+
+
+def python_of(value: Any) -> str:
+    """Write a value as Python that makes it again.
+
+    Examples
+    --------
+    >>> python_of(np.array([[0.5, 0.5]]))
+    'np.array([[0.5, 0.5]])'
+    """
+    if isinstance(value, np.ndarray):
+        return f"np.array({value.tolist()!r})"
+    return repr(value)

@@ -1,0 +1,222 @@
+"""Checks for bounds: never violated by drawn pairs, ordered, monotone, attained where they say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from spectra_eval import simplex
+from spectra_eval.errors import InputError
+from spectra_eval.testing._base import Check, python_of
+from spectra_eval.testing._subjects import source_of
+from spectra_eval.testing.strategies import adversarial_pairs, pairs
+from spectra_eval.theory._base import Envelope
+from spectra_eval.units import LN2
+
+__all__ = ["QUANTITIES", "envelope_checks", "excess", "known_range", "quantity", "shown", "violates"]
+
+RTOL, ATOL = 1e-11, 1e-13
+"""A pair violates a bound when it does so beyond the rounding of the bounded quantity,"""
+GIVEN_RTOL = 4 * 2.220446049250313e-16
+"""and beyond what the rounding of the known quantity can move the curve: near TV = 1 that is more."""
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def _unit(kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Keep a quantity of the unit interval inside it, whatever the last bit does."""
+    return lambda p, q: np.minimum(kernel(p, q), 1.0)
+
+
+QUANTITIES: dict[tuple[str, str], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    ("js_divergence", "bit"): _unit(lambda p, q: simplex.js_nats(p, q) / LN2),
+    ("js_divergence", "nat"): lambda p, q: np.minimum(simplex.js_nats(p, q), LN2),
+    ("kl_divergence", "nat"): simplex.kl_nats,
+    ("kl_divergence", "bit"): lambda p, q: simplex.kl_nats(p, q) / LN2,
+    ("total_variation", "1"): _unit(simplex.tv),
+    ("linf_error", "1"): _unit(simplex.linf),
+    ("chi_squared", "1"): simplex.chi_squared,
+    ("hellinger_squared", "1"): _unit(simplex.hellinger_squared),
+    ("hellinger", "1"): _unit(lambda p, q: np.sqrt(simplex.hellinger_squared(p, q))),
+}
+"""How the quantities that bounds speak of are measured on a pair of distributions, by name and unit."""
+
+_DRAWN_TO = {"kl_divergence": 20.0, "chi_squared": 50.0}
+"""Where drawing stops for a quantity without a largest value."""
+
+
+def quantity(name: str, unit: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Give the function that measures a quantity on pairs; refuse a name that is not known."""
+    if (name, unit) not in QUANTITIES:
+        known = ", ".join(f"{n}:{u}" for n, u in QUANTITIES)
+        raise InputError(f"quantity {name}:{unit} is not measured on pairs; known: {known}")
+    return QUANTITIES[name, unit]
+
+
+def known_range(envelope: Envelope) -> tuple[float, float]:
+    """Give the values of the known quantity that are worth drawing, inside `valid` where there is one."""
+    low, high = envelope.valid or (0.0, np.inf)
+    top = _DRAWN_TO.get(envelope.given, LN2 if envelope.given_unit == "nat" else 1.0)
+    return max(low, 1e-9), min(high, top)
+
+
+def _measured(envelope: Envelope, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    given = quantity(envelope.given, envelope.given_unit)(*pair)
+    return given, quantity(envelope.of, envelope.of_unit)(*pair)
+
+
+def violates(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> bool:
+    """Tell whether a pair shows that the bound is false, beyond the rounding of both quantities."""
+    given, of = _measured(envelope, (theta_star, theta_s))
+    if np.isnan(given).any() or np.isnan(of).any():
+        return False
+    held = envelope.holds(given, of, rtol=RTOL, atol=ATOL)
+    for moved in (1 - GIVEN_RTOL, 1 + GIVEN_RTOL):
+        if not held.all():
+            held |= envelope.holds(np.minimum(given * moved, _largest(envelope)), of, rtol=RTOL, atol=ATOL)
+    return not bool(held.all())
+
+
+def _largest(envelope: Envelope) -> float:
+    if envelope.given in _DRAWN_TO:
+        return np.inf
+    return LN2 if envelope.given_unit == "nat" else 1.0
+
+
+def excess(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
+    """Tell by how much one pair lies outside, relative to the bounded quantity: positive means broken."""
+    given, of = (float(x[0]) for x in _measured(envelope, (theta_star, theta_s)))
+    scale = max(of, 1e-9) if np.isfinite(of) else 1.0
+    outside = [-np.inf]
+    with np.errstate(all="ignore"):
+        if envelope.upper is not None:
+            outside.append((of - _at(envelope.upper, given)) / scale)
+        if envelope.lower is not None:
+            outside.append((_at(envelope.lower, given) - of) / scale)
+    return max(outside)
+
+
+def _at(curve: Callable[[np.ndarray], np.ndarray], x: float) -> float:
+    return float(np.asarray(curve(np.asarray(x))).reshape(()))
+
+
+def envelope_checks(envelope: Envelope, *, source: str | None = None) -> Iterator[Check]:
+    """Yield the checks that apply to one bound between two quantities of a pair of distributions.
+
+    A bound that is declared valid on an interval is held there; one that is declared to fail elsewhere (it has a
+    counterexample, or is valid nowhere) must be refuted by a drawn pair as well.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        Nothing is yielded for a bound between other quantities than those of a pair.
+    source : str, optional
+        ``MODULE:NAME`` where it can be imported from, for the counterexamples.
+    """
+    if (envelope.given, envelope.given_unit) not in QUANTITIES or (envelope.of, envelope.of_unit) not in QUANTITIES:
+        return
+    line = source_of(envelope, source)
+    drawn = st.one_of(adversarial_pairs(envelope=envelope), pairs(max_users=1))
+
+    def on_pairs(name: str, expected: Any, examples: Any) -> Check:
+        return Check(
+            subject=envelope.name,
+            name=name,
+            expected=expected,
+            examples=examples,
+            violated=lambda pair: violates(envelope, *pair),
+            show=lambda pair: shown(envelope, pair, line),
+        )
+
+    def on_points(name: str, violated: Callable[[float], bool], assertion: str) -> Check:
+        return Check(
+            subject=envelope.name,
+            name=name,
+            expected="holds",
+            examples=points,
+            violated=violated,
+            show=lambda x: f"import numpy as np\n{line}\nx = {x!r}\n{assertion}  # {name}\n",
+        )
+
+    points = st.floats(*known_range(envelope))
+    fails = envelope.valid is None or envelope.counterexample is not None
+    if envelope.valid is not None:
+        inside = drawn.filter(lambda pair: _in_valid(envelope, pair))
+        yield on_pairs("never violated" + (" where it is valid" if fails else ""), "holds", inside)
+    if fails:
+        yield on_pairs("never violated at all", "fails", drawn)
+    if envelope.counterexample is not None:
+        yield Check(
+            subject=envelope.name,
+            name="its own counterexample violates it",
+            expected="holds",
+            examples=st.just(None),
+            violated=lambda _: not violates(envelope, *_rows(envelope.counterexample())),  # type: ignore[misc]
+            show=lambda _: (
+                f"{line}\nfrom spectra_eval.testing.envelope_checks import violates\n"
+                "assert violates(subject, *subject.counterexample())\n"
+            ),
+        )
+    if envelope.lower is not None and envelope.upper is not None:
+        lower, upper = envelope.lower, envelope.upper
+        yield on_points(
+            "lower <= upper",
+            lambda x: not _at(lower, x) <= _at(upper, x) * (1 + RTOL) + ATOL,
+            "assert subject.lower(np.asarray(x)) <= subject.upper(np.asarray(x)) * (1 + 1e-11) + 1e-13",
+        )
+    for side, curve in (("lower", envelope.lower), ("upper", envelope.upper)):
+        if curve is not None:
+            yield on_points(
+                f"the {side} curve rises",
+                lambda x, curve=curve: not _at(curve, 0.999 * x) <= _at(curve, x) + 1e-12,  # type: ignore[misc]
+                f"assert subject.{side}(np.asarray(0.999 * x)) <= subject.{side}(np.asarray(x)) + 1e-12",
+            )
+    if envelope.witness is not None and envelope.upper is not None:
+        yield on_points(
+            "the witness attains it",
+            lambda x: not _attained(envelope, x),
+            "from spectra_eval.testing.envelope_checks import excess\n"
+            "assert abs(excess(subject, *map(np.atleast_2d, subject.witness(x)))) <= 1e-7",
+        )
+
+
+def _rows(pair: Any) -> Pair:
+    star, held = (np.atleast_2d(np.asarray(row, dtype=float)) for row in pair)
+    return star, held
+
+
+def _in_valid(envelope: Envelope, pair: Pair) -> bool:
+    low, high = envelope.valid or (1.0, 0.0)
+    given, _ = _measured(envelope, pair)
+    return bool(np.all((given >= low) & (given <= high)))
+
+
+def _attained(envelope: Envelope, x: float) -> bool:
+    """Tell whether the witness lies on the upper curve, read at what the rounded pair really has."""
+    assert envelope.witness is not None
+    assert envelope.upper is not None
+    given, of = (float(value[0]) for value in _measured(envelope, _rows(envelope.witness(x))))
+    return abs(of - _at(envelope.upper, given)) <= 1e-7 * max(of, 1e-3)
+
+
+def shown(envelope: Envelope, pair: Pair, line: str) -> str:
+    """Give the Python that measures a pair, and ends in the inequality that it breaks."""
+    given, of = (float(x[0]) for x in _measured(envelope, pair))
+    parts = []
+    if envelope.lower is not None and not _at(envelope.lower, given) <= of:
+        parts.append(f"# but its lower curve is {_at(envelope.lower, given)!r} there")
+    if envelope.upper is not None and not of <= _at(envelope.upper, given):
+        parts.append(f"# but its upper curve is {_at(envelope.upper, given)!r} there")
+    return (
+        "import numpy as np\n"
+        "from spectra_eval.testing.envelope_checks import violates\n"
+        f"{line}\n"
+        f"theta_star = {python_of(pair[0])}\n"
+        f"theta_s = {python_of(pair[1])}\n"
+        f"# {envelope.given} = {given!r} {envelope.given_unit}, {envelope.of} = {of!r} {envelope.of_unit}\n"
+        + "".join(f"{part}\n" for part in parts)
+        + "assert not violates(subject, theta_star, theta_s)\n"
+    )

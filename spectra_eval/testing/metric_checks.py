@@ -1,0 +1,252 @@
+"""Checks for metrics: what every metric must keep, and the properties that it may declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError
+from spectra_eval.metrics._base import Comparison, Metric
+from spectra_eval.testing._base import Check, python_of
+from spectra_eval.testing._rare import RARE_PAIRS
+from spectra_eval.testing._subjects import as_metric, source_of
+from spectra_eval.testing.strategies import pairs
+
+__all__ = ["LAWS", "PROPERTIES", "Property", "as_metric", "comparison_of", "metric_checks", "statistic_of", "value_of"]
+
+RTOL, ATOL = 1e-9, 1e-12
+"""Two values are the same within this; a row in other company may differ in its last bits only."""
+ROW_RTOL, ROW_ATOL = 1e-12, 1e-15
+
+Judge = Callable[[Metric, np.ndarray, np.ndarray], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Property:
+    """How a property is judged on a pair, and the assertion that says it in Python.
+
+    The assertion may use `theta_star`, `theta_s`, `metric`, `value` and `statistic` (functions of the two).
+    """
+
+    violated: Judge
+    assertion: str
+
+
+def metric_checks(metric: Any, *, declared: bool | None = None, source: str | None = None) -> Iterator[Check]:
+    """Yield the checks that apply to one metric.
+
+    Parameters
+    ----------
+    metric : Metric or function of (theta_star, theta_s)
+        An ordinary function gives one number a user.
+    declared : bool, optional
+        Whether its properties are declared, and so required; by default they are for a `Metric` and not for an
+        ordinary function.
+    source : str, optional
+        ``MODULE:NAME`` where it can be imported from, for the counterexamples; found where possible.
+    """
+    found, known = as_metric(metric, name=source or str(getattr(metric, "__name__", "metric")))
+    declared = known if declared is None else declared
+    unknown = sorted(found.properties - PROPERTIES.keys())
+    if unknown:
+        raise InputError(f"metric {found.name!r} declares {unknown[0]!r}; properties are: {', '.join(PROPERTIES)}")
+    head = _head(found, source_of(metric, source))
+    drawn = pairs()
+
+    def check(name: str, prop: Property, expected: Any) -> Check:
+        def show(pair: tuple[np.ndarray, np.ndarray]) -> str:
+            arrays = f"theta_star = {python_of(pair[0])}\ntheta_s = {python_of(pair[1])}"
+            return f"{head}\n{arrays}\n{prop.assertion}  # {name}\n"
+
+        return Check(
+            subject=found.name,
+            name=name,
+            expected=expected,
+            examples=drawn,
+            violated=lambda pair: prop.violated(found, *pair),
+            show=show,
+            known=RARE_PAIRS,
+        )
+
+    for name, law in LAWS.items():
+        yield check(name, law, "holds")
+    for name, prop in PROPERTIES.items():
+        expected = "either" if not declared else ("holds" if name in found.properties else "fails")
+        if name == "bounded" and expected == "fails" and np.isfinite(found.limits).all():
+            expected = "either"  # its limits say it already
+        yield check(name, prop, expected)
+
+
+def _head(metric: Metric, source: str) -> str:
+    return (
+        "import numpy as np\n"
+        "from spectra_eval.testing.metric_checks import as_metric, statistic_of, value_of\n"
+        f"{source}\n"
+        "metric, _ = as_metric(subject, name='metric')\n"
+        "statistic = lambda star, held: statistic_of(metric, star, held)\n"
+        "value = lambda star, held: value_of(metric, star, held)"
+    )
+
+
+def comparison_of(theta_star: np.ndarray, theta_s: np.ndarray) -> Comparison:
+    """Give a pair as metrics see it: no named lists, and thirds of the categories as head, mid and tail."""
+    k = theta_star.shape[1]
+    return Comparison(theta_star=theta_star, theta_s=theta_s, lists=None, bucket=np.minimum(np.arange(k) * 3 // k, 2))
+
+
+def _options(metric: Metric, n_categories: int) -> dict[str, Any]:
+    return {"k": min(2, n_categories)} if metric.takes_cutoff else {}
+
+
+def statistic_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) -> np.ndarray:
+    """Compute the statistic of each user, at a cut-off of 2 where there is one."""
+    return np.asarray(metric.statistic(comparison_of(theta_star, theta_s), **_options(metric, theta_star.shape[1])))
+
+
+def value_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
+    """Compute the value over the users that have one; NaN where nobody has."""
+    statistic = statistic_of(metric, theta_star, theta_s)
+    kept = ~np.isnan(statistic).any(axis=1)
+    if not kept.any():
+        return float("nan")
+    return float(metric.value(statistic[kept].mean(axis=0), **_options(metric, theta_star.shape[1])))
+
+
+def _differ(a: Any, b: Any, rtol: float = RTOL, atol: float = ATOL) -> bool:
+    return np.shape(a) != np.shape(b) or not np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _one_row_a_user(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    statistic = statistic_of(metric, star, held)
+    return statistic.ndim != 2 or len(statistic) != len(star)
+
+
+def _user_order(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    turned = statistic_of(metric, star[::-1], held[::-1])
+    return _differ(turned, statistic_of(metric, star, held)[::-1], ROW_RTOL, ROW_ATOL)
+
+
+def _users_alone(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    alone = [statistic_of(metric, star[i : i + 1], held[i : i + 1]) for i in range(len(star))]
+    return _differ(np.concatenate(alone), statistic_of(metric, star, held), ROW_RTOL, ROW_ATOL)
+
+
+def _duplicated_users(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    twice = value_of(metric, np.concatenate([star, star]), np.concatenate([held, held]))
+    return _differ(twice, value_of(metric, star, held))
+
+
+def _inputs_changed(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    one, other = star.copy(), held.copy()
+    statistic_of(metric, one, other)
+    return not (np.array_equal(one, star) and np.array_equal(other, held))
+
+
+def _outside_limits(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    value = value_of(metric, star, held)
+    low, high = metric.limits
+    return not np.isnan(value) and not (low - RTOL <= value <= high * (1 + RTOL) + ATOL)
+
+
+LAWS: dict[str, Property] = {
+    "one row a user": Property(
+        violated=_one_row_a_user,
+        assertion="assert statistic(theta_star, theta_s).shape[0] == len(theta_star)",
+    ),
+    "users in any order": Property(
+        violated=_user_order,
+        assertion="np.testing.assert_allclose(statistic(theta_star[::-1], theta_s[::-1])[::-1], "
+        "statistic(theta_star, theta_s), rtol=1e-12, atol=1e-15)",
+    ),
+    "each user alone (shards sum)": Property(
+        violated=_users_alone,
+        assertion="np.testing.assert_allclose(np.concatenate([statistic(a[None], b[None]) "
+        "for a, b in zip(theta_star, theta_s)]), statistic(theta_star, theta_s), rtol=1e-12, atol=1e-15)",
+    ),
+    "duplicated users leave the value": Property(
+        violated=_duplicated_users,
+        assertion="assert np.isclose(value(np.tile(theta_star, (2, 1)), np.tile(theta_s, (2, 1))), "
+        "value(theta_star, theta_s), rtol=1e-9, atol=1e-12, equal_nan=True)",
+    ),
+    "inputs are not changed": Property(
+        violated=_inputs_changed,
+        assertion="before = theta_star.copy(), theta_s.copy()\nstatistic(theta_star, theta_s)\n"
+        "assert np.array_equal(before, (theta_star, theta_s))",
+    ),
+    "within its limits": Property(
+        violated=_outside_limits,
+        assertion="assert metric.limits[0] - 1e-9 <= value(theta_star, theta_s) <= metric.limits[1] * (1 + 1e-9) "
+        "+ 1e-12",
+    ),
+}
+"""What every metric keeps."""
+
+
+def _asymmetric(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    return _differ(value_of(metric, star, held), value_of(metric, held, star))
+
+
+def _not_zero_on_equal(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    value = value_of(metric, star, star)
+    return not np.isnan(value) and abs(value) > ATOL
+
+
+def _unbounded(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    value = value_of(metric, star, held)
+    return not np.isnan(value) and not abs(value) <= 1e6
+
+
+def _category_order(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    before = value_of(metric, star, held)
+    places = np.arange(star.shape[1])
+    # A turn round and a step on make every order of the categories between them.
+    return any(_differ(value_of(metric, star[:, o], held[:, o]), before) for o in (places[::-1], np.roll(places, 1)))
+
+
+def _merging(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    if star.shape[1] < 3:
+        return False
+    merged = [np.concatenate([theta[:, :1] + theta[:, 1:2], theta[:, 2:]], axis=1) for theta in (star, held)]
+    before, after = value_of(metric, star, held), value_of(metric, *merged)
+    return bool(after > before + RTOL * abs(before) + ATOL)
+
+
+def _not_convex(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+    pooled = value_of(metric, star.mean(axis=0, keepdims=True), held.mean(axis=0, keepdims=True))
+    apart = value_of(metric, star, held)
+    return bool(pooled > apart + RTOL * abs(apart) + ATOL)
+
+
+PROPERTIES: dict[str, Property] = {
+    "symmetric": Property(
+        violated=_asymmetric,
+        assertion="assert np.isclose(value(theta_star, theta_s), value(theta_s, theta_star), rtol=1e-9, atol=1e-12)",
+    ),
+    "zero_on_equal": Property(
+        violated=_not_zero_on_equal,
+        assertion="assert abs(value(theta_star, theta_star)) <= 1e-12",
+    ),
+    "bounded": Property(
+        violated=_unbounded,
+        assertion="assert abs(value(theta_star, theta_s)) <= 1e6",
+    ),
+    "category_symmetric": Property(
+        violated=_category_order,
+        assertion="places = np.arange(theta_star.shape[1])\nassert np.allclose([value(theta_star[:, o], theta_s[:, o]) "
+        "for o in (places[::-1], np.roll(places, 1))], value(theta_star, theta_s), rtol=1e-9, atol=1e-12)",
+    ),
+    "merging_never_increases": Property(
+        violated=_merging,
+        assertion="merge = lambda t: np.concatenate([t[:, :1] + t[:, 1:2], t[:, 2:]], axis=1)\n"
+        "whole = value(theta_star, theta_s)\nassert value(merge(theta_star), merge(theta_s)) <= whole + 1e-9 * abs(whole) + 1e-12",
+    ),
+    "jointly_convex": Property(
+        violated=_not_convex,
+        assertion="mean = lambda t: t.mean(axis=0, keepdims=True)\n"
+        "apart = value(theta_star, theta_s)\nassert value(mean(theta_star), mean(theta_s)) <= apart + 1e-9 * abs(apart) + 1e-12",
+    ),
+}
+"""Properties by the name under which a metric declares them."""

@@ -1,0 +1,51 @@
+"""What a hierarchical probe costs beside a flat one: questions and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spectra_eval.errors import InputError
+
+__all__ = ["prompt_count", "token_ratio"]
+
+
+def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None = None) -> int:
+    """Count the questions of a hierarchical probe: one a parent, and one a child of each explored parent.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Children of each parent; a flat probe asks their sum.
+    explored : int or sequence of int, optional
+        Parents that are expanded; a number stands for that many of the largest. By default all, which always
+        costs more than the flat probe.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> prompt_count([10, 20, 30]), prompt_count([10, 20, 30], explored=[0])
+    (63, 13)
+    """
+    if explored is None:
+        chosen = list(sizes)
+    elif isinstance(explored, int):
+        chosen = sorted(sizes, reverse=True)[:explored]
+    else:
+        chosen = [sizes[a] for a in explored]
+    return len(sizes) + sum(chosen)
+
+
+def token_ratio(*, prefix: int, suffix: int, n_categories: int) -> float:
+    """Give (T_pre + K T_suf)/(T_pre + T_suf): tokens of K questions that share a prefix, over those of one question.
+
+    Examples
+    --------
+    >>> token_ratio(prefix=80, suffix=20, n_categories=20), token_ratio(prefix=300, suffix=20, n_categories=20)
+    (4.8, 2.1875)
+    """
+    if min(prefix, suffix) < 0 or prefix + suffix == 0 or n_categories < 1:
+        raise InputError("prefix, suffix, n_categories: tokens must be at least 0 and not all 0, categories at least 1")
+    return (prefix + n_categories * suffix) / (prefix + suffix)

@@ -1,0 +1,378 @@
+"""When a near enough distribution ranks right, and what it loses where it does not.
+
+G* is the set of the k categories with the largest shares in theta_star, M(L) the mass of theta_star on a list L.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.errors import AssumptionError, InputError
+from spectra_eval.simplex import linf
+from spectra_eval.theory.js_envelope import _unit_interval, psi
+from spectra_eval.theory.truncation import _on_list
+from spectra_eval.units import Information
+
+__all__ = [
+    "ExpectationForm",
+    "Theorem1",
+    "expectation_form",
+    "js_ceiling_through_phi",
+    "order_regret_bound",
+    "regret",
+    "regret_bound",
+    "theorem_1",
+    "theorem_1_symmetric",
+    "top_k",
+    "top_k_gap",
+]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Theorem1:
+    """Per user, the hypotheses of Theorem 1 held against the data, and the masses that it compares.
+
+    Attributes
+    ----------
+    eps : (...) float array
+        Bound on the largest difference in one category that was used.
+    gap : (...) float array
+        theta_star at rank k minus theta_star at rank k+1.
+    recovers : (...) bool array
+        Hypotheses (i) and (ii): Linf <= eps and gap > 2 eps. Then the top k of theta_s is G*, whatever the list.
+    differs : (...) bool array
+        Hypothesis (iii): the list is not G* as a *set*, and has at most k categories.
+    holds : (...) bool array
+        All of them: the top k of theta_s then captures strictly more mass than the list.
+    mass_top, mass_list, mass_best : (...) float array
+        Mass of theta_star on the top k of theta_s, on the list, and on G*.
+    """
+
+    eps: Any
+    gap: Any
+    recovers: Any
+    differs: Any
+    holds: Any
+    mass_top: Any
+    mass_list: Any
+    mass_best: Any
+
+
+def top_k(theta: Any, *, k: int) -> np.ndarray:
+    """Give the k categories with the largest shares, best first; ties go to the lower index.
+
+    Examples
+    --------
+    >>> top_k([0.25, 0.5, 0.25], k=2).tolist()
+    [1, 0]
+    """
+    (rows,) = as_simplex(theta=theta)
+    check_cutoff(k, rows.shape[-1])
+    return np.argsort(-rows, axis=-1, kind="stable")[..., :k]
+
+
+def top_k_gap(theta: Any, *, k: int) -> Any:
+    """Give the share at rank k minus the share at rank k+1.
+
+    Raises
+    ------
+    AssumptionError
+        k is not below the number of categories: there is no rank k+1.
+
+    Examples
+    --------
+    >>> round(top_k_gap([0.25, 0.5, 0.25], k=1), 3)
+    0.25
+    """
+    (rows,) = as_simplex(theta=theta)
+    gap = _gap(rows, k)
+    return float(gap) if gap.ndim == 0 else gap
+
+
+def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = None) -> Theorem1:
+    """Theorem 1: a distribution within eps of the truth, less than half the gap, beats every other list of k.
+
+    If Linf(theta_star, theta_s) <= eps, gap > 2 eps, and L is not G* as a set with |L| <= k, then the top k of theta_s
+    is G* and M(G*) > M(L).
+
+    Parameters
+    ----------
+    theta_star, theta_s : (..., K) float array
+        Rows on the simplex.
+    lists : (..., L) int array
+        Decoded categories; negative entries are no category, and repeats count once.
+    k : int
+        Cut-off, below K.
+    eps : float or (...) array, optional
+        An upper bound on Linf from elsewhere, for instance phi* of the user's own JS. By default Linf itself.
+
+    Returns
+    -------
+    Theorem1
+
+    Raises
+    ------
+    AssumptionError
+        k is not below K, or a list has more than k categories.
+
+    Notes
+    -----
+    Assumptions: those three, checked user by user. Tight: at gap = 2 eps a tie is possible. The paper writes L != G* of
+    lists; it holds for sets only, as a permuted list captures the same mass.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, Theorem 1.
+
+    Examples
+    --------
+    >>> found = theorem_1([[0.5, 0.3, 0.15, 0.05]], [[0.48, 0.31, 0.14, 0.07]], [[0, 2]], k=2)
+    >>> bool(found.holds[0]), float(found.mass_top[0]) > float(found.mass_list[0])
+    (True, True)
+    """
+    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    gap = _gap(star, k)
+    on_list = _on_list(star, lists, None)
+    if (on_list.sum(axis=-1) > k).any():
+        raise AssumptionError(f"lists: one has more than k = {k} categories; cut it to its first {k} or raise k")
+    distance = np.asarray(linf(star, held))
+    radius = distance if eps is None else np.asarray(eps, dtype=np.float64)
+    best, found = _top_mask(star, k), _top_mask(held, k)
+    recovers = (distance <= radius) & (gap > 2 * radius)
+    differs = np.asarray((on_list != best).any(axis=-1))
+    return Theorem1(
+        eps=radius,
+        gap=gap,
+        recovers=recovers,
+        differs=differs,
+        holds=recovers & differs,
+        mass_top=_mass(star, found),
+        mass_list=_mass(star, on_list),
+        mass_best=_mass(star, best),
+    )
+
+
+def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
+    """Tell where the top k of theta_s is the top k of an unknown theta_star within eps of it.
+
+    The form for deployment: only the gap of theta_s is read.
+
+    Parameters
+    ----------
+    theta_s : (..., K) float array
+        Rows on the simplex.
+    k : int
+        Cut-off, below K.
+    eps : float or (...) array
+        Upper bound on Linf(theta_star, theta_s) of each user.
+
+    Returns
+    -------
+    bool or (...) bool array
+        gap(theta_s) > 2 eps.
+
+    Raises
+    ------
+    AssumptionError
+        k is not below K.
+
+    Examples
+    --------
+    >>> theorem_1_symmetric([[0.6, 0.3, 0.1], [0.4, 0.35, 0.25]], k=1, eps=0.1).tolist()
+    [True, False]
+    """
+    (held,) = as_simplex(theta_s=theta_s)
+    out = np.asarray(_gap(held, k) > 2 * np.asarray(_unit_interval("eps", eps)))
+    return bool(out) if out.ndim == 0 else out
+
+
+def regret(theta_star: Any, theta_s: Any, *, k: int) -> Any:
+    """Give the mass that the top k of theta_s misses against the best k: M(G*) - M(top k of theta_s).
+
+    Examples
+    --------
+    >>> round(regret([0.5, 0.3, 0.2], [0.3, 0.2, 0.5], k=1), 3)
+    0.3
+    """
+    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    check_cutoff(k, star.shape[-1])
+    out = np.asarray(np.maximum(0.0, _mass(star, _top_mask(star, k)) - _mass(star, _top_mask(held, k))))
+    return float(out) if out.ndim == 0 else out
+
+
+def regret_bound(*, k: int, n_categories: int, tv: Any = None, linf: Any = None) -> Any:
+    """Bound the regret of the top k of theta_s without any gap: 2 min(TV, min(k, K-k) Linf).
+
+    Parameters
+    ----------
+    k : int
+        Cut-off, at most K.
+    n_categories : int
+        K.
+    tv, linf : float or array, optional
+        Upper bounds on TV and Linf between theta_star and theta_s. Give at least one.
+
+    Returns
+    -------
+    float or float array
+        The top k of theta_s beats a list L whenever M(G*) - M(L) exceeds it.
+
+    Raises
+    ------
+    InputError
+        Neither distance is given, or k is out of range.
+
+    Notes
+    -----
+    Assumptions: none on gaps; near-ties at rank k cost little. Proof: M(G*) - M(T) = [theta_star - theta_s](G*) +
+    [theta_s(G*) - theta_s(T)] + [theta_s - theta_star](T); the middle is at most 0, and only the at most
+    min(k, K-k) categories in which the two sets differ count. Both parts are tight for k = 1, K = 2.
+
+    Examples
+    --------
+    >>> round(regret_bound(k=2, n_categories=4, tv=0.03, linf=0.02), 3)
+    0.06
+    """
+    check_cutoff(k, n_categories)
+    if tv is None and linf is None:
+        raise InputError("tv, linf: neither is given; the bound needs at least one of the two distances")
+    bounds = []
+    if tv is not None:
+        bounds.append(np.asarray(_unit_interval("tv", tv)))
+    if linf is not None:
+        bounds.append(min(k, n_categories - k) * np.asarray(_unit_interval("linf", linf)))
+    out = np.asarray(2 * (bounds[0] if len(bounds) == 1 else np.minimum(*bounds)))
+    return float(out) if out.ndim == 0 else out
+
+
+def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> Any:
+    """Bound what the order of theta_s loses in sum w_i f(theta_star(pi_i)): 2 c Linf times the sum of weights.
+
+    Parameters
+    ----------
+    weights : (k,) float array
+        w_i >= 0, non-increasing: the discounts of the first k ranks.
+    linf : float or array
+        Upper bound on Linf(theta_star, theta_s).
+    lipschitz : float
+        c, with f *non-decreasing* and |f(x) - f(y)| <= c |x - y| on [0, 1].
+
+    Returns
+    -------
+    float or float array
+
+    Notes
+    -----
+    The share at rank i of theta_star is at most the share at rank i of theta_s plus Linf, hence at most theta_star
+    of the category that theta_s ranks i plus 2 Linf. Not tight for k < K in general.
+
+    Examples
+    --------
+    >>> round(order_regret_bound([1.0, 0.5], linf=0.02), 3)
+    0.06
+    """
+    held = _checked_weights(weights)
+    if lipschitz < 0:
+        raise InputError(f"lipschitz: {lipschitz} is negative; f must be non-decreasing with a slope of at most it")
+    out = np.asarray(2 * lipschitz * np.asarray(_unit_interval("linf", linf)) * held.sum())
+    return float(out) if out.ndim == 0 else out
+
+
+def js_ceiling_through_phi(k: int) -> Information:
+    """Give the JS from which on phi* certifies no ranking at cut-off k: psi(1/(2k)).
+
+    theta_star at rank k is at most 1/k, so that half a gap is at most 1/(2k). The exact radius reaches further:
+    `rank_radius.js_ceiling`.
+
+    Examples
+    --------
+    >>> [round(js_ceiling_through_phi(k).bits, 5) for k in (1, 2, 5, 10)]
+    [0.18872, 0.04557, 0.00723, 0.0018]
+    """
+    check_cutoff(k)
+    return psi(1.0 / (2 * k))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectationForm:
+    """A lower bound on an expected gain, and the probability from which on it is positive."""
+
+    lower: float
+    threshold: float
+
+
+def expectation_form(*, probability: float, gain: float, largest_loss: float = 1.0) -> ExpectationForm:
+    """Eq. (9): E[Gain] >= P g - Fmax (1 - P), positive iff P > Fmax / (Fmax + g).
+
+    Parameters
+    ----------
+    probability : float
+        P, a lower bound on the probability of the favourable event.
+    gain : float
+        g > 0: the gain is at least this on the event.
+    largest_loss : float
+        Fmax: the gain is at least -Fmax off the event. It must hold for *all* users; for masses 1 serves.
+
+    Returns
+    -------
+    ExpectationForm
+
+    Raises
+    ------
+    InputError
+        P is outside [0, 1], or g or Fmax is not positive.
+
+    Notes
+    -----
+    Tight: a gain of exactly g and -Fmax. For the radius of the mean gain the range is 2 Fmax
+    (`hoeffding_radius(n, error=a / 2, width=2 * Fmax)`); for the *probability* of the event it is 1, half of the
+    paper's eq. (10) at Fmax = 1.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, eqs. (9) and (10).
+
+    Examples
+    --------
+    >>> found = expectation_form(probability=0.9, gain=0.2)
+    >>> round(found.lower, 3), round(found.threshold, 4)
+    (0.08, 0.8333)
+    """
+    share = float(_unit_interval("probability", probability))
+    if gain <= 0 or largest_loss <= 0:
+        raise InputError(f"gain, largest_loss: {gain} and {largest_loss} must both be positive")
+    return ExpectationForm(
+        lower=share * gain - largest_loss * (1 - share), threshold=largest_loss / (largest_loss + gain)
+    )
+
+
+def _gap(rows: np.ndarray, k: int) -> np.ndarray:
+    check_cutoff(k)
+    n_categories = rows.shape[-1]
+    if k >= n_categories:
+        raise AssumptionError(f"k: {k} leaves no category of {n_categories} outside the top; choose k < {n_categories}")
+    ordered = np.sort(rows, axis=-1)
+    return np.asarray(ordered[..., n_categories - k] - ordered[..., n_categories - k - 1])
+
+
+def _top_mask(rows: np.ndarray, k: int) -> np.ndarray:
+    mask = np.zeros(rows.shape, dtype=bool)
+    np.put_along_axis(mask, np.argsort(-rows, axis=-1, kind="stable")[..., :k], values=True, axis=-1)
+    return mask
+
+
+def _mass(star: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(mask, star, 0.0).sum(axis=-1))
+
+
+def _checked_weights(weights: Any) -> np.ndarray:
+    held = np.asarray(weights, dtype=np.float64)
+    if held.ndim != 1 or len(held) == 0:
+        raise InputError("weights: give one number a rank")
+    if (held < 0).any() or (np.diff(held) > 0).any():
+        raise AssumptionError("weights: must be at least 0 and non-increasing, as discounts are")
+    return held
