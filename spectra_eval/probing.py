@@ -14,18 +14,18 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.artifacts import TableDigest, json_digest, read_json, read_table, write_json, write_table
+from spectra_eval.asking import Asker, added, sums
 from spectra_eval.backends._base import Session
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.prompts import prompt_digest
-from spectra_eval.readouts import READOUTS
 from spectra_eval.readouts import dg as lists
-from spectra_eval.readouts._base import Readout
+from spectra_eval.readouts._scale import cross_scaled
 from spectra_eval.tables import PAD, PreferenceTable, ProbeRequest
 
 __all__ = ["Measured", "probe"]
@@ -55,7 +55,9 @@ def probe(
     session: Session,
     *,
     readout: str = "likelihood",
-    temperature: float = 1.0,
+    options: Mapping[str, Any] | None = None,
+    temperature: float | Literal["fitted"] = 1.0,
+    debias: bool = False,
     dg: bool = True,
     list_length: int = 5,
     titles: int = 20,
@@ -74,8 +76,13 @@ def probe(
         A model that is open.
     readout : str
         Name of the readout.
-    temperature : float
-        Divides the scores, in a readout that has one.
+    options : mapping, optional
+        Choices of that readout by name; see `list readouts`.
+    temperature : float or "fitted"
+        Divides the scores, in a readout that has one. ``fitted``: each user's is fitted to what users of other folds
+        did, never to the user's own window; see `spectra_eval.readouts._scale.cross_scaled`.
+    debias : bool
+        Take off each score that of the same question about nobody in particular.
     dg : bool
         Ask for a decoded list too.
     list_length : int
@@ -116,13 +123,19 @@ def probe(
     >>> probed.theta_s.round(6).tolist(), probed.dg.tolist()
     ([[0.75, 0.25]], [[0, 1]])
     """
-    questions = _Questions(
-        session=session,
-        readout=READOUTS[readout],
-        temperature=temperature,
-        list_length=list_length if dg else None,
-        titles=titles,
+    fitted = temperature == "fitted"
+    asker = Asker(
+        session,
+        readout=readout,
+        categories=table.categories,
+        parents=table.parents,
+        temperature=1.0 if temperature == "fitted" else temperature,
+        debias=debias,
+        options=options,
     )
+    if fitted and not asker.readout.softmax:
+        raise InputError(f"temperature: theta of readout {readout!r} is no softmax of scores; none can be fitted")
+    questions = _Questions(asker=asker, fitted=fitted, list_length=list_length if dg else None, titles=titles)
     table = _chosen(table, limit, questions)
     configuration = _configuration(table, questions, seed)
     size = max(_PART, math.ceil(table.n_users / _MOST_PARTS))
@@ -133,25 +146,30 @@ def probe(
         _tell(progress, table.n_users, table.n_users)
         return finished
     done: list[PreferenceTable] = folder.resume() if folder else []
-    truncated = folder.truncated() if folder else 0
+    seen = folder.seen() if folder else {"prompts_truncated": 0}
     _tell(progress, sum(part.n_users for part in done), table.n_users)
     for rows in parts[len(done) :]:
-        part, cut = questions.ask(table.select(rows))
+        part, noticed = questions.ask(table.select(rows))
         if folder:
-            part = folder.keep(part, cut)
-        truncated += cut
+            part = folder.keep(part, noticed)
+        seen = added(seen, noticed)
         done.append(part)
         _tell(progress, rows.stop, table.n_users)
     whole = _joined(table, done, questions.list_length)
     assert whole.answer_mass is not None
-    whole = whole.replace(
-        metadata={
-            **table.metadata,
-            **configuration,
-            "prompts_truncated": truncated,
-            "mean_answer_mass": float(whole.answer_mass.mean()),
-        }
-    )
+    assert whole.scores is not None
+    metadata = {
+        **table.metadata,
+        **configuration,
+        "prompts_truncated": seen.pop("prompts_truncated"),
+        "mean_answer_mass": float(whole.answer_mass.mean()),
+        "readout_means": {name: total / table.n_users for name, total in sorted(seen.items())},
+    }
+    if fitted:
+        scaled = cross_scaled(whole.scores, whole.theta_star, table.users, observed=whole.observed)
+        whole = whole.replace(theta_s=scaled.theta_s)
+        metadata["fold_temperatures"] = [None if math.isnan(t) else float(t) for t in scaled.temperature]
+    whole = whole.replace(metadata=metadata)
     return folder.finish(whole) if folder else whole
 
 
@@ -159,24 +177,22 @@ def probe(
 class _Questions:
     """What is asked about each user; `list_length` None asks for no list."""
 
-    session: Session
-    readout: Readout
-    temperature: float
+    asker: Asker
+    fitted: bool
     list_length: int | None
     titles: int
 
-    def ask(self, table: PreferenceTable) -> tuple[PreferenceTable, int]:
-        """Ask about some users; give them with the answers, and how many were shown fewer titles."""
+    def ask(self, table: PreferenceTable) -> tuple[PreferenceTable, dict[str, Any]]:
+        """Ask about some users; give them with the answers, and sums over them of what else was noticed."""
         assert table.history is not None
-        shown, requests, decoded = [], [], []
+        shown, decoded = [], []
         for history in table.history:
             kept = self._fitting(history[max(0, len(history) - self.titles) :], table.categories)
             shown.append(kept)
-            requests.append(self.readout.ask(kept, table.categories))
             if self.list_length is not None:
                 decoded.append(lists.ask(kept, table.categories, list_length=self.list_length))
         truncated = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, table.history, strict=True))
-        readings = [self.readout.read(answers, **self.options) for answers in self.session.score(requests)]
+        readings = self.asker.read(shown)
         columns: dict[str, Any] = {
             "scores": np.array([reading.scores for reading in readings]),
             "theta_s": np.array([reading.theta_s for reading in readings]),
@@ -184,34 +200,33 @@ class _Questions:
             "history": shown,
         }
         if self.list_length is not None:
-            replies = self.session.generate(decoded, max_tokens=lists.max_tokens(self.list_length))
+            replies = self.asker.session.generate(
+                decoded, max_tokens=lists.max_tokens(table.categories, self.list_length)
+            )
             columns["dg"] = np.array(
                 [
                     lists.read(r.text, table.categories, list_length=self.list_length, truncated=r.truncated)
                     for (r,) in replies
                 ]
             )
-        return table.replace(metadata={}, **columns), truncated
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the readout is read with."""
-        return {"temperature": self.temperature} if "temperature" in self.readout.options else {}
+        return table.replace(metadata={}, **columns), {"prompts_truncated": truncated, **sums(readings)}
 
     def _fitting(self, history: tuple[str, ...], categories: tuple[str, ...]) -> tuple[str, ...]:
         """Drop the oldest titles until every prompt fits the context of the model."""
-        limit = self.session.context_limit if isinstance(self.session, Measured) else None
+        session = self.asker.session
+        limit = session.context_limit if isinstance(session, Measured) else None
         while limit is not None and history and self._longest(history, categories) > limit:
             history = history[1:]
         return history
 
     def _longest(self, history: Sequence[str], categories: Sequence[str]) -> int:
-        assert isinstance(self.session, Measured)
-        longest = self.session.count_tokens(self.readout.ask(history, categories))
+        session = self.asker.session
+        assert isinstance(session, Measured)
+        longest = self.asker.longest(history, session.count_tokens)
         if self.list_length is None:
             return longest
-        asked = self.session.count_tokens(lists.ask(history, categories, list_length=self.list_length))
-        return max(longest, asked + lists.max_tokens(self.list_length))
+        asked = session.count_tokens(lists.ask(history, categories, list_length=self.list_length))
+        return max(longest, asked + lists.max_tokens(categories, self.list_length))
 
 
 def _chosen(table: PreferenceTable, limit: int | None, questions: _Questions) -> PreferenceTable:
@@ -220,10 +235,6 @@ def _chosen(table: PreferenceTable, limit: int | None, questions: _Questions) ->
         raise InputError(f"limit: {limit} is below 1; leave it out to probe every record")
     if questions.titles < 0:
         raise InputError(f"titles: {questions.titles} is negative; 0 shows the model no history")
-    if not 0 < questions.temperature < math.inf:
-        raise InputError(f"temperature: {questions.temperature} is not a positive number; 1 changes nothing")
-    if questions.temperature != 1.0 and not questions.options:
-        raise InputError(f"temperature: readout {questions.readout.name!r} has none; leave it at 1")
     if table.history is None:
         raise InputError("column history: missing; the model must be told what each user chose, see `prepare`")
     if questions.list_length is not None:
@@ -236,13 +247,15 @@ def _configuration(table: PreferenceTable, questions: _Questions, seed: int) -> 
     digest = TableDigest()
     digest.update(table)
     assert table.history is not None
-    asked = [questions.readout.ask(("{title}",), table.categories)]
+    asked = [questions.asker.request(("{title}",))]
     if questions.list_length is not None:
         asked.append(lists.ask(("{title}",), table.categories, list_length=questions.list_length))
     return {
-        "readout": questions.readout.name,
-        **questions.session.description,
-        "temperature": questions.temperature,
+        "readout": questions.asker.readout.name,
+        "readout_options": questions.asker.choices,
+        **questions.asker.session.description,
+        "temperature": "fitted" if questions.fitted else questions.asker.temperature,
+        "debias": questions.asker.debias,
         "dg": questions.list_length is not None,
         "list_length": questions.list_length,
         "titles": questions.titles,
@@ -330,16 +343,19 @@ class _RunFolder:
         self._manifest["parts"] = self._manifest["parts"][: len(kept)]
         return kept
 
-    def truncated(self) -> int:
-        """Count the records of the kept parts that were shown fewer titles than asked for."""
-        return sum(entry["prompts_truncated"] for entry in self._manifest["parts"])
+    def seen(self) -> dict[str, Any]:
+        """Sum what was noticed in the kept parts."""
+        total: dict[str, Any] = {"prompts_truncated": 0}
+        for entry in self._manifest["parts"]:
+            total = added(total, {name: v for name, v in entry.items() if name not in ("file", "sha256", "rows")})
+        return total
 
-    def keep(self, part: PreferenceTable, truncated: int) -> PreferenceTable:
+    def keep(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> PreferenceTable:
         """Write the next part, then the manifest that names it; give it back as a later run will read it."""
         name = f"part-{len(self._manifest['parts']):05d}.parquet"
         place = self.path / "parts" / name
         write_table(part, place)
-        entry = {"file": name, "sha256": _sha256(place), "rows": part.n_users, "prompts_truncated": truncated}
+        entry = {"file": name, "sha256": _sha256(place), "rows": part.n_users, **noticed}
         self._manifest["parts"].append(entry)
         self._write()
         return read_table(place, empty_windows="keep")

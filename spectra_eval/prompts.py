@@ -123,20 +123,18 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
     >>> print(request.prefix + request.suffixes[0])
     A user chose these items, oldest first:
     - Heat (1995)
-    Choose the 1 category that this user will choose most in the future. Only these names are allowed: Noir; War.
-    Write its name and nothing else.
+    <BLANKLINE>
+    Categories: Noir; War.
+    Which of the categories fits this user best? Write one category name.
     """
     names = tuple(clean_text(name) for name in categories)
     asked = (
-        "Write its name and nothing else."
+        "Which of the categories fits this user best? Write one category name."
         if list_length == 1
-        else f"Your answer is a numbered list of {list_length} of these names, the best first, and nothing else."
+        else f"Which {list_length} of the categories fit this user best? "
+        f"Write a numbered list of {list_length} category names."
     )
-    what = "1 category" if list_length == 1 else f"{list_length} categories"
-    prefix = (
-        f"{_shown(history)}\nChoose the {what} that this user will choose most in the future. "
-        f"Only these names are allowed: {'; '.join(names)}.\n"
-    )
+    prefix = f"{_shown(history)}\n\nCategories: {'; '.join(names)}.\n"
     return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
 
 

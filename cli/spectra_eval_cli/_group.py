@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import importlib
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["LazyGroup", "common_options", "emit", "log", "table_options", "write_text"]
+__all__ = ["LazyGroup", "common_options", "emit", "log", "naming", "table_options", "write_text"]
 
 EXIT_INPUT = 3
 EXIT_BACKEND = 4
@@ -73,6 +74,19 @@ def _os_message(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"{where}the disk is full; what was finished is kept, free some space and run the command again"
     return f"{where}{error.strerror or error}"
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file in front of a refusal that only names the place in it."""
+    from spectra_eval.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 def log(message: str, *, quiet: bool = False) -> None:

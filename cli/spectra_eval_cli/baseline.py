@@ -33,9 +33,7 @@ def command(
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.baselines import with_baseline
 
-    source = read_table(
-        table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows
-    )
+    source = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
     made = with_baseline(source, method)
     write_table(made, output)
     log(f"table: {output}, theta_s is the {method} baseline", quiet=quiet)

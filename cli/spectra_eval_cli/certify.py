@@ -10,6 +10,7 @@ from spectra_eval_cli._group import (
     common_options,
     emit,
     log,
+    naming,
     parse_mapping,
     parse_requirements,
     table_options,
@@ -40,6 +41,7 @@ __all__ = ["command"]
     "--declared", type=int, default=1, show_default=True, help="Analyses declared together; shares the error."
 )
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
+@click.option("--routes", default="T", show_default=True, help="Finite-sample predicates declared: T,J,K or some.")
 @click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit 1 where the bound falls short of VALUE.")
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
@@ -56,6 +58,7 @@ def command(
     bound: str,
     declared: int,
     predicate_error: float,
+    routes: str,
     require: tuple[str, ...],
     claims: tuple[str, ...],
     style: str,
@@ -76,17 +79,19 @@ def command(
     blocks = iter_table(
         table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
     )
-    certificate = certify(
-        blocks,
-        k=k,
-        level=level,
-        scope=scope,
-        bound=bound,
-        declared=declared,
-        predicate_error=predicate_error,
-        require=parse_requirements(require),
-        claims=claims or None,
-    )
+    with naming(table):
+        certificate = certify(
+            blocks,
+            k=k,
+            level=level,
+            scope=scope,
+            bound=bound,
+            declared=declared,
+            predicate_error=predicate_error,
+            routes=tuple(name.strip() for name in routes.split(",")),
+            require=parse_requirements(require),
+            claims=claims or None,
+        )
     document = certificate.to_json()
     if output is not None:
         write_json(document, output)
@@ -134,6 +139,7 @@ def verdict(claim: dict[str, object]) -> str:
 
 def show(document: dict[str, object]) -> None:
     """Print a certificate for people: each claim as a sentence, then what it rests on."""
+    import shutil
     import textwrap
 
     facts, options = document["facts"], document["options"]
@@ -144,11 +150,20 @@ def show(document: dict[str, object]) -> None:
     marks = {"holds": "✓", "does not hold": "✗", "undefined": "–", "shown only": "·"}
     colours = {"holds": "green", "does not hold": "red"}
     assumptions: dict[str, str] = {}
+    width = max(60, min(110, shutil.get_terminal_size((100, 40)).columns))
+
+    def asked(claim: dict[str, object]) -> bool:
+        return claim["claim"] in options["require"]  # type: ignore[index]
+
     for claim in document["claims"]:  # type: ignore[attr-defined]
         word = verdict(claim)
         click.echo()
-        click.secho(f"{marks[word]} {claim['claim']}: {word}", fg=colours.get(word), bold=True)
-        width = max(60, min(110, click.get_terminal_size()[0] if hasattr(click, "get_terminal_size") else 100))
+        against = ""
+        if claim["bound"] is not None and claim["threshold"] is not None:
+            against = (
+                f" (bound {claim['bound']:.4f}, {'asked for' if asked(claim) else 'to exceed'} {claim['threshold']:g})"
+            )
+        click.secho(f"{marks[word]} {claim['claim']}: {word}{against}", fg=colours.get(word), bold=True)
         click.echo(textwrap.fill(claim["statement"], width, initial_indent="  ", subsequent_indent="  "))
         for assumption in claim["assumptions"]:
             assumptions[assumption["name"]] = assumption["text"]

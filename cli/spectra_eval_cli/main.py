@@ -22,6 +22,7 @@ COMMANDS = {
     "conformance": "conformance",
     "check-metric": "check_metric",
     "refute": "refute",
+    "audit-paper": "audit_paper",
     "list": "list_entries",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,11 +15,15 @@ __all__ = ["command"]
 @click.command("probe")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--backend", default="hf", show_default=True, help="hf or mocked: see `list backends`.")
-@click.option("--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'.")
+@click.option(
+    "--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'."
+)
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
-@click.option("--temperature", type=float, default=1.0, show_default=True, help="Divides the scores.")
+@click.option("--set", "choices", multiple=True, metavar="NAME=VALUE", help="A choice of the readout, say orders=6.")
+@click.option("--temperature", default="1.0", show_default=True, help="Divides the scores; 'fitted' on other users.")
+@click.option("--debias", is_flag=True, help="Take off the scores of a context that says nothing of anybody.")
 @click.option("--dg/--no-dg", default=True, show_default=True, help="Decode a list from the same model too.")
 @click.option("--list-length", type=int, default=5, show_default=True, help="Entries of the decoded list.")
 @click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
@@ -34,7 +39,9 @@ def command(
     download: bool,
     dtype: str,
     readout: str,
-    temperature: float,
+    choices: tuple[str, ...],
+    temperature: str,
+    debias: bool,
     dg: bool,
     list_length: int,
     titles: int,
@@ -61,7 +68,9 @@ def command(
             read,
             session,
             readout=readout,
-            temperature=temperature,
+            options=parse_choices(choices),
+            temperature=parse_temperature(temperature),
+            debias=debias,
             dg=dg,
             list_length=list_length,
             titles=titles,
@@ -71,6 +80,27 @@ def command(
             progress=None if quiet else progress(),
         )
     log(f"run: {output}, {probed.n_users} users probed", quiet=quiet)
+
+
+def parse_choices(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; what reads as a whole number is one."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise click.UsageError(f"--set {pair!r}: write it as NAME=VALUE, for instance orders=6")
+        found[name] = int(value) if value.lstrip("-").isdecimal() else value
+    return found
+
+
+def parse_temperature(text: str) -> Any:
+    """Read a number, or the word ``fitted``."""
+    if text == "fitted":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(f"--temperature {text!r}: give a number or the word 'fitted'") from None
 
 
 def progress():  # type: ignore[no-untyped-def]  # a closure over the terminal's state

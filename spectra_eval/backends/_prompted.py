@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.backends._base import LABELS
 from spectra_eval.backends._embedded import silenced
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
@@ -56,6 +57,10 @@ class PromptedSession(ABC):
     def count_tokens(self, request: ProbeRequest) -> int:
         """Count the tokens of the longest prompt of a request."""
         return max((len(prompt) for prompt in self._prompter.prompts(request)), default=0)
+
+    def labels(self, count: int) -> tuple[str, ...]:
+        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        return self._prompter.labels(LABELS, count)
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request.

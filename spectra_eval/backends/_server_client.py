@@ -17,14 +17,10 @@ from urllib.parse import urlsplit
 
 from spectra_eval.errors import InputError, ProbeError
 
-__all__ = ["Client", "Refused"]
+__all__ = ["Client"]
 
 _AGAIN = frozenset({429, 502, 503, 504})
 _MOST_BYTES = 1 << 28
-
-
-class Refused(ProbeError):
-    """The server understood that it was asked something, and declined it."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -109,10 +105,8 @@ class Client:
 
         Raises
         ------
-        Refused
-            The server declines the request.
         ProbeError
-            It does not answer, or with something that is no completion.
+            The server declines, does not answer, or answers with something that is no completion.
         """
         reply = self._send("POST", f"{self._base}/completions", body)
         choices = reply.get("choices")
@@ -139,8 +133,7 @@ class Client:
             except urllib.error.HTTPError as error:
                 again = error.code in _AGAIN
                 with error:
-                    kind, verb = (ProbeError, "is busy") if again else (Refused, "declines")
-                    problem = kind(f"the server {verb} ({error.code}): {_said(error)}")
+                    problem = ProbeError(f"the server declines ({error.code}): {_said(error)}")
             except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, cut off
                 problem = ProbeError(f"no answer from {address}: {getattr(error, 'reason', None) or error}")
                 again = True

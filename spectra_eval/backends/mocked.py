@@ -83,7 +83,6 @@ class MockedSession:
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Give labels; every word is one token of a mock."""
-        self._begin()
         return LABELS[:count]
 
     def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:

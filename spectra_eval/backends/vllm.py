@@ -147,12 +147,13 @@ def open_vllm(
     data_parallel: int = 1,
     max_model_len: int = 4096,
     kv_cache_gib: float | None = None,
+    apart: bool | None = None,
     engine: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Start vLLM on a model and end it with the block.
 
-    vLLM works in processes of its own, which import the script that started them once more: a script that calls
-    this needs ``if __name__ == "__main__":`` around what it does.
+    An engine in processes of its own imports the script that started it once more there: a script that calls this
+    with more than one device, or on a GPU, needs ``if __name__ == "__main__":`` around what it does.
 
     Parameters
     ----------
@@ -175,6 +176,8 @@ def open_vllm(
         Most tokens of a prompt and its reply; less where the model was made for less.
     kv_cache_gib : float, optional
         Memory for the prefix cache, GiB; the engine's own choice when not given.
+    apart : bool, optional
+        Whether the engine works in processes of its own; when not given, unless it is one copy on a CPU.
     engine : mapping, optional
         Further arguments of ``vllm.LLM``.
 
@@ -229,7 +232,7 @@ def open_vllm(
     with tempfile.TemporaryDirectory(prefix="spectra-vllm-") as scratch:
         if route == "classify":
             options |= _classifier(tokenizer, rows, Path(scratch), folder)
-        running = start(library, folder, route=route, options={**options, **(engine or {})})
+        running = start(library, folder, route=route, apart=apart, options={**options, **(engine or {})})
     session = VLLMSession(
         running,
         route=route,

@@ -22,6 +22,7 @@ from spectra_eval.units import LN2
 __all__ = [
     "BOUNDS",
     "CLAIMS",
+    "TIE",
     "Accumulator",
     "Certificate",
     "Claim",
@@ -38,6 +39,9 @@ __all__ = [
 
 BOUNDS = ("hoeffding", "clopper-pearson", "betting", "dkw", "printed")
 """How a number measured on N users becomes a statement about more than these N windows."""
+
+TIE = 1e-12
+"""Two sums over categories that differ by no more are equal: their last places depend on the order of the sum."""
 
 _POPULATION_ONLY = ("clopper-pearson", "betting", "dkw")
 SCHEMA = "spectra-eval/certificate/1"
@@ -216,7 +220,7 @@ class UserBlock:
     @functools.cached_property
     def listed(self) -> np.ndarray:
         """(n,) bool: the list names at least one category."""
-        return self.on_list.any(axis=1)
+        return np.asarray(self.on_list.any(axis=1))
 
     @functools.cached_property
     def tv(self) -> np.ndarray:

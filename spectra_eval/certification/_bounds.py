@@ -37,7 +37,8 @@ def lower_bound(mean: Mean, options: Options, *, low: float = 0.0, high: float =
     method = method or options.bound
     width = high - low
     share = width == 1.0 and mean.binary
-    if method == "hoeffding" or (method == "dkw" and width == 1.0):
+    if method in ("hoeffding", "dkw"):
+        # The mean is the area under the curve that DKW bounds, which lowers it by no more than the radius.
         radius = concentration.hoeffding_radius if method == "hoeffding" else concentration.dkw_radius
         return LowerBound(value=max(low, mean.mean - width * radius(mean.n, error=options.error)), method=method)
     if method == "clopper-pearson":

@@ -156,9 +156,7 @@ def _smallest(passes: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _users(
-    claim: str, given: dict[str, float], threshold: float, passes: Callable[[int], bool], method: str
-) -> Need:
+def _users(claim: str, given: dict[str, float], threshold: float, passes: Callable[[int], bool], method: str) -> Need:
     n = _smallest(passes)
     reason = None if n is not None else "the expected value does not pass the threshold, however many users there are"
     return Need(
@@ -227,4 +225,3 @@ _PLANS: tuple[tuple[str, tuple[str, ...], _Build], ...] = (
     ("truncation", ("mean_missed",), _mean("mean_missed", 1.0)),
     ("fraction.law", ("tv", "mean_missed"), _window),
 )
-

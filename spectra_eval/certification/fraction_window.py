@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from spectra_eval.certification._base import (
     CLAIMS,
+    TIE,
     Claim,
     ClaimKind,
     Mean,
@@ -15,8 +20,12 @@ from spectra_eval.certification._base import (
     undefined,
 )
 from spectra_eval.certification._bounds import keeps_values, lower_bound, others
+from spectra_eval.theory.concentration import dkw_radius
 
 __all__ = ["KIND"]
+
+_THRESHOLDS = np.round(np.linspace(-1.0, 1.0, 81), 3)
+"""Where the margin curve is read."""
 
 
 class _FractionWindow:
@@ -24,13 +33,16 @@ class _FractionWindow:
         self.options = options
         self.own = Mean(keep=keeps_values(options))
         self.any_list = Mean(keep=keeps_values(options))
+        self.above = np.zeros(len(_THRESHOLDS), dtype=np.int64)
         self.n_without = 0
 
     def add(self, block: UserBlock) -> None:
-        own, has = group_mean((block.tv < block.tv_list).astype(float), block, block.listed)
-        anyone, _ = group_mean((block.tv < block.missed).astype(float), block, block.listed)
+        own, has = group_mean((block.tv < block.tv_list - TIE).astype(float), block, block.listed)
+        anyone, _ = group_mean((block.tv < block.missed - TIE).astype(float), block, block.listed)
         self.own.add(own)
         self.any_list.add(anyone)
+        margin, _ = group_mean(block.missed - block.tv, block, block.listed)
+        self.above += np.array([np.count_nonzero(margin > threshold + TIE) for threshold in _THRESHOLDS])
         self.n_without += int((~has).sum())
 
     def claim(self) -> Claim:
@@ -59,6 +71,7 @@ class _FractionWindow:
                 "bound_any_distribution": strict.value,
                 "n_without_list": self.n_without,
                 "other_bounds": others(self.own, options),
+                **self._curve(),
             },
             **against(options, KIND, bound.value, default=0.5),
             licenses="a statement about users' windows as they will be observed, not about the law behind them",
@@ -67,6 +80,20 @@ class _FractionWindow:
             n_users=self.own.n,
             method=bound.method,
         )
+
+    def _curve(self) -> dict[str, Any]:
+        """Bound the whole curve Pr[missed mass - TV > t] from below, all t at once, where that was declared."""
+        if self.options.bound != "dkw":
+            return {}
+        radius = dkw_radius(self.own.n, error=self.options.error)
+        share = self.above / self.own.n
+        return {
+            "margin_curve": {
+                "thresholds": _THRESHOLDS.tolist(),
+                "share": share.tolist(),
+                "lower": np.maximum(0.0, share - radius).tolist(),
+            }
+        }
 
 
 KIND = CLAIMS.add(

@@ -7,6 +7,7 @@ import numpy as np
 from spectra_eval import simplex
 from spectra_eval.certification._base import (
     CLAIMS,
+    TIE,
     Claim,
     ClaimKind,
     Mean,
@@ -38,17 +39,17 @@ class _RankingWindow:
         # The boundary of the top k: a set is only recovered where the boundary is strict on both sides.
         best, chosen = _top(star, k), _top(held, k)
         gap, gap_held = _gap(star, k), _gap(held, k)
-        tie = gap <= 0
-        found = ~tie & (gap_held > 0) & (best == chosen).all(axis=1)
+        tie = gap <= TIE
+        found = ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
         everyone = np.ones(len(star), dtype=bool)
         self.recovered.add(group_mean(found.astype(float), block, everyone)[0])
         radii = rank_radii(star, k=k)
         linf = simplex.linf(star, held)
         conditions = {
-            "theorem_1": gap > 2 * linf,
-            "tv_radius": block.tv < radii.tv,
-            "kl_radius": simplex.kl_nats(star, held) < radii.kl.nats,
-            "js_radius": block.js_bits < radii.js.bits,
+            "theorem_1": gap > 2 * linf + TIE,
+            "tv_radius": block.tv < radii.tv - TIE,
+            "kl_radius": simplex.kl_nats(star, held) < radii.kl.nats - TIE,
+            "js_radius": block.js_bits < radii.js.bits - TIE,
         }
         shown = np.zeros(len(star), dtype=bool)
         for name, condition in conditions.items():
@@ -57,10 +58,12 @@ class _RankingWindow:
         mass_best = np.where(best, star, 0.0).sum(axis=1)
         regret = 2 * np.minimum(block.tv, min(k, star.shape[1] - k) * linf)
         self.by["regret"].add(
-            group_mean((mass_best - (1 - block.missed) > regret).astype(float), block, block.listed)[0]
+            group_mean((mass_best - (1 - block.missed) > regret + TIE).astype(float), block, block.listed)[0]
         )
         mass = np.where(chosen, star, 0.0).sum(axis=1)
-        self.beats.add(group_mean((mass > 1 - block.missed).astype(float), block, block.listed)[0])
+        # A readout that is tied at rank k has no top k of its own, and so no mass on it.
+        more = (mass > 1 - block.missed + TIE) & (gap_held > TIE)
+        self.beats.add(group_mean(more.astype(float), block, block.listed)[0])
         self.left_out["tie at rank k"] += int(tie.sum())
         self.left_out["another top k"] += int((~tie & ~found).sum())
         self.left_out["recovered, but no condition shows it"] += int((found & ~shown).sum())

@@ -64,9 +64,7 @@ def group(
     ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
         if name in GROUPS:
             raise DuplicateNameError(f"group {name!r} is registered twice; rename one of the two")
-        GROUPS[name] = Group(
-            name=name, inputs=frozenset(inputs), compute=compute, function=function, disputed=disputed
-        )
+        GROUPS[name] = Group(name=name, inputs=frozenset(inputs), compute=compute, function=function, disputed=disputed)
         return compute
 
     return add

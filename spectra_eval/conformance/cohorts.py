@@ -101,7 +101,7 @@ def _routes(case: _Case) -> _Case:
     kl = routes.kl_upper(counts, held, error=first, rate=case["lambda_kl"])
     return {
         "n": float(n),
-        "tv_hat": float(metrics.total_variation(window, held)[0]) if n else float("nan"),
+        "tv_hat": float(np.asarray(metrics.total_variation(window, held))[0]) if n else float("nan"),
         "m_hat": float((window * off).sum()) if n else float("nan"),
         "u_tv_hoeffding": loose,
         "u_tv_knapsack": exact,

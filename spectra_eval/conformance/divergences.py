@@ -87,22 +87,27 @@ def _binary_js_interval(case: _Case) -> _Case:
     return {"lo": low, "hi": high}
 
 
+def _one(value: Any) -> float:
+    """Give the number of the only user."""
+    return float(np.asarray(value).reshape(-1)[0])
+
+
 @group("divergences", "p", "q", function="metrics.js_divergence, kl_divergence, total_variation, ...")
 def _divergences(case: _Case) -> _Case:
     p, q = np.array([case["p"]]), np.array([case["q"]])
     js = metrics.js_divergence(p, q)
-    hellinger = float(metrics.hellinger(p, q)[0])
+    hellinger = _one(metrics.hellinger(p, q))
     entropies = [float(entropy_nats(row)[0]) / LN2 for row in (p, q)]
     return {
-        "tv": metrics.total_variation(p, q)[0],
-        "linf": metrics.linf_error(p, q)[0],
+        "tv": _one(metrics.total_variation(p, q)),
+        "linf": _one(metrics.linf_error(p, q)),
         "js_bits": js.bits[0],
         "js_nats": js.nats[0],
         "sqrt_js_bits": theory.root_js(p[0], q[0]),
         "kl_pq_nats": metrics.kl_divergence(p, q).nats[0],
         "kl_qp_nats": metrics.kl_divergence(q, p).nats[0],
-        "chi2_pq": metrics.chi_squared(p, q)[0],
-        "chi2_qp": metrics.chi_squared(q, p)[0],
+        "chi2_pq": _one(metrics.chi_squared(p, q)),
+        "chi2_qp": _one(metrics.chi_squared(q, p)),
         "hellinger": hellinger,
         "hellinger_sq": hellinger**2,
         "bc": 1.0 - hellinger**2,

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from spectra_eval.conformance._run import group
 from spectra_eval.metrics import METRICS, Comparison, category_buckets, tail_preference_groups
-from spectra_eval.stats import holm, percentile_interval, signed_rank
+from spectra_eval.stats import holm, implied_spread, percentile_interval, signed_rank
 from spectra_eval.tables import OUT_OF_VOCABULARY
 
 _Case = Mapping[str, Any]
@@ -100,6 +101,13 @@ def _wilcoxon(case: _Case) -> _Case:
 @group("holm", "p", function="stats.holm")
 def _holm(case: _Case) -> _Case:
     return {"adjusted": holm(case["p"])}
+
+
+@group("ci_width", "mean", "half_width", "n", "z", function="stats.implied_spread")
+def _ci_width(case: _Case) -> _Case:
+    level = 2 * float(special.ndtr(case["z"])) - 1
+    found = implied_spread(case["mean"], case["half_width"], n_users=int(case["n"]), level=level)
+    return {"implied_sd": found.implied_sd, "max_sd": found.max_sd, "ratio": found.ratio}
 
 
 @group("bootstrap", "x", "idx", function="stats.percentile_interval")

@@ -1,6 +1,7 @@
 """The family of data sets, and the cut of interactions into what is told and what is held against it."""
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._leakage import check_leakage
 from spectra_eval.data._prepare import prepare
 
-__all__ = ["DATASETS", "Dataset", "prepare"]
+__all__ = ["DATASETS", "Dataset", "check_leakage", "prepare"]

@@ -24,7 +24,11 @@ _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, "
 
 
 def columns_of(
-    path: Path, wanted: Mapping[str, str], *, delimiter: str = ",", encoding: str = "utf-8", rows: int | None = None
+    path: Path,
+    wanted: Mapping[str, str],
+    *,
+    delimiter: str = ",",
+    encoding: str = "utf-8",
 ) -> Iterator[dict[str, np.ndarray]]:
     """Give the wanted columns of a CSV file as texts, some hundred thousand rows at a time."""
     try:
@@ -36,7 +40,7 @@ def columns_of(
             places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
             first = 1
             filled = (row for row in lines if row)
-            while piece := list(islice(filled, rows or ROWS)):
+            while piece := list(islice(filled, ROWS)):
                 for number, row in enumerate(piece, start=first):
                     if len(row) != len(header):
                         raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(header)} columns")
@@ -47,10 +51,9 @@ def columns_of(
 
 
 def found_columns(path: Path, wanted: Mapping[str, str], held: list[str]) -> dict[str, str]:
+    """Hold the wanted columns against those of a file; a column ``title`` is taken where nobody names another."""
     for role, column in wanted.items():
         if column not in held:
             known = ", ".join(map(str, held[:12]))
             raise SchemaError(f"{path}: no column {column!r} for {role}; it has {known}; name the right one as {role}")
     return {**wanted, "title": "title"} if "title" not in wanted and "title" in held else dict(wanted)
-
-

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
-from spectra_eval.errors import InputError, SchemaError, ShapeError
+from spectra_eval.data._leakage import check_leakage
+from spectra_eval.data._timeline import Timeline, timeline
+from spectra_eval.data._windows import TIES, Windows, cut_users, moment, session_numbers
+from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions, PreferenceTable
 
 __all__ = ["prepare"]
 
 _WEIGHTINGS = ("fraction", "count")
-_TIES = ("file-order", "together")
+_DIGESTED = 100_000
 
 
 def prepare(
@@ -21,10 +25,18 @@ def prepare(
     *,
     weighting: str = "fraction",
     split: float = 0.8,
+    split_date: str | int | None = None,
     ties: str = "file-order",
     min_interactions: int = 5,
+    min_sessions: int = 1,
+    window_end: float = 1.0,
+    context_windows: Sequence[int] | None = None,
+    horizons: Sequence[str] | None = None,
+    short: int | str = "session",
+    session_gap: str | int = "8h",
+    limit: int | None = None,
 ) -> PreferenceTable:
-    """Cut each user's interactions in time: the first share is the history, the rest the window.
+    """Cut each user's interactions in time: what lies before the cut is the history, what follows the window.
 
     Parameters
     ----------
@@ -36,18 +48,39 @@ def prepare(
     split : float
         The share of a user's n interactions (not of their categories) that is history: ``floor(split * n)`` of
         them, and at least one on either side.
-    ties : {"file-order", "together"}
-        Interactions of one user and second: cut in the order of the file, or kept on one side. When kept together,
-        the cut moves to the nearer end of the second, to its beginning where both are as near; a user whose
-        interactions all share one second is left out, and counted.
+    split_date : str or int, optional
+        One moment for everybody instead of a share: an ISO date (UTC where it names no zone) or seconds since 1970.
+        The window begins with it. A user without an interaction on either side is left out, and counted.
+    ties : {"file-order", "together", "session"}
+        Interactions of one user and second: cut in the order of the file, or kept on one side; or whole sessions are
+        kept on one side. When kept together, the cut moves to the nearer end of the second (or session), to its
+        beginning where both are as near; a user whose interactions all share one is left out, and counted. A cut at a
+        date divides no second and stays.
     min_interactions : int
         Users with fewer interactions are left out, and counted; at least 2.
+    min_sessions : int
+        Users whose history has fewer sessions are left out, and counted.
+    window_end : float
+        The share of a user's interactions at which the window ends; what follows is not used. With it a table to
+        train on can stop where the window of the evaluation begins.
+    context_windows : sequence of int, optional
+        How many sessions of the history are told, one record for each number; without it all are told.
+    horizons : sequence of {"long", "short"}, optional
+        How far the window reaches, one record for each: ``long`` is the whole window, ``short`` its beginning.
+    short : "session" or int
+        The short horizon is the first session of the window, or its first n interactions.
+    session_gap : str or int
+        A pause longer than this begins a new session: seconds, or ``30m``, ``8h``, ``2d``. A cut inside a session
+        divides it: its parts are the last session of the history and the first of the window.
+    limit : int, optional
+        Only the first users that are kept.
 
     Returns
     -------
     PreferenceTable
-        One row a user, in the order of first appearance, with `history`, `history_counts`, `counts` and `n_window`
-        (interactions); the metadata name every rule and hold a digest of the interactions.
+        One row a user, context window and horizon, the rows of one user together, users in the order of first
+        appearance; with `history`, `history_counts`, `counts` and `n_window` (interactions). The metadata name every
+        rule, hold a digest of the interactions, and say under ``leakage_checked`` what `check_leakage` proved.
 
     Raises
     ------
@@ -74,160 +107,162 @@ def prepare(
     >>> table.history_counts.tolist(), table.counts.tolist(), table.history[0]
     ([[0.5, 0.5]], [[0.0, 1.0]], ('Laura (1944)',))
     """
-    _check_options(weighting, split, ties, min_interactions)
-    _check_columns(interactions)
-    import pandas as pd
-
-    users, names = pd.factorize(interactions.user)
-    items, ids = pd.factorize(interactions.item)
-    titles = _titles(interactions, ids)
-    fresh = _first_entries(interactions, users, items)
-    event = np.cumsum(fresh) - 1
-    order, owner, position, total = _in_time(users[fresh], np.asarray(interactions.time)[fresh], len(names))
-    cut = np.clip(np.floor(split * total + 1e-9).astype(np.int64), 1, np.maximum(total - 1, 1))
-    if ties == "together":
-        cut = _moved_off_ties(cut, np.asarray(interactions.time)[fresh][order], total)
-    few = total < min_interactions
-    undivided = ~few & ((cut < 1) | (cut >= total))
-    kept = ~few & ~undivided
-    if not kept.any():
+    _check_options(weighting, split, ties, min_interactions, min_sessions, window_end, limit)
+    windows = Windows.checked(context_windows=context_windows, horizons=horizons, short=short, gap=session_gap)
+    date = None if split_date is None else moment(split_date)
+    line = timeline(interactions)
+    sessions = session_numbers(line, windows.gap)
+    cut = cut_users(line, share=split, date=date, ties=ties, window_end=window_end, sessions=sessions)
+    few = line.total < min_interactions
+    undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
+    idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < min_sessions)
+    rows = np.flatnonzero(~few & ~undivided & ~idle)
+    if not len(rows):
         raise SchemaError(
-            f"interactions: no user is left of {len(names)}: {int(few.sum())} have fewer than {min_interactions} "
-            f"interactions, {int(undivided.sum())} cannot be divided in time; lower the least number"
+            f"interactions: no user is left of {len(line.names)}: {int(few.sum())} have fewer than {min_interactions} "
+            f"interactions, {int(undivided.sum())} cannot be divided in time, {int(idle.sum())} have fewer than "
+            f"{min_sessions} sessions; lower the least number"
         )
-    past = np.empty(len(order), dtype=bool)
-    past[order] = position < cut[owner]
-    history, window = _weights(interactions, weighting, users, event, past, len(names))
-    return PreferenceTable(
-        users=np.asarray(names, dtype=object)[kept],
+    rows = rows[:limit]
+    starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
+    sums = _Sums(line, weighting, rows)
+    table = PreferenceTable(
+        users=np.repeat(line.names[rows], len(starts) * len(stops)),
         categories=interactions.categories,
-        counts=window[kept],
-        n_window=(total - cut)[kept],
-        history=_told(titles, items[fresh][order], total, cut, kept),
-        history_counts=history[kept],
+        counts=_records([sums.between(cut.at, stop) for stop in stops], outer=len(starts)),
+        n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
+        history=_told(line, [start[rows] for start in starts], cut.at[rows], rows, copies=len(stops)),
+        history_counts=_records([sums.between(start, cut.at) for start in starts], inner=len(stops)),
+        context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
+        horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
         parents=interactions.parents,
         metadata={
             **interactions.metadata,
             "split": {
-                "rule": "chronological, each user alone: the first floor(share * n) interactions are the history",
-                "share": split,
+                **_split_rule(split, date),
                 "ties": ties,
                 "min_interactions": min_interactions,
+                **({} if min_sessions == 1 else {"min_sessions": min_sessions}),
+                **({} if window_end == 1.0 else {"window_end": window_end}),
             },
+            "windows": windows.described(),
             "weighting": weighting,
-            "users_read": len(names),
+            "users_read": len(line.names),
             "users_with_too_few": int(few.sum()),
             "users_undivided": int(undivided.sum()),
+            "users_with_too_few_sessions": int(idle.sum()),
             "interactions_digest": _digest(interactions),
         },
     )
+    proof = check_leakage(table, interactions)
+    return table.replace(metadata={**table.metadata, "leakage_checked": proof})
 
 
-def _check_options(weighting: str, split: float, ties: str, min_interactions: int) -> None:
+def _check_options(
+    weighting: str,
+    split: float,
+    ties: str,
+    min_interactions: int,
+    min_sessions: int,
+    window_end: float,
+    limit: int | None,
+) -> None:
     if weighting not in _WEIGHTINGS:
         raise InputError(f"weighting: {weighting!r} is unknown; choose {' or '.join(_WEIGHTINGS)}")
-    if ties not in _TIES:
-        raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(_TIES)}")
+    if ties not in TIES:
+        raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(TIES)}")
     if not 0.0 < split < 1.0:
         raise InputError(f"split: {split} is not strictly between 0 and 1; 0.8 keeps the last fifth as window")
+    if not split < window_end <= 1.0:
+        raise InputError(f"window_end: {window_end} is not above the split {split} and at most 1")
     if min_interactions < 2:
         raise InputError(f"min_interactions: {min_interactions}; a history and a window need at least 2")
+    if min_sessions < 1:
+        raise InputError(f"min_sessions: {min_sessions}; every history has at least 1")
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: {limit}; keep at least 1 user")
 
 
-def _check_columns(interactions: Interactions) -> None:
-    size = len(interactions.user)
-    for name in ("item", "category", "time", "weight"):
-        if len(getattr(interactions, name)) != size:
-            raise ShapeError(f"interactions: {name} has {len(getattr(interactions, name))} entries, user has {size}")
-    if not size:
-        raise SchemaError("interactions: none; the file holds no interaction with a category of the set")
-    weight = np.asarray(interactions.weight)
-    bad = ~(np.isfinite(weight) & (weight >= 0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(f"interactions: entry {row + 1}: weight {weight[row]}; weights must be finite, not negative")
-    category = np.asarray(interactions.category)
-    if category.min() < 0 or category.max() >= len(interactions.categories):
-        row = int(np.flatnonzero((category < 0) | (category >= len(interactions.categories)))[0])
-        raise SchemaError(
-            f"interactions: entry {row + 1}: category {category[row]} is none of 0..{len(interactions.categories) - 1}"
-        )
+def _split_rule(share: float, date: int | None) -> dict[str, object]:
+    if date is not None:
+        return {"rule": "chronological, one moment for all: what lies before it is the history", "date": date}
+    rule = "chronological, each user alone: the first floor(share * n) interactions are the history"
+    return {"rule": rule, "share": share}
 
 
-def _titles(interactions: Interactions, ids: Any) -> np.ndarray:
-    """Give the title of each item, in the order of the items' codes."""
-    titles = np.empty(len(ids), dtype=object)
-    for place, name in enumerate(ids):
-        if name not in interactions.titles:
-            raise SchemaError(f"interactions: item {str(name)!r} has no title; name every item")
-        titles[place] = interactions.titles[name]
-    return titles
+def _sessions_told(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+    begin = line.begin[:-1]
+    return sessions[begin + np.maximum(at, 1) - 1] - sessions[begin] + 1
 
 
-def _first_entries(interactions: Interactions, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Mark the first entry of each event."""
-    time, category = np.asarray(interactions.time), np.asarray(interactions.category)
-    fresh = np.ones(len(users), dtype=bool)
-    fresh[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-    fresh[1:] |= (time[1:] != time[:-1]) | (category[1:] <= category[:-1])
-    return fresh
+class _Sums:
+    """Sums the weights of the kept users' events by category, between two events of each."""
+
+    def __init__(self, line: Timeline, weighting: str, rows: np.ndarray) -> None:
+        user_of_place = np.repeat(np.arange(len(line.names)), line.total)
+        row_of_user = np.full(len(line.names), -1)
+        row_of_user[rows] = np.arange(len(rows))
+        user = user_of_place[line.place]
+        held = row_of_user[user] >= 0
+        self.row = row_of_user[user[held]]
+        self.position = (line.place - line.begin[user])[held]
+        self.category = line.category[held]
+        self.weight = line.entry_weights(weighting)[held]
+        self.rows, self.shape = rows, (len(rows), line.n_categories)
+
+    def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Give (rows, K) sums over the positions from `start` up to `stop`, (U,) each."""
+        low, high = start[self.rows][self.row], stop[self.rows][self.row]
+        inside = (self.position >= low) & (self.position < high)
+        n, k = self.shape
+        cell = self.row[inside] * k + self.category[inside]
+        return np.bincount(cell, weights=self.weight[inside], minlength=n * k).reshape(n, k)
 
 
-def _in_time(
-    users: np.ndarray, time: np.ndarray, n_users: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Order events by user and time, file order within a second; give the order, whose each is, and its place."""
-    order = np.lexsort((time, users))  # stable: equal keys keep the order of the file
-    total = np.bincount(users, minlength=n_users)
-    owner = users[order]
-    position = np.arange(len(order)) - (np.cumsum(total) - total)[owner]
-    return order, owner, position, total
+def _records(parts: list[np.ndarray], *, outer: int = 1, inner: int = 1) -> np.ndarray:
+    """Lay out one array a variant so that all records of a user stand together, context window before horizon."""
+    stacked = np.stack(parts, axis=1)  # (users, variants, ...)
+    stacked = np.repeat(stacked, inner, axis=1)
+    if outer > 1:
+        stacked = np.concatenate([stacked] * outer, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])
 
 
-def _moved_off_ties(cut: np.ndarray, time: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Move each user's cut to the nearer end of the second that it divides; the beginning where both are as near."""
-    begin = np.cumsum(total) - total
-    fresh = np.ones(len(time) + 1, dtype=bool)
-    fresh[1:-1] = time[1:] != time[:-1]
-    fresh[begin] = True  # two users may share a second
-    borders = np.flatnonzero(fresh)
-    place = begin + cut
-    after = borders[np.searchsorted(borders, place)] - begin
-    before = borders[np.searchsorted(borders, place, side="right") - 1] - begin
-    # An end that leaves one side empty divides nothing.
-    nearer = (cut - before <= after - cut) & (before > 0)
-    return np.where(nearer | ((after >= total) & (before > 0)), before, after)
+def _labels(
+    names: tuple[int, ...] | tuple[str, ...] | None, users: int, *, outer: int = 1, inner: int = 1
+) -> np.ndarray | None:
+    return None if names is None else np.tile(np.repeat(np.array(names), inner), users * outer)
 
 
-def _weights(
-    interactions: Interactions, weighting: str, users: np.ndarray, event: np.ndarray, past: np.ndarray, n_users: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the weights of each user's history and window by category, two (N, K) arrays."""
-    k = len(interactions.categories)
-    weight = np.asarray(interactions.weight, dtype=np.float64)
-    if weighting == "fraction":
-        weight = weight / np.bincount(event)[event]
-    cell = users * k + np.asarray(interactions.category)
-    told = past[event]
-    sums = [np.bincount(cell[side], weights=weight[side], minlength=n_users * k) for side in (told, ~told)]
-    return sums[0].reshape(n_users, k), sums[1].reshape(n_users, k)
-
-
-def _told(titles: np.ndarray, items: np.ndarray, total: np.ndarray, cut: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Give each kept user's titles of the history, oldest first."""
-    begin = np.cumsum(total) - total
-    shown = titles[items].tolist()
-    out = np.empty(int(kept.sum()), dtype=object)
-    for row, user in enumerate(np.flatnonzero(kept).tolist()):
-        out[row] = tuple(shown[begin[user] : begin[user] + cut[user]])
+def _told(line: Timeline, starts: list[np.ndarray], at: np.ndarray, rows: np.ndarray, *, copies: int) -> np.ndarray:
+    """Give the titles that each record tells, oldest first; records that tell the same share one tuple."""
+    out = np.empty(len(rows) * len(starts) * copies, dtype=object)
+    place = 0
+    for row, user in enumerate(rows.tolist()):
+        first = line.begin[user]
+        titles = tuple(line.titles[first : first + at[row]].tolist())
+        for start in starts:
+            out[place : place + copies] = _same(titles[start[row] :], copies)
+            place += copies
     return out
+
+
+def _same(titles: tuple[str, ...], copies: int) -> np.ndarray:
+    held = np.empty(copies, dtype=object)
+    for place in range(copies):
+        held[place] = titles
+    return held
 
 
 def _digest(interactions: Interactions) -> str:
     """Digest the columns and the names, whatever types hold them."""
     digest = hashlib.sha256()
     for column in (interactions.user, interactions.item):
-        digest.update("\x1f".join(map(str, column.tolist())).encode())
+        names = map(str, iter(column))
+        between = ""
+        while piece := list(islice(names, _DIGESTED)):
+            digest.update((between + "\x1f".join(piece)).encode())
+            between = "\x1f"
         digest.update(b"\x1e")
     for name, kind in (("category", "<i8"), ("time", "<i8"), ("weight", "<f8")):
         digest.update(np.ascontiguousarray(getattr(interactions, name), dtype=kind).tobytes())

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._columns import columns_of
 from spectra_eval.data._join import text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
 from spectra_eval.data._taxonomy import LEVELS, TWO_PARENTS, Labelled, pair_names
-from spectra_eval.data.csv import columns_of
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
 
@@ -47,7 +47,7 @@ def read(
     blanks: str = "drop",
     counted: str = "line",
 ) -> Interactions:
-    """Read transactions and products: one event a line of a receipt, its category that of the product.
+    r"""Read transactions and products: one event a line of a receipt, its category that of the product.
 
     A category name that occurs under several departments (19 in complete-journey-500) is one category in each of
     them: ``SALAD BAR`` of ``DELI`` is ``DELI / SALAD BAR``. Lines of products that ``products.csv`` does not hold
@@ -88,9 +88,9 @@ def read(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
     ...     header, row = "product_id,department,product_category,product_type", "7,DELI,SALAD BAR,SALADS"
-    ...     _ = Path(name, "products.csv").write_text(f"{header}\\n{row}\\n")
+    ...     _ = Path(name, "products.csv").write_text(f"{header}\n{row}\n")
     ...     header = "household_id,basket_id,product_id,quantity,transaction_timestamp"
-    ...     _ = Path(name, "transactions.csv").write_text(f"{header}\\n1,2,7,1,2017-01-01 11:53:26\\n")
+    ...     _ = Path(name, "transactions.csv").write_text(f"{header}\n1,2,7,1,2017-01-01 11:53:26\n")
     ...     interactions = read(name)
     >>> interactions.categories, interactions.parents, interactions.titles
     (('SALAD BAR',), ('DELI',), {'7': 'SALADS'})

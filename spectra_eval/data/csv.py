@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import bz2
-import csv
-import gzip
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._columns import ROWS, columns_of, found_columns
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
@@ -23,8 +18,6 @@ from spectra_eval.tables import Interactions
 
 __all__ = ["read"]
 
-_ROWS = 200_000
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _PARQUET = (".parquet", ".pq")
 _SEPARATOR = "\x1f"  # a list of labels as one text: no label holds this character
 
@@ -110,7 +103,7 @@ def read(
     if path.suffix.lower() in _PARQUET:
         pieces = _batches(path, wanted)
     else:
-        pieces = columns_of(path, wanted, _delimiter(path, delimiter), encoding)
+        pieces = columns_of(path, wanted, delimiter=_delimiter(path, delimiter), encoding=encoding)
     for piece in pieces:
         for role in ("user", "item"):
             check_texts(path, wanted[role], piece[role], first=first)
@@ -122,7 +115,7 @@ def read(
             weight=_weights(path, piece["weight"], first) if "weight" in piece else None,
         )
         for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
-            titles.setdefault(name, shown)
+            titles.setdefault(name, shown if shown.strip() else name)
         first += len(piece["user"])
     labels = labelled(
         (cell.replace(separator, _SEPARATOR).split(_SEPARATOR) for cell in cells.codes), taxonomy=levels, level=level
@@ -152,7 +145,7 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
         with pq.ParquetFile(path) as file:
             columns = found_columns(path, wanted, file.schema_arrow.names)
             first = 1
-            for batch in file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(columns.values()))):
+            for batch in file.iter_batches(batch_size=ROWS, columns=list(dict.fromkeys(columns.values()))):
                 yield {role: _texts(path, batch.column(name), role, name, first) for role, name in columns.items()}
                 first += batch.num_rows
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:

@@ -85,10 +85,12 @@ def read(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
     ...     _ = Path(name, "ml.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\n1\t7\t88\n")
-    ...     _ = Path(name, "ml.item").write_text("item_id:token\ttitle:token_seq\tgenre:token_seq\n7\tAlien\tHorror War\n")
+    ...     _ = Path(name, "ml.item").write_text(
+    ...         "item_id:token\tgenre:token_seq\ttitle:token_seq\n7\tWar Sci-Fi\tAlien\n"
+    ...     )
     ...     interactions = read(name)
     >>> interactions.categories, interactions.category.tolist(), interactions.titles
-    (('Horror', 'War'), [0, 1], {'7': 'Alien'})
+    (('Sci-Fi', 'War'), [0, 1], {'7': 'Alien'})
     """
     if unknown_items not in _UNKNOWN:
         raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")

@@ -104,6 +104,7 @@ def compare(
     bootstrap: int = 1000,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
+    threads: int | None = None,
 ) -> SystemComparison:
     """Hold the readouts of several tables against each other, pair by pair, on the same users.
 
@@ -126,6 +127,8 @@ def compare(
         The level of the intervals and, less one, of the tests.
     rng : numpy.random.Generator, optional
         Where the draws come from; ``default_rng(0)`` when not given.
+    threads : int, optional
+        Threads that share the work; all processors, up to 8, when not given. The numbers do not depend on it.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def compare(
     resamples = None
     if bootstrap:
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
-    measured = measure(cohort, systems, bound, stratify(seen, (), bucket), resamples, paired=True)
+    measured = measure(cohort, systems, bound, stratify(seen, (), bucket), resamples, paired=True, threads=threads)
     pairs = [
         _pair(asked, one, other, measured, cohort, level=level)
         for asked in bound

@@ -97,6 +97,7 @@ def evaluate(
     bootstrap: int = 1000,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
+    threads: int | None = None,
 ) -> Evaluation:
     """Hold every system of a table against what the users did, with intervals from resampled users.
 
@@ -119,6 +120,8 @@ def evaluate(
         The level of the intervals.
     rng : numpy.random.Generator, optional
         Where the draws come from; ``default_rng(0)`` when not given, so the same call gives the same numbers.
+    threads : int, optional
+        Threads that share the work; all processors, up to 8, when not given. The numbers do not depend on it.
 
     Returns
     -------
@@ -159,7 +162,7 @@ def evaluate(
     resamples = None
     if bootstrap:
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
-    cells = measure(cohort, systems, bound, stratifications, resamples).cells
+    cells = measure(cohort, systems, bound, stratifications, resamples, threads=threads).cells
     results = []
     for stratification in stratifications:
         for stratum in stratification.names:

@@ -6,13 +6,16 @@ and let go, so memory does not grow with the number of users.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.evaluation._parallel import in_order
 from spectra_eval.evaluation._strata import Stratification
+from spectra_eval.evaluation._sums import Sums, add, no_sums, sums_of
 from spectra_eval.metrics import BoundMetric, Comparison
 from spectra_eval.stats.bootstrap import PART, Resamples
 from spectra_eval.tables import System
@@ -78,18 +81,6 @@ class Measured:
     columns: dict[tuple[str, str], np.ndarray]
 
 
-@dataclass(eq=False)
-class _Sums:
-    """Running sums of one stratum: of the statistics, of those who count, and both in every resample."""
-
-    total: np.ndarray
-    counted: np.ndarray
-    missing: np.ndarray
-    infinite: np.ndarray
-    drawn_total: np.ndarray | None
-    drawn_counted: np.ndarray | None
-
-
 def measure(
     cohort: Cohort,
     systems: Sequence[System],
@@ -98,124 +89,138 @@ def measure(
     resamples: Resamples | None,
     *,
     paired: bool = False,
+    threads: int | None = None,
 ) -> Measured:
     """Compute every metric of every system in every stratum.
 
     With `paired`, a record counts in a metric only if it counts for every system, and the values of each record
-    are kept for the metrics that are plain means.
+    are kept for the metrics that are plain means. The work is divided into parts of fixed size, whose sums are added
+    in their order: neither `threads` (all processors, up to 8, when not given) nor the size of a block changes a bit.
     """
     width: list[int] = []
-    sums: dict[tuple[int, int], _Sums] = {}
+    sums: dict[tuple[int, int], Sums] = {}
     kept: dict[tuple[str, str], list[np.ndarray]] = {}
-    for part in range(-(-cohort.n_users // PART)):
-        rows = cohort.rows(part)
-        blocks = [_statistics(cohort, system, metrics, rows) for system in systems]
-        flat = [block for system in blocks for block in system]
-        width = [block.shape[1] for block in flat]
-        missing = np.stack([np.isnan(block).any(axis=1) for block in flat], axis=1)
-        if paired:
-            missing = np.tile(_any_system(missing, len(metrics)), (1, len(systems)))
-            for place, block in enumerate(flat):
-                bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
-                if bound.metric.is_mean:
-                    column = np.where(missing[:, place], np.nan, block[:, 0])
-                    kept.setdefault((bound.name, system.name), []).append(column)
-        infinite = np.stack([np.isinf(block).any(axis=1) for block in flat], axis=1) & ~missing
-        stacked = np.concatenate(flat, axis=1)
-        if missing.any() or infinite.any():
-            stacked[np.repeat(missing | infinite, width, axis=1)] = 0.0
-        weights = None
-        if resamples is not None:
-            weights = resamples.weights(part)
-            if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
-                weights = weights[:, cohort.owner[rows] - part * PART]
-        for which, stratification in enumerate(stratifications):
-            _add(sums, which, stratification, rows, stacked, missing, infinite, weights)
+
+    def work(part: int) -> _Part:
+        return _measure_part(cohort, systems, metrics, stratifications, resamples, part, paired=paired)
+
+    for made in in_order(work, range(-(-cohort.n_users // PART)), threads):
+        width = made.width
+        for key, found in made.sums.items():
+            if key in sums:
+                add(sums[key], found)
+            else:
+                sums[key] = found
+        for name, column in made.columns.items():
+            kept.setdefault(name, []).append(column)
     cells = {}
-    for (which, group), found in sums.items():
-        stratum = stratifications[which].names[group]
-        for place, (start, stop) in enumerate(_spans(width)):
-            bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
-            cells[bound.name, system.name, stratum] = _cell(bound, found, place, slice(start, stop))
+    nobody = no_sums(sum(width), len(width))
+    for which, stratification in enumerate(stratifications):
+        for group, stratum in enumerate(stratification.names):
+            total = sums.get((which, group), nobody)
+            for place, (start, stop) in enumerate(_spans(width)):
+                bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
+                cells[bound.name, system.name, stratum] = _cell(bound, total, place, slice(start, stop))
     return Measured(cells=cells, columns={key: np.concatenate(parts) for key, parts in kept.items()})
 
 
-def _statistics(cohort: Cohort, system: System, metrics: Sequence[BoundMetric], rows: slice) -> list[np.ndarray]:
-    """Compute the statistic of each metric for some records, a (rows, D) array each."""
-    whole = Comparison(
-        theta_star=cohort.theta_star[rows],
-        theta_s=system.theta[rows],
-        lists=None if system.lists is None else system.lists[rows],
-        bucket=cohort.bucket,
-    )
-    blocks = [[bound.statistic(block) for bound in metrics] for block in whole.blocks()]
-    return [np.concatenate(column) for column in zip(*blocks, strict=True)]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """What one part of the users adds: the sums of each stratum that has a record, and the columns that are kept."""
+
+    width: list[int]
+    sums: dict[tuple[int, int], Sums]
+    columns: dict[tuple[str, str], np.ndarray]
+
+
+def _measure_part(
+    cohort: Cohort,
+    systems: Sequence[System],
+    metrics: Sequence[BoundMetric],
+    stratifications: Sequence[Stratification],
+    resamples: Resamples | None,
+    part: int,
+    *,
+    paired: bool,
+) -> _Part:
+    rows = cohort.rows(part)
+    blocks = _statistics(cohort, systems, metrics, rows)
+    width = [block.shape[1] for block in blocks]
+    missing = np.stack([np.isnan(block).any(axis=1) for block in blocks], axis=1)
+    columns = {}
+    if paired:
+        missing = np.tile(_any_system(missing, len(metrics)), (1, len(systems)))
+        for place, block in enumerate(blocks):
+            bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
+            if bound.metric.is_mean:
+                columns[bound.name, system.name] = np.where(missing[:, place], np.nan, block[:, 0])
+    infinite = np.stack([np.isinf(block).any(axis=1) for block in blocks], axis=1) & ~missing
+    drawn = None
+    if resamples is not None:
+        drawn = resamples.counts(part)
+        if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
+            drawn = drawn[:, cohort.owner[rows] - part * PART]
+    found: dict[tuple[int, int], list[Sums]] = {}
+    many = np.repeat([block.shape[1] > 1 and not paired for block in blocks], width)
+    runs = [_runs(stratification, rows) for stratification in stratifications]
+    for which, run in enumerate(runs):
+        for group, members in run:
+            chosen = None if drawn is None else drawn[:, members]
+            # System by system: the statistics of one are a small matrix, of all together a large one.
+            for place in range(0, len(blocks), len(metrics)):
+                span = slice(place, place + len(metrics))
+                stacked = np.concatenate([block[members] for block in blocks[span]], axis=1)
+                lost, endless = missing[members, span], infinite[members, span]
+                if lost.any() or endless.any():
+                    stacked[np.repeat(lost | endless, width[span], axis=1)] = 0.0
+                found.setdefault((which, group), []).append(
+                    sums_of(stacked, lost, endless, chosen, many[: stacked.shape[1]])
+                )
+    return _Part(width=width, sums={key: _beside(parts) for key, parts in found.items()}, columns=columns)
+
+
+def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:
+    """Give the records of each stratum that has some among these: all of them as a slice, which needs no copy."""
+    group = stratification.group[rows]
+    first = int(group[0])
+    if first >= 0 and bool((group == first).all()):
+        return [(first, slice(None))]
+    return [(number, np.flatnonzero(group == number)) for number in np.unique(group[group >= 0]).tolist()]
+
+
+def _beside(parts: Sequence[Sums]) -> Sums:
+    """Put the sums of several systems side by side."""
+    joined: dict[str, Any] = {}
+    for item in dataclasses.fields(Sums):
+        values = [getattr(part, item.name) for part in parts]
+        joined[item.name] = None if values[0] is None else np.concatenate(values, axis=-1)
+    return Sums(**joined)
+
+
+def _statistics(
+    cohort: Cohort, systems: Sequence[System], metrics: Sequence[BoundMetric], rows: slice
+) -> list[np.ndarray]:
+    """Compute the statistic of each metric of each system for some records, a (rows, D) array each."""
+    truth: list[Comparison] = []
+    out = []
+    for system in systems:
+        whole = Comparison(
+            theta_star=cohort.theta_star[rows],
+            theta_s=system.theta[rows],
+            lists=None if system.lists is None else system.lists[rows],
+            bucket=cohort.bucket,
+        )
+        blocks = list(whole.blocks())
+        if truth:
+            blocks = [known.beside(one.theta_s, one.lists) for known, one in zip(truth, blocks, strict=True)]
+        truth = truth or blocks
+        made = [[bound.statistic(block) for bound in metrics] for block in blocks]
+        out += [np.concatenate(column) for column in zip(*made, strict=True)]
+    return out
 
 
 def _any_system(missing: np.ndarray, n_metrics: int) -> np.ndarray:
     return np.asarray(missing.reshape(len(missing), -1, n_metrics).any(axis=1))
-
-
-def _add(
-    sums: dict[tuple[int, int], _Sums],
-    which: int,
-    stratification: Stratification,
-    rows: slice,
-    stacked: np.ndarray,
-    missing: np.ndarray,
-    infinite: np.ndarray,
-    weights: np.ndarray | None,
-) -> None:
-    """Add some records to the sums of their strata."""
-    group = stratification.group[rows]
-    order = np.argsort(group, kind="stable")
-    ascending = bool((order[1:] > order[:-1]).all())
-    if not ascending:  # one stratum holds one run of records then, and a run needs no copy
-        group, stacked, missing, infinite = group[order], stacked[order], missing[order], infinite[order]
-        weights = None if weights is None else weights[:, order]
-    for number in range(len(stratification.names)):
-        start, stop = np.searchsorted(group, [number, number + 1])
-        run = slice(int(start), int(stop))
-        found = sums.get((which, number))
-        if found is None:
-            found = sums[which, number] = _no_sums(stacked.shape[1], missing.shape[1], weights)
-        if start == stop:
-            continue
-        counts = ~missing[run]
-        found.total += stacked[run].sum(axis=0)
-        found.counted += counts.sum(axis=0)
-        found.missing += missing[run].sum(axis=0)
-        found.infinite += infinite[run].sum(axis=0)
-        if weights is not None:
-            assert found.drawn_total is not None
-            assert found.drawn_counted is not None
-            drawn = weights[:, run]
-            times = drawn.sum(axis=1)[:, None]
-            _add_drawn(found.drawn_total, drawn, times, stacked[run])
-            _add_drawn(found.drawn_counted, drawn, times, counts.astype(np.float64))
-
-
-def _add_drawn(total: np.ndarray, drawn: np.ndarray, times: np.ndarray, columns: np.ndarray) -> None:
-    """Add ``drawn @ columns``; a column that is the same for all records, as many are, needs no product."""
-    same = (columns == columns[0]).all(axis=0)
-    if same.all():
-        total += times * columns[0]
-        return
-    varied = np.flatnonzero(~same)
-    total[:, varied] += drawn @ columns[:, varied]
-    total[:, same] += times * columns[0, same]
-
-
-def _no_sums(columns: int, blocks: int, weights: np.ndarray | None) -> _Sums:
-    n_resamples = None if weights is None else len(weights)
-    return _Sums(
-        total=np.zeros(columns),
-        counted=np.zeros(blocks, dtype=np.int64),
-        missing=np.zeros(blocks, dtype=np.int64),
-        infinite=np.zeros(blocks, dtype=np.int64),
-        drawn_total=None if n_resamples is None else np.zeros((n_resamples, columns)),
-        drawn_counted=None if n_resamples is None else np.zeros((n_resamples, blocks)),
-    )
 
 
 def _spans(width: Sequence[int]) -> list[tuple[int, int]]:
@@ -223,7 +228,7 @@ def _spans(width: Sequence[int]) -> list[tuple[int, int]]:
     return list(zip((stop - width).tolist(), stop.tolist(), strict=True))
 
 
-def _cell(bound: BoundMetric, found: _Sums, place: int, span: slice) -> Cell:
+def _cell(bound: BoundMetric, found: Sums, place: int, span: slice) -> Cell:
     """Take the value of the mean statistic, and of the mean in each resample."""
     counted, infinite = int(found.counted[place]), int(found.infinite[place])
     value: Any = np.nan

@@ -70,6 +70,7 @@ class Comparison:
     lists: np.ndarray | None
     bucket: np.ndarray
     _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _of_truth: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def n_users(self) -> int:
@@ -88,6 +89,20 @@ class Comparison:
             self._known[key] = compute(self, *arguments)
         found: T = self._known[key]
         return found
+
+    def once_of_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Do as `once` for what depends on `theta_star` and `bucket` alone: all systems beside each other share it."""
+        key = (compute, *arguments)
+        if key not in self._of_truth:
+            self._of_truth[key] = compute(self, *arguments)
+        found: T = self._of_truth[key]
+        return found
+
+    def beside(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
+        """Hold another system against the same truth, of which nothing is computed twice."""
+        return Comparison(
+            theta_star=self.theta_star, theta_s=theta_s, lists=lists, bucket=self.bucket, _of_truth=self._of_truth
+        )
 
     def blocks(self) -> Iterator[Comparison]:
         """Give the same users in blocks that fit the cache, in order."""

@@ -67,22 +67,27 @@ def _bin_sums(comparison: Comparison, bins: int) -> np.ndarray:
     return sums
 
 
-def _soft_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    return comparison.once(_bin_sums, bins).sum(axis=1) / comparison.n_categories
+def _shares_of_pairs(comparison: Comparison, bins: int) -> np.ndarray:
+    """Give the same sums as shares of all K pairs of a user, (n, strata * bins).
 
-
-def _stratified_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    Every metric in bins holds these very columns, and what resamples them does so once.
+    """
     return comparison.once(_bin_sums, bins).reshape(comparison.n_users, -1) / comparison.n_categories
 
 
+def _in_strata(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    return comparison.once(_shares_of_pairs, bins)
+
+
 def _stratum_ece(bucket: int) -> Callable[..., np.ndarray]:
-    """Make the statistic of one stratum: its bins; NaN where it has no category."""
+    """Make the statistic of one stratum: its bins, and the stratum's share of the categories; NaN where it has none."""
 
     def statistic(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
         size = int((comparison.bucket == bucket).sum())
-        if not size:
-            return np.full((comparison.n_users, bins), np.nan)
-        return comparison.once(_bin_sums, bins)[:, bucket] / size
+        out = np.full((comparison.n_users, bins + 1), size / comparison.n_categories if size else np.nan)
+        if size:
+            out[:, :bins] = comparison.once(_shares_of_pairs, bins)[:, bucket * bins : (bucket + 1) * bins]
+        return out
 
     return statistic
 
@@ -101,6 +106,14 @@ def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
 
 def _sum_of_sizes(mean_gap: np.ndarray, **_options: Any) -> Any:
     return np.abs(mean_gap).sum(axis=-1)
+
+
+def _sum_over_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> Any:
+    return np.abs(mean_gap.reshape(*mean_gap.shape[:-1], 3, bins).sum(axis=-2)).sum(axis=-1)
+
+
+def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
+    return np.abs(mean_gap[..., :-1]).sum(axis=-1) / mean_gap[..., -1]
 
 
 def _check_bins(bins: int) -> int:
@@ -184,8 +197,8 @@ def reliability_bins(
 
 
 @metric(
-    statistic=_soft_ece,
-    value=_sum_of_sizes,
+    statistic=_in_strata,
+    value=_sum_over_strata,
     unit=Unit.ONE,
     lower_is_better=True,
     properties=frozenset({"zero_on_equal", "bounded", "category_symmetric"}),
@@ -238,7 +251,7 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.n
 
 
 @metric(
-    statistic=_stratified_ece,
+    statistic=_in_strata,
     value=_sum_of_sizes,
     unit=Unit.ONE,
     lower_is_better=True,
@@ -287,7 +300,7 @@ def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int
     0.0
     """
     comparison, _ = check_pair(theta_star, theta_s, buckets=buckets)
-    return float(_sum_of_sizes(mean_statistic(_stratified_ece, comparison, bins=_check_bins(bins))))
+    return float(_sum_of_sizes(mean_statistic(_in_strata, comparison, bins=_check_bins(bins))))
 
 
 for _bucket, _stratum in enumerate(STRATA):
@@ -295,7 +308,7 @@ for _bucket, _stratum in enumerate(STRATA):
         Metric(
             name=f"soft_ece_{_stratum}",
             statistic=_stratum_ece(_bucket),
-            value=_sum_of_sizes,
+            value=_share_of_stratum,
             unit=Unit.ONE,
             lower_is_better=True,
             properties=frozenset({"zero_on_equal", "bounded"}),

@@ -32,7 +32,7 @@ def _gained(values: np.ndarray, gain: str) -> np.ndarray:
 
 
 def _ideal_gains(comparison: Comparison, gain: str) -> np.ndarray:
-    return _gained(comparison.once(truth_sorted), gain)
+    return _gained(comparison.once_of_truth(truth_sorted), gain)
 
 
 def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
@@ -73,12 +73,12 @@ def _category_ndcg(comparison: Comparison, *, k: int, ties: str = "average", gai
         gains = comparison.once(_expected_gains, gain)
     else:
         gains = _gained(comparison.once(truth_in_order)[:, :k], gain)
-    return _normalised(gains, comparison.once(_ideal_gains, gain), k)
+    return _normalised(gains, comparison.once_of_truth(_ideal_gains, gain), k)
 
 
 def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.ndarray:
     gains, _ = listed_truth(comparison, k)
-    return _normalised(_gained(gains, gain), comparison.once(_ideal_gains, gain), k)
+    return _normalised(_gained(gains, gain), comparison.once_of_truth(_ideal_gains, gain), k)
 
 
 def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
@@ -89,7 +89,7 @@ def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
 
 def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
     gains, _ = listed_truth(comparison, k)
-    best = comparison.once(truth_sorted)[:, :k]
+    best = comparison.once_of_truth(truth_sorted)[:, :k]
     border = best[:, -1:]
     wanted = (best > 0).sum(axis=1)
     above = (gains > border).sum(axis=1)

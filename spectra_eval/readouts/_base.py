@@ -40,15 +40,16 @@ class Readout:
     read : callable
         ``read(answers: AnswerScores, **given) -> Reading``: NumPy only. It takes what `options` names. Of
         the form ``text`` it is given a `Generation` instead.
-    options, asked_with : tuple of str
-        The keywords of `read` and of `ask`. ``categories``, ``parents`` and ``labels`` are facts, which the
-        caller of a readout knows; the others are choices, and each has a default.
+    options, asked_with, followed_with : tuple of str
+        The keywords of `read`, of `ask` and of `follow`. ``categories``, ``parents`` and ``labels`` are facts, which
+        the caller of a readout knows; the others are choices, and each has a default.
     form : str
         ``each``: one question a category. ``whole``: questions about all of them. ``levels``: a second round
         follows the first. ``text``: the reply is written and read as words.
     follow : callable, optional
         ``follow(history, categories, answers, **given) -> ProbeRequest | None``: the second round, of the
-        form ``levels``; `read` is given the rows of both. It takes the keywords of `ask` and of `read`.
+        form ``levels``; `read` is given the rows of both. It takes what `followed_with` names; without a budget it
+        asks about everything.
     reply_tokens : callable, optional
         ``reply_tokens(n_categories) -> int``: how long a reply may be, of the form ``text``.
     softmax : bool
@@ -63,6 +64,7 @@ class Readout:
     reference: str
     options: tuple[str, ...] = ()
     asked_with: tuple[str, ...] = ()
+    followed_with: tuple[str, ...] = ()
     form: Literal["each", "whole", "levels", "text"] = "each"
     follow: Callable[..., ProbeRequest | None] | None = None
     reply_tokens: Callable[[int], int] | None = None

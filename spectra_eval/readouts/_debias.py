@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from spectra_eval.errors import ProbeError, ShapeError
@@ -58,9 +60,4 @@ def debiased(reading: Reading, content_free: np.ndarray, *, temperature: float =
     if not (np.isfinite(empty).all() and np.isfinite(reading.scores).all()):
         raise ProbeError("content_free: a score is not finite, so nothing can be taken off; probe without debiasing")
     scores = reading.scores - empty
-    return Reading(
-        scores=scores,
-        theta_s=softmax(scores, temperature),
-        answer_mass=reading.answer_mass,
-        details={**reading.details, "debiased": True},
-    )
+    return dataclasses.replace(reading, scores=scores, theta_s=softmax(scores, temperature))

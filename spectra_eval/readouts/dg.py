@@ -6,6 +6,7 @@ beside the readout of the run.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ __all__ = ["ask", "max_tokens", "name_index", "plain_name", "read"]
 
 _MARK = re.compile(r"^\s*(?:[-*•–—+]+|[(\[]?\d{1,3}[.):\]]+|#\d{1,3}[.:]?)\s+")
 _EDGE = " \t\"'`*_“”‘’«».,;:!?"
-_TOKENS_AN_ENTRY = 12
+_MARK_TOKENS = 4
+"""Of one entry: a number, its mark, a blank and the end of the line."""
+_BYTES_A_TOKEN = 2
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int = 5) -> ProbeRequest:
@@ -42,9 +45,16 @@ def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int =
     return list_request(history, categories, list_length=list_length)
 
 
-def max_tokens(list_length: int) -> int:
-    """Tokens that a reply may take; enough for `list_length` long names."""
-    return _TOKENS_AN_ENTRY * list_length
+def max_tokens(categories: Sequence[str], list_length: int) -> int:
+    """Tokens that a reply may take: enough for the longest names, at two bytes a token.
+
+    Examples
+    --------
+    >>> max_tokens(["Noir", "War", "Drama"], 2)
+    13
+    """
+    longest = sorted((len(clean_text(name).encode()) for name in categories), reverse=True)[:list_length]
+    return sum(math.ceil(size / _BYTES_A_TOKEN) + _MARK_TOKENS for size in longest)
 
 
 def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncated: bool = False) -> np.ndarray:

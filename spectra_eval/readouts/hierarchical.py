@@ -287,6 +287,7 @@ READOUTS.add(
         reference="The paper, equation 2 and appendix B.6",
         options=("temperature", "parents", "branches", "budget", "residual"),
         asked_with=("parents",),
+        followed_with=("parents", "branches", "budget"),
         form="levels",
         follow=follow,
         softmax=False,

@@ -3,5 +3,15 @@
 from spectra_eval.stats.bootstrap import Resamples, bootstrap, percentile_interval
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
+from spectra_eval.stats.spread import ImpliedSpread, implied_spread
 
-__all__ = ["Resamples", "SignedRank", "bootstrap", "holm", "percentile_interval", "signed_rank"]
+__all__ = [
+    "ImpliedSpread",
+    "Resamples",
+    "SignedRank",
+    "bootstrap",
+    "holm",
+    "implied_spread",
+    "percentile_interval",
+    "signed_rank",
+]

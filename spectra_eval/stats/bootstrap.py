@@ -16,6 +16,7 @@ import numpy as np
 
 from spectra_eval.arrays import check_level
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
+from spectra_eval.stats._counts import multinomial_counts
 from spectra_eval.tables import Interval
 
 __all__ = ["PART", "Resamples", "bootstrap", "percentile_interval"]
@@ -78,19 +79,17 @@ class Resamples:
         """Give the users of a part."""
         return slice(part * PART, min((part + 1) * PART, self.n_users))
 
-    def weights(self, part: int) -> np.ndarray:
-        """Count how often each user of a part is drawn, (B, users of the part) float."""
+    def counts(self, part: int) -> np.ndarray:
+        """Count how often each user of a part is drawn, (B, users of the part) uint8.
+
+        No count passes 255: one of 256 among N draws at rate 1/N has a probability below 1e-506.
+        """
         chosen = self.rows(part)
-        size = chosen.stop - chosen.start
-        sizes = self.sizes[:, part]
-        drawn = _stream(self._entropy, part + 1).integers(0, size, size=int(sizes.sum()), dtype=np.uint16)
-        counts = np.empty((self.n_resamples, size))
-        stop = np.cumsum(sizes).tolist()
-        start = 0
-        for row, end in enumerate(stop):
-            counts[row] = np.bincount(drawn[start:end], minlength=size)
-            start = end
-        return counts
+        return multinomial_counts(_stream(self._entropy, part + 1), self.sizes[:, part], chosen.stop - chosen.start)
+
+    def weights(self, part: int) -> np.ndarray:
+        """Give `counts` as numbers to multiply with, (B, users of the part) float."""
+        return self.counts(part).astype(np.float64)
 
 
 def _stream(entropy: tuple[int, ...], key: int) -> np.random.Generator:
@@ -191,7 +190,7 @@ def bootstrap(
     Examples
     --------
     >>> users = np.random.default_rng(1).normal(size=(400, 1))
-    >>> interval = bootstrap(users, value=lambda mean: mean[..., 0], rng=np.random.default_rng(0))
+    >>> interval = bootstrap(users, value=lambda mean: mean[..., 0], rng=np.random.default_rng(0), n_resamples=9999)
     >>> round(interval.high - interval.low, 2), round(2 * 1.96 * float(users.std()) / 20, 2)
     (0.18, 0.18)
     """

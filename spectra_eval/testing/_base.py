@@ -85,7 +85,7 @@ def sample(examples: Any, *, max_examples: int, seed: int) -> list[Any]:
 
 
 def search(
-    check: Check, *, max_examples: int, seed: int, drawn: Sequence[Any] | None = None
+    check: Check, *, max_examples: int, seed: int, drawn: Sequence[Any] | None = None, shrink: bool = True
 ) -> tuple[Any, Exception | None] | None:
     """Look for the smallest example that violates, or that raises; None when there is none.
 
@@ -100,7 +100,7 @@ def search(
         if verdict is False:
             continue
         condition = functools.partial(_judged_alike, check, type(verdict))
-        smallest = _find(check.examples, condition, max_examples=max_examples, seed=seed)
+        smallest = _find(check.examples, condition, max_examples=max_examples, seed=seed) if shrink else None
         best = example if smallest is None else smallest[0]
         return best, verdict if isinstance(verdict, Exception) else None
     return None
@@ -134,7 +134,9 @@ def _find(examples: Any, condition: Callable[[Any], bool], *, max_examples: int,
             return None
 
 
-def run(check: Check, *, max_examples: int = 300, seed: int = 0, drawn: Sequence[Any] | None = None) -> Finding:
+def run(
+    check: Check, *, max_examples: int = 300, seed: int = 0, drawn: Sequence[Any] | None = None, shrink: bool = True
+) -> Finding:
     """Run one check.
 
     Returns
@@ -143,7 +145,7 @@ def run(check: Check, *, max_examples: int = 300, seed: int = 0, drawn: Sequence
         ``held``: no counterexample among those drawn, as expected; ``refuted``: one was found, where one was
         expected or nothing was declared; ``failed``: the opposite of what was declared, or an error.
     """
-    found = search(check, max_examples=max_examples, seed=seed, drawn=drawn)
+    found = search(check, max_examples=max_examples, seed=seed, drawn=drawn, shrink=shrink)
     declared = check.expected != "either"
     if found is None:
         lacking = check.expected == "fails"
@@ -172,8 +174,11 @@ def _finding(check: Check, outcome: Any, declared: Any, message: str, counterexa
     )
 
 
-def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0) -> list[Finding]:
-    """Run checks one after the other; those that share a strategy are held against the same draws."""
+def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> list[Finding]:
+    """Run checks one after the other; those that share a strategy are held against the same draws.
+
+    Without `shrink` the first counterexample is given as it was drawn, which is quicker.
+    """
     shared: dict[int, list[Any]] = {}
     listed = list(checks)  # keeps the strategies alive, so that no two of them share an identity
     findings = []
@@ -181,7 +186,7 @@ def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0) 
         key = id(check.examples)
         if key not in shared:
             shared[key] = sample(check.examples, max_examples=max_examples, seed=seed)
-        findings.append(run(check, max_examples=max_examples, seed=seed, drawn=shared[key]))
+        findings.append(run(check, max_examples=max_examples, seed=seed, drawn=shared[key], shrink=shrink))
     return findings
 
 

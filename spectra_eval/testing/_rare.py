@@ -28,6 +28,8 @@ RARE_PAIRS: tuple[tuple[np.ndarray, np.ndarray], ...] = (
     # Merging the first two categories makes a new favourite for one user and not for the other.
     _pair([[0.25] * 4] * 2, [[0.1875, 0.1875, 0.3125, 0.3125], [0.0625, 0.0625, 0.5, 0.375]]),
     *((np.roll(_CANCELLING[0], turn, axis=1), np.roll(_CANCELLING[1], turn, axis=1)) for turn in (0, 2, 4)),
+    # Two errors of the same sign add up when they are merged, and squares of sums are larger.
+    _pair([[0.0, 0.0, 1.0]], [[0.25, 0.25, 0.5]]),
     # Middle categories that swap places: a turn round of the whole row does not show it.
     _pair([[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]),
 )

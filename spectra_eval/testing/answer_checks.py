@@ -20,12 +20,20 @@ __all__ = ["backend_checks", "readout_checks", "session_checks"]
 
 
 def readout_checks(readout: Readout, *, categories: Sequence[str] = ("a", "b", "c", "d")) -> Iterator[Check]:
-    """Yield the checks that apply to one readout over named categories."""
-    request = readout.ask(("A title", "Another"), tuple(categories))
+    """Yield the checks that apply to one readout over named categories; none to one that reads words.
+
+    Of a readout with two levels, each category is a parent with one child: all is asked in the first round.
+    """
+    if readout.form == "text":
+        return
+    facts = {"categories": tuple(categories), "parents": tuple(f"over {name}" for name in categories)}
+    given = {name: facts[name] for name in readout.options if name in facts}
+    asked = {name: facts[name] for name in readout.asked_with if name in facts}
+    request = readout.ask(("A title", "Another"), tuple(categories), **asked)
     scores = answer_scores(answers=len(request.answers), questions=len(request.suffixes))
 
     def theta(answers: AnswerScores) -> np.ndarray:
-        return np.asarray(readout.read(answers).theta_s)
+        return np.asarray(readout.read(answers, **given).theta_s)
 
     def off_simplex(answers: AnswerScores) -> bool:
         got = theta(answers)
@@ -36,7 +44,7 @@ def readout_checks(readout: Readout, *, categories: Sequence[str] = ("a", "b", "
         return not np.allclose(theta(moved), theta(answers), rtol=1e-9, atol=1e-12)
 
     def order(answers: AnswerScores) -> bool:
-        if len(request.suffixes) != len(categories):
+        if readout.form == "whole":
             return False  # one question for all categories: their order is part of it
         turned = AnswerScores(log_probs=answers.log_probs[::-1], n_prompt_tokens=answers.n_prompt_tokens)
         return not np.allclose(theta(turned), theta(answers)[::-1], rtol=1e-9, atol=1e-12)

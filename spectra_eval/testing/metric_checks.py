@@ -241,12 +241,14 @@ PROPERTIES: dict[str, Property] = {
     "merging_never_increases": Property(
         violated=_merging,
         assertion="merge = lambda t: np.concatenate([t[:, :1] + t[:, 1:2], t[:, 2:]], axis=1)\n"
-        "whole = value(theta_star, theta_s)\nassert value(merge(theta_star), merge(theta_s)) <= whole + 1e-9 * abs(whole) + 1e-12",
+        "whole = value(theta_star, theta_s)\n"
+        "assert value(merge(theta_star), merge(theta_s)) <= whole + 1e-9 * abs(whole) + 1e-12",
     ),
     "jointly_convex": Property(
         violated=_not_convex,
         assertion="mean = lambda t: t.mean(axis=0, keepdims=True)\n"
-        "apart = value(theta_star, theta_s)\nassert value(mean(theta_star), mean(theta_s)) <= apart + 1e-9 * abs(apart) + 1e-12",
+        "apart = value(theta_star, theta_s)\n"
+        "assert value(mean(theta_star), mean(theta_s)) <= apart + 1e-9 * abs(apart) + 1e-12",
     ),
 }
 """Properties by the name under which a metric declares them."""

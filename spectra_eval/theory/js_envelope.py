@@ -15,12 +15,11 @@ import numpy as np
 
 from spectra_eval.arrays import as_simplex
 from spectra_eval.errors import InputError
-from spectra_eval.simplex import binary_entropy_nats, js_nats, psi_nats
+from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory._base import ENVELOPES, Envelope
 from spectra_eval.units import LN2, Information
 
 __all__ = [
-    "binary_js_interval",
     "js_lower_from_tv",
     "js_upper_from_tv",
     "linf_upper_from_js",
@@ -244,43 +243,6 @@ def linf_upper_from_js(js: Information) -> Any:
     0.2849
     """
     return tv_upper_from_js(js)
-
-
-def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
-    """Give the shares of one category in theta_star that agree with its share in theta_s and a JS.
-
-    Parameters
-    ----------
-    share : float in [0, 1]
-        The category's share in theta_s.
-    js : Information
-        An upper bound on JS(theta_star, theta_s).
-
-    Returns
-    -------
-    (low, high)
-        All shares a with JS(Bernoulli(a), Bernoulli(share)) <= js. Far sharper than share ± phi* for a small share.
-
-    Examples
-    --------
-    >>> low, high = binary_js_interval(0.02, Information.from_bits(0.01))
-    >>> round(high, 4)
-    0.0668
-    """
-    from scipy.optimize import brentq
-
-    q = float(_unit_interval("share", share))
-    limit = float(js.nats)
-    phi_star(js.bits)
-
-    def excess(a: float) -> float:
-        return float(js_nats(np.array([a, 1.0 - a]), np.array([q, 1.0 - q]))) - limit
-
-    if limit <= 0:
-        return q, q
-    low = 0.0 if excess(0.0) <= 0 else brentq(excess, 0.0, q, xtol=1e-300, rtol=1e-15)
-    high = 1.0 if excess(1.0) <= 0 else 1.0 - brentq(lambda b: excess(1.0 - b), 0.0, 1.0 - q, xtol=1e-300, rtol=1e-15)
-    return float(low), float(high)
 
 
 def symmetric_pair(tv: float) -> tuple[np.ndarray, np.ndarray]:

@@ -104,11 +104,12 @@ def test_intervals_against_a_loop_over_the_same_resamples(n: int) -> None:
         users = np.repeat(np.arange(n), row)
         tv.append(np.mean(np.abs(difference[users]).sum(axis=1) / 2))
         bias.append(np.abs(difference[users].mean(axis=0)).sum() / 2)
-    for metric, replicates in (("total_variation", tv), ("category_bias", bias)):
+    # What is one number a user is summed in double precision, what is many in single precision around its mean.
+    for metric, replicates, rel in (("total_variation", tv, 1e-10), ("category_bias", bias, 1e-6)):
         interval = found[metric, "theta_s"].interval
         assert interval is not None and interval.level == 0.9
         expected = np.percentile(replicates, [5.0, 95.0])
-        assert (interval.low, interval.high) == pytest.approx(tuple(expected), rel=1e-10)
+        assert (interval.low, interval.high) == pytest.approx(tuple(expected), rel=rel)
 
 
 def test_strata_hold_the_users_they_name(table: PreferenceTable) -> None:

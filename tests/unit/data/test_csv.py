@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spectra_eval.data import _columns
 from spectra_eval.data import csv as module
 from spectra_eval.data.csv import read
 from spectra_eval.errors import InputError, SchemaError
@@ -56,7 +57,8 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["log.csv", "log.tsv", "log.csv.gz", "log.parquet"])
 def test_a_format_against_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(module, "_ROWS", 64)  # several pieces
+    for held in (_columns, module):
+        monkeypatch.setattr(held, "ROWS", 64)  # several pieces
     frame = log()
     made = read(write(frame, tmp_path / name))
     assert rows(made) == recomputed(frame)

@@ -106,7 +106,7 @@ def test_more_categories_than_a_block_holds() -> None:
 
 def test_js_is_the_square_of_scipys_distance() -> None:
     p, q = np.random.default_rng(2).dirichlet(np.ones(6), (2, 50))
-    theirs = distance.jensenshannon(p, q, axis=1)  # noqa: TID251  # the point is to compare with it
+    theirs = distance.jensenshannon(p, q, axis=1)  # the point is to compare with it
     np.testing.assert_allclose(metrics.js_divergence(p, q).nats, theirs**2, rtol=1e-10)
 
 

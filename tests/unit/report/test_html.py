@@ -335,9 +335,8 @@ def test_refuses_what_is_no_report(table: PreferenceTable, evaluation: Any) -> N
 
 
 def test_takes_what_evaluate_and_certify_make(table: PreferenceTable) -> None:
-    from spectra_eval.evaluation import evaluate
-
     from spectra_eval.certification import certify
+    from spectra_eval.evaluation import evaluate
 
     result = evaluate(table, strata=["tail_preference"], bootstrap=20, level=0.95, rng=np.random.default_rng(0))
     sealed = certify(table, k=3)

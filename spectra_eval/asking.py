@@ -1,0 +1,201 @@
+"""Put the questions of a readout to a session: facts and choices sorted out, every round asked, every reply read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.backends._base import Session, labels_of
+from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.readouts import READOUTS
+from spectra_eval.readouts._base import Reading, check_temperature, stacked
+from spectra_eval.readouts._debias import CONTENT_FREE, debiased
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+
+__all__ = ["FACTS", "Asker", "added", "sums"]
+
+FACTS = ("categories", "parents", "labels")
+"""What a readout is told of the table and the model; every other keyword of it is a choice."""
+
+
+class Asker:
+    """One readout, one session, one set of categories.
+
+    Parameters
+    ----------
+    session : Session
+        A model that is open.
+    readout : str
+        Name of the readout.
+    categories : sequence of K str
+        What is asked about.
+    parents : sequence of K str, optional
+        The parent of each category.
+    temperature : float
+        Divides the scores, in a readout that has one.
+    debias : bool
+        Take the scores of a content-free context off those of every user.
+    options : mapping, optional
+        Choices of the readout by name, such as ``{"orders": 6}``.
+
+    Raises
+    ------
+    InputError
+        The readout has no such choice, or cannot be scaled or debiased.
+    UnknownNameError
+        There is no such readout.
+
+    Examples
+    --------
+    >>> from spectra_eval.backends import open
+    >>> with open("mocked", theta={"Heat": [0.75, 0.25]}) as session:
+    ...     (reading,) = Asker(session, readout="generative", categories=("Noir", "War")).read([("Heat",)])
+    >>> reading.theta_s.round(9).tolist()
+    [0.75, 0.25]
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        readout: str = "likelihood",
+        categories: Sequence[str],
+        parents: Sequence[str] | None = None,
+        temperature: float = 1.0,
+        debias: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        check_temperature(temperature)
+        self.session = session
+        self.readout = READOUTS[readout]
+        self.categories = tuple(categories)
+        self.temperature = temperature
+        self.debias = debias
+        self.choices = dict(options or {})
+        self._check()
+        given: dict[str, Any] = {"categories": self.categories, "parents": parents, **self.choices}
+        if "temperature" in self.readout.options:
+            given["temperature"] = temperature
+        if "labels" in self.readout.asked_with:
+            given["labels"] = labels_of(session, len(self.categories))
+        self._given = given
+        self._content_free: np.ndarray | None = None
+        if self.readout.form != "text":
+            self.request(CONTENT_FREE)  # what cannot be asked is refused before the first user
+
+    def request(self, history: Sequence[str]) -> ProbeRequest:
+        """Give the questions about one user; of a readout with two rounds, those of the first."""
+        return self.readout.ask(history, self.categories, **self._some(self.readout.asked_with))
+
+    def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
+        """Count the tokens of the longest prompt about one user, with room for the reply where one is written."""
+        request = self.request(history)
+        longest = count_tokens(request)
+        if self.readout.follow is not None:
+            shape = (len(request.suffixes), len(request.answers))
+            any_answers = AnswerScores(log_probs=np.full(shape, -9.0), n_prompt_tokens=np.zeros(shape[0], np.int64))
+            given = {
+                name: None if name == "budget" else v for name, v in self._some(self.readout.followed_with).items()
+            }
+            more = self.readout.follow(history, self.categories, any_answers, **given)
+            longest = max(longest, 0 if more is None else count_tokens(more))
+        return longest + self.reply_tokens
+
+    @property
+    def reply_tokens(self) -> int:
+        """Tokens that a written reply may take; 0 where none is written."""
+        return self.readout.reply_tokens(len(self.categories)) if self.readout.reply_tokens else 0
+
+    def read(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
+        """Ask about some users and read the answers.
+
+        Raises
+        ------
+        BackendError
+            The model fails, or an answer cannot be read; the message counts the users from 1.
+        """
+        readings = self._raw(histories)
+        if not self.debias:
+            return readings
+        if self._content_free is None:
+            self._content_free = self._raw([CONTENT_FREE])[0].scores
+        return [debiased(reading, self._content_free, temperature=self.temperature) for reading in readings]
+
+    @property
+    def content_free(self) -> np.ndarray | None:
+        """(K,) raw scores about nobody, nats; None before the first debiased reading."""
+        return self._content_free
+
+    def _raw(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
+        requests = [self.request(history) for history in histories]
+        replies: Sequence[AnswerScores | Generation]
+        if self.readout.form == "text":
+            replies = [reply for (reply,) in self.session.generate(requests, max_tokens=self.reply_tokens)]
+        else:
+            replies = self._rounds(histories, self.session.score(requests))
+        given = self._some(self.readout.options)
+        readings = []
+        for number, (history, reply) in enumerate(zip(histories, replies, strict=True), start=1):
+            try:
+                readings.append(self.readout.read(reply, **given))
+            except ProbeError as error:
+                last = repr(history[-1][:40]) if history else "without history"
+                raise ProbeError(f"user {number} of {len(histories)} asked ({last}): {error}") from error
+        return readings
+
+    def _rounds(self, histories: Sequence[Sequence[str]], first: Sequence[AnswerScores]) -> list[AnswerScores]:
+        """Put the second round where the readout has one, and join its rows to those of the first."""
+        follow = self.readout.follow
+        if follow is None:
+            return list(first)
+        given = self._some(self.readout.followed_with)
+        more = [follow(h, self.categories, a, **given) for h, a in zip(histories, first, strict=True)]
+        scored = iter(self.session.score([request for request in more if request is not None]))
+        return [stacked(a, None if request is None else next(scored)) for a, request in zip(first, more, strict=True)]
+
+    def _some(self, names: Sequence[str]) -> dict[str, Any]:
+        return {name: self._given[name] for name in names if name in self._given}
+
+    def _check(self) -> None:
+        entry = self.readout
+        known = [n for n in dict.fromkeys((*entry.asked_with, *entry.options)) if n not in (*FACTS, "temperature")]
+        for name in self.choices:
+            if name not in known:
+                listed = f"it has {', '.join(known)}" if known else "it has none"
+                raise InputError(f"option {name!r}: readout {entry.name!r} has no such choice; {listed}")
+        if self.temperature != 1.0 and "temperature" not in entry.options:
+            raise InputError(f"temperature: readout {entry.name!r} has none; leave it at 1")
+        if self.debias and not entry.softmax:
+            raise InputError(f"debias: theta of readout {entry.name!r} is no softmax of scores; probe without it")
+        if self.choices.get("residual") == "coarse":
+            raise InputError(
+                "residual: 'coarse' gives each user other categories; a table needs renormalise or uniform"
+            )
+
+
+def sums(readings: Sequence[Reading]) -> dict[str, float]:
+    """Sum what readings noticed beside their numbers, such as the position bias; words and lists are left out.
+
+    Examples
+    --------
+    >>> one = Reading(scores=np.zeros(2), theta_s=np.full(2, 0.5), answer_mass=np.ones(2), details={"residual": 0.25})
+    >>> sums([one, one])
+    {'residual': 0.5}
+    """
+    found: dict[str, float] = {}
+    for reading in readings:
+        found = added(found, {k: float(v) for k, v in reading.details.items() if isinstance(v, bool | int | float)})
+    return found
+
+
+def added(some: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add numbers by name.
+
+    Examples
+    --------
+    >>> added({"a": 1}, {"a": 2, "b": 3})
+    {'a': 3, 'b': 3}
+    """
+    return {**some, **{name: some.get(name, 0) + value for name, value in more.items()}}

@@ -1,0 +1,290 @@
+"""Models behind an OpenAI-compatible completions endpoint that returns chosen log-probabilities.
+
+Prompts are sent as token ids, so that they are those of the other backends: the tokenizer stands on this
+machine. Two routes are known: ``ids`` (the answers are asked for by id, as ``vllm serve`` takes them) and
+``echo`` (each answer is sent as the end of the prompt, and its own log-probability is read from the echo).
+A server that offers neither is refused when it is opened, and each reply is checked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from spectra_eval.backends._base import BACKENDS, Backend, Session
+from spectra_eval.backends._hf_load import find_folder
+from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
+from spectra_eval.backends._server_client import Client
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.tables import ProbeRequest
+
+__all__ = ["ServerSession", "open_server"]
+
+ROUTES = ("ids", "echo")
+_MOST_IDS = 128
+"""Most ids that vLLM takes in one request."""
+_LOWEST = -9998.0
+"""vLLM writes -9999 where a log-probability is minus infinity: JSON knows no such number."""
+_SLACK = 1e-3
+_CHECK = ProbeRequest(prefix="Is water wet? Answer Yes or No.", suffixes=("", " Please."), answers=("Yes", "No"))
+_GREEDY = {
+    "temperature": 0,
+    "top_p": 1,
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "n": 1,
+    "stream": False,
+}
+"""Said in full, because a server may have other settings of its own."""
+
+
+class ServerSession(PromptedSession):
+    """A server that was found to return what is asked for; made by `open_server`."""
+
+    def __init__(self, client: Client, *, model: str, route: str, batch: int, vocabulary: int, **known: Any) -> None:
+        super().__init__(**known)
+        self._client: Client | None = client
+        self._model = model
+        self._route = route
+        self._batch = batch
+        # No model's best token has less than a uniform share; twice, for heads are padded past the vocabulary.
+        self._lowest_best = -math.log(2 * vocabulary)
+
+    def settle(self) -> None:
+        """Find a route that this server takes.
+
+        Raises
+        ------
+        ModelLoadError
+            It takes none: it cannot return the tokens that are asked for.
+        """
+        why = []
+        for route in ROUTES if self._route == "auto" else (self._route,):
+            self._route = route
+            try:
+                self.score([_CHECK])
+            except ProbeError as error:
+                why.append(f"{route}: {error}")
+            else:
+                self._description["route"] = route
+                return
+        raise ModelLoadError(f"{self._model}: this server cannot return chosen log-probabilities ({'; '.join(why)})")
+
+    def close(self) -> None:
+        """Refuse every further question."""
+        self._client = None
+
+    def _read(self, questions: Sequence[Question]) -> list[list[float]]:
+        return self._by_id(questions) if self._route == "ids" else self._by_echo(questions)
+
+    def _by_id(self, questions: Sequence[Question]) -> list[list[float]]:
+        found: list[list[float]] = [[] for _ in questions]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for i, (_, answers) in enumerate(questions):
+            for first in range(0, len(answers), _MOST_IDS):
+                groups.setdefault(tuple(answers[first : first + _MOST_IDS]), []).append(i)
+        for ids, places in groups.items():
+            asked = {
+                "max_tokens": 1,
+                "logprobs": 1,
+                "logprob_token_ids": list(ids),
+                "return_tokens_as_token_ids": True,
+            }
+            replies = self._ask([questions[i][0] for i in places], asked)
+            for i, reply in zip(places, replies, strict=True):
+                found[i] += self._chosen(reply, ids)
+        return found
+
+    def _chosen(self, reply: Mapping[str, Any], ids: Sequence[int]) -> list[float]:
+        """Take the asked ids out of a reply, and see that the numbers are log-probabilities."""
+        held = _first(reply, "top_logprobs")
+        best = _first(reply, "token_logprobs")
+        if not isinstance(held, dict):
+            raise ProbeError("the server returns no log-probabilities")
+        missing = [i for i in ids if f"token_id:{i}" not in held]
+        if missing:
+            raise ProbeError(f"the server did not return the tokens {missing[:5]} that were asked for by id")
+        if not _number(best) or not self._lowest_best <= best <= _SLACK:
+            raise ProbeError(f"the server's best token has {best}, no log-probability; let it use raw_logprobs")
+        return [_checked(held[f"token_id:{i}"]) for i in ids]
+
+    def _by_echo(self, questions: Sequence[Question]) -> list[list[float]]:
+        flat = [[*prompt, i] for prompt, answers in questions for i in answers]
+        replies = iter(self._ask(flat, {"max_tokens": 1, "logprobs": 1, "echo": True}))
+        return [[_last(next(replies), len(prompt)) for _ in answers] for prompt, answers in questions]
+
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
+        asked = {
+            "max_tokens": max_tokens,
+            "logprobs": 1,
+            "return_tokens_as_token_ids": True,
+            "stop_token_ids": sorted(self._stop),
+            "repetition_penalty": 1,
+        }
+        written = []
+        for reply in self._ask(prompts, asked):
+            logprobs = reply.get("logprobs")
+            names = logprobs.get("tokens") if isinstance(logprobs, dict) else None
+            if not isinstance(names, list):
+                raise ProbeError("the server returns no tokens; it cannot be asked for replies")
+            written.append([_token_id(name) for name in names])
+        return written
+
+    def _ask(self, prompts: Sequence[list[int]], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        if self._client is None:
+            raise ProbeError("server: the session is closed; ask inside its with block")
+        replies: list[Mapping[str, Any]] = []
+        for first in range(0, len(prompts), self._batch):
+            some = list(prompts[first : first + self._batch])
+            replies += self._client.complete({"model": self._model, "prompt": some, **_GREEDY, **asked})
+        return replies
+
+
+@contextmanager
+def open_server(
+    model: str = "",
+    *,
+    url: str = "http://127.0.0.1:8000/v1",
+    tokenizer: str = "embedded",
+    download: bool = False,
+    route: str = "auto",
+    batch: int = 64,
+    timeout: float = 600.0,
+    key_variable: str = "SPECTRA_SERVER_KEY",
+) -> Iterator[Session]:
+    """Reach a server, and refuse it when it cannot return the tokens that are asked for.
+
+    Parameters
+    ----------
+    model : str
+        Its name on the server; may be left out where the server has one model.
+    url : str
+        Where the API begins, with its version, as in the default.
+    tokenizer : str
+        The model's own tokenizer: ``embedded``, a model folder, a GGUF file, or a hub name. A wrong one is not
+        noticed by the server, for ids are ids.
+    download : bool
+        Let a hub name of the tokenizer be fetched over the network.
+    route : str
+        ``ids``, ``echo``, or ``auto`` for the first of the two that works. ``echo`` sends each prompt once an answer.
+    batch : int
+        Most prompts in one request.
+    timeout : float
+        Seconds to wait for one reply.
+    key_variable : str
+        Environment variable with the server's key, where it asks for one.
+
+    Yields
+    ------
+    Session
+        With `context_limit` and `count_tokens` beside what every session has.
+
+    Raises
+    ------
+    BackendUnavailable
+        The extra ``hf``, which holds the tokenizers, is not installed.
+    ModelLoadError
+        The server cannot be reached, has no such model, or cannot return chosen tokens.
+    InputError
+        An option is out of range.
+    """
+    if route not in ("auto", *ROUTES):
+        raise InputError(f"route: {route!r} is none of auto, {', '.join(ROUTES)}")
+    if batch < 1:
+        raise InputError(f"batch: {batch} is below 1")
+    client = Client(url, key=os.environ.get(key_variable, ""), timeout=timeout)
+    here = Path(tokenizer).expanduser()  # a folder of a tokenizer alone will do: no weights are read
+    folder, tokenizer_name = (here, here.resolve().name) if here.is_dir() else find_folder(tokenizer, download=download)
+    loaded = load_tokenizer(folder)
+    try:
+        served = _pick(client.models(), model)
+    except ProbeError as error:
+        raise ModelLoadError(f"{model or 'server'}: {error}") from error
+    limit = served.get("max_model_len")
+    told = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
+    description = {
+        "backend": "server",
+        "model": str(served["id"]),
+        # What a server says of itself: the weights behind it cannot be seen from here.
+        "model_digest": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+        "dtype": "unknown",
+        "tokenizer": tokenizer_name,
+        "versions": {"server": client.version() or "unknown", "transformers": version("transformers")},
+    }
+    session = ServerSession(
+        client,
+        model=str(served["id"]),
+        route=route,
+        batch=batch,
+        vocabulary=len(loaded),
+        tokenizer=loaded,
+        context_limit=limit if isinstance(limit, int) else None,
+        stop=stop_tokens(folder, loaded),
+        description=description,
+    )
+    session.settle()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _pick(listed: Sequence[Mapping[str, Any]], model: str) -> Mapping[str, Any]:
+    names = [str(item["id"]) for item in listed]
+    if not model and len(listed) == 1:
+        return listed[0]
+    if model not in names:
+        known = ", ".join(names) or "none"
+        raise ProbeError(f"the server has no model {model!r}; it has: {known}" if model else f"name one of: {known}")
+    return listed[names.index(model)]
+
+
+def _first(reply: Mapping[str, Any], key: str) -> Any:
+    """Give what stands for the first written token, or None."""
+    logprobs = reply.get("logprobs")
+    values = logprobs.get(key) if isinstance(logprobs, dict) else None
+    return values[0] if isinstance(values, list) and values else None
+
+
+def _last(reply: Mapping[str, Any], place: int) -> float:
+    """Give the log-probability of the token at a place of the echo."""
+    logprobs = reply.get("logprobs")
+    values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
+    # The prompt, the answer, and at most the one token that was written after it.
+    if not isinstance(values, list) or len(values) - place not in (1, 2):
+        raise ProbeError("the server does not echo the prompt with a log-probability a token")
+    return _checked(values[place])
+
+
+def _checked(value: Any) -> float:
+    if not _number(value) or not _LOWEST < value <= _SLACK:
+        raise ProbeError(f"the server gives {value} for an answer, no log-probability; let it use raw_logprobs")
+    return float(value)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _token_id(name: Any) -> int:
+    if isinstance(name, str) and name.startswith("token_id:") and name[9:].isdecimal():
+        return int(name[9:])
+    raise ProbeError("the server does not return the ids of the tokens it wrote; it cannot be asked for replies")
+
+
+BACKENDS.add(
+    Backend(
+        name="server",
+        open=open_server,
+        summary="models behind an OpenAI-compatible completions endpoint that returns chosen log-probabilities",
+        reference="vLLM, `vllm serve`: the completions API with logprob_token_ids",
+        extra="hf",
+    )
+)

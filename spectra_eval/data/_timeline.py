@@ -1,0 +1,125 @@
+"""Interactions in the order of each user's life: checked once, and numbered instead of named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError, SchemaError, ShapeError
+from spectra_eval.tables import Interactions
+
+__all__ = ["Timeline", "timeline"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Timeline:
+    """Events sorted by user, time and place in the file; a *place* is a number in this order.
+
+    `names` (U,) users in the order of first appearance; the events of user u hold the places ``begin[u]`` to
+    ``begin[u + 1]``. `time`, `titles` (E,): of the event at each place. An entry is an event with one of its
+    categories: `place`, `category`, `weight` (M,), in the order of the file, and `siblings` (M,), how many
+    categories its event has.
+    """
+
+    names: np.ndarray
+    begin: np.ndarray
+    time: np.ndarray
+    titles: np.ndarray
+    place: np.ndarray
+    category: np.ndarray
+    weight: np.ndarray
+    siblings: np.ndarray
+    n_categories: int
+
+    @property
+    def total(self) -> np.ndarray:
+        """(U,) int: events of each user."""
+        return np.diff(self.begin)
+
+    def entry_weights(self, weighting: str) -> np.ndarray:
+        """Give what each entry counts for, (M,): its weight, divided among its event's categories or not."""
+        return self.weight / self.siblings if weighting == "fraction" else self.weight
+
+
+def timeline(interactions: Interactions) -> Timeline:
+    """Check interactions and sort their events.
+
+    Entries of one event stand together, their categories in ascending order: a new event begins where user, item or
+    time change, or where the category does not ascend. Events of one user and second keep the order of the file.
+
+    Raises
+    ------
+    ShapeError
+        The columns differ in length.
+    InputError
+        A weight is negative or not finite.
+    SchemaError
+        There are no interactions, or a category or a title is unknown.
+
+    Examples
+    --------
+    >>> line = timeline(Interactions(
+    ...     user=np.array(["ann"] * 3), item=np.array(["y", "x", "x"]), category=np.array([1, 0, 1]),
+    ...     time=np.array([20, 10, 10]), weight=np.ones(3), categories=("A", "B"), titles={"x": "X", "y": "Y"},
+    ... ))
+    >>> line.titles.tolist(), line.place.tolist(), line.siblings.tolist()
+    (['X', 'Y'], [1, 0, 0], [1, 2, 2])
+    """
+    _check_columns(interactions)
+    import pandas as pd
+
+    user, names = pd.factorize(interactions.user)
+    item, ids = pd.factorize(interactions.item)
+    titles = _titles(interactions, ids)
+    time, category = np.asarray(interactions.time), np.asarray(interactions.category)
+    fresh = np.ones(len(user), dtype=bool)
+    fresh[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
+    fresh[1:] |= (time[1:] != time[:-1]) | (category[1:] <= category[:-1])
+    event = np.cumsum(fresh) - 1
+    size = np.bincount(event)
+    order = np.lexsort((time[fresh], user[fresh]))  # stable: equal keys keep the order of the file
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return Timeline(
+        names=np.asarray(names, dtype=object),
+        begin=np.concatenate([[0], np.cumsum(np.bincount(user[fresh], minlength=len(names)))]),
+        time=time[fresh][order],
+        titles=titles[item[fresh][order]],
+        place=place[event],
+        category=category,
+        weight=np.asarray(interactions.weight, dtype=np.float64),
+        siblings=size[event],
+        n_categories=len(interactions.categories),
+    )
+
+
+def _check_columns(interactions: Interactions) -> None:
+    size = len(interactions.user)
+    for name in ("item", "category", "time", "weight"):
+        if len(getattr(interactions, name)) != size:
+            raise ShapeError(f"interactions: {name} has {len(getattr(interactions, name))} entries, user has {size}")
+    if not size:
+        raise SchemaError("interactions: none; the file holds no interaction with a category of the set")
+    weight = np.asarray(interactions.weight)
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(f"interactions: entry {row + 1}: weight {weight[row]}; weights must be finite, not negative")
+    category = np.asarray(interactions.category)
+    if category.min() < 0 or category.max() >= len(interactions.categories):
+        row = int(np.flatnonzero((category < 0) | (category >= len(interactions.categories)))[0])
+        raise SchemaError(
+            f"interactions: entry {row + 1}: category {category[row]} is none of 0..{len(interactions.categories) - 1}"
+        )
+
+
+def _titles(interactions: Interactions, ids: Any) -> np.ndarray:
+    """Give the title of each item, in the order of the items' codes."""
+    titles = np.empty(len(ids), dtype=object)
+    for place, name in enumerate(ids):
+        if name not in interactions.titles:
+            raise SchemaError(f"interactions: item {str(name)!r} has no title; name every item")
+        titles[place] = interactions.titles[name]
+    return titles

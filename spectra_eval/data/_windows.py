@@ -1,0 +1,225 @@
+"""Where each user's past is cut, what a session is, and how much of either side a record shows.
+
+Words
+-----
+session
+    Interactions of one user with no pause between them that is longer than the gap. A cut inside a session divides
+    it: its first part is the last session of the history, its second part the first session of the window.
+context window w
+    The last w sessions of the history: what a model is told. A user with fewer sessions is told all of them.
+horizon
+    How far the window reaches. ``long`` is the whole window. ``short`` is its first session, or its first n
+    interactions where a number is asked for. The paper reports a long and a short horizon; the lengths behind its two
+    names are not a standard of the field, so every table states these rules in its metadata.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from spectra_eval.data._timeline import Timeline
+from spectra_eval.errors import InputError
+
+__all__ = ["HORIZONS", "TIES", "Cut", "Windows", "cut_users", "moment", "pause", "session_numbers"]
+
+TIES = ("file-order", "together", "session")
+HORIZONS = ("long", "short")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def pause(gap: str | int) -> int:
+    """Read the gap between sessions: seconds, or a number with s, m, h or d.
+
+    Examples
+    --------
+    >>> pause("8h"), pause(90)
+    (28800, 90)
+    """
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", str(gap))
+    if not found or not int(found[1]):
+        raise InputError(f"session_gap: {gap!r} is no pause; write it as 30m, 8h or 2d")
+    return int(found[1]) * _SECONDS[found[2] or "s"]
+
+
+def moment(date: str | int) -> int:
+    """Read a date: seconds since 1970, or an ISO date, UTC where it names no zone.
+
+    Examples
+    --------
+    >>> moment("1970-01-02"), moment("1970-01-01T01:00:00+01:00"), moment(5)
+    (86400, 0, 5)
+    """
+    if isinstance(date, int):
+        return date
+    try:
+        read = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise InputError(f"split_date: {date!r} is no date; write it as 2018-07-07 or 2018-07-07T22:09:11") from error
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """(U,) ints, counted from each user's first event: history before `at`, window from there to before `end`."""
+
+    at: np.ndarray
+    end: np.ndarray
+
+
+def cut_users(
+    line: Timeline, *, share: float, date: int | None, ties: str, window_end: float, sessions: np.ndarray
+) -> Cut:
+    """Cut each user's events, at a share of them or at a moment.
+
+    Parameters
+    ----------
+    line : Timeline
+        The events.
+    share : float
+        ``floor(share * n)`` of n events are history, and at least one stands on either side.
+    date : int, optional
+        The first second of the window, for everybody; then `share` is not used.
+    ties : {"file-order", "together", "session"}
+        The cut stays where it fell, or moves to the nearer end of the second or of the session that it divides, to
+        the beginning where both are as near; an end that leaves one side empty divides nothing.
+    window_end : float
+        The window ends before the event ``floor(window_end * n)``: just where the cut of `share` would fall for a
+        table that is split there, and it moves with `ties` as that cut does.
+    sessions : (E,) int array
+        The session of each event.
+
+    Returns
+    -------
+    Cut
+        A user with ``at`` 0 or ``at >= end`` cannot be divided.
+    """
+    total, begin = line.total, line.begin[:-1]
+    if date is None:
+        at = np.clip(_floored(share, total), 1, np.maximum(total - 1, 1))
+    else:
+        owner = np.repeat(np.arange(len(total)), total)
+        at = np.bincount(owner[line.time < date], minlength=len(total))
+    end = total if window_end == 1.0 else _floored(window_end, total)
+    if ties != "file-order":
+        borders = _borders(line.time if ties == "together" else sessions, begin)
+        at = _to_border(at, borders, begin, total) if date is None else at
+        end = np.where(end < total, _to_border(np.minimum(end, total - 1), borders, begin, total), total)
+    return Cut(at=at, end=end)
+
+
+def _floored(share: float, total: np.ndarray) -> np.ndarray:
+    return np.floor(share * total + 1e-9).astype(np.int64)
+
+
+def _borders(values: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """Give the places where a value changes, each user's first place, and the end."""
+    fresh = np.ones(len(values) + 1, dtype=bool)
+    fresh[1:-1] = values[1:] != values[:-1]
+    fresh[begin] = True  # two users may share a second
+    return np.flatnonzero(fresh)
+
+
+def _to_border(cut: np.ndarray, borders: np.ndarray, begin: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Move each user's cut to the nearer border; the one before where both are as near."""
+    place = begin + cut
+    after = borders[np.searchsorted(borders, place)] - begin
+    before = borders[np.searchsorted(borders, place, side="right") - 1] - begin
+    # An end that leaves one side empty divides nothing.
+    nearer = (cut - before <= after - cut) & (before > 0)
+    return np.where(nearer | ((after >= total) & (before > 0)), before, after)
+
+
+def session_numbers(line: Timeline, gap: int) -> np.ndarray:
+    """Give the session of each event, (E,) int: a new one begins after a longer pause, and with every user.
+
+    Examples
+    --------
+    >>> line = Timeline(
+    ...     names=np.array(["a", "b"]), begin=np.array([0, 3, 4]), time=np.array([0, 10, 21, 22]), titles=np.array([]),
+    ...     place=np.array([]), category=np.array([]), weight=np.array([]), siblings=np.array([]), n_categories=2,
+    ... )
+    >>> session_numbers(line, 10).tolist()
+    [0, 0, 1, 2]
+    """
+    fresh = np.zeros(len(line.time), dtype=bool)
+    fresh[1:] = np.diff(line.time) > gap
+    fresh[line.begin[:-1]] = True
+    return np.cumsum(fresh) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Which records a user has: one for each context window and horizon, in this order; None for no such column."""
+
+    context_windows: tuple[int, ...] | None
+    horizons: tuple[str, ...] | None
+    short: int | None
+    gap: int
+
+    @staticmethod
+    def checked(
+        *,
+        context_windows: Sequence[int] | None,
+        horizons: Sequence[str] | None,
+        short: int | str,
+        gap: str | int,
+    ) -> Windows:
+        """Check what is asked for."""
+        for name, values in (("context_windows", context_windows), ("horizons", horizons)):
+            if values is not None and (not values or len(set(values)) != len(values)):
+                raise InputError(f"{name}: {list(values)}; name each once, and at least one")
+        for size in context_windows or ():
+            if size < 1:
+                raise InputError(f"context_windows: {size}; a context window holds at least one session")
+        for name in horizons or ():
+            if name not in HORIZONS:
+                raise InputError(f"horizons: {name!r} is unknown; choose {' or '.join(HORIZONS)}")
+        if short != "session" and (not str(short).isdecimal() or int(short) < 1):
+            raise InputError(f"short: {short!r}; choose session, or a number of interactions of at least 1")
+        return Windows(
+            context_windows=None if context_windows is None else tuple(context_windows),
+            horizons=None if horizons is None else tuple(horizons),
+            short=None if short == "session" else int(short),
+            gap=pause(gap),
+        )
+
+    def told_from(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
+        """Give the first event that each context window shows, (U,) ints, counted from the user's first."""
+        if self.context_windows is None:
+            return [np.zeros_like(cut.at)]
+        begin = line.begin[:-1]
+        last = sessions[begin + np.maximum(cut.at, 1) - 1]
+        first = sessions[begin]
+        opened = np.searchsorted(sessions, np.arange(sessions[-1] + 1))  # sessions ascend along the timeline
+        return [opened[np.maximum(last - size + 1, first)] - begin for size in self.context_windows]
+
+    def held_until(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
+        """Give where each horizon ends, (U,) ints, counted from the user's first event."""
+        ends = []
+        for name in self.horizons or ("long",):
+            if name == "long":
+                ends.append(cut.end)
+            elif self.short is not None:
+                ends.append(np.minimum(cut.at + self.short, cut.end))
+            else:
+                begin = line.begin[:-1]
+                here = sessions[begin + np.minimum(cut.at, line.total - 1)]
+                ends.append(np.minimum(np.searchsorted(sessions, here, side="right") - begin, cut.end))
+        return ends
+
+    def described(self) -> dict[str, object]:
+        """State the rules, for the metadata of a table."""
+        rules: dict[str, object] = {"session_gap_seconds": self.gap}
+        if self.context_windows is not None:
+            rules["context_windows"] = list(self.context_windows)
+            rules["context_window_rule"] = "the last w sessions of the history, all of them where there are fewer"
+        if self.horizons is not None:
+            short = "session" if self.short is None else f"{self.short} interactions"
+            rules["horizons"] = list(self.horizons)
+            rules["horizon_rule"] = f"long: the whole window; short: its first {short}"
+        return rules

@@ -1,0 +1,146 @@
+"""One temperature, fitted on users of whom it is not then used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectra_eval.errors import InputError, ProbeError, ShapeError
+from spectra_eval.readouts._base import softmax
+
+__all__ = ["FOLDS", "HIGHEST", "LOWEST", "Scaled", "cross_scaled", "fit_temperature", "user_folds"]
+
+FOLDS = 5
+"""Parts into which users are dealt by the hash of their name."""
+LOWEST, HIGHEST = 1e-3, 1e3
+"""Between these the temperature is sought; at the upper end theta is uniform to within a thousandth of the scores."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scaled:
+    """`theta_s` (N, K) at temperatures that each user had no part in: `temperature` (folds,), `fold` (N,) int."""
+
+    theta_s: np.ndarray
+    temperature: np.ndarray
+    fold: np.ndarray
+
+
+def user_folds(users: Iterable[str], *, folds: int = FOLDS) -> np.ndarray:
+    """Deal users into folds by the SHA-256 of their name: all records of one user fall into one, on any machine.
+
+    Examples
+    --------
+    >>> user_folds(["ann", "bob", "ann", "eve"]).tolist()
+    [0, 0, 0, 4]
+    """
+    if folds < 2:
+        raise InputError(f"folds: {folds} is below 2; a temperature needs users that it is not used for")
+    return np.array([int.from_bytes(hashlib.sha256(str(user).encode()).digest()[:8], "big") % folds for user in users])
+
+
+def fit_temperature(scores: np.ndarray, theta_star: np.ndarray) -> float:
+    r"""Find the temperature at which the softmax of the scores has the least cross-entropy to what users did.
+
+    .. math:: \min_\tau\ -\frac{1}{N} \sum_u \sum_j \theta^*_{uj} \ln \mathrm{softmax}(S_u / \tau)_j
+
+    The objective is convex in 1/tau, so the root of its derivative is the answer.
+
+    Parameters
+    ----------
+    scores : (N, K) float array
+        Raw scores, nats.
+    theta_star : (N, K) float array
+        What the same users did; rows on the simplex.
+
+    Returns
+    -------
+    float
+        Between `LOWEST` and `HIGHEST`; at the upper end the scores say nothing of the users, or the contrary.
+
+    Raises
+    ------
+    ShapeError
+        The shapes differ, or there is nobody.
+    ProbeError
+        A score is not finite.
+
+    References
+    ----------
+    .. [1] Guo et al. (2017), On calibration of modern neural networks, arXiv:1706.04599.
+
+    Examples
+    --------
+    >>> theta = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    >>> round(fit_temperature(2.5 * np.log(theta), theta), 9)
+    2.5
+    """
+    scores, theta_star = np.asarray(scores, dtype=np.float64), np.asarray(theta_star, dtype=np.float64)
+    if scores.shape != theta_star.shape or scores.ndim != 2 or len(scores) == 0:
+        raise ShapeError(f"scores: shape {scores.shape} for theta_star {theta_star.shape}; give one row a user to each")
+    if not np.isfinite(scores).all():
+        raise ProbeError("scores: one is not finite, so no temperature can be fitted; fix one instead")
+    centred = scores - scores.max(axis=1, keepdims=True)
+    wanted = float((theta_star * centred).sum())
+
+    def slope(log_temperature: float) -> float:
+        """Give the derivative by 1/tau, which grows with 1/tau."""
+        return float((softmax(centred, float(np.exp(log_temperature))) * centred).sum()) - wanted
+
+    low, high = float(np.log(LOWEST)), float(np.log(HIGHEST))
+    if slope(low) <= 0:
+        return LOWEST
+    if slope(high) >= 0:
+        return HIGHEST
+    from scipy.optimize import brentq
+
+    return float(np.exp(brentq(slope, low, high, xtol=1e-14, rtol=1e-14)))
+
+
+def cross_scaled(
+    scores: np.ndarray, theta_star: np.ndarray, users: Iterable[str], *, observed: np.ndarray, folds: int = FOLDS
+) -> Scaled:
+    """Scale every user's scores by a temperature that was fitted on users of the other folds.
+
+    Parameters
+    ----------
+    scores : (N, K) float array
+        Raw scores, nats.
+    theta_star : (N, K) float array
+        What the users did.
+    users : iterable of N str
+        Who; see `user_folds`.
+    observed : (N,) bool array
+        The records that may be fitted on: those with something in their window.
+    folds : int
+        How many.
+
+    Returns
+    -------
+    Scaled
+
+    Raises
+    ------
+    InputError
+        Some fold is left without other users to fit on.
+
+    Examples
+    --------
+    >>> theta = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
+    >>> scaled = cross_scaled(3 * np.log(theta), theta, ["ann", "bob", "eve"], observed=np.ones(3, bool))
+    >>> scaled.theta_s.round(6).tolist()
+    [[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]]
+    """
+    fold = user_folds(users, folds=folds)
+    temperature = np.full(folds, np.nan)
+    for place in np.unique(fold):
+        others = (fold != place) & observed
+        if not others.any():
+            raise InputError(
+                "temperature: no other user is left to fit it on; give more users, or a number instead of 'fitted'"
+            )
+        temperature[place] = fit_temperature(scores[others], theta_star[others])
+    theta = np.stack([softmax(row, temperature[place]) for row, place in zip(scores, fold, strict=True)])
+    return Scaled(theta_s=theta, temperature=temperature, fold=fold)

@@ -1,0 +1,31 @@
+"""The frozen values that travel between the stages.
+
+Arrays are made read-only at construction, and the constructor is the door where everything is
+checked once; what holds a `PreferenceTable` need not check it again.
+"""
+
+from spectra_eval.tables._checks import OUT_OF_VOCABULARY, PAD, UNKNOWN
+from spectra_eval.tables._messages import (
+    AnswerScores,
+    Generation,
+    Interactions,
+    Interval,
+    MetricResult,
+    ProbeRequest,
+    System,
+)
+from spectra_eval.tables._preference import PreferenceTable
+
+__all__ = [
+    "OUT_OF_VOCABULARY",
+    "PAD",
+    "UNKNOWN",
+    "AnswerScores",
+    "Generation",
+    "Interactions",
+    "Interval",
+    "MetricResult",
+    "PreferenceTable",
+    "ProbeRequest",
+    "System",
+]

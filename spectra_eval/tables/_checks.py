@@ -1,0 +1,185 @@
+"""What the constructor of a `PreferenceTable` holds its columns against; each refusal names row, user and mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.arrays import ATOL, row_sums
+from spectra_eval.errors import InputError, ShapeError, SimplexError
+
+if TYPE_CHECKING:
+    from spectra_eval.tables import PreferenceTable
+else:
+    PreferenceTable = Any  # the class that calls these; naming it here would be a circle
+
+OUT_OF_VOCABULARY = -1
+"""In `PreferenceTable.dg`: the model named something that is no category."""
+PAD = -2
+"""In `PreferenceTable.dg`: the list had ended."""
+UNKNOWN = -1
+"""In `PreferenceTable.n_window`: the input did not say how many interactions there were."""
+
+MATRICES = ("counts", "theta_star", "theta_s", "scores", "answer_mass", "history_counts")
+
+
+def place(table: PreferenceTable, row: int, column: str) -> str:
+    return f"row {row + 1} (user {str(table.users[row])!r}), column {column}"
+
+
+def check_categories(categories: Sequence[str], parents: Sequence[str] | None) -> None:
+    if len(categories) < 2:
+        raise ShapeError(f"categories: {len(categories)} given; a distribution needs at least two")
+    seen: set[str] = set()
+    for name in categories:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"categories: {name!r} is not a name; every category needs a text that is not blank")
+        if name in seen:
+            raise InputError(f"categories: {name!r} is named twice; merge the two or rename one")
+        seen.add(name)
+    if parents is not None and len(parents) != len(categories):
+        raise ShapeError(f"parents: {len(parents)} given for {len(categories)} categories; name one for each")
+
+
+def check_shapes(table: PreferenceTable) -> None:
+    n, k = table.n_users, table.n_categories
+    if n == 0:
+        raise ShapeError("table: no rows; at least one user is needed")
+    if table.counts is None and table.theta_star is None:
+        raise InputError("table: no truth; give counts or theta_star")
+    for name in MATRICES:
+        value = getattr(table, name)
+        if value is not None and value.shape != (n, k):
+            raise ShapeError(f"column {name}: shape {value.shape}, but there are {n} rows and {k} categories")
+    for name in ("n_window", "context_window", "horizon", "history"):
+        value = getattr(table, name)
+        if value is not None and value.shape != (n,):
+            raise ShapeError(f"column {name}: {len(value)} entries for {n} rows; give one a row")
+    if table.dg is not None and (table.dg.ndim != 2 or len(table.dg) != n):
+        raise ShapeError(f"column dg: shape {table.dg.shape}, but there are {n} rows; give one list a row")
+
+
+def check_weights(table: PreferenceTable, name: str) -> None:
+    value = getattr(table, name)
+    if value is None:
+        return
+    bad = ~(np.isfinite(value) & (value >= 0)).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        column = int(np.flatnonzero(~(np.isfinite(value[row]) & (value[row] >= 0)))[0])
+        what = f"{table.categories[column]!r} is {value[row, column]}"
+        raise InputError(f"{place(table, row, name)}: {what}; weights must be finite and not negative")
+
+
+def windows_from(table: PreferenceTable) -> np.ndarray:
+    windows = np.full(table.n_users, UNKNOWN, dtype=np.int64)
+    if table.counts is not None:
+        windows[table.counts.sum(axis=1) == 0] = 0
+    return windows
+
+
+def shares(counts: np.ndarray | None) -> np.ndarray:
+    assert counts is not None  # check_shapes has seen to it
+    totals = row_sums(counts)[:, None]
+    with np.errstate(invalid="ignore"):
+        return np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), np.nan)
+
+
+def check_windows(table: PreferenceTable) -> None:
+    below = table.n_window < UNKNOWN
+    if below.any():
+        row = int(np.flatnonzero(below)[0])
+        raise InputError(f"{place(table, row, 'n_window')}: {table.n_window[row]} interactions; it cannot be negative")
+    if table.counts is None:
+        return
+    empty = table.counts.sum(axis=1) == 0
+    wrong = empty & table.observed
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        claim = "a window" if table.n_window[row] == UNKNOWN else f"{table.n_window[row]} interactions"
+        raise InputError(f"{place(table, row, 'counts')}: all zero although n_window says {claim}; mend one of the two")
+    wrong = ~empty & ~table.observed
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(f"{place(table, row, 'n_window')}: 0 although counts holds a window; mend one of the two")
+
+
+def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None) -> np.ndarray:
+    """Hold a column against the simplex in the rows that `where` marks; normalise it."""
+    value: np.ndarray = getattr(table, name)
+    sums = value.sum(axis=1)
+    good = (value.min(axis=1) >= 0) & (np.abs(sums - 1.0) <= ATOL)
+    if where is not None:
+        good |= ~where
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise SimplexError(f"{place(table, row, name)}: {_row_defect(table, value[row])}")
+    # Rows that sum to one within rounding stay as they are: written and read again, they keep their bits.
+    held = np.ones(len(value), dtype=bool) if where is None else where
+    rounding = value.shape[1] * 2.0**-52
+    if (np.abs(sums[held] - 1.0) <= rounding / 2).all():
+        return value
+    sums = row_sums(np.where(held[:, None], value, 0.0))
+    far = held & (np.abs(sums - 1.0) > rounding)
+    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None])
+
+
+def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:
+    broken = ~np.isfinite(row)
+    if broken.any():
+        column = int(np.flatnonzero(broken)[0])
+        return f"{table.categories[column]!r} is {row[column]}; every share must be finite"
+    if (row < 0).any():
+        column = int(np.flatnonzero(row < 0)[0])
+        return f"{table.categories[column]!r} is negative ({row[column]:.6g}); shares must be at least 0"
+    return f"sums to {row.sum():.6g}; normalise it or pass --renormalise"
+
+
+def check_lists(table: PreferenceTable) -> None:
+    if table.dg is None:
+        return
+    known = ((table.dg >= PAD) & (table.dg < table.n_categories)).all(axis=1)
+    if not known.all():
+        row = int(np.flatnonzero(~known)[0])
+        entry = next(int(e) for e in table.dg[row] if not PAD <= e < table.n_categories)
+        raise InputError(
+            f"{place(table, row, 'dg')}: entry {entry} is no category of 0..{table.n_categories - 1}; "
+            "write -1 for an out-of-vocabulary entry"
+        )
+    ordered = np.sort(table.dg, axis=1)
+    repeats = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
+    if repeats.any():
+        row = int(np.flatnonzero(repeats)[0])
+        entries, times = np.unique(table.dg[row][table.dg[row] >= 0], return_counts=True)
+        name = table.categories[int(entries[times > 1][0])]
+        raise InputError(f"{place(table, row, 'dg')}: {name!r} stands in the list twice; keep its first place")
+
+
+def check_unique(table: PreferenceTable) -> None:
+    columns: list[Any] = [table.users.tolist()]
+    for value in (table.context_window, table.horizon):
+        if value is not None:
+            columns.append(value.tolist())
+    keys = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    if len(set(keys)) == len(keys):
+        return
+    seen: set[Any] = set()
+    for row, key in enumerate(keys):
+        if key in seen:
+            raise InputError(f"{place(table, row, 'user')}: this record stands in the table twice; keep one of the two")
+        seen.add(key)
+
+
+def text_array(values: Any) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = [str(value) for value in values]
+    return array
+
+
+def tuple_array(values: Any) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        array[row] = tuple(str(title) for title in value)
+    return array

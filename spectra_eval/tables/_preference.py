@@ -1,0 +1,170 @@
+"""The table: one row a record, the truth beside what a model holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from spectra_eval.tables._checks import (
+    MATRICES,
+    check_categories,
+    check_lists,
+    check_rows,
+    check_shapes,
+    check_unique,
+    check_weights,
+    check_windows,
+    shares,
+    text_array,
+    tuple_array,
+    windows_from,
+)
+
+__all__ = ["PreferenceTable"]
+
+if TYPE_CHECKING:
+    Column: TypeAlias = np.ndarray
+else:
+    Column = Any  # the constructor makes arrays of whatever numpy.asarray takes; the attribute is an array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreferenceTable:
+    """One row a record (a user at one context window and horizon): the truth and what a model holds.
+
+    Parameters
+    ----------
+    users : (N,) array of str
+        Who; unique together with `context_window` and `horizon`.
+    categories : tuple of K str
+        Names of the categories, K >= 2.
+    counts : (N, K) float array, optional
+        Category weights in the future window; fractional where items bear several categories.
+    theta_star : (N, K) float array, optional
+        Observed frequencies in the window; derived from `counts` when that is given. A row without
+        interactions is NaN, and `observed` is False there.
+    n_window : (N,) int array, optional
+        Interactions in the window; `UNKNOWN` where the input does not say.
+    theta_s, scores, answer_mass : (N, K) float arrays, optional
+        The readout, its raw scores, and the probability that the answer tokens held.
+    dg : (N, L) int array, optional
+        Decoded categories, best first; `OUT_OF_VOCABULARY` and `PAD` are negative.
+    history : (N,) array of tuples of str, optional
+        Titles shown to the model, oldest first.
+    history_counts : (N, K) float array, optional
+        Category weights of the history: what the baselines use.
+    context_window : (N,) int array, optional
+        Past sessions shown.
+    horizon : (N,) array of str, optional
+        ``long`` or ``short``.
+    parents : tuple of K str, optional
+        The parent of each category in a two-level taxonomy.
+    metadata : mapping, optional
+        How the table came to be: JSON values by name.
+
+    Raises
+    ------
+    ShapeError, SimplexError, InputError
+        With the row, the user, the column and the mend.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann", "bob"], categories=("Drama", "Noir"), counts=[[3, 1], [0, 2]])
+    >>> table.theta_star.tolist(), table.n_window.tolist()
+    ([[0.75, 0.25], [0.0, 1.0]], [-1, -1])
+    """
+
+    users: Column
+    categories: tuple[str, ...]
+    counts: Column | None = None
+    theta_star: Column = None  # type: ignore[assignment]  # derived from counts when not given
+    n_window: Column = None  # type: ignore[assignment]  # UNKNOWN when not given
+    theta_s: Column | None = None
+    scores: Column | None = None
+    answer_mass: Column | None = None
+    dg: Column | None = None
+    history: Column | None = None
+    history_counts: Column | None = None
+    context_window: Column | None = None
+    horizon: Column | None = None
+    parents: tuple[str, ...] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_categories(self.categories, self.parents)
+        put = _Setter(self)
+        put("categories", tuple(self.categories))
+        put("parents", None if self.parents is None else tuple(self.parents))
+        put("users", text_array(self.users))
+        for name in MATRICES:
+            value = getattr(self, name)
+            put(name, None if value is None else np.ascontiguousarray(value, dtype=np.float64))
+        put("dg", None if self.dg is None else np.asarray(self.dg, dtype=np.int64))
+        put("history", None if self.history is None else tuple_array(self.history))
+        put("horizon", None if self.horizon is None else text_array(self.horizon))
+        for name in ("context_window", "n_window"):
+            value = getattr(self, name)
+            put(name, None if value is None else np.asarray(value, dtype=np.int64))
+        check_shapes(self)
+        for name in ("counts", "history_counts"):
+            check_weights(self, name)
+        if self.n_window is None:
+            put("n_window", windows_from(self))
+        if self.theta_star is None:
+            put("theta_star", shares(self.counts))
+        check_windows(self)
+        put("theta_star", check_rows(self, "theta_star", self.observed))
+        if self.theta_s is not None:
+            put("theta_s", check_rows(self, "theta_s", None))
+        check_lists(self)
+        if self.dg is not None:
+            put("dg", np.ascontiguousarray(self.dg, dtype=np.int32))
+        check_unique(self)
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
+    @property
+    def n_users(self) -> int:
+        """Number of records N."""
+        return len(self.users)
+
+    @property
+    def n_categories(self) -> int:
+        """Number of categories K."""
+        return len(self.categories)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """(N,) bool: the window holds at least one interaction."""
+        return self.n_window != 0
+
+    def select(self, rows: Any) -> PreferenceTable:
+        """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""
+        made = object.__new__(PreferenceTable)
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                value = value[rows]
+                value.flags.writeable = False
+            object.__setattr__(made, item.name, value)
+        return made
+
+    def replace(self, **changes: Any) -> PreferenceTable:
+        """Make a table with some columns changed, and check it whole."""
+        return dataclasses.replace(self, **changes)
+
+
+class _Setter:
+    """Sets fields of a frozen dataclass while it is being built."""
+
+    def __init__(self, target: object) -> None:
+        self.target = target
+
+    def __call__(self, name: str, value: Any) -> None:
+        object.__setattr__(self.target, name, value)

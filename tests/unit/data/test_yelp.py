@@ -1,0 +1,124 @@
+"""Yelp's JSON lines: small files beside pandas, and a file of two gigabytes in bounded memory (slow)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from spectra_eval.data import yelp
+from spectra_eval.data.yelp import read
+from spectra_eval.errors import InputError, SchemaError
+
+ROOT = Path(__file__).parents[3]
+LEVELS = {"Food": ["Mexican", "Bars", "Coffee"], "Nightlife": ["Bars"]}
+BUSINESSES: list[dict[str, Any]] = [
+    {"business_id": "b1", "name": "Café ☕", "categories": "Food, Coffee", "stars": 4.5, "is_open": 1},
+    {"business_id": "b2", "name": "", "categories": "Bars, Nightlife,  Mexican", "attributes": None},
+    {"business_id": "b3", "name": "None", "categories": None},
+    {"business_id": "b4", "name": "Old", "categories": ["Bars", "Food"]},
+]
+REVIEWS: list[dict[str, Any]] = [
+    {"review_id": str(n), "user_id": u, "business_id": b, "stars": 1.0, "date": d, "text": 'so\n"good" ☕', "cool": 0}
+    for n, (u, b, d) in enumerate(
+        [
+            ("u2", "b1", "2018-07-07 22:09:11"),
+            ("u1", "b2", "2005-02-14 00:00:00"),
+            ("u2", "b3", "2018-07-08 01:00:00"),
+            ("u1", "b4", "2016-02-29"),
+            ("u2", "b1", "2018-07-07 22:09:11"),
+        ]
+    )
+]
+
+
+def write(folder: Path, name: str, entries: list[dict[str, Any]], *, ascii_only: bool = True) -> None:
+    lines = "".join(json.dumps(entry, ensure_ascii=ascii_only) + "\n" for entry in entries)
+    (folder / f"yelp_academic_dataset_{name}.json").write_text(lines, encoding="utf-8")
+
+
+@pytest.fixture(params=[True, False])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    write(tmp_path, "business", BUSINESSES, ascii_only=request.param)
+    write(tmp_path, "review", REVIEWS, ascii_only=request.param)
+    (tmp_path / "levels.json").write_text(json.dumps(LEVELS))
+    return tmp_path
+
+
+@pytest.mark.parametrize("rows", [2, 100])
+def test_the_files_against_pandas(folder: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(yelp, "_ROWS", rows)
+    made = read(folder)
+    reviews, businesses = pd.DataFrame(REVIEWS), pd.DataFrame(BUSINESSES)
+    lists = businesses["categories"].map(lambda cell: cell if isinstance(cell, list) else (cell or "").split(","))
+    businesses["c"] = lists.map(lambda names: [name.strip() for name in names if name.strip()])
+    long = reviews.merge(businesses, on="business_id").explode("c").dropna(subset="c")
+    seconds = [int(pd.Timestamp(date, tz="UTC").timestamp()) for date in long["date"]]
+    names = [made.categories[c] for c in made.category]
+    assert Counter(zip(made.user, made.item, made.time, names, strict=True)) == Counter(
+        zip(long["user_id"], long["business_id"], seconds, long["c"], strict=True)
+    )
+    assert made.categories == ("Bars", "Coffee", "Food", "Mexican", "Nightlife")
+    assert made.titles == {"b1": "Café ☕", "b2": "b2", "b3": "None", "b4": "Old"}
+    assert (made.metadata["events_read"], made.metadata["events_without_category"]) == (5, 1)
+
+
+def test_two_levels_by_pair(folder: Path) -> None:
+    fine = read(folder, taxonomy=folder / "levels.json", two_parents="pair")
+    by_item = {
+        i: {fine.categories[c] for j, c in zip(fine.item, fine.category, strict=True) if j == i} for i in fine.item
+    }
+    assert by_item == {"b1": {"Coffee"}, "b2": {"Nightlife / Bars", "Mexican"}, "b4": {"Food / Bars"}}
+    coarse = read(folder, taxonomy=folder / "levels.json", two_parents="pair", level="coarse")
+    assert coarse.categories == ("Food", "Nightlife")
+    with pytest.raises(SchemaError, match="has the parents 'Food' and 'Nightlife'"):
+        read(folder, taxonomy=folder / "levels.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("review", '{"user_id": "u", "business_id"', "line 6: not JSON"),
+        ("review", "[1]", "line 6: no JSON object"),
+        ("review", '{"user_id": "u", "business_id": "b1"}', "line 6: date is None"),
+        ("review", '{"user_id": 3, "business_id": "b1", "date": "2018-01-01"}', "line 6: user_id is 3"),
+        ("review", '{"user_id": "u", "business_id": "b1", "date": "July"}', "time: 'July'"),
+        ("review", '{"user_id": "u", "business_id": "b9", "date": "2018-01-01"}', "business 'b9' is not in"),
+        ("business", '{"business_id": "b1"}', "line 5: business 'b1' stands there twice"),
+        ("business", '{"business_id": "b5", "name": 7}', "line 5: name or categories are no text"),
+    ],
+)
+def test_malformed_files_are_said_in_one_line(folder: Path, name: str, line: str, said: str) -> None:
+    path = folder / f"yelp_academic_dataset_{name}.json"
+    path.write_bytes(path.read_bytes() + line.encode() + b"\n")
+    with pytest.raises(SchemaError, match=said) as caught:
+        read(folder)
+    assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_reviews_of_unknown_businesses_may_be_dropped(folder: Path) -> None:
+    write(folder, "business", BUSINESSES[1:])
+    made = read(folder, unknown_items="drop")
+    assert (made.metadata["items_unknown"], made.metadata["events_without_category"]) == (1, 3)
+    with pytest.raises(InputError, match="refuse or drop"):
+        read(folder, unknown_items="keep")
+
+
+def test_the_names_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("review", "business"):
+        (folder / f"yelp_academic_dataset_{name}.json").rename(folder / f"{name}.json")
+    assert len(read(folder).user) == 9
+    write(folder, "review", REVIEWS)
+    with pytest.raises(SchemaError, match="keep one of the two"):
+        read(folder)
+    (folder / "review.json").unlink()
+    monkeypatch.setattr(yelp, "_LONGEST", 40)
+    with pytest.raises(SchemaError, match="line 1: over 40 bytes"):
+        read(folder)
+    (folder / "business.json").unlink()
+    with pytest.raises(SchemaError, match=r"business\.json: no such file"):
+        read(folder)
