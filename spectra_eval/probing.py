@@ -79,8 +79,7 @@ def probe(
     options : mapping, optional
         Choices of that readout by name; see `list readouts`.
     temperature : float or "fitted"
-        Divides the scores, in a readout that has one. ``fitted``: each user's is fitted to what users of other folds
-        did, never to the user's own window; see `spectra_eval.readouts._scale.cross_scaled`.
+        Divides the scores. ``fitted``: each user's is fitted to what users of other folds did, never to their own.
     debias : bool
         Take off each score that of the same question about nobody in particular.
     dg : bool
@@ -157,7 +156,6 @@ def probe(
         _tell(progress, rows.stop, table.n_users)
     whole = _joined(table, done, questions.list_length)
     assert whole.answer_mass is not None
-    assert whole.scores is not None
     metadata = {
         **table.metadata,
         **configuration,
@@ -166,7 +164,7 @@ def probe(
         "readout_means": {name: total / table.n_users for name, total in sorted(seen.items())},
     }
     if fitted:
-        scaled = cross_scaled(whole.scores, whole.theta_star, table.users, observed=whole.observed)
+        scaled = cross_scaled(np.asarray(whole.scores), whole.theta_star, table.users, observed=whole.observed)
         whole = whole.replace(theta_s=scaled.theta_s)
         metadata["fold_temperatures"] = [None if math.isnan(t) else float(t) for t in scaled.temperature]
     whole = whole.replace(metadata=metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,26 +104,27 @@ def parse_temperature(text: str) -> Any:
         raise click.UsageError(f"--temperature {text!r}: give a number or the word 'fitted'") from None
 
 
-def progress():  # type: ignore[no-untyped-def]  # a closure over the terminal's state
+def progress() -> Callable[[int, int], None]:
     """Give a callback (done, total) that shows a bar on a terminal and one line a minute elsewhere."""
     import sys
     import time
 
     started = time.monotonic()
-    state = {"first": None, "said": started}
+    first, said = None, started
 
     def show(done: int, total: int) -> None:
+        nonlocal first, said
         now = time.monotonic()
-        if state["first"] is None:
-            state["first"] = done
-        fresh = done - state["first"]
+        if first is None:
+            first = done
+        fresh = done - first
         rate = fresh / (now - started) if fresh > 0 else 0.0
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
         line = f"probing: {done} of {total} users" + (f", {rate:.2f} a second{left}" if rate > 0 else "")
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[2K{line}", err=True, nl=done >= total)
-        elif done >= total or now - state["said"] >= 60:
-            state["said"] = now
+        elif done >= total or now - said >= 60:
+            said = now
             click.echo(line, err=True)
 
     return show

@@ -24,14 +24,16 @@ PRINTED = {
 
 def draw(path: Path) -> None:
     """Write the figure as SVG, the same bytes every time."""
-    plt.rcParams.update({"svg.hashsalt": "spectra-eval", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
+    plt.rcParams.update({"svg.hashsalt": "spectra-eval", "font.size": 10})
+    plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
     js = Information.from_bits(np.linspace(0.0, 1.0, 801))
     figure, axes = plt.subplots(figsize=(7.2, 4.6), layout="constrained")
     exact = theory.tv_upper_from_js(js)
     axes.fill_between(js.bits, js.bits, exact, color="#0072B2", alpha=0.10, label="possible pairs")
     axes.plot(js.bits, exact, color="#0072B2", lw=2.4, label="exact envelope φ*")
     for label, method, style in (("Topsøe's power bound", "topsoe", "--"), ("√(2 ln 2 · JS)", "sqrt", "-.")):
-        axes.plot(js.bits, np.minimum(1.0, theory.tv_upper_from_js(js, method=method)), color="#009E73", ls=style, label=label)
+        upper = np.minimum(1.0, theory.tv_upper_from_js(js, method=method))
+        axes.plot(js.bits, upper, color="#009E73", ls=style, label=label)
     for label, (name, reading, colour, style) in PRINTED.items():
         values = np.minimum(1.0, theory.paper_phi(name, js, reading=reading).value)
         axes.plot(js.bits, values, color=colour, ls=style, lw=1.6, label=label)

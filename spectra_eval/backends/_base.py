@@ -17,7 +17,18 @@ from spectra_eval.errors import ProbeError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
 
-__all__ = ["BACKENDS", "LABELS", "Backend", "LabelledSession", "Session", "labels_of", "open_session"]
+__all__ = [
+    "BACKENDS",
+    "LABELS",
+    "Backend",
+    "LabelledSession",
+    "NaiveSession",
+    "PromptView",
+    "Session",
+    "ViewedSession",
+    "labels_of",
+    "open_session",
+]
 
 LABELS: tuple[str, ...] = (*ascii_uppercase, *ascii_lowercase, *map("".join, product(ascii_uppercase, repeat=2)))
 """What may stand for an option of a multiple-choice question, in the order of preference."""
@@ -44,6 +55,47 @@ class LabelledSession(Session, Protocol):
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Give `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptView:
+    """One request as the model sees it.
+
+    Attributes
+    ----------
+    prompts : tuple of token tuples
+        The ids of every question, template included.
+    control : tuple of str tuples
+        The control tokens in each of them, in order.
+    answers : tuple of str tuples
+        The tokens of each answer right after a prompt, as the tokenizer writes them.
+    tail : str
+        What the template puts after the text of the user.
+    spaced : bool
+        An answer begins with a space.
+    """
+
+    prompts: tuple[tuple[int, ...], ...]
+    control: tuple[tuple[str, ...], ...]
+    answers: tuple[tuple[str, ...], ...]
+    tail: str
+    spaced: bool
+
+
+@runtime_checkable
+class ViewedSession(Session, Protocol):
+    """A session that shows its prompts."""
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the model sees it; asks nothing."""
+
+
+@runtime_checkable
+class NaiveSession(Session, Protocol):
+    """A session that can also read every prompt whole and alone."""
+
+    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give what `score` gives, without sharing anything."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ProbeError
 from spectra_eval.tables import ProbeRequest
 
@@ -91,6 +92,18 @@ class Prompter:
         if answers not in self._answers:
             self._answers[answers] = self._find_answers(answers)
         return self._answers[answers]
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the model sees it."""
+        prompts = self.prompts(request)
+        named = self._tokenizer.convert_ids_to_tokens
+        return PromptView(
+            prompts=tuple(map(tuple, prompts)),
+            control=tuple(tuple(named([i for i in prompt if i in self.control])) for prompt in prompts),
+            answers=tuple(tuple(named(tokens)) for tokens in self.answer_tokens(request.answers)),
+            tail=self._frames[bool(request.system)][-1] or _PLAIN_END,
+            spaced=self._spaced,
+        )
 
     def labels(self, candidates: Iterable[str], count: int) -> tuple[str, ...]:
         """Give the first `count` candidates that are single tokens, each another one, right after a prompt."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import LABELS
+from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._embedded import silenced
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
@@ -61,6 +61,10 @@ class PromptedSession(ABC):
     def labels(self, count: int) -> tuple[str, ...]:
         """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
         return self._prompter.labels(LABELS, count)
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the engine sees it."""
+        return self._prompter.view(request)
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request.

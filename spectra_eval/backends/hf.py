@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import BACKENDS, LABELS, Backend, Session
+from spectra_eval.backends._base import BACKENDS, LABELS, Backend, PromptView, Session
 from spectra_eval.backends._hf_decode import greedy
 from spectra_eval.backends._hf_load import (
     DTYPES,
@@ -103,6 +103,19 @@ class HFSession:
         """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
         self._open_model()
         return self._prompter.labels(LABELS, count)
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the model sees it."""
+        self._open_model()
+        return self._prompter.view(request)
+
+    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give what `score` gives, with every prompt read whole and alone."""
+        kept, self._strategy = self._strategy, "naive"
+        try:
+            return self.score(requests)
+        finally:
+            self._strategy = kept
 
     def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
         """Write the greedy reply to every question, request by request.

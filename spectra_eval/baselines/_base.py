@@ -192,8 +192,11 @@ def history_shares(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray]:
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
     """Give the mean of the users' history shares, (K,); every user who has a history counts alike."""
-    shares, told = history_shares(table)
+    assert table.history_counts is not None  # `predict` has seen to it
+    total = table.history_counts.sum(axis=1)
+    told = total > 0
     if not told.any():
         raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
-    mean = shares.sum(axis=0)  # rows without a history are zero
+    # The shares themselves would be a copy of the whole column; rows without a history are zero.
+    mean = (1.0 / np.where(told, total, 1.0)) @ table.history_counts
     return np.asarray(mean / mean.sum())

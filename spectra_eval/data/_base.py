@@ -6,14 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spectra_eval.registry import Registry
-from spectra_eval.tables import Interactions
+from spectra_eval.tables import Interactions, PreferenceTable
 
 __all__ = ["DATASETS", "Dataset"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One entry of the family: ``read(source, **options) -> Interactions``; `terms` are printed once."""
+    """One entry of the family.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(source, **options) -> Interactions``; `options` names what it takes besides the source.
+    terms : str
+        Terms of use, printed once when the data are read.
+    needs_source : bool
+        False where `read` makes its interactions and takes no files.
+    finish : callable, optional
+        ``finish(table, interactions) -> (table, law)``: what the data set knows beyond its interactions. The second
+        is a table whose `theta_star` is the law behind each window instead of its frequencies.
+    """
 
     name: str
     read: Callable[..., Interactions]
@@ -21,6 +34,8 @@ class Dataset:
     reference: str
     terms: str = ""
     options: tuple[str, ...] = ()
+    needs_source: bool = True
+    finish: Callable[[PreferenceTable, Interactions], tuple[PreferenceTable, PreferenceTable]] | None = None
 
 
 DATASETS: Registry[Dataset] = Registry("dataset", package="spectra_eval.data", group="spectra_eval.data")

@@ -13,7 +13,7 @@ from spectra_eval.errors import InputError, LeakageError
 from spectra_eval.prompts import clean_text
 from spectra_eval.tables import UNKNOWN, Interactions, PreferenceTable
 
-__all__ = ["Ranges", "check_leakage", "located"]
+__all__ = ["Ranges", "check_leakage", "located", "prove"]
 
 _AT_ONCE = 1 << 22
 _RTOL = 1e-9
@@ -75,7 +75,7 @@ def check_leakage(
     --------
     >>> from spectra_eval.data import prepare
     >>> events = Interactions(
-    ...     user=np.array(["ann"] * 3), item=np.array(["x", "y", "z"]), category=np.array([0, 1, 1]),
+    ...     user=np.array(["ann"] * 3), item=np.array(["x", "y", "z"]), category=np.array([0, 0, 1]),
     ...     time=np.array([10, 20, 30]), weight=np.ones(3), categories=("Drama", "Noir"),
     ...     titles={"x": "Laura (1944)", "y": "Gilda (1946)", "z": "Heat (1995)"},
     ... )
@@ -88,7 +88,13 @@ def check_leakage(
     ...     print(error)
     row 1 (user 'ann'), column history: 'Heat (1995)' stands in the window; tell only what lies before it
     """
-    line = timeline(interactions)
+    return prove(table, timeline(interactions), texts=texts)
+
+
+def prove(
+    table: PreferenceTable, line: Timeline, *, texts: Iterable[str] | Mapping[str, Iterable[str]] | None = None
+) -> dict[str, int]:
+    """Do what `check_leakage` says, on a timeline that was made before."""
     ranges = located(table, line)
     same = line.time[ranges.cut - 1] == line.time[np.minimum(ranges.cut, len(line.time) - 1)]
     proof = {
@@ -214,14 +220,16 @@ def _leak(table: PreferenceTable, line: Timeline, row: int, user: int, weights: 
     place = f"row {row + 1} (user {str(table.users[row])!r})"
     begin, end = int(line.begin[user]), int(line.begin[user + 1])
     told = table.history[row]
-    for cut in reversed(weights.windows(row, begin, end)):
+    shown: list[list[str]] = []
+    for cut in weights.windows(row, begin, end):
         before = set(line.titles[begin:cut].tolist())
         window = set(line.titles[cut : cut + int(table.n_window[row])].tolist())
-        seen = [title for title in told if title in window - before]
-        if seen:
-            return LeakageError(
-                f"{place}, column history: {seen[0]!r} stands in the window; tell only what lies before it"
-            )
+        shown.append([title for title in told if title in window - before])
+    # The window may fit at several places: it is accused only where each of them says the same.
+    if shown and all(shown):
+        return LeakageError(
+            f"{place}, column history: {shown[-1][0]!r} stands in the window; tell only what lies before it"
+        )
     return LeakageError(
         f"{place}: history and window are not found one before the other among this user's {end - begin} interactions; "
         "prepare the table again from these interactions"

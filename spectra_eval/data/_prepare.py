@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from spectra_eval.data._leakage import check_leakage
+from spectra_eval.data._leakage import prove
 from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.data._windows import TIES, Windows, cut_users, moment, session_numbers
 from spectra_eval.errors import InputError, SchemaError
@@ -59,7 +59,8 @@ def prepare(
     min_interactions : int
         Users with fewer interactions are left out, and counted; at least 2.
     min_sessions : int
-        Users whose history has fewer sessions are left out, and counted.
+        Users whose history has fewer sessions are left out, and counted; so are users with a window whose
+        interactions all weigh 0.
     window_end : float
         The share of a user's interactions at which the window ends; what follows is not used. With it a table to
         train on can stop where the window of the evaluation begins.
@@ -117,22 +118,24 @@ def prepare(
     undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
     idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < min_sessions)
     rows = np.flatnonzero(~few & ~undivided & ~idle)
+    starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
+    weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
+    bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
+    rows, weighed = rows[bears][:limit], [sums[bears][:limit] for sums in weighed]
     if not len(rows):
         raise SchemaError(
             f"interactions: no user is left of {len(line.names)}: {int(few.sum())} have fewer than {min_interactions} "
             f"interactions, {int(undivided.sum())} cannot be divided in time, {int(idle.sum())} have fewer than "
-            f"{min_sessions} sessions; lower the least number"
+            f"{min_sessions} sessions, {int((~bears).sum())} a window of weight 0; lower the least number"
         )
-    rows = rows[:limit]
-    starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
-    sums = _Sums(line, weighting, rows)
+    past = _Sums(line, weighting, rows)
     table = PreferenceTable(
         users=np.repeat(line.names[rows], len(starts) * len(stops)),
         categories=interactions.categories,
-        counts=_records([sums.between(cut.at, stop) for stop in stops], outer=len(starts)),
+        counts=_records(weighed, outer=len(starts)),
         n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
         history=_told(line, [start[rows] for start in starts], cut.at[rows], rows, copies=len(stops)),
-        history_counts=_records([sums.between(start, cut.at) for start in starts], inner=len(stops)),
+        history_counts=_records([past.between(start, cut.at) for start in starts], inner=len(stops)),
         context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
         horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
         parents=interactions.parents,
@@ -151,11 +154,11 @@ def prepare(
             "users_with_too_few": int(few.sum()),
             "users_undivided": int(undivided.sum()),
             "users_with_too_few_sessions": int(idle.sum()),
+            "users_with_weightless_windows": int((~bears).sum()),
             "interactions_digest": _digest(interactions),
         },
     )
-    proof = check_leakage(table, interactions)
-    return table.replace(metadata={**table.metadata, "leakage_checked": proof})
+    return table.replace(metadata={**table.metadata, "leakage_checked": prove(table, line)})
 
 
 def _check_options(

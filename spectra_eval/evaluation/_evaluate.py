@@ -14,7 +14,7 @@ from spectra_eval.arrays import check_level
 from spectra_eval.artifacts import TableDigest
 from spectra_eval.baselines import system as baseline
 from spectra_eval.errors import InputError, UndefinedMetricError
-from spectra_eval.evaluation._measure import Cell, Cohort, measure
+from spectra_eval.evaluation._measure import Cell, Cohort, ListSystem, measure
 from spectra_eval.evaluation._notes import notes
 from spectra_eval.evaluation._strata import buckets_of, stratify
 from spectra_eval.metrics import BoundMetric
@@ -235,26 +235,17 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
     return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number))
 
 
-def systems_of(table: PreferenceTable) -> list[System]:
+def systems_of(table: PreferenceTable) -> list[System | ListSystem]:
     """Give the systems of a table: what a model holds, and the predictors that stand beside it."""
-    systems = []
+    systems: list[System | ListSystem] = []
     if table.theta_s is not None:
         systems.append(System(name="theta_s", theta=table.theta_s))
     if table.dg is not None:
-        systems.append(System(name="dg", theta=_uniform_on_lists(table.dg, table.n_categories), lists=table.dg))
+        systems.append(ListSystem(name="dg", lists=table.dg, n_categories=table.n_categories))
     systems.append(baseline(table, "uniform"))
     if table.history_counts is not None and table.history_counts.any():
         systems += [baseline(table, "popularity"), baseline(table, "history")]
     return systems
-
-
-def _uniform_on_lists(lists: np.ndarray, n_categories: int) -> np.ndarray:
-    """Spread each user's mass evenly over the categories of the list; NaN where it names none."""
-    named = np.zeros((len(lists), n_categories + 1))
-    np.put_along_axis(named, np.where(lists < 0, n_categories, lists), 1.0, axis=1)
-    size = named[:, :-1].sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(named[:, :-1] / size)
 
 
 def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float, n_users: int) -> MetricResult:

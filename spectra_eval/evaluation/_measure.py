@@ -15,12 +15,12 @@ import numpy as np
 
 from spectra_eval.evaluation._parallel import in_order
 from spectra_eval.evaluation._strata import Stratification
-from spectra_eval.evaluation._sums import Sums, add, no_sums, sums_of
+from spectra_eval.evaluation._sums import Drawn, Sums, add, no_sums, sums_of
 from spectra_eval.metrics import BoundMetric, Comparison
 from spectra_eval.stats.bootstrap import PART, Resamples
 from spectra_eval.tables import System
 
-__all__ = ["Cell", "Cohort", "Measured", "measure"]
+__all__ = ["Cell", "Cohort", "ListSystem", "Measured", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +48,28 @@ class Cohort:
         """Give the records of the users of a part."""
         start, stop = np.searchsorted(self.owner, [part * PART, (part + 1) * PART])
         return slice(int(start), int(stop))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ListSystem:
+    """A system that names lists (N, L) and nothing else; it holds the uniform distribution on each list.
+
+    The distributions are made for the rows that are asked for, and not kept: together they would be the largest
+    thing in memory.
+    """
+
+    name: str
+    lists: np.ndarray
+    n_categories: int
+
+    def held(self, rows: slice) -> np.ndarray:
+        """Spread each user's mass evenly over the categories of the list, (n, K); NaN where it names none."""
+        lists = self.lists[rows]
+        named = np.zeros((len(lists), self.n_categories + 1))
+        np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)
+        size = named[:, :-1].sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(named[:, :-1] / size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +105,7 @@ class Measured:
 
 def measure(
     cohort: Cohort,
-    systems: Sequence[System],
+    systems: Sequence[System | ListSystem],
     metrics: Sequence[BoundMetric],
     stratifications: Sequence[Stratification],
     resamples: Resamples | None,
@@ -135,7 +157,7 @@ class _Part:
 
 def _measure_part(
     cohort: Cohort,
-    systems: Sequence[System],
+    systems: Sequence[System | ListSystem],
     metrics: Sequence[BoundMetric],
     stratifications: Sequence[Stratification],
     resamples: Resamples | None,
@@ -165,7 +187,7 @@ def _measure_part(
     runs = [_runs(stratification, rows) for stratification in stratifications]
     for which, run in enumerate(runs):
         for group, members in run:
-            chosen = None if drawn is None else drawn[:, members]
+            chosen = None if drawn is None else Drawn(drawn[:, members])
             # System by system: the statistics of one are a small matrix, of all together a large one.
             for place in range(0, len(blocks), len(metrics)):
                 span = slice(place, place + len(metrics))
@@ -198,7 +220,7 @@ def _beside(parts: Sequence[Sums]) -> Sums:
 
 
 def _statistics(
-    cohort: Cohort, systems: Sequence[System], metrics: Sequence[BoundMetric], rows: slice
+    cohort: Cohort, systems: Sequence[System | ListSystem], metrics: Sequence[BoundMetric], rows: slice
 ) -> list[np.ndarray]:
     """Compute the statistic of each metric of each system for some records, a (rows, D) array each."""
     truth: list[Comparison] = []
@@ -206,7 +228,7 @@ def _statistics(
     for system in systems:
         whole = Comparison(
             theta_star=cohort.theta_star[rows],
-            theta_s=system.theta[rows],
+            theta_s=system.held(rows),
             lists=None if system.lists is None else system.lists[rows],
             bucket=cohort.bucket,
         )

@@ -17,6 +17,9 @@ FLAT = 0.02
 LOW_MASS = 0.05
 """Answer tokens that hold less probability than this on average are called out."""
 
+_BLOCK = 65_536
+"""Records in a block where a temporary array would be as large as the table."""
+
 _REFERENCES = ("uniform", "popularity", "history")
 
 
@@ -45,7 +48,9 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
         yield "the table holds no readout theta_s: only lists and baselines are evaluated"
         return
     uniform = np.full(table.n_categories, 1.0 / table.n_categories)
-    distance = float(simplex.tv(table.theta_s, uniform).mean())
+    blocks = range(0, table.n_users, _BLOCK)
+    distance = sum(float(simplex.tv(table.theta_s[row : row + _BLOCK], uniform).sum()) for row in blocks)
+    distance /= table.n_users
     if distance < FLAT:
         yield (
             f"theta_s is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Sums", "add", "no_sums", "sums_of"]
+__all__ = ["Drawn", "Sums", "add", "no_sums", "sums_of"]
 
 
 @dataclass(eq=False)
@@ -27,6 +27,27 @@ class Sums:
     infinite: np.ndarray
     drawn_total: np.ndarray | None
     drawn_counted: np.ndarray | None
+
+
+class Drawn:
+    """How often each of some users is drawn in every resample, ready to be multiplied.
+
+    Parameters
+    ----------
+    counts : (B, n) uint8 array
+        How often.
+    """
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self.counts = counts
+        self.times = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
+        self._as: dict[type, np.ndarray] = {}
+
+    def of_kind(self, kind: type) -> np.ndarray:
+        """Give the counts as floating-point numbers of a kind, made once."""
+        if kind not in self._as:
+            self._as[kind] = self.counts.astype(kind)
+        return self._as[kind]
 
 
 def no_sums(columns: int, blocks: int) -> Sums:
@@ -59,22 +80,21 @@ def sums_of(
     stacked: np.ndarray,
     missing: np.ndarray,
     infinite: np.ndarray,
-    drawn: np.ndarray | None,
+    drawn: Drawn | None,
     single: np.ndarray,
 ) -> Sums:
     """Sum the statistics (n, columns) of some users, and what is said of their blocks (n, blocks).
 
-    `drawn` (B, n) says how often each user is drawn; `single` (columns,) which columns single precision is enough for.
+    `single` (columns,) says which columns single precision is enough for.
     """
     total = stacked.sum(axis=0)
     drawn_total = drawn_counted = None
     if drawn is not None:
-        times = drawn.sum(axis=1, dtype=np.int64).astype(np.float64)
-        drawn_total = _products(drawn, times, stacked, total, single)
-        drawn_counted = np.repeat(times[:, None], missing.shape[1], axis=1)
+        drawn_total = _products(drawn, stacked, total, single)
+        drawn_counted = np.repeat(drawn.times[:, None], missing.shape[1], axis=1)
         if missing.any():
             lost = missing.astype(np.float64)
-            drawn_counted -= _products(drawn, times, lost, lost.sum(axis=0), np.zeros(missing.shape[1], dtype=bool))
+            drawn_counted -= _products(drawn, lost, lost.sum(axis=0), np.zeros(missing.shape[1], dtype=bool))
     return Sums(
         total=total,
         counted=len(missing) - missing.sum(axis=0),
@@ -85,11 +105,10 @@ def sums_of(
     )
 
 
-def _products(
-    drawn: np.ndarray, times: np.ndarray, columns: np.ndarray, total: np.ndarray, single: np.ndarray
-) -> np.ndarray:
-    """Give ``drawn @ columns`` in double precision, (B, columns)."""
+def _products(drawn: Drawn, columns: np.ndarray, total: np.ndarray, single: np.ndarray) -> np.ndarray:
+    """Give ``counts @ columns`` in double precision, (B, columns)."""
     varied, source = _distinct(columns, total)
+    times = drawn.times
     out = np.multiply.outer(times, columns[0])
     made = np.empty((len(times), len(varied)))
     for kind, short in ((np.float64, False), (np.float32, True)):
@@ -97,8 +116,11 @@ def _products(
         if not len(chosen):
             continue
         held = columns[:, varied[chosen]]
-        centre = held.mean(axis=0) if short else np.zeros(len(chosen))
-        made[:, chosen] = drawn.astype(kind) @ (held - centre).astype(kind) + np.multiply.outer(times, centre)
+        if short:
+            centre = held.mean(axis=0)
+            made[:, chosen] = drawn.of_kind(kind) @ (held - centre).astype(kind) + np.multiply.outer(times, centre)
+        else:
+            made[:, chosen] = drawn.of_kind(kind) @ held
     filled = source >= 0
     out[:, filled] = made[:, source[filled]]
     return out

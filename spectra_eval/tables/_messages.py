@@ -23,6 +23,10 @@ class System:
     theta: np.ndarray
     lists: np.ndarray | None = None
 
+    def held(self, rows: slice) -> np.ndarray:
+        """Give what it holds for some users."""
+        return self.theta[rows]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interactions:

@@ -12,6 +12,7 @@ TV(theta_s, theta_star) = theta_s(A) - theta_star(A), and one binomial bounds th
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -341,11 +342,16 @@ def _knapsack(counts: np.ndarray, theta: np.ndarray, totals: np.ndarray, error: 
         moved = np.take_along_axis(best[used], np.maximum(source, 0), axis=1)
         gained = np.where(source >= 0, moved + theta[used, column, None], -np.inf)
         best[used] = np.maximum(best[used], gained)
-    reached = np.isfinite(best)
-    user, total = np.nonzero(reached)
-    # One quantile for each pair (s, n) that occurs, however many users share it.
-    pairs, back = np.unique(np.stack([total, totals[user]]), axis=1, return_inverse=True)
-    floor = np.asarray(clopper_pearson_lower(pairs[0], pairs[1], error=error))[back.reshape(-1)]
-    value = np.full(best.shape, -np.inf)
-    value[user, total] = best[user, total] - floor
-    return np.asarray(value.max(axis=1))
+    sizes, back = np.unique(totals, return_inverse=True)
+    floor = np.ones((len(sizes), width))
+    for row, n in enumerate(sizes):
+        floor[row, : n + 1] = _floors(int(n), error)
+    return np.asarray((best - floor[back]).max(axis=1))
+
+
+@functools.lru_cache(maxsize=4096)
+def _floors(n: int, error: float) -> np.ndarray:
+    """Give Clopper-Pearson's bound for each count out of n: users with windows of one size share them."""
+    floors = np.asarray(clopper_pearson_lower(np.arange(n + 1), n, error=error))
+    floors.flags.writeable = False
+    return floors

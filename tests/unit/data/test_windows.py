@@ -113,7 +113,7 @@ def same(got: dict[Any, Any], expected: dict[Any, Any]) -> None:
 @pytest.mark.parametrize(("short", "date"), [("session", None), (2, None), ("session", 200_000)])
 def test_drawn_logs_against_pandas(seed: int, short: int | str, date: int | None) -> None:
     interactions = drawn(seed)
-    # A window of weight zero is no window for the table; give every event some weight here.
+    # A window of weight zero is none: give every event some weight here.
     interactions = Interactions(**{**vars(interactions), "weight": interactions.weight + 0.5})
     how: dict[str, Any] = {"context_windows": [1, 3, 5, 8], "horizons": ["long", "short"], "session_gap": "2h"}
     table = prepare(interactions, short=short, split_date=date, **how)
@@ -124,7 +124,7 @@ def test_drawn_logs_against_pandas(seed: int, short: int | str, date: int | None
 
 def test_real_baskets_against_pandas() -> None:
     interactions = read(REAL, level="coarse")
-    first = np.isin(interactions.user, list(dict.fromkeys(interactions.user.tolist()))[:30])
+    first = np.isin(interactions.user, list(dict.fromkeys(interactions.user.tolist()))[:12])
     columns = {name: getattr(interactions, name)[first] for name in ("user", "item", "category", "time", "weight")}
     some = Interactions(**{**vars(interactions), **columns})
     table = prepare(some, context_windows=[1, 5], horizons=["long", "short"])
@@ -202,6 +202,21 @@ def test_least_sessions_and_a_limit() -> None:
     assert table.users.tolist() == ["many", "many"]
     assert table.metadata["users_with_too_few_sessions"] == 1
     assert prepare(both, limit=1, context_windows=[1, 2]).users.tolist() == ["one", "one"]
+
+
+def test_users_with_a_window_of_weight_zero_are_counted() -> None:
+    parts = [timed(0, 1, 2, 3, 4, user="idle"), timed(0, 1, 2, 3, 4, user="busy")]
+    columns = {
+        n: np.concatenate([getattr(p, n) for p in parts]) for n in ("user", "item", "category", "time", "weight")
+    }
+    columns["weight"][4] = 0.0
+    both = Interactions(**{**vars(parts[0]), **columns})
+    table = prepare(both, limit=1)
+    assert table.users.tolist() == ["busy"]
+    assert table.metadata["users_with_weightless_windows"] == 1
+    columns["weight"][9] = 0.0
+    with pytest.raises(SchemaError, match="2 a window of weight 0"):
+        prepare(both)
 
 
 @pytest.mark.parametrize(

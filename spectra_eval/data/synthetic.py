@@ -1,0 +1,366 @@
+"""A made world: users whose laws are known, so that estimates and certificates can be held against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._join import joined, text_column
+from spectra_eval.data._leakage import located
+from spectra_eval.data._timeline import timeline
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions, PreferenceTable
+
+__all__ = ["World", "finish", "law_of", "predicted", "read"]
+
+_DAY = 86_400
+_START = 1_577_836_800  # 2020-01-01
+_TAIL = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The knobs of a world.
+
+    Attributes
+    ----------
+    users, categories, groups, items : int
+        How many; the categories stand under `groups` parents, and every category has items of its own.
+    sessions, session_length : float
+        Their means a user and a session; both are 1 and a Poisson number, drawn without looking at the user's law.
+    skew : float
+        Category of popularity rank r is chosen in proportion to ``r ** -skew``; so is an item in its category.
+    concentration : float
+        A user's law is drawn from a Dirichlet distribution around the popularity with this total; small is peculiar.
+    niche : float
+        The share of users whose law is drawn around the tail (the least popular third of the categories) instead.
+    drift : float
+        From the first day to the last a law moves this share of the way to a second one, drawn in the same way.
+    days : int
+        The length of the log; a user has at most one session a day, so sessions are 12 hours apart or more.
+    seed : int
+        Of everything.
+    noise : float, optional
+        Where it is given, the table gets a `theta_s`: the law, its logarithms disturbed with this standard deviation.
+    list_length : int
+        Where it is not 0, the table gets a `dg`: the best categories of another disturbed law.
+    list_noise : float
+        How far that is disturbed.
+    level : {"fine", "coarse"}
+        The categories, or the groups that they stand under.
+    """
+
+    users: int = 500
+    categories: int = 24
+    groups: int = 6
+    items: int = 1200
+    sessions: float = 12.0
+    session_length: float = 6.0
+    skew: float = 1.0
+    concentration: float = 8.0
+    niche: float = 0.2
+    drift: float = 0.3
+    days: int = 365
+    seed: int = 0
+    noise: float | None = None
+    list_length: int = 0
+    list_noise: float = 0.5
+    level: str = "fine"
+
+    def __post_init__(self) -> None:
+        for name, least in (("users", 1), ("groups", 1), ("categories", 2), ("seed", 0), ("list_length", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: {getattr(self, name)}; at least {least}")
+        if self.categories < self.groups:
+            raise InputError(f"groups: {self.groups} for {self.categories} categories; every group holds at least one")
+        if self.items < self.categories:
+            raise InputError(f"items: {self.items} for {self.categories} categories; every category holds at least one")
+        for name in ("sessions", "session_length"):
+            if not 1.0 <= getattr(self, name) <= 40.0:
+                raise InputError(f"{name}: {getattr(self, name)}; a mean of 1 to 40")
+        if self.days < 4 * self.sessions:
+            raise InputError(f"days: {self.days}; give at least 4 days a session, {4 * self.sessions:g} here")
+        for name in ("niche", "drift"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name}: {getattr(self, name)}; a share between 0 and 1")
+        for name in ("skew", "list_noise", *(["noise"] if self.noise is not None else [])):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                raise InputError(f"{name}: {getattr(self, name)}; a finite number of at least 0")
+        if not 0.0 < self.concentration < np.inf:
+            raise InputError(f"concentration: {self.concentration}; a finite number above 0")
+        if self.level not in ("fine", "coarse"):
+            raise InputError(f"level: {self.level!r} is unknown; choose fine or coarse")
+
+    @property
+    def group(self) -> np.ndarray:
+        """(K,) int: the group of each category; groups are dealt out in turn over the popularity ranks."""
+        return np.arange(self.categories) % self.groups
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """(K,) float: the share of each category, the most popular first."""
+        return _zipf(self.categories, self.skew)
+
+    def laws(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw each user's law on the first day and the one it drifts to, (users, K) each, and who is niche."""
+        rng = np.random.default_rng([self.seed, 1])
+        niche = rng.random(self.users) < self.niche
+        tail = np.arange(self.categories) >= self.categories - max(1, self.categories // 3)
+        around_tail = _TAIL * tail / tail.sum() + (1 - _TAIL) * self.popularity
+        around = np.where(niche[:, None], around_tail, self.popularity)
+        first, second = (_dirichlet(rng, self.concentration * around) for _ in range(2))
+        return first, second, niche
+
+
+def read(source: str | Path | None = None, **options: Any) -> Interactions:
+    """Make a world: who chose what and when, drawn from laws that `law_of` gives back.
+
+    Every item has one category, and no two interactions of a user share a second. How many interactions a user has,
+    and when, does not depend on the user's law: given the cut, the categories of a window are independent draws from
+    the law at their times.
+
+    Parameters
+    ----------
+    source : None
+        There are no files.
+    **options
+        The fields of `World`.
+
+    Returns
+    -------
+    Interactions
+        Users in order, each user's events in time; ``metadata["synthetic"]`` holds every knob.
+
+    Raises
+    ------
+    InputError
+        A knob has no such value, or a source is named.
+
+    Examples
+    --------
+    >>> from spectra_eval.data import prepare
+    >>> events = read(users=20, categories=6, groups=2, seed=1)
+    >>> table = prepare(events)
+    >>> law = law_of(table, events)
+    >>> law.shape, bool(np.allclose(law.sum(axis=1), 1.0)), table.parents
+    ((20, 6), True, ('Group 1', 'Group 2', 'Group 1', 'Group 2', 'Group 1', 'Group 2'))
+    """
+    if source is not None:
+        raise InputError(f"source: {str(source)!r}; a synthetic world has no files, leave SOURCE out")
+    known = {item.name for item in fields(World)}
+    for name in options:
+        if name not in known:
+            raise InputError(f"synthetic: no option {name!r}; choose from {', '.join(sorted(known))}")
+    world = World(**options)
+    user, time = _moments(world)
+    category = _choices(world, user, time)
+    rng = np.random.default_rng([world.seed, 3])
+    per_category = np.full(world.categories, world.items // world.categories)
+    per_category[: world.items % world.categories] += 1
+    first = np.cumsum(per_category) - per_category
+    item = np.empty(len(user), dtype=np.int64)
+    for number, size in enumerate(per_category.tolist()):
+        mine = np.flatnonzero(category == number)
+        item[mine] = first[number] + rng.choice(size, len(mine), p=_zipf(size, world.skew))
+    fine = [f"Kind {number + 1}" for number in range(world.categories)]
+    groups = [f"Group {number + 1}" for number in range(world.groups)]
+    bearer = np.repeat(np.arange(world.categories), per_category)
+    titles = [f"{fine[c]} no. {i - first[c] + 1}" for i, c in enumerate(bearer.tolist())]
+    names = text_column(f"i{number + 1}" for number in range(world.items))
+    coarse = world.level == "coarse"
+    return joined(
+        user=user,
+        user_names=text_column(f"u{number + 1}" for number in range(world.users)),
+        item=item,
+        item_names=names,
+        titles=dict(zip(names.tolist(), titles, strict=True)),
+        time=time,
+        bundle=item,
+        owner=np.arange(world.items),
+        category=world.group[bearer] if coarse else bearer,
+        n_bundles=world.items,
+        categories=tuple(groups if coarse else fine),
+        parents=None if coarse else tuple(groups[number] for number in world.group.tolist()),
+        metadata={"dataset": "synthetic", "synthetic": asdict(world)},
+        source="synthetic",
+    )
+
+
+def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
+    """Give the law behind each window: the mean, over its interactions, of the user's law at their times.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        What `prepare` made of the interactions, with whatever split, windows and horizons.
+    interactions : Interactions
+        What `read` made.
+
+    Returns
+    -------
+    (N, K) float array
+        One law a record, rows on the simplex: the expectation of ``theta_star`` given who was drawn and when.
+
+    Raises
+    ------
+    SchemaError
+        The interactions are no synthetic world.
+
+    Examples
+    --------
+    >>> from spectra_eval.data import prepare
+    >>> still = read(users=2, drift=0.0, seed=5)
+    >>> law = law_of(prepare(still, horizons=["long", "short"]), still)
+    >>> bool(np.all(law[0] == law[1])), bool(np.all(law[0] == law[2]))
+    (True, False)
+    """
+    world = _world_of(interactions)
+    line = timeline(interactions)
+    ranges = located(table, line)
+    first, second, _ = world.laws()
+    moved = np.concatenate([[0.0], np.cumsum(_moved(world, line.time))])
+    share = (moved[ranges.stop] - moved[ranges.cut]) / (ranges.stop - ranges.cut)
+    owner = np.array([int(name.removeprefix("u")) - 1 for name in line.names.tolist()])[ranges.user]
+    law = _between(first[owner], second[owner], share)
+    if world.level == "coarse":
+        law = law @ (world.group[:, None] == np.arange(world.groups)).astype(np.float64)
+    return law
+
+
+def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Give what a model of this quality would hold: the law with normal noise on its logarithms.
+
+    Parameters
+    ----------
+    law : (N, K) float array
+        Rows on the simplex.
+    noise : float
+        Standard deviation in nats; 0 gives the law itself, infinite noise would give nothing of it.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    (N, K) float array
+        Rows on the simplex.
+
+    Examples
+    --------
+    >>> law = np.array([[0.7, 0.3]])
+    >>> predicted(law, noise=0.0, rng=np.random.default_rng(0)).round(12).tolist()
+    [[0.7, 0.3]]
+    """
+    weights = law * np.exp(noise * rng.standard_normal(law.shape))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def finish(table: PreferenceTable, interactions: Interactions) -> tuple[PreferenceTable, PreferenceTable]:
+    """Add the model of the asked quality to a table, and give the table of its laws.
+
+    Returns
+    -------
+    table : PreferenceTable
+        With `theta_s` where the world has a `noise`, and `dg` where it has a `list_length`. Neither looks at a window.
+    law : PreferenceTable
+        The same records and predictions with the law as `theta_star`; ``metadata["target"]`` is ``law``.
+
+    Raises
+    ------
+    InputError
+        The lists are longer than there are categories.
+
+    Examples
+    --------
+    >>> from spectra_eval.data import prepare
+    >>> events = read(users=3, noise=0.2, list_length=2)
+    >>> table, law = finish(prepare(events), events)
+    >>> table.theta_s.shape, table.dg.shape, law.metadata["target"]
+    ((3, 24), (3, 2), 'law')
+    """
+    world = _world_of(interactions)
+    law = law_of(table, interactions)
+    if world.list_length > law.shape[1]:
+        raise InputError(f"list_length: {world.list_length} of {law.shape[1]} categories; ask for fewer")
+    added: dict[str, Any] = {}
+    if world.noise is not None:
+        added["theta_s"] = predicted(law, noise=world.noise, rng=np.random.default_rng([world.seed, 4]))
+    if world.list_length:
+        held = predicted(law, noise=world.list_noise, rng=np.random.default_rng([world.seed, 5]))
+        added["dg"] = np.argsort(-held, axis=1, kind="stable")[:, : world.list_length]
+    table = table.replace(**added) if added else table
+    metadata = {**table.metadata, "target": "law"}
+    return table, table.replace(counts=None, theta_star=law, metadata=metadata)
+
+
+def _world_of(interactions: Interactions) -> World:
+    knobs = interactions.metadata.get("synthetic")
+    if knobs is None:
+        raise SchemaError("interactions: no synthetic world; only such a world has a known law")
+    return World(**knobs)
+
+
+def _zipf(size: int, skew: float) -> np.ndarray:
+    weights = np.arange(1.0, size + 1.0) ** -skew
+    return weights / weights.sum()
+
+
+def _dirichlet(rng: np.random.Generator, concentrations: np.ndarray) -> np.ndarray:
+    """Draw a row for each row, without the rows of 0/0 that tiny concentrations give gamma draws."""
+    logs = np.log(rng.standard_gamma(concentrations + 1.0)) + np.log(rng.random(concentrations.shape)) / concentrations
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _moments(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Draw who acts when: each session on a day of its own, between 9 and 17 o'clock, some minutes an event."""
+    rng = np.random.default_rng([world.seed, 2])
+    users, times = [], []
+    for user in range(world.users):
+        sessions = min(1 + rng.poisson(world.sessions - 1.0), world.days)
+        for day in np.sort(rng.choice(world.days, sessions, replace=False)).tolist():
+            length = min(1 + rng.poisson(world.session_length - 1.0), 60)
+            pauses = rng.integers(10, 180, length)
+            start = _START + day * _DAY + int(rng.integers(9 * 3600, 17 * 3600))
+            times.append(start + np.cumsum(pauses))
+            users.append(np.full(length, user))
+    return np.concatenate(users), np.concatenate(times)
+
+
+def _moved(world: World, time: np.ndarray) -> np.ndarray:
+    """Give how far a law has moved from the first to the second, at each time."""
+    return world.drift * (time - _START) / (world.days * _DAY)
+
+
+def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return (1.0 - share[:, None]) * first + share[:, None] * second
+
+
+def _choices(world: World, user: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Draw the category of each event from the user's law at its time."""
+    rng = np.random.default_rng([world.seed, 6])
+    first, second, _ = world.laws()
+    share = _moved(world, time)
+    chosen = np.empty(len(user), dtype=np.int64)
+    for low in range(0, len(user), 1 << 16):
+        part = slice(low, low + (1 << 16))
+        steps = np.cumsum(_between(first[user[part]], second[user[part]], share[part]), axis=1)
+        draws = rng.random(len(steps)) * steps[:, -1]
+        chosen[part] = (draws[:, None] >= steps).sum(axis=1)
+    return chosen
+
+
+DATASETS.add(
+    Dataset(
+        name="synthetic",
+        read=read,
+        summary="A made world whose laws are known: popularity skew, niche users, drift, sessions, two levels.",
+        reference="Dirichlet laws around a Zipf popularity; defined here",
+        options=tuple(item.name for item in fields(World)),
+        needs_source=False,
+        finish=finish,
+    )
+)
