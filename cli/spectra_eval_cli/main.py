@@ -11,6 +11,7 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": "demo",
     "prepare": "prepare",
+    "doctor": "doctor",
     "probe": "probe",
     "baseline": "baseline",
     "evaluate": "evaluate",

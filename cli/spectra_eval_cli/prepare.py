@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log
+from spectra_eval_cli._group import common_options, log, parse_mapping
+
+if TYPE_CHECKING:
+    from spectra_eval.data import Dataset
 
 __all__ = ["command"]
 
 
+def _parts(value: Any) -> list[str]:
+    """Take a text with commas, or a list out of a configuration file."""
+    return [str(part).strip() for part in (value if isinstance(value, list | tuple) else str(value).split(","))]
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[int, ...] | None:
+    try:
+        return None if value is None else tuple(map(int, _parts(value)))
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: write whole numbers with commas, for instance 1,3,5,8") from None
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...] | None:
+    return None if value is None else tuple(_parts(value))
+
+
 @click.command("prepare")
 @click.argument("dataset")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
-@click.option("--genres", default="18+imax", show_default=True, help="movielens: 18, 18+imax, or 20.")
+@click.option("--genres", help="movielens: 18, 18+imax, 18+none or 20.  [default: 18+imax]")
+@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
+@click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")
+@click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="A category with two parents.")
+@click.option("--level", type=click.Choice(["fine", "coarse"]), help="Of two levels, which the categories are.")
+@click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of DATASET.")
+@click.option("--seed", type=int, help="synthetic: of the world.")
 @click.option(
     "--weighting",
     type=click.Choice(["fraction", "count"]),
@@ -24,43 +50,104 @@ __all__ = ["command"]
     help="An item with g categories gives each 1/g (fraction) or 1 (count).",
 )
 @click.option("--split", type=float, default=0.8, show_default=True, help="Share of each user's past that is history.")
+@click.option("--split-date", metavar="DATE", help="The window begins here for everybody, instead of --split.")
+@click.option(
+    "--window-end",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Share of each user's past at which the window ends; for a table to train on, the --split of the evaluation.",
+)
 @click.option(
     "--ties",
-    type=click.Choice(["file-order", "together"]),
+    type=click.Choice(["file-order", "together", "session"]),
     default="file-order",
     show_default=True,
-    help="Interactions of one second: cut in file order, or kept on one side.",
+    help="Interactions of one second: cut in file order, or they (or whole sessions) are kept on one side.",
 )
+@click.option(
+    "--context-windows",
+    type=click.UNPROCESSED,
+    callback=_numbers,
+    metavar="1,3,5,8",
+    help="Past sessions told; one record each.",
+)
+@click.option(
+    "--horizons",
+    type=click.UNPROCESSED,
+    callback=_names,
+    metavar="long,short",
+    help="The whole window, its beginning, or both.",
+)
+@click.option("--short", default="session", show_default=True, help="The short horizon: session, or N interactions.")
+@click.option("--session-gap", default="8h", show_default=True, help="A longer pause begins a new session.")
 @click.option("--min-interactions", type=int, default=5, show_default=True, help="Leave out users with fewer.")
+@click.option("--min-sessions", type=int, default=1, show_default=True, help="Leave out users with fewer of them told.")
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @common_options
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     dataset: str,
-    source: Path,
+    source: Path | None,
     output: Path,
-    genres: str,
-    weighting: str,
-    split: float,
-    ties: str,
-    min_interactions: int,
-    limit: int | None,
+    genres: str | None,
+    mapping: tuple[str, ...],
+    taxonomy: Path | None,
+    two_parents: str | None,
+    level: str | None,
+    more: tuple[str, ...],
+    seed: int | None,
+    split_date: str | None,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Turn the raw files of DATASET in SOURCE into a preference table.
 
-    Each user's interactions are ordered by time; the first share is the history that a model is told, the rest is
-    the window that it is held against. Terms of use are printed; nothing is downloaded.
+    Each user's interactions are ordered by time; what lies before the cut is the history that a model is told, the
+    rest is the window that it is held against; it is proven that no window stands in a history. Terms of use are
+    printed; nothing is downloaded. DATASET synthetic has no SOURCE and writes its laws beside the table.
     """
     from spectra_eval.artifacts import write_table
     from spectra_eval.data import DATASETS, prepare
 
+    if split_date is not None and ctx.get_parameter_source("split") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--split and --split-date: give one of the two")
     entry = DATASETS[dataset]
-    options = {"genre_set": genres} if "genre_set" in entry.options else {}
+    named = {"genre_set": genres, "taxonomy": taxonomy, "two_parents": two_parents, "level": level, "seed": seed}
+    asked = {name: value for name, value in named.items() if value is not None}
+    options = _options(entry, {**asked, **parse_mapping(mapping), **_pairs(more)})
+    if entry.needs_source == (source is None):
+        raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
         log(f"terms: {entry.terms}", quiet=quiet)
     interactions = entry.read(source, **options)
-    table = prepare(interactions, weighting=weighting, split=split, ties=ties, min_interactions=min_interactions)
-    if limit is not None:
-        table = table.select(slice(0, limit))
+    table = prepare(interactions, split_date=split_date, **how)
+    if entry.finish is not None:
+        table, law = entry.finish(table, interactions)
+        beside = output.with_suffix(f".law{output.suffix}")
+        write_table(law, beside)
+        log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
     write_table(table, output)
-    log(f"table: {output}, {table.n_users} users x {table.n_categories} categories", quiet=quiet)
+    users = len(set(table.users.tolist()))
+    log(f"table: {output}, {users} users, {table.n_users} records x {table.n_categories} categories", quiet=quiet)
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    read = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise click.UsageError(f"--option {pair!r}: write it as NAME=VALUE")
+        read[name.replace("-", "_")] = value
+    return read
+
+
+def _options(entry: Dataset, asked: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what the data set does not take."""
+    for name in asked:
+        if name not in entry.options:
+            known = ", ".join(entry.options) or "none"
+            raise click.UsageError(f"{entry.name} takes no option {name!r}; it takes {known}")
+    return asked

@@ -108,7 +108,9 @@ def prepare(
     >>> table.history_counts.tolist(), table.counts.tolist(), table.history[0]
     ([[0.5, 0.5]], [[0.0, 1.0]], ('Laura (1944)',))
     """
-    _check_options(weighting, split, ties, min_interactions, min_sessions, window_end, limit)
+    _check_options(
+        weighting, split, ties, min_interactions, min_sessions, window_end, limit, dated=split_date is not None
+    )
     windows = Windows.checked(context_windows=context_windows, horizons=horizons, short=short, gap=session_gap)
     date = None if split_date is None else moment(split_date)
     line = timeline(interactions)
@@ -169,6 +171,8 @@ def _check_options(
     min_sessions: int,
     window_end: float,
     limit: int | None,
+    *,
+    dated: bool,
 ) -> None:
     if weighting not in _WEIGHTINGS:
         raise InputError(f"weighting: {weighting!r} is unknown; choose {' or '.join(_WEIGHTINGS)}")
@@ -176,8 +180,9 @@ def _check_options(
         raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(TIES)}")
     if not 0.0 < split < 1.0:
         raise InputError(f"split: {split} is not strictly between 0 and 1; 0.8 keeps the last fifth as window")
-    if not split < window_end <= 1.0:
-        raise InputError(f"window_end: {window_end} is not above the split {split} and at most 1")
+    least = 0.0 if dated else split
+    if not least < window_end <= 1.0:
+        raise InputError(f"window_end: {window_end} is not above {least} and at most 1; the window follows the split")
     if min_interactions < 2:
         raise InputError(f"min_interactions: {min_interactions}; a history and a window need at least 2")
     if min_sessions < 1:

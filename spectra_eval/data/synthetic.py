@@ -128,7 +128,7 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     source : None
         There are no files.
     **options
-        The fields of `World`.
+        The fields of `World`, as numbers or as texts.
 
     Returns
     -------
@@ -151,11 +151,7 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     """
     if source is not None:
         raise InputError(f"source: {str(source)!r}; a synthetic world has no files, leave SOURCE out")
-    known = {item.name for item in fields(World)}
-    for name in options:
-        if name not in known:
-            raise InputError(f"synthetic: no option {name!r}; choose from {', '.join(sorted(known))}")
-    world = World(**options)
+    world = World(**{name: _knob(name, value) for name, value in options.items()})
     user, time = _moments(world)
     category = _choices(world, user, time)
     rng = np.random.default_rng([world.seed, 3])
@@ -294,6 +290,19 @@ def finish(table: PreferenceTable, interactions: Interactions) -> tuple[Preferen
     table = table.replace(**added) if added else table
     metadata = {**table.metadata, "target": "law"}
     return table, table.replace(counts=None, theta_star=law, metadata=metadata)
+
+
+def _knob(name: str, value: Any) -> Any:
+    """Make the number that a knob takes; the command line gives texts."""
+    kinds = {item.name: str(item.type) for item in fields(World)}
+    if name not in kinds:
+        raise InputError(f"synthetic: no option {name!r}; choose from {', '.join(sorted(kinds))}")
+    if kinds[name] == "str" or value is None:
+        return value
+    try:
+        return int(value) if kinds[name] == "int" else float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: {value!r} is no {'whole ' if kinds[name] == 'int' else ''}number") from error
 
 
 def _world_of(interactions: Interactions) -> World:

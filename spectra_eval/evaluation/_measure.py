@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spectra_eval.evaluation._parallel import in_order
 from spectra_eval.evaluation._strata import Stratification
@@ -119,6 +120,21 @@ def measure(
     are kept for the metrics that are plain means. The work is divided into parts of fixed size, whose sums are added
     in their order: neither `threads` (all processors, up to 8, when not given) nor the size of a block changes a bit.
     """
+    # More threads inside a product would give other last bits, and get in the way of the threads here.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _measured(cohort, systems, metrics, stratifications, resamples, paired=paired, threads=threads)
+
+
+def _measured(
+    cohort: Cohort,
+    systems: Sequence[System | ListSystem],
+    metrics: Sequence[BoundMetric],
+    stratifications: Sequence[Stratification],
+    resamples: Resamples | None,
+    *,
+    paired: bool,
+    threads: int | None,
+) -> Measured:
     width: list[int] = []
     sums: dict[tuple[int, int], Sums] = {}
     kept: dict[tuple[str, str], list[np.ndarray]] = {}

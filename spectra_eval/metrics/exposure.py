@@ -50,7 +50,8 @@ def _listed_shares(comparison: Comparison, k: int) -> np.ndarray:
 
 def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
     """Entropy of the shares of all places; NaN where no place is taken."""
-    places = np.atleast_2d(mean_shares)
+    # A mean made of sums and differences of sums may lie below zero by its last bit.
+    places = np.maximum(np.atleast_2d(mean_shares), 0.0)
     with np.errstate(invalid="ignore"):
         shares = places / places.sum(axis=-1, keepdims=True)
     return (entropy_nats(shares) / LN2).reshape(np.shape(mean_shares)[:-1])

@@ -342,11 +342,22 @@ def _pairs(one: TwoLevel, other: TwoLevel) -> list[tuple[np.ndarray, np.ndarray]
 
 def _weighted_js(p: np.ndarray, q: np.ndarray, w: np.ndarray) -> Any:
     middle = w * p + (1 - w) * q
-    safe = np.where(middle > 0, middle, 1.0)
-    step = np.where(middle > 0, p - q, 0.0) / safe
-    # f(u) with u = p/m - 1 = (1-w)(p-q)/m never cancels, however near the two are; no u is below -1.
-    terms = w * _kl_generator(np.maximum((1 - w) * step, -1.0)) + (1 - w) * _kl_generator(np.maximum(-w * step, -1.0))
-    return np.sum(np.where(middle > 0, middle, 0.0) * terms, axis=-1)
+    return np.sum(_half(w, p, 1 - w, p - q, middle) + _half(1 - w, q, w, q - p, middle), axis=-1)
+
+
+def _half(weight: np.ndarray, row: np.ndarray, other: np.ndarray, step: np.ndarray, middle: np.ndarray) -> Any:
+    """Give weight * middle * f(u), f(u) = (1+u) ln(1+u) - u, with u = row/middle - 1 = other * step / middle.
+
+    Taken from the step, u does not cancel, however near the two rows are; it is never below -1.
+    """
+    some = middle > 0
+    base = np.where(some, middle, 1.0)
+    with np.errstate(over="ignore"):
+        u = np.where(some, np.maximum(other * step / base, -1.0), 0.0)
+    far = u > 1e3  # a weight near zero: the product with f(u) could overflow
+    near = base * _kl_generator(np.where(far, 0.0, u))
+    logs = np.log(np.where(far, row, 1.0)) - np.log(base)
+    return np.where(some, weight * np.where(far, row * logs - row + base, near), 0.0)
 
 
 def _chain(top: Any, within: np.ndarray) -> Chain:

@@ -149,7 +149,9 @@ def _js_sum(a: Any, b: Any, rest: Any, s: Any) -> Any:
 
 def _common_share(a: Any, b: Any, rest: Any) -> np.ndarray:
     """Solve for the s at which the JS is stationary; the sum is convex in s, its derivative increases."""
-    low, high = np.asarray(np.minimum(a, b), dtype=np.float64), np.full(np.shape(a), 0.5)
+    # Between b and a: at s = a the derivative is not negative. A bracket up to 1/2 would be too coarse for tiny shares.
+    low = np.asarray(np.minimum(a, b), dtype=np.float64)
+    high = np.asarray(np.minimum(np.maximum(a, b), 0.5), dtype=np.float64)
     for _ in range(70):
         s = (low + high) / 2
         left = np.maximum(0.0, 1 - 2 * s)

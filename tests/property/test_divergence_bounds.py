@@ -28,7 +28,7 @@ DIVERGENCES: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
     "hellinger": simplex.hellinger_squared,
     "chi_squared": simplex.chi_squared,
 }
-amount = st.one_of(st.floats(0, 40), st.floats(0, 0.01), st.floats(1e-300, 1e-3))
+amount = st.one_of(st.just(0.0), st.floats(1e-2, 40), st.floats(1e-300, 1e-2))  # a subnormal one has no digits to keep
 
 
 def below(left: Any, right: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> bool:
@@ -93,7 +93,7 @@ def test_the_exact_envelope_is_increasing_and_concave_in_the_kl(kappa: float, t:
     assert below((1 - t) * ends[0] + t * ends[1], middle)
 
 
-@given(st.floats(1e-12, 0.999), st.floats(0, 1e6))
+@given(st.floats(1e-12, 0.999), st.one_of(amount, st.floats(0.1, 1e6)))
 def test_the_rows_of_chi_squared_and_hellinger(v: float, x: float) -> None:
     assert chi.tv_upper_from_chi_squared(chi.chi_squared_lower_from_tv(v)) == pytest.approx(v, rel=1e-13)
     exact = chi.tv_upper_from_chi_squared(x)
@@ -114,17 +114,6 @@ def test_witnesses_are_pairs_on_the_curve(kappa: float) -> None:
     assert simplex.tv(star, held)[0] == pytest.approx(found, rel=1e-6, abs=1e-8)
 
 
-@given(st.data(), both)
-def test_merging_categories_raises_no_divergence(data: Any, pair: tuple[np.ndarray, np.ndarray]) -> None:
-    star, held = pair
-    k = star.shape[1]
-    group = np.array(data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k)))
-    merge = (group[:, None] == np.arange(k)).astype(float)
-    for divergence in DIVERGENCES.values():
-        # Sums of rounded shares: a relative error of the difference of shares that differ in the last bit.
-        assert below(divergence(star @ merge, held @ merge), divergence(star, held), rtol=1e-9, atol=1e-24)
-
-
 @given(st.data(), st.integers(2, 5), st.integers(2, 6))
 def test_the_divergence_of_means_is_at_most_the_mean_divergence(data: Any, n: int, k: int) -> None:
     star, held = data.draw(thetas(users=n, categories=k)), data.draw(thetas(users=n, categories=k))
@@ -132,4 +121,16 @@ def test_the_divergence_of_means_is_at_most_the_mean_divergence(data: Any, n: in
         means = divergence(star.mean(axis=0, keepdims=True), held.mean(axis=0, keepdims=True))
         with np.errstate(over="ignore"):
             average = divergence(star, held).mean()
-        assert below(means[0], average, rtol=1e-11, atol=1e-24)
+        # The means are rounded, which a pair that nearly agrees feels.
+        assert below(means[0], average, rtol=1e-9, atol=4e-15)
+
+
+@given(st.data(), both)
+def test_merging_categories_raises_no_divergence(data: Any, pair: tuple[np.ndarray, np.ndarray]) -> None:
+    star, held = pair
+    k = star.shape[1]
+    group = np.array(data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k)))
+    merge = (group[:, None] == np.arange(k)).astype(float)
+    for divergence in DIVERGENCES.values():
+        # So are the sums here.
+        assert below(divergence(star @ merge, held @ merge), divergence(star, held), rtol=1e-9, atol=4e-15)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from spectra_eval.artifacts import read_table
 from spectra_eval.data import yelp
 from spectra_eval.data.yelp import read
 from spectra_eval.errors import InputError, SchemaError
@@ -122,3 +128,54 @@ def test_the_names_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder / "business.json").unlink()
     with pytest.raises(SchemaError, match=r"business\.json: no such file"):
         read(folder)
+
+
+def write_gigabytes(folder: Path, size: int) -> int:
+    """Write reviews of about the real length until the file has `size` bytes; give their number."""
+    rng = np.random.default_rng(11)
+    tops = {f"Top {t}": [f"Kind {t}-{c}" for c in range(50)] for t in range(26)}
+    (folder / "levels.json").write_text(json.dumps(tops))
+    names = [(top, kind) for top, kinds in tops.items() for kind in kinds]
+    n_businesses, n_users = 100_000, 600_000
+    with (folder / "business.json").open("w") as file:
+        for b, picks in enumerate(rng.integers(0, len(names), (n_businesses, 2)).tolist()):
+            labels = ", ".join(dict.fromkeys(label for pick in picks for label in names[pick]))
+            file.write(json.dumps({"business_id": f"b{b:021d}", "name": f"Place {b}", "categories": labels}) + "\n")
+    text, written = "It was all right, and we may come again. " * 14, 0
+    with (folder / "review.json").open("w") as file:
+        while file.tell() < size:
+            users = (n_users * rng.random(50_000) ** 2).astype(int).tolist()
+            places = rng.integers(0, n_businesses, 50_000).tolist()
+            dates = np.datetime_as_string(1_100_000_000 + rng.integers(0, 5 * 10**8, 50_000).astype("datetime64[s]"))
+            file.write(
+                "".join(
+                    f'{{"review_id":"r{written + n:021d}","user_id":"u{u:021d}","business_id":"b{b:021d}","stars":4.0,'
+                    f'"useful":0,"funny":0,"cool":0,"text":"{text}","date":"{d.replace("T", " ")}"}}\n'
+                    for n, (u, b, d) in enumerate(zip(users, places, dates.tolist(), strict=True))
+                )
+            )
+            written += 50_000
+    return written
+
+
+@pytest.mark.slow
+def test_two_gigabytes_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
+    reviews = write_gigabytes(tmp_path, 2 * 10**9)
+    path = tmp_path / "review.json"
+    size = path.stat().st_size
+    words = ["prepare", "yelp", str(tmp_path), "--taxonomy", str(tmp_path / "levels.json"), "--level", "coarse"]
+    code = (
+        f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'cli')]!r}; from spectra_eval_cli.main import main; main()"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code, *words, "-o", str(tmp_path / "table.parquet")], check=False)
+    seconds = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    path.unlink()
+    assert done.returncode == 0
+    print(f"{reviews} reviews, {size / 1e9:.2f} GB: {seconds:.0f} s, {peak / 1e9:.2f} GB at most")
+    table = read_table(tmp_path / "table.parquet")
+    assert table.metadata["events_read"] == reviews
+    assert table.metadata["leakage_checked"]["records"] == table.n_users > 100_000
+    assert size >= 2 * 10**9
+    assert peak < 2 * 10**9, "names and numbers are kept, and no text"

@@ -37,6 +37,11 @@ def test_ties_at_the_border_share_the_places_left() -> None:
     assert shares([[0.5, 0.5, 0.0]], k=7).tolist() == [[1.0, 1.0, 1.0]]
 
 
+def test_a_mean_below_zero_by_rounding_counts_as_zero() -> None:
+    assert ENTRY.value(np.array([[0.5, 0.5, -1e-17], [1.0, 0.0, 0.0]])).tolist() == [1.0, 0.0]
+    assert np.isnan(ENTRY.value(np.array([np.nan, 0.5, 0.5])))
+
+
 def test_a_named_list_takes_the_place_of_the_order() -> None:
     lists = np.array([[2, 2, 1], [-1, 0, 8]])
     got = shares([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]], k=2, lists=lists)

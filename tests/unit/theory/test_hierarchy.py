@@ -72,6 +72,14 @@ def test_near_pairs_keep_their_digits() -> None:
     assert two.js_chain(p, q).total.nats == pytest.approx(js_nats(p.leaves(), q.leaves()), rel=1e-13)
 
 
+def test_a_weight_near_zero_does_not_overflow() -> None:
+    p = two.two_level([3.8e-306, 1.0], [[1.0, 0.0], [1.0]])
+    q = two.two_level([1.0, 0.0], [[0.0, 1.0], [1.0]])
+    for one, other in ((p, q), (q, p)):
+        assert two.js_chain(one, other).total.bits == pytest.approx(1.0)
+        assert np.isfinite(two.js_chain(one, other).within.nats).all()
+
+
 def test_the_fillings() -> None:
     part = two.expand(two.two_level([0.2, 0.3, 0.5], [[0.5, 0.5], [1.0], [0.25] * 4]), [1, 0, 1])
     assert part.explored == (0, 1) and part.residual == 0.5 and part.residuals.tolist() == [0.0, 0.0, 0.5]

@@ -64,3 +64,10 @@ def test_ties_and_edges() -> None:
     assert rank_radii([0.5, 0.3, 0.2], k=2).tv == pytest.approx(0.05)
     with pytest.raises(AssumptionError, match="k < 2"):
         rank_radii([0.5, 0.5], k=2)
+
+
+def test_ties_at_nothing_and_tiny_shares() -> None:
+    assert rank_radii([1.0, 0.0, 0.0], k=2).js.nats == 0.0
+    tiny = rank_radii([1.0, 1e-30, 0.0], k=2).js.nats
+    third = 1e-30 / 3  # the share at which the two tie
+    assert tiny == pytest.approx(js_nats(np.array([1.0, 1e-30, 0.0]), np.array([1.0, third, third])), rel=1e-9, abs=0)

@@ -1,0 +1,120 @@
+"""`prepare` on every data set: what it writes is what the library gives, and what it refuses it refuses in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from spectra_eval.artifacts import read_table
+from spectra_eval.data import DATASETS, prepare
+from spectra_eval_cli.main import main
+
+REAL = Path(__file__).parents[2] / "examples/data"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["prepare", *map(str, words)])
+
+
+def done(*words: object) -> str:
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def log(folder: Path) -> Path:
+    lines = [f"{user};{n};{n * 1000};{'AB'[n % 2]}" for user in ("ann", "bob") for n in range(10)]
+    (folder / "log.csv").write_text("\n".join(["who;item;time;kind", *lines]) + "\n")
+    (folder / "levels.json").write_text(json.dumps({"X": ["A"], "Y": ["B"]}))
+    return folder / "log.csv"
+
+
+def test_context_windows_and_horizons_on_real_data(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    said = done(
+        "movielens", REAL / "ml-latest-small", "-o", path, "--context-windows", "1,3,5,8", "--horizons", "long,short",
+        "--session-gap", "2h", "--genres", "18+none", "--limit", 40,
+    )  # fmt: skip
+    table = read_table(path)
+    expected = prepare(
+        DATASETS["movielens"].read(REAL / "ml-latest-small", genre_set="18+none"),
+        context_windows=[1, 3, 5, 8],
+        horizons=["long", "short"],
+        session_gap="2h",
+        limit=40,
+    )
+    for name in ("users", "counts", "history_counts", "n_window", "context_window", "horizon", "history"):
+        assert getattr(table, name).tolist() == getattr(expected, name).tolist()
+    assert said.count("terms: ") == 1 and "40 users, 320 records x 19 categories" in said
+    assert table.metadata["leakage_checked"]["records"] == 320
+    assert table.metadata["windows"]["session_gap_seconds"] == 7200
+
+
+def test_the_two_level_example(tmp_path: Path) -> None:
+    source, path = REAL / "complete-journey-500", tmp_path / "table.parquet"
+    done("complete_journey", source, "-o", path, "--split-date", "2017-10-01", "--ties", "together", "--limit", 20)
+    table = read_table(path)
+    assert (table.n_categories, len(set(table.parents or ()))) == (321, 26)
+    assert table.metadata["split"]["date"] == 1_506_816_000
+
+
+def test_columns_taxonomy_and_other_options(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    words = ["csv", log(tmp_path), "-o", path, "--map", "user=who", "--map", "categories=kind"]
+    words += ["-O", "delimiter=;", "-O", "time-unit=ms", "--taxonomy", tmp_path / "levels.json"]
+    done(*words, "--level", "coarse", "--split", 0.5, "--window-end", 0.8, "--quiet")
+    table = read_table(path)
+    assert table.categories == ("X", "Y")
+    assert table.users.tolist() == ["ann", "bob"] and table.n_window.tolist() == [3, 3]
+
+
+def test_a_configuration_file_may_hold_lists(tmp_path: Path) -> None:
+    config = tmp_path / "how.yaml"
+    config.write_text("context-windows: [1, 2]\nhorizons: [short]\nsession-gap: 1s\n")
+    words = ["csv", log(tmp_path), "--map", "user=who", "--map", "categories=kind", "-O", "delimiter=;"]
+    done(*words, "-o", tmp_path / "table.parquet", "--config", config)
+    table = read_table(tmp_path / "table.parquet")
+    assert table.context_window is not None and table.context_window.tolist() == [1, 2, 1, 2]
+    assert table.n_window.tolist() == [1, 1, 1, 1]
+
+
+def test_a_world_writes_its_law_beside_the_table(tmp_path: Path) -> None:
+    words = ["synthetic", "--seed", 3, "-O", "users=30", "-O", "noise=0.3", "-O", "list-length=3"]
+    for name in ("one", "two"):
+        said = done(*words, "-o", tmp_path / f"{name}.parquet")
+        assert f"{name}.law.parquet" in said
+    table, law = (read_table(tmp_path / f"one{end}.parquet") for end in ("", ".law"))
+    assert table.users.tolist() == law.users.tolist()
+    assert table.theta_s is not None and law.theta_s is not None and np.array_equal(table.theta_s, law.theta_s)
+    assert not np.array_equal(table.theta_star, law.theta_star)
+    for end in ("", ".law"):
+        assert (tmp_path / f"one{end}.parquet").read_bytes() == (tmp_path / f"two{end}.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["synthetic", "here"], 2, "has no SOURCE"),
+        (["yelp"], 2, "name the SOURCE"),
+        (["movielens", "here", "--level", "fine"], 2, "takes no option 'level'; it takes genre_set"),
+        (["csv", "here", "--genres", "18"], 2, "takes no option 'genre_set'"),
+        (["csv", "here", "-O", "colour=red"], 2, "takes no option 'colour'"),
+        (["csv", "here", "-O", "delimiter"], 2, "NAME=VALUE"),
+        (["csv", "here", "--map", "user"], 2, "NAME=COLUMN"),
+        (["csv", "here", "--split", "0.5", "--split-date", "2020-01-01"], 2, "give one of the two"),
+        (["csv", "here", "--context-windows", "1,two"], 2, "whole numbers with commas"),
+        (["synthetic", "--horizons", "medium"], 3, "error: horizons: 'medium'"),
+        (["synthetic", "-O", "users=none"], 3, "error: users: 'none' is no whole number"),
+        (["csv", "here"], 3, "error: here: no such file"),
+        (["yelp", "here"], 3, "error: here/yelp_academic_dataset_review.json: no such file"),
+        (["yelps", "here"], 3, "error: no dataset named 'yelps'; near: yelp"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    result = run(*words, "-o", tmp_path / "table.parquet")
+    assert result.exit_code == code and said in result.output
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,176 @@
+"""Item 18: for valid input no public function gives NaN unless its text says so, and none changes its input."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spectra_eval import metrics, theory
+from spectra_eval.metrics import METRICS, Comparison
+from spectra_eval.testing.strategies import lists, thetas
+from spectra_eval.theory import two_level
+from spectra_eval.units import Information
+
+FUNCTIONS = {name: getattr(theory, name) for name in theory.__all__ if inspect.isfunction(getattr(theory, name))}
+SAYS_NAN = {
+    "list_optimal": "a list that holds no mass",
+    "expand": "leaves of branches that were not asked about",
+}
+unit = st.floats(0, 1)
+open_unit = st.floats(0.01, 0.99)
+
+
+@st.composite
+def worlds(draw: Any) -> dict[str, Any]:
+    """Draw a valid value for every name of a parameter in the family, all of one world of n users and k categories."""
+    n, size = draw(st.integers(1, 3)), draw(st.integers(2, 6))
+    k = draw(st.integers(1, size - 1))
+    star, held = draw(thetas(users=n, categories=size)), draw(thetas(users=n, categories=size))
+    counts = np.array(draw(st.lists(st.lists(st.integers(0, 9), min_size=size, max_size=size), min_size=n, max_size=n)))
+    decoded = draw(lists(users=n, categories=size))
+    amount = Information.from_bits(draw(unit))
+    parts = [draw(thetas(users=1, categories=m))[0] for m in (1, 2, size)]
+    other = [draw(thetas(users=1, categories=m))[0] for m in (1, 2, size)]
+    pair = [two_level(draw(thetas(users=1, categories=3))[0], branches) for branches in (parts, other)]
+    world = {
+        "theta_star": star,
+        "theta_s": held,
+        "theta": star[0],
+        "counts": counts.astype(float),
+        "lists": decoded,
+        "entries": np.unique(decoded[0][decoded[0] >= 0]) if (decoded[0] >= 0).any() else np.array([0]),
+        "k": k,
+        "n_categories": size,
+        "category": draw(st.integers(0, size - 1)),
+        "weights": np.sort(draw(st.lists(st.floats(0.01, 5), min_size=size, max_size=size)))[::-1].copy(),
+        "frequencies": np.array(draw(st.lists(st.floats(0.5, 900), min_size=size, max_size=size))),
+        "values": np.array(draw(st.lists(unit, min_size=1, max_size=12))),
+        "margins": np.array(draw(st.lists(st.floats(-1, 1), min_size=1, max_size=12))),
+        "js": amount,
+        "mean_js": amount,
+        "aggregate_js": amount,
+        "plug_in": Information.from_bits(np.array([draw(unit)])),
+        "radius": Information.from_bits(draw(unit)),
+        "kl": Information(draw(st.floats(0, 50))),
+        "kl_nats": draw(st.floats(0, 50)),
+        "successes": draw(st.integers(0, 7)),
+        "trials": draw(st.integers(7, 30)),
+        "n_users": draw(st.integers(7, 30)),
+        "n": draw(st.integers(1, 60)),
+        "error": draw(st.floats(0.001, 0.5)),
+        "predicate_error": draw(st.floats(0.001, 0.5)),
+        "means": star,
+        "vectors": star,
+        "blocks": np.arange(n),
+        "labels": [[0], [1, 0]],
+        "name": "bh",
+        "reading": "nats",
+        "scores": held[0],
+        "parents": np.arange(size) % 2,
+        "sizes": [2, 3],
+        "explored": [0],
+        "readout": pair[0],
+        "top": star[0],
+        "branches": [np.array([1.0])] * size,
+        "utility": np.sqrt,
+        "eps": draw(unit),
+        "prefix": draw(st.integers(1, 300)),
+        "suffix": draw(st.integers(1, 30)),
+        "linf": draw(unit),
+        "tv": draw(unit),
+        "chi_squared": draw(st.floats(0, 1e6)),
+        "probability": draw(unit),
+        "gain": draw(open_unit),
+        "exponent": draw(st.floats(0.1, 2)),
+        "spread": draw(st.floats(0, 2)),
+        "ratio": draw(st.floats(0, 5)),
+        **dict.fromkeys(("missed", "mean_missed", "share", "js_bits", "missing_bits", "fraction"), draw(unit)),
+        **dict.fromkeys(("missed_share", "js_share"), draw(open_unit)),
+        "hellinger_squared": draw(unit),
+        "_pair": pair,
+    }
+    for value in world.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    return world
+
+
+def arguments(function: Any, world: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Pick the values of the parameters that a function demands."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    chains = iter(world["_pair"])
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.default is not parameter.empty:
+            continue
+        value = next(chains) if "TwoLevel" in str(parameter.annotation) else world[parameter.name]
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = value
+        else:
+            positional.append(value)
+    return positional, named
+
+
+def has_nan(value: Any) -> bool:
+    if isinstance(value, Information):
+        return bool(np.isnan(value.nats).any())
+    if isinstance(value, float | np.floating | np.ndarray):
+        array = np.asarray(value)
+        return array.dtype.kind == "f" and bool(np.isnan(array).any())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return any(has_nan(getattr(value, field.name)) for field in dataclasses.fields(value))
+    if isinstance(value, dict):
+        return any(has_nan(entry) for entry in value.values())
+    if isinstance(value, list | tuple):
+        return any(has_nan(entry) for entry in value)
+    return False
+
+
+def special(name: str, world: dict[str, Any]) -> dict[str, Any]:
+    """Give the world as one function needs it: of one user, or with lists no longer than k."""
+    one = {"theta_star": world["theta_star"][0], "theta_s": world["theta_s"][0]}
+    changes = {
+        "theorem_1": {"lists": world["lists"][:, : world["k"]]},
+        "theorem_4": {**one, "entries": world["entries"][: world["k"]]},
+        "route_t_blocks": one,
+    }
+    return {**world, **changes.get(name, {})}
+
+
+@settings(max_examples=25)
+@given(world=worlds())
+def test_every_bound_gives_a_number_and_leaves_its_input(world: dict[str, Any]) -> None:
+    before = {key: value.copy() for key, value in world.items() if isinstance(value, np.ndarray)}
+    for name, function in FUNCTIONS.items():
+        positional, named = arguments(function, special(name, world))
+        if name == "regret_bound":
+            named["tv"] = world["tv"]
+        found = function(*positional, **named)  # read-only arrays raise where they are written to
+        assert name in SAYS_NAN or not has_nan(found), name
+    for key, value in before.items():
+        assert np.array_equal(world[key], value), key
+
+
+def test_no_bound_is_forgotten() -> None:
+    assert len(FUNCTIONS) > 90 and set(SAYS_NAN) <= set(FUNCTIONS)
+
+
+@settings(max_examples=25)
+@given(world=worlds())
+def test_every_metric_gives_a_number_and_leaves_its_input(world: dict[str, Any]) -> None:
+    buckets = metrics.category_buckets(np.arange(world["n_categories"])[::-1] + 1)
+    buckets.flags.writeable = False
+    empty = {name for name, place in (("head", 0), ("mid", 1), ("tail", 2)) if not (buckets == place).any()}
+    for entry in METRICS:
+        comparison = Comparison(theta_star=world["theta_star"], theta_s=world["theta_s"], lists=None, bucket=buckets)
+        options = {"k": 1} if entry.takes_cutoff else {}
+        with np.errstate(all="ignore"):
+            statistic = entry.statistic(comparison, **options)
+            value = entry.value(statistic.mean(axis=0), **options)
+        of_an_empty_bucket = any(word in entry.name for word in empty) or entry.name == "stratified_ece"
+        assert not np.isnan(value) or (of_an_empty_bucket and bool(empty)), entry.name
