@@ -182,39 +182,46 @@ def _measure_part(
     paired: bool,
 ) -> _Part:
     rows = cohort.rows(part)
-    blocks = _statistics(cohort, systems, metrics, rows)
-    width = [block.shape[1] for block in blocks]
-    missing = np.stack([np.isnan(block).any(axis=1) for block in blocks], axis=1)
+    width, stacks = _statistics(cohort, systems, metrics, rows)
+    lost, endless = zip(*(_not_finite(stack, width) for stack in stacks), strict=True)
     columns = {}
     if paired:
-        missing = np.tile(_any_system(missing, len(metrics)), (1, len(systems)))
-        for place, block in enumerate(blocks):
-            bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
-            if bound.metric.is_mean:
-                columns[bound.name, system.name] = np.where(missing[:, place], np.nan, block[:, 0])
-    infinite = np.stack([np.isinf(block).any(axis=1) for block in blocks], axis=1) & ~missing
+        together = np.any(lost, axis=0)
+        lost, endless = [together] * len(systems), [one & ~together for one in endless]
+        for system, stack in zip(systems, stacks, strict=True):
+            for place, (bound, (start, _)) in enumerate(zip(metrics, _spans(width), strict=True)):
+                if bound.metric.is_mean:
+                    columns[bound.name, system.name] = np.where(together[:, place], np.nan, stack[:, start])
+    for stack, nan, infinite in zip(stacks, lost, endless, strict=True):
+        if nan.any() or infinite.any():
+            stack[np.repeat(nan | infinite, width, axis=1)] = 0.0
     drawn = None
     if resamples is not None:
         drawn = resamples.counts(part)
         if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
             drawn = drawn[:, cohort.owner[rows] - part * PART]
-    found: dict[tuple[int, int], list[Sums]] = {}
-    many = np.repeat([block.shape[1] > 1 and not paired for block in blocks], width)
-    runs = [_runs(stratification, rows) for stratification in stratifications]
-    for which, run in enumerate(runs):
-        for group, members in run:
+    many = np.repeat([number > 1 and not paired for number in width], width)
+    found = {}
+    for which, stratification in enumerate(stratifications):
+        for group, members in _runs(stratification, rows):
             chosen = None if drawn is None else Drawn(drawn[:, members])
-            # System by system: the statistics of one are a small matrix, of all together a large one.
-            for place in range(0, len(blocks), len(metrics)):
-                span = slice(place, place + len(metrics))
-                stacked = np.concatenate([block[members] for block in blocks[span]], axis=1)
-                lost, endless = missing[members, span], infinite[members, span]
-                if lost.any() or endless.any():
-                    stacked[np.repeat(lost | endless, width[span], axis=1)] = 0.0
-                found.setdefault((which, group), []).append(
-                    sums_of(stacked, lost, endless, chosen, many[: stacked.shape[1]])
-                )
-    return _Part(width=width, sums={key: _beside(parts) for key, parts in found.items()}, columns=columns)
+            found[which, group] = _beside(
+                [
+                    sums_of(stack[members], nan[members], infinite[members], chosen, many)
+                    for stack, nan, infinite in zip(stacks, lost, endless, strict=True)
+                ]
+            )
+    return _Part(width=width * len(systems), sums=found, columns=columns)
+
+
+def _not_finite(stack: np.ndarray, width: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Tell for each record and metric whether a NaN is among its columns, and else whether an infinity is."""
+    n = len(stack)
+    if np.isfinite(np.einsum("ij->i", stack)).all():  # what is not finite shows in the sum
+        return np.zeros((n, len(width)), dtype=bool), np.zeros((n, len(width)), dtype=bool)
+    nan = np.stack([np.isnan(stack[:, start:stop]).any(axis=1) for start, stop in _spans(width)], axis=1)
+    infinite = np.stack([np.isinf(stack[:, start:stop]).any(axis=1) for start, stop in _spans(width)], axis=1)
+    return nan, infinite & ~nan
 
 
 def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:
@@ -237,10 +244,11 @@ def _beside(parts: Sequence[Sums]) -> Sums:
 
 def _statistics(
     cohort: Cohort, systems: Sequence[System | ListSystem], metrics: Sequence[BoundMetric], rows: slice
-) -> list[np.ndarray]:
-    """Compute the statistic of each metric of each system for some records, a (rows, D) array each."""
+) -> tuple[list[int], list[np.ndarray]]:
+    """Compute the statistics of some records: the width of each metric, and one (rows, columns) array a system."""
     truth: list[Comparison] = []
-    out = []
+    width: list[int] = []
+    stacks = []
     for system in systems:
         whole = Comparison(
             theta_star=cohort.theta_star[rows],
@@ -252,13 +260,17 @@ def _statistics(
         if truth:
             blocks = [known.beside(one.theta_s, one.lists) for known, one in zip(truth, blocks, strict=True)]
         truth = truth or blocks
-        made = [[bound.statistic(block) for bound in metrics] for block in blocks]
-        out += [np.concatenate(column) for column in zip(*made, strict=True)]
-    return out
-
-
-def _any_system(missing: np.ndarray, n_metrics: int) -> np.ndarray:
-    return np.asarray(missing.reshape(len(missing), -1, n_metrics).any(axis=1))
+        stack = np.empty((0, 0))
+        at = 0
+        for block in blocks:
+            made = [bound.statistic(block) for bound in metrics]
+            if not at:
+                width = [statistic.shape[1] for statistic in made]
+                stack = np.empty((whole.n_users, sum(width)))
+            np.concatenate(made, axis=1, out=stack[at : at + block.n_users])
+            at += block.n_users
+        stacks.append(stack)
+    return width, stacks
 
 
 def _spans(width: Sequence[int]) -> list[tuple[int, int]]:

@@ -43,6 +43,14 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
 
     if limit <= 0:
         return q, q
-    low = 0.0 if excess(0.0) <= 0 else brentq(excess, 0.0, q, xtol=1e-300, rtol=1e-15)
-    high = 1.0 if excess(1.0) <= 0 else 1.0 - brentq(lambda b: excess(1.0 - b), 0.0, 1.0 - q, xtol=1e-300, rtol=1e-15)
+    # A JS so small that rounding of the share itself exceeds it leaves the share alone.
+    low = high = q
+    if excess(0.0) <= 0:
+        low = 0.0
+    elif excess(q) < 0:
+        low = brentq(excess, 0.0, q, xtol=1e-300, rtol=1e-15)
+    if excess(1.0) <= 0:
+        high = 1.0
+    elif excess(1.0 - (1.0 - q)) < 0:
+        high = 1.0 - brentq(lambda b: excess(1.0 - b), 0.0, 1.0 - q, xtol=1e-300, rtol=1e-15)
     return float(low), float(high)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,27 @@ def test_a_world_writes_its_law_beside_the_table(tmp_path: Path) -> None:
     assert not np.array_equal(table.theta_star, law.theta_star)
     for end in ("", ".law"):
         assert (tmp_path / f"one{end}.parquet").read_bytes() == (tmp_path / f"two{end}.parquet").read_bytes()
+
+
+def test_a_kill_leaves_nothing_behind_and_the_next_run_is_whole(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    code = (
+        f"import sys; sys.path[:0] = {[str(root), str(root / 'cli')]!r}; from spectra_eval_cli.main import main; main()"
+    )
+    words = ["prepare", "complete_journey", str(REAL / "complete-journey-500"), "--level", "coarse"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for folder in (killed, whole):
+        folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words, "-o", str(killed / "table.parquet")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("terms: ")  # the seconds of reading begin
+        process.kill()
+    assert process.returncode != 0 and not list(killed.iterdir())
+    for folder in (killed, whole):
+        done(*words[1:], "-o", folder / "table.parquet")
+    assert (killed / "table.parquet").read_bytes() == (whole / "table.parquet").read_bytes()
 
 
 @pytest.mark.parametrize(

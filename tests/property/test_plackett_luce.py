@@ -25,7 +25,7 @@ def test_the_inclusion_lies_below_every_bound(data: Any, drawn: list[float]) -> 
     assert bounds.heads <= bounds.product * (1 + 1e-11)
     assert bounds.product <= bounds.harmonic * (1 + 1e-12) and bounds.harmonic <= bounds.linear * (1 + 1e-12)
     if k == len(drawn) - 1:
-        assert true == pytest.approx(bounds.heads, rel=1e-11)
+        assert true == pytest.approx(bounds.heads, rel=1e-11, abs=0)
     if k == 1:
         assert true <= race.printed_union_bound(drawn, category=category, k=1) * (1 + 1e-12)
 
@@ -40,7 +40,7 @@ def test_both_methods_agree_and_inclusions_add_up(data: Any, drawn: list[float])
             exact, rel=1e-11
         )
         total += exact
-    assert total == pytest.approx(k, rel=1e-11)
+    assert total == pytest.approx(k, rel=1e-11, abs=0)
 
 
 @given(weights, st.floats(0.01, 100.0))
@@ -49,7 +49,7 @@ def test_the_scale_is_free_and_longer_lists_include_more(drawn: list[float], sca
     for k in range(1, len(drawn) + 1):
         found = race.inclusion_probability(drawn, category=0, k=k)
         scaled = race.inclusion_probability(np.array(drawn) * scale, category=0, k=k)
-        assert scaled == pytest.approx(found, rel=1e-10) and found >= before * (1 - 1e-12)
+        assert scaled == pytest.approx(found, rel=1e-10, abs=0) and found >= before * (1 - 1e-12)
         before = found
 
 

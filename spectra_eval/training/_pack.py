@@ -1,0 +1,186 @@
+"""Examples and texts as rows of tokens: what one pass of a model reads, and where it is held against a target.
+
+The questions about one user share their opening. It stands once in a row, the endings follow side by side, and a mask
+lets each ending see the opening and itself alone; what is read is what each prompt alone would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.readouts.likelihood import NEGATIVE, POSITIVE
+from spectra_eval.tables import ProbeRequest
+from spectra_eval.training.corpus import Example
+
+__all__ = ["Row", "Tokens", "name_row", "packed", "score_row", "text_rows", "tree_mask"]
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """Turns a request into the tokens that the probe itself would put to the model."""
+
+    def prompts(self, request: ProbeRequest) -> list[list[int]]:
+        """Give the token ids of every question."""
+
+    def answer_ids(self, answers: tuple[str, ...]) -> list[int]:
+        """Give the one token of each answer."""
+
+    def answer_tokens(self, answers: tuple[str, ...]) -> list[list[int]]:
+        """Give the tokens of each answer, one or several."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One sequence of Q tokens, R places in it that are read, and what they are held against.
+
+    Attributes
+    ----------
+    ids, depth : (Q,) int arrays
+        Tokens, and their places in their own prompt.
+    branch : (Q,) int array or None
+        The ending that a token belongs to, -1 for the opening; None for plain text.
+    reads : (R,) int array
+        The logits at these places are used.
+    target : (R,) float array
+        Shares of the categories, or the weights of the tokens to predict; they sum to 1.
+    labels : (R,) int array or None
+        The tokens to predict; None where scores are trained.
+    answers, signs : (V,) arrays or None
+        The replies whose logits, weighted by `signs`, make a score.
+    offset : (R,) float array or None
+        Added to the scores, nats.
+    """
+
+    ids: np.ndarray
+    depth: np.ndarray
+    reads: np.ndarray
+    target: np.ndarray
+    branch: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    answers: np.ndarray | None = None
+    signs: np.ndarray | None = None
+    offset: np.ndarray | None = None
+
+
+def score_row(example: Example, tokens: Tokens) -> Row:
+    """Pack the K yes-or-no questions about one user; the score of a category is that of the readout `likelihood`.
+
+    Raises
+    ------
+    InputError
+        The questions are not one a category, or their replies not those of the readout.
+    """
+    request = example.request
+    if request.answers != POSITIVE + NEGATIVE or len(request.suffixes) != len(example.target):
+        raise InputError("example: not the questions of readout 'likelihood'; train its scores, or names instead")
+    prompts = tokens.prompts(request)
+    ids, branch, depth, ends = packed(prompts)
+    return Row(
+        ids=ids,
+        branch=branch,
+        depth=depth,
+        reads=ends,
+        target=np.asarray(example.target, dtype=np.float64),
+        answers=np.array(tokens.answer_ids(request.answers)),
+        signs=np.repeat([1 / len(POSITIVE), -1 / len(NEGATIVE)], [len(POSITIVE), len(NEGATIVE)]),
+        offset=example.offset,
+    )
+
+
+def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Row:
+    """Pack one question and the names that are its replies; each name weighs its share, whatever its length.
+
+    Parameters
+    ----------
+    example : Example
+        With one question.
+    tokens : Tokens
+        Of the model.
+    stop : int, optional
+        The token that ends a reply; it is learnt too.
+    """
+    if len(example.request.suffixes) != 1:
+        raise InputError(f"example: {len(example.request.suffixes)} questions; a name answers one")
+    (prompt,) = tokens.prompts(example.request)
+    held = np.flatnonzero(example.target > 0).tolist()
+    words = tokens.answer_tokens(example.request.answers)
+    replies = [[*words[place], *([] if stop is None else [stop])] for place in held]
+    # The last token of the prompt is read once for every reply, so each reply carries it along.
+    ids, branch, depth, ends = packed([prompt + reply[:-1] for reply in replies], opening=len(prompt) - 1)
+    reads: list[int] = []
+    labels: list[int] = []
+    weights: list[float] = []
+    for end, reply, place in zip(ends.tolist(), replies, held, strict=True):
+        reads += range(end - len(reply) + 1, end + 1)
+        labels += reply
+        weights += [float(example.target[place])] * len(reply)
+    return Row(
+        ids=ids,
+        branch=branch,
+        depth=depth,
+        reads=np.array(reads),
+        target=np.array(weights) / float(np.sum(weights)),
+        labels=np.array(labels),
+    )
+
+
+def text_rows(encoded: Iterable[Sequence[int]], *, length: int, stop: int) -> list[Row]:
+    """Join encoded texts, each closed by `stop`, and cut the stream into rows in which every token predicts the next.
+
+    Examples
+    --------
+    >>> rows = text_rows([[5, 6], [7, 8, 9]], length=4, stop=0)
+    >>> [(row.ids.tolist(), row.labels.tolist()) for row in rows]
+    [([5, 6, 0, 7], [6, 0, 7, 8]), ([8, 9], [9, 0])]
+    """
+    if length < 2:
+        raise InputError(f"length: {length} tokens; a row needs at least 2")
+    stream = np.array([token for ids in encoded for token in (*ids, stop)], dtype=np.int64)
+    rows = []
+    for start in range(0, len(stream) - 1, length):
+        piece = stream[start : start + length + 1]  # one token more: the last one's successor
+        size = len(piece) - 1
+        places = np.arange(size)
+        rows.append(Row(ids=piece[:-1], depth=places, reads=places, labels=piece[1:], target=np.full(size, 1.0 / size)))
+    return rows
+
+
+def packed(
+    prompts: Sequence[Sequence[int]], *, opening: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Put prompts with one opening into one row: (ids, branch, depth, ends), `ends` the last place of each.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in packed([[5, 6, 7], [5, 6, 8, 9]])]
+    [[5, 6, 7, 8, 9], [-1, -1, 0, 1, 1], [0, 1, 2, 2, 3], [2, 4]]
+    """
+    if any(not prompt for prompt in prompts) or not prompts:
+        raise ProbeError("an empty prompt cannot be trained on; ask something")
+    if opening is None:
+        shortest = min(len(prompt) for prompt in prompts)
+        opening = 0
+        while opening < shortest - 1 and all(prompt[opening] == prompts[0][opening] for prompt in prompts):
+            opening += 1
+    sizes = np.array([len(prompt) - opening for prompt in prompts])
+    ids = [*prompts[0][:opening], *(token for prompt in prompts for token in prompt[opening:])]
+    branch = np.repeat(np.arange(-1, len(sizes)), [opening, *sizes.tolist()])
+    depth = np.concatenate([np.arange(opening), *(opening + np.arange(size) for size in sizes)])
+    return np.array(ids, dtype=np.int64), branch, depth, opening + np.cumsum(sizes) - 1
+
+
+def tree_mask(branch: np.ndarray) -> np.ndarray:
+    """Say which token sees which, (Q, Q) bool: the opening and what precedes it in its own ending.
+
+    Examples
+    --------
+    >>> tree_mask(np.array([-1, 0, 1])).astype(int).tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
+    """
+    seen = (branch[:, None] == branch[None, :]) | (branch == -1)[None, :]
+    return np.asarray(seen & np.tri(len(branch), dtype=bool))
