@@ -71,7 +71,7 @@ def statistics(table: PreferenceTable, names: list[str]) -> Callable[[], None]:
 
 
 def loop(table: PreferenceTable, users: int) -> Callable[[], None]:
-    """Give a loop over users with all metrics of one number a user: SciPy and scikit-learn, NumPy for the simple ones."""
+    """Give a loop over users with all metrics of one number a user, by SciPy, scikit-learn and NumPy."""
     from scipy.spatial.distance import jensenshannon  # noqa: TID251
     from scipy.stats import entropy, wasserstein_distance  # noqa: TID251
     from sklearn.metrics import ndcg_score

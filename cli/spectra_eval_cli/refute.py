@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,17 +37,24 @@ def command(
     output: Path | None,
     quiet: bool,
 ) -> None:
-    """Search for a pair of distributions that breaks a claimed bound.
+    """Search for an example that breaks a claimed bound.
 
-    MODULE:NAME is a function of one number that claims to bound one quantity of a pair by another (its attributes
-    given, of and side say which, or the options do), or an Envelope; a name without a colon is a registered envelope
-    (`list envelopes`). Exit code 1: a pair was found.
+    MODULE:NAME is a function of one number that claims to bound one quantity of a pair of distributions by another
+    (its attributes given, of and side say which, or the options do), an Envelope, or a function of weights, category
+    and k that claims to bound the probability of being among k draws without replacement. A name without a colon is
+    a registered envelope (`list envelopes`) or printed_union_bound, the paper's Theorem 2. Exit code 1: refuted.
     """
+    from spectra_eval.testing.inclusion import bounds_inclusion
     from spectra_eval.testing.refutation import as_bound, refute
     from spectra_eval.theory import ENVELOPES
     from spectra_eval_cli._objects import load
 
+    if name == "printed_union_bound":
+        name = f"spectra_eval.theory:{name}"
     subject = load(name) if ":" in name else ENVELOPES[name]
+    if bounds_inclusion(subject):
+        _refute_inclusion(ctx, subject, name, examples=examples, seed=seed, style=style, output=output)
+        return
     bound = as_bound(subject, name=name, given=given, of=of, side=side)
     found = refute(bound, max_examples=examples, seed=seed, source=name)
     document = {
@@ -69,6 +77,26 @@ def command(
         write_text(f"refuted by {found.found_by}: {name}\n    {code}\n", output)
     else:
         write_text(f"no pair found that breaks {name}: that is no proof\n", output)
+    if found.found:
+        ctx.exit(1)
+
+
+def _refute_inclusion(
+    ctx: click.Context, subject: Any, name: str, *, examples: int, seed: int, style: str, output: Path | None
+) -> None:
+    import dataclasses
+
+    from spectra_eval.testing.inclusion import refute_inclusion
+
+    found = refute_inclusion(subject, max_examples=examples, seed=seed)
+    if style == "json":
+        document = {"subject": name, "examples": examples, "seed": seed, **dataclasses.asdict(found)}
+        emit([], style="json", document={**document, "python": found.python}, output=output)
+    elif found.found:
+        code = str(found.python).strip().replace("\n", "\n    ")
+        write_text(f"refuted by {found.found_by}: {name}\n    {code}\n", output)
+    else:
+        write_text(f"no weights found that break {name}: that is no proof\n", output)
     if found.found:
         ctx.exit(1)
 

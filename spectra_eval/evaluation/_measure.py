@@ -216,12 +216,14 @@ def _measure_part(
 
 def _not_finite(stack: np.ndarray, width: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Tell for each record and metric whether a NaN is among its columns, and else whether an infinity is."""
-    n = len(stack)
-    if np.isfinite(np.einsum("ij->i", stack)).all():  # what is not finite shows in the sum
-        return np.zeros((n, len(width)), dtype=bool), np.zeros((n, len(width)), dtype=bool)
-    nan = np.stack([np.isnan(stack[:, start:stop]).any(axis=1) for start, stop in _spans(width)], axis=1)
-    infinite = np.stack([np.isinf(stack[:, start:stop]).any(axis=1) for start, stop in _spans(width)], axis=1)
-    return nan, infinite & ~nan
+    nan, infinite = np.zeros((2, len(stack), len(width)), dtype=bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(stack.sum(axis=0))  # what is not finite shows in the sum of its column
+    for place, (start, stop) in enumerate(_spans(width)):
+        if not finite[start:stop].all():
+            nan[:, place] = np.isnan(stack[:, start:stop]).any(axis=1)
+            infinite[:, place] = np.isinf(stack[:, start:stop]).any(axis=1) & ~nan[:, place]
+    return nan, infinite
 
 
 def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:

@@ -224,7 +224,7 @@ def js_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.25) -> 
     Examples
     --------
     >>> round(float(js_upper([[50, 50]], [[0.5, 0.5]], error=0.005).bits[0]), 3)
-    0.174
+    0.216
     """
     counts, _ = _window(counts)
     theta, shares, n = _shares(counts, theta_s)
@@ -237,7 +237,7 @@ def kl_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.15) -> 
     Examples
     --------
     >>> round(float(kl_upper([[50, 50]], [[0.5, 0.5]], error=0.005).nats[0]), 3)
-    0.418
+    0.431
     """
     counts, _ = _window(counts)
     theta, shares, n = _shares(counts, theta_s)

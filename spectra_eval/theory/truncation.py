@@ -158,8 +158,8 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
 
     Examples
     --------
-    >>> list_optimal([[0.5, 0.3, 0.2]], [[0, 1]]).tolist()
-    [[0.625, 0.375, 0.0]]
+    >>> list_optimal([[0.5, 0.25, 0.25]], [[0, 2]]).round(4).tolist()
+    [[0.6667, 0.0, 0.3333]]
     """
     (star,) = as_simplex(theta_star=theta_star)
     kept = np.where(_on_list(star, lists, k), star, 0.0)

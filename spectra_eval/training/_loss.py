@@ -45,7 +45,8 @@ def row_scores(model: Any, row: Row) -> Any:
     """Give the K scores of a row of questions, nats: mean logit of the affirming replies less that of the denying."""
     import torch
 
-    assert row.answers is not None and row.signs is not None  # a row without labels has both
+    assert row.answers is not None  # a row without labels has both
+    assert row.signs is not None
     logits = _logits(model, row)
     read = logits[:, torch.from_numpy(row.answers).to(logits.device)]
     return read @ torch.from_numpy(row.signs).float().to(logits.device)  # the normaliser of each question cancels

@@ -139,8 +139,8 @@ class TrainingFolder:
     def finish(self, **said: Any) -> None:
         """Digest the files, drop the state, and say that the training is over."""
         (self.path / _STATE).unlink(missing_ok=True)
-        names = sorted(p.name for p in self.path.iterdir() if p.is_file() and p.name != "manifest.json")
-        files = {name: file_digest(self.path / name) for name in names if not name.startswith(".")}
+        names = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
+        files = {name: file_digest(self.path / name) for name in names if _of_training(name)}
         self.manifest |= {"status": "finished", **said, "files": files}
         write_json(self.manifest, self.path / "manifest.json")
 
@@ -156,6 +156,10 @@ class TrainingFolder:
         raise InputError(
             f"{place}: another training ({', '.join(changed)} differ); name a new folder, or the same options"
         )
+
+
+def _of_training(name: str) -> bool:
+    return name != "manifest.json" and not name.startswith((".", "merged/"))
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:

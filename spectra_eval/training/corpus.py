@@ -211,7 +211,7 @@ def name_examples(
     ... )
     >>> (example,) = name_examples(table, rng=np.random.default_rng(0), draws=4)
     >>> example.request.answers, example.target.tolist()
-    (('Noir', 'War'), [0.5, 0.5])
+    (('Noir', 'War'), [0.25, 0.75])
     """
     if draws < 1:
         raise InputError(f"draws: {draws}; draw at least one name a record")

@@ -102,7 +102,7 @@ def test_a_kill_leaves_nothing_behind_and_the_next_run_is_whole(tmp_path: Path) 
     code = (
         f"import sys; sys.path[:0] = {[str(root), str(root / 'cli')]!r}; from spectra_eval_cli.main import main; main()"
     )
-    words = ["prepare", "complete_journey", str(REAL / "complete-journey-500"), "--level", "coarse"]
+    words = ["prepare", "movielens", str(REAL / "ml-latest-small"), "--horizons", "long,short"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     for folder in (killed, whole):
         folder.mkdir()
@@ -110,7 +110,7 @@ def test_a_kill_leaves_nothing_behind_and_the_next_run_is_whole(tmp_path: Path) 
         [sys.executable, "-c", code, *words, "-o", str(killed / "table.parquet")], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("terms: ")  # the seconds of reading begin
+        assert process.stderr.readline().startswith("terms: ")  # now it reads
         process.kill()
     assert process.returncode != 0 and not list(killed.iterdir())
     for folder in (killed, whole):

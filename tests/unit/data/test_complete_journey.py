@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from spectra_eval.data import prepare
+from spectra_eval.data import complete_journey, prepare
 from spectra_eval.data.complete_journey import read
 from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions
 
 REAL = Path(__file__).parents[3] / "examples/data/complete-journey-500"
 PRODUCTS = """product_id,department,product_category,product_type
@@ -42,6 +43,11 @@ def frame() -> pd.DataFrame:
     return events.merge(products, on="product_id", how="left")
 
 
+@pytest.fixture(scope="module")
+def departments() -> Interactions:
+    return read(REAL, level="coarse")
+
+
 def test_the_real_pairs_against_pandas(frame: pd.DataFrame) -> None:
     made = read(REAL)
     known = frame[frame["product_category"].fillna("") != ""]
@@ -65,18 +71,19 @@ def test_the_real_pairs_against_pandas(frame: pd.DataFrame) -> None:
     assert made.time.tolist() == seconds.tolist()
 
 
-def test_the_real_departments_and_the_blank_as_a_category(frame: pd.DataFrame) -> None:
-    coarse = read(REAL, level="coarse")
+def test_the_real_departments_and_the_blank_as_a_category(frame: pd.DataFrame, departments: Interactions) -> None:
+    coarse = departments
     counts = pd.Series([coarse.categories[c] for c in coarse.category]).value_counts()
     assert counts.to_dict() == frame["department"].value_counts().to_dict()
     assert len(coarse.categories) == 28
     assert counts["GROCERY"] / counts.sum() == pytest.approx(0.636, abs=5e-4)
     assert coarse.metadata["events_without_category"] == 1_015
-    assert len(read(REAL, blanks="own").categories) == 325
+    _, _, pairs = complete_journey._products(REAL / "products.csv")
+    assert len(complete_journey._labels(pairs, level="fine", blanks="own").categories) == 325
 
 
-def test_the_real_households_are_prepared(frame: pd.DataFrame) -> None:
-    table = prepare(read(REAL, level="coarse"), min_interactions=5)
+def test_the_real_households_are_prepared(frame: pd.DataFrame, departments: Interactions) -> None:
+    table = prepare(departments, min_interactions=5)
     known = frame[frame["department"].notna()]
     sizes = known.groupby("household_id").size()
     assert table.metadata["users_with_too_few"] == (sizes < 5).sum()

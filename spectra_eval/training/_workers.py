@@ -1,0 +1,92 @@
+"""Who trains: this process alone, or several that ``accelerate`` started and that share every batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from spectra_eval.errors import BackendUnavailable, InputError
+
+__all__ = ["Alone", "Several", "workers"]
+
+
+class Alone:
+    """One process, one device."""
+
+    count = 1
+    leads = True
+
+    def placed(self, model: Any) -> Any:
+        """Leave the model where it is."""
+        return model
+
+    def plain(self, model: Any) -> Any:
+        """Give the model itself."""
+        return model
+
+    def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
+        """Give (place in the batch, number of the row) of what this process does: all of it."""
+        return list(enumerate(batch))
+
+    def apart(self, model: Any) -> AbstractContextManager[Any]:
+        """Nothing is shared, so nothing waits."""
+        return nullcontext()
+
+    def total(self, value: Any) -> float:
+        """Give the sum over the processes."""
+        return float(value)
+
+    def wait(self) -> None:
+        """Nobody else has to come."""
+
+
+class Several:
+    """Processes started by ``accelerate launch``; gradients are averaged by its own means."""
+
+    def __init__(self) -> None:
+        try:
+            from accelerate import Accelerator
+        except ImportError as error:
+            raise BackendUnavailable("accelerate: not installed: pip install 'spectra-eval[train]'") from error
+        self._accelerator = Accelerator()
+        self.count = int(self._accelerator.num_processes)
+        self.leads = bool(self._accelerator.is_main_process)
+
+    def placed(self, model: Any) -> Any:
+        """Move the model to the device of this process and let its gradients be shared."""
+        return self._accelerator.prepare(model)
+
+    def plain(self, model: Any) -> Any:
+        """Give the model without its wrapping."""
+        return self._accelerator.unwrap_model(model)
+
+    def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
+        """Deal the rows of a batch to the processes in turn.
+
+        Raises
+        ------
+        InputError
+            There are fewer rows than processes.
+        """
+        if len(batch) < self.count:
+            raise InputError(f"batch: {len(batch)} rows for {self.count} processes; give every process one at least")
+        return list(enumerate(batch))[self._accelerator.process_index :: self.count]
+
+    def apart(self, model: Any) -> AbstractContextManager[Any]:
+        """Keep gradients to this process until the last row of its part."""
+        held: AbstractContextManager[Any] = self._accelerator.no_sync(model)
+        return held
+
+    def total(self, value: Any) -> float:
+        """Give the sum over the processes."""
+        return float(self._accelerator.reduce(value, reduction="sum"))
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        self._accelerator.wait_for_everyone()
+
+
+def workers(*, several: bool) -> Alone | Several:
+    """Give this process alone, or all that ``accelerate launch`` started."""
+    return Several() if several else Alone()

@@ -1,0 +1,342 @@
+"""Low-rank adapters and full weights, trained by a plain loop that is seeded and goes on after a kill.
+
+No step depends on anything random that is not named by the seed and the number of the step, so a training that was
+stopped and one that was not give the same losses and the same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval._version import __version__
+from spectra_eval.errors import BackendError, BackendUnavailable, InputError
+from spectra_eval.training._loss import row_loss
+from spectra_eval.training._pack import Row
+from spectra_eval.training._plot import draw_loss
+from spectra_eval.training._state import TrainingFolder
+from spectra_eval.training._workers import workers
+
+__all__ = ["Recipe", "adapted", "learning_rate", "train"]
+
+Progress = Callable[[int, int, float], Any]
+_HOW = ("lora", "full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is trained; the defaults are the recipe of the paper.
+
+    Attributes
+    ----------
+    how : {"lora", "full"}
+        Low-rank matrices beside every linear layer of attention and MLP, or all weights.
+    rank, alpha, dropout
+        Of the low-rank matrices.
+    learning_rate : float
+        The highest, of AdamW; a cosine to zero follows the warm-up.
+    warmup : float
+        Share of the steps in which the learning rate grows.
+    weight_decay : float
+        Of AdamW.
+    epochs : float
+        How often every row is seen.
+    steps : int, optional
+        Instead of `epochs`: so many batches.
+    batch : int
+        Rows a step.
+    clip : float
+        Longest gradient; a longer one is shortened.
+    seed : int
+        Of the first weights, the order of the rows and the dropout.
+    bf16 : bool
+        Compute in bfloat16; what is trained stays in float32.
+    checkpointing : bool
+        Compute activations again instead of keeping them: less memory, a third more time.
+    """
+
+    how: str = "lora"
+    rank: int = 32
+    alpha: int = 64
+    dropout: float = 0.1
+    learning_rate: float = 8e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    epochs: float = 1.0
+    steps: int | None = None
+    batch: int = 8
+    clip: float = 1.0
+    seed: int = 0
+    bf16: bool = False
+    checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.how not in _HOW:
+            raise InputError(f"how: {self.how!r} is none of {', '.join(_HOW)}")
+        for name in ("rank", "alpha", "batch", "learning_rate", "epochs", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name}: {getattr(self, name)} is not above 0 and finite")
+        for name in ("dropout", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name}: {getattr(self, name)} is not in [0, 1)")
+        if self.weight_decay < 0 or self.seed < 0:
+            raise InputError("weight_decay, seed: neither may be negative")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"steps: {self.steps} is below 1; leave it out to count epochs")
+
+    def total(self, rows: int) -> int:
+        """Give the number of steps for so many rows."""
+        return self.steps or max(1, math.ceil(self.epochs * math.ceil(rows / self.batch)))
+
+
+def learning_rate(recipe: Recipe, step: int, total: int) -> float:
+    """Give the learning rate of a step, counted from 0: a straight warm-up, then half a cosine.
+
+    Examples
+    --------
+    >>> recipe = Recipe(learning_rate=1.0, warmup=0.2)
+    >>> [round(learning_rate(recipe, step, 10), 3) for step in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.038]
+    """
+    rise = math.ceil(recipe.warmup * total)
+    if step < rise:
+        return recipe.learning_rate * (step + 1) / rise
+    return recipe.learning_rate * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise))) / 2
+
+
+def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str = "") -> Any:
+    """Make ready what shall be trained, and freeze the rest.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        Changed in place.
+    recipe : Recipe
+        Says whether it is low-rank matrices or all weights.
+    start : Path, optional
+        An adapter to go on from, of an earlier stage.
+    base : str
+        The name of the model that the adapter shall carry; a path of this machine is nobody's business.
+
+    Raises
+    ------
+    BackendUnavailable
+        The library ``peft`` is not installed.
+    InputError
+        All weights are to be trained, and yet an adapter is given; or the adapter does not fit.
+    """
+    if recipe.how == "full":
+        if start is not None:
+            raise InputError("start: all weights are trained, so an adapter is merged first; use --merge of its stage")
+        model.requires_grad_(requires_grad=True)
+        return model
+    try:
+        from peft import LoraConfig, PeftModel, get_peft_model
+    except ImportError as error:
+        raise BackendUnavailable("training adapters needs peft: pip install 'spectra-eval[train]'") from error
+    import torch
+
+    if start is not None:
+        try:
+            made = PeftModel.from_pretrained(model, str(start), is_trainable=True)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise InputError(f"{start}: no adapter of this model: {why}") from error
+    else:
+        torch.manual_seed(recipe.seed)
+        settings = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules="all-linear",  # of attention and MLP; the output head is left out
+            task_type="CAUSAL_LM",
+        )
+        made = get_peft_model(model, settings)
+    made.peft_config["default"].base_model_name_or_path = base
+    return made
+
+
+def train(
+    model: Any,
+    rows: Sequence[Row],
+    folder: Path,
+    *,
+    recipe: Recipe,
+    about: Mapping[str, Any],
+    start: Path | None = None,
+    keep_every: int = 50,
+    several: bool = False,
+    progress: Progress | None = None,
+) -> Any:
+    """Train a model on rows, and write weights, log and manifest to a folder.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        Loaded; changed in place.
+    rows : sequence of Row
+        Any order: the seed shuffles them anew in every epoch.
+    folder : Path
+        New, or that of the same training when it was stopped.
+    recipe : Recipe
+        How.
+    about : mapping
+        What else the weights depend on, as JSON values: model, data, digests. It stands in the manifest; `model`
+        names the model.
+    start : Path, optional
+        An adapter to go on from.
+    keep_every : int
+        Steps between two states: what a kill can lose.
+    several : bool
+        Share every batch with the other processes that ``accelerate launch`` started.
+    progress : callable, optional
+        Called with (steps done, steps in all, last loss).
+
+    Returns
+    -------
+    model
+        With what was trained, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        There is nothing to train on, or the folder belongs to another training.
+    BackendError
+        The loss is not finite.
+    """
+    import torch
+
+    if not rows:
+        raise InputError("rows: none; there is nothing to train on")
+    if keep_every < 1:
+        raise InputError(f"keep_every: {keep_every} is below 1")
+    crew = workers(several=several)
+    total = recipe.total(len(rows))
+    configuration = {
+        **about,
+        "recipe": asdict(recipe),
+        "rows": len(rows),
+        "steps": total,
+        "processes": crew.count,
+        "versions": {
+            "spectra-eval": __version__,
+            **{name: version(name) for name in ("torch", "transformers", "peft")},
+        },
+    }
+    if crew.leads:
+        TrainingFolder(folder, configuration)
+    crew.wait()
+    held = TrainingFolder(folder, configuration)
+    with _own_randomness():
+        made = adapted(model, recipe, start=start, base=str(about.get("model", "")))
+        made.train()
+        if recipe.checkpointing:
+            made.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        whole = crew.placed(made)
+        optimizer = torch.optim.AdamW(
+            [p for p in whole.parameters() if p.requires_grad],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        done = held.resume(crew.plain(whole), optimizer)
+        for step in range(done, total):
+            entry = _step(whole, rows, recipe, optimizer, step, total, crew)
+            if not math.isfinite(entry["loss"]):
+                raise BackendError(f"step {step + 1}: the loss is {entry['loss']}; lower the learning rate")
+            if crew.leads:
+                held.noted(entry)
+                if (step + 1) % keep_every == 0 and step + 1 < total:
+                    held.keep(step + 1, crew.plain(whole), optimizer)
+            if progress is not None and crew.leads:
+                progress(step + 1, total, entry["loss"])
+    made.eval()
+    if crew.leads:
+        _write(crew.plain(whole), held, recipe)
+    crew.wait()
+    return crew.plain(whole)
+
+
+def _step(
+    model: Any, rows: Sequence[Row], recipe: Recipe, optimizer: Any, step: int, total: int, crew: Any
+) -> dict[str, Any]:
+    """Do one step and say how it went."""
+    import torch
+
+    began = time.monotonic()
+    rate = learning_rate(recipe, step, total)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    batch = _batch(len(rows), recipe, step)
+    part = crew.part(batch)
+    narrow = recipe.bf16 and recipe.how == "full"
+    device = next(model.parameters()).device
+    summed, tokens = torch.zeros((), device=device), 0
+    for place, number in part:
+        torch.manual_seed(_seed(recipe.seed, step, place))
+        last = place == part[-1][0]
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow):
+            if last:
+                loss = row_loss(model, rows[number]) / len(batch)
+                (loss * crew.count).backward()  # the processes average what is meant to be summed
+            else:
+                with crew.apart(model):
+                    loss = row_loss(model, rows[number]) / len(batch)
+                    (loss * crew.count).backward()
+        summed += loss.detach()
+        tokens += len(rows[number].ids)
+    norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], recipe.clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return {
+        "step": step + 1,
+        "loss": crew.total(summed),
+        "learning_rate": rate,
+        "gradient_norm": float(norm),
+        "rows": len(batch),
+        "tokens": int(crew.total(torch.tensor(tokens, device=device))),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+def _batch(rows: int, recipe: Recipe, step: int) -> list[int]:
+    """Give the rows of a step: those of an epoch are the seed's own shuffle of all rows, cut into batches."""
+    a_pass = math.ceil(rows / recipe.batch)
+    order = np.random.default_rng([recipe.seed, step // a_pass]).permutation(rows)
+    start = step % a_pass * recipe.batch
+    return [int(number) for number in order[start : start + recipe.batch]]
+
+
+def _seed(seed: int, step: int, place: int) -> int:
+    """Name the dropout of one row of one step, whichever process does it and whenever."""
+    return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _write(model: Any, held: TrainingFolder, recipe: Recipe) -> None:
+    if recipe.how == "full":
+        model.save_pretrained(held.path / "model")
+    else:
+        model.save_pretrained(str(held.path), save_embedding_layers=False)
+        (held.path / "README.md").unlink(missing_ok=True)  # a form that the library leaves to be filled in
+    drawn = draw_loss(held.log, held.path / "loss.svg")
+    held.finish(
+        final_loss=held.log[-1]["loss"],
+        loss_plot="loss.svg" if drawn else "not drawn: matplotlib is not installed (extra plots)",
+        trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+    )
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Leave the caller's random numbers as they were."""
+    import torch
+
+    with torch.random.fork_rng():
+        yield
