@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["LazyGroup", "common_options", "emit", "log", "naming", "table_options", "write_text"]
+__all__ = ["LazyGroup", "common_options", "emit", "log", "naming", "say_read", "table_options", "write_text"]
 
 EXIT_INPUT = 3
 EXIT_BACKEND = 4
@@ -74,6 +74,22 @@ def _os_message(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"{where}the disk is full; what was finished is kept, free some space and run the command again"
     return f"{where}{error.strerror or error}"
+
+
+def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
+    """Say how a file that is no table of our own was understood."""
+    read = metadata.get("read")
+    if not isinstance(read, Mapping):
+        return
+    columns = dict(read.get("columns", {}))
+    if read.get("format") == "parquet" and all(name == column for name, column in columns.items()):
+        return
+    renamed = ", ".join(name if name == column else f"{name} from {column}" for name, column in columns.items())
+    divided = ", rows divided by their sums" if read.get("renormalised") else ""
+    said = (
+        f"read: {path} as {read.get('format')}, {read.get('n_categories')} categories, target as {read.get('target')}"
+    )
+    log(f"{said} ({renamed}){divided}", quiet=quiet)
 
 
 @contextlib.contextmanager
@@ -260,9 +276,10 @@ def _pretty(
     width = Console().width if sys.stdout.isatty() else 200
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
-    for number, part in enumerate(_parts(rows, columns, keys, min(width, 120))):
-        table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-        table.title = title if number == 0 else None
+    if title:
+        console.print(Text(title, style="bold"))
+    for part in _parts(rows, columns, keys, min(width, 120)):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in part:
             table.add_column(Text(column), justify="right" if column in right else "left")
         for row in rows:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +15,12 @@ from spectra_eval_cli._group import (
     naming,
     parse_mapping,
     parse_requirements,
+    say_read,
     table_options,
 )
+
+if TYPE_CHECKING:
+    from spectra_eval.tables import PreferenceTable
 
 __all__ = ["command"]
 
@@ -81,7 +87,7 @@ def command(
     )
     with naming(table):
         certificate = certify(
-            blocks,
+            _said(blocks, table, quiet=quiet),
             k=k,
             level=level,
             scope=scope,
@@ -104,6 +110,14 @@ def command(
         short = [name for name in certificate.options.require if certificate[name].holds is not True]
         log(f"required and not reached: {', '.join(short)}", quiet=quiet)
         ctx.exit(1)
+
+
+def _said(blocks: Iterable[PreferenceTable], path: Path, *, quiet: bool) -> Iterator[PreferenceTable]:
+    """Pass the blocks on, and say at the first how the file was understood."""
+    for number, block in enumerate(blocks):
+        if number == 0:
+            say_read(path, block.metadata, quiet=quiet)
+        yield block
 
 
 COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, emit, log, parse_mapping, say_read, table_options
 
 __all__ = ["command", "rows_of"]
 
@@ -51,6 +51,7 @@ def command(
     documents = []
     for path in tables:
         table = read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        say_read(path, table.metadata, quiet=quiet)
         if limit is not None:
             table = table.select(slice(0, limit))
         result = evaluate(

@@ -55,7 +55,7 @@ class Client:
         url: str,
         *,
         key: str = "",
-        timeout: float = 600.0,
+        timeout: float | int = 600.0,
         retries: int = 4,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:

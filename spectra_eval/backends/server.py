@@ -156,7 +156,7 @@ def open_server(
     download: bool = False,
     route: str = "auto",
     batch: int = 64,
-    timeout: float = 600.0,
+    timeout: float | int = 600.0,
     key_variable: str = "SPECTRA_SERVER_KEY",
 ) -> Iterator[Session]:
     """Reach a server, and refuse it when it cannot return the tokens that are asked for.

@@ -146,7 +146,7 @@ def open_vllm(
     pipeline_parallel: int = 1,
     data_parallel: int = 1,
     max_model_len: int = 4096,
-    kv_cache_gib: float | None = None,
+    kv_cache_gib: float | int | None = None,
     apart: bool | None = None,
     engine: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -41,10 +42,14 @@ _OF_THE_MODEL = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
-    """`theta` (N, K), rows on the simplex; `counted` says how many users were treated in a way to know of."""
+    """`theta` (N, K), rows on the simplex; `counted` says how many users were treated in a way to know of.
+
+    `fitted` holds what was fitted, as JSON values by name.
+    """
 
     theta: np.ndarray
     counted: Mapping[str, int] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class Baseline:
     needs : tuple of str
         The optional columns of the table that it is computed from.
     sees_window : bool
-        Whether it looks at what it is held against: a ceiling then, and no rival.
+        Whether it looks at the window of the user it is held against: a ceiling then, and no rival.
     """
 
     name: str
@@ -176,7 +181,7 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
     made = predict(table, method)
     replaced = {name: table.metadata[name] for name in _OF_THE_MODEL if name in table.metadata}
     metadata = {name: value for name, value in table.metadata.items() if name not in replaced}
-    metadata["baseline"] = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted}
+    metadata["baseline"] = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted, **made.fitted}
     if replaced:
         metadata["replaced"] = replaced
     return table.replace(theta_s=made.theta, scores=None, answer_mass=None, metadata=metadata)

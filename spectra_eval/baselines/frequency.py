@@ -1,4 +1,4 @@
-"""Predictors made of frequencies: nobody's, everybody's, the user's own, and mixtures of these."""
+"""Predictors made of frequencies: nobody's, everybody's, and the user's own."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ import numpy as np
 from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, history_shares, popularity_of
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["HISTORY_WEIGHT", "LAPLACE", "history", "laplace", "mixture", "popularity", "uniform"]
+__all__ = ["LAPLACE", "history", "laplace", "popularity", "uniform"]
 
 LAPLACE = 1.0
 """What `laplace` adds to the weight of each category."""
-
-HISTORY_WEIGHT = 0.7
-"""The share of `mixture` that is the user's own history. It is fixed: `history_counts` have no order, so no part of
-the history can be held back to fit it. On ml-latest-small it is the best multiple of 0.1 in mean JS, under either
-weighting; there the windows have thus been seen by this one number, to the advantage of the baseline."""
 
 
 def uniform(table: PreferenceTable) -> Prediction:
@@ -31,7 +26,9 @@ def popularity(table: PreferenceTable) -> Prediction:
 
 def history(table: PreferenceTable) -> Prediction:
     """Hold for each user the shares of their own history; those without one get popularity, and are counted."""
-    return _own_and_popular(table, 1.0)
+    shares, told = history_shares(table)
+    shares[~told] = popularity_of(table)
+    return Prediction(theta=shares, counted=_untold(told))
 
 
 def laplace(table: PreferenceTable) -> Prediction:
@@ -40,19 +37,6 @@ def laplace(table: PreferenceTable) -> Prediction:
     weights = table.history_counts + LAPLACE
     _, told = history_shares(table)
     return Prediction(theta=weights / weights.sum(axis=1, keepdims=True), counted=_untold(told))
-
-
-def mixture(table: PreferenceTable) -> Prediction:
-    """Mix each user's history shares with popularity, `HISTORY_WEIGHT` to the former."""
-    return _own_and_popular(table, HISTORY_WEIGHT)
-
-
-def _own_and_popular(table: PreferenceTable, own: float) -> Prediction:
-    shares, told = history_shares(table)
-    popular = popularity_of(table)
-    theta = own * shares + (1.0 - own) * popular if own < 1.0 else shares
-    theta[~told] = popular
-    return Prediction(theta=theta, counted=_untold(told))
 
 
 def _untold(told: np.ndarray) -> dict[str, int]:
@@ -87,13 +71,6 @@ for _entry in (
         name="laplace",
         predict=laplace,
         summary=f"The user's own history with {LAPLACE:g} added to each category.",
-        reference=_ZHAI,
-        needs=("history_counts",),
-    ),
-    Baseline(
-        name="mixture",
-        predict=mixture,
-        summary=f"History shares ({HISTORY_WEIGHT:g}) mixed with popularity ({1 - HISTORY_WEIGHT:g}).",
         reference=_ZHAI,
         needs=("history_counts",),
     ),

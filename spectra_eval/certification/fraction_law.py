@@ -123,7 +123,7 @@ def _shared(options: Options) -> Options:
 def _obstacle(block: UserBlock) -> str | None:
     table = block.table
     if table.counts is None or (table.n_window == UNKNOWN).any():
-        return "the table does not say how many interactions each window holds (columns counts and n_window)"
+        return "the table does not say how many interactions each window holds: add the column n_window beside counts"
     totals = table.counts.sum(axis=1)
     if not np.allclose(totals, table.n_window, rtol=1e-9, atol=1e-9):
         return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -236,10 +237,11 @@ def train(
     crew.wait()
     held = TrainingFolder(folder, configuration)
     with _own_randomness():
-        made = adapted(model, recipe, start=start, base=str(about.get("model", "")))
-        made.train()
-        if recipe.checkpointing:
-            made.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        with _quiet():
+            made = adapted(model, recipe, start=start, base=str(about.get("model", "")))
+            made.train()
+            if recipe.checkpointing:
+                made.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         whole = crew.placed(made)
         optimizer = torch.optim.AdamW(
             [p for p in whole.parameters() if p.requires_grad],
@@ -320,10 +322,12 @@ def _seed(seed: int, step: int, place: int) -> int:
 
 
 def _write(model: Any, held: TrainingFolder, recipe: Recipe) -> None:
-    if recipe.how == "full":
-        model.save_pretrained(held.path / "model")
-    else:
-        model.save_pretrained(str(held.path), save_embedding_layers=False)
+    with _quiet():
+        if recipe.how == "full":
+            model.save_pretrained(held.path / "model")
+        else:
+            model.save_pretrained(str(held.path), save_embedding_layers=False)
+    if recipe.how == "lora":
         (held.path / "README.md").unlink(missing_ok=True)  # a form that the library leaves to be filled in
     drawn = draw_loss(held.log, held.path / "loss.svg")
     held.finish(
@@ -339,4 +343,12 @@ def _own_randomness() -> Iterator[None]:
     import torch
 
     with torch.random.fork_rng():
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to themselves what the libraries say to each other of their own futures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield

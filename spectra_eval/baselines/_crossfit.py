@@ -1,0 +1,91 @@
+"""Fitting on other users: what is fitted for a user has never seen that user's window."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.baselines._base import history_shares, popularity_of
+from spectra_eval.errors import InputError
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of", "shares_told"]
+
+FOLDS = 5
+"""Groups of users; each is predicted by what the other groups fitted."""
+
+MOST = 20_000
+"""Records that one fit uses at most, of the users that come first in the order of their hashes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """`predicted` rows, none of whose users is among the `fitted_on` rows; these have a history and a window."""
+
+    predicted: np.ndarray
+    fitted_on: np.ndarray
+
+
+def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
+    """Divide the rows into folds: users in the order of a hash of their names, dealt out in turn.
+
+    A user's rows stay together, and neither the order of the rows nor the columns matter.
+
+    Raises
+    ------
+    InputError
+        Fewer than two users can be fitted on.
+    """
+    names = sorted(set(users.tolist()), key=lambda name: hashlib.blake2b(str(name).encode(), digest_size=8).digest())
+    rank_of = {name: rank for rank, name in enumerate(names)}
+    rank = np.fromiter((rank_of[name] for name in users.tolist()), dtype=np.int64, count=len(users))
+    if len(np.unique(rank[usable])) < 2:
+        raise InputError(
+            f"baseline {method!r}: it is fitted on other users, and fewer than two have a history and a window; "
+            "give more users"
+        )
+    # Users that can be fitted on are dealt out first, so that two folds have one at least.
+    last = np.ones(len(names), dtype=bool)
+    last[rank[usable]] = False
+    place = np.empty(len(names), dtype=np.int64)
+    place[np.lexsort((np.arange(len(names)), last))] = np.arange(len(names))
+    group = place[rank] % FOLDS
+    made = []
+    for number in range(FOLDS):
+        rows = np.flatnonzero(group == number)
+        others = np.flatnonzero((group != number) & usable)
+        others = others[np.argsort(place[rank[others]], kind="stable")][:MOST]
+        if len(rows):
+            made.append(Fold(predicted=rows, fitted_on=others))
+    return made
+
+
+def shares_told(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the history shares (popularity where there is no history), who has a history, and popularity."""
+    shares, told = history_shares(table)
+    popular = popularity_of(table)
+    shares[~told] = popular
+    return shares, told, popular
+
+
+def cross_fit(
+    table: PreferenceTable,
+    told: np.ndarray,
+    method: str,
+    fit: Callable[[np.ndarray], tuple[Callable[[np.ndarray], np.ndarray], Any]],
+) -> tuple[np.ndarray, list[Any]]:
+    """Fit on other users and predict, fold by fold.
+
+    ``fit(rows)`` gives ``predict(rows) -> (n, K)`` and what to report of the fit. The second value lists these.
+    """
+    theta = np.empty((table.n_users, table.n_categories))
+    reported = []
+    for fold in folds_of(table.users, table.observed & told, method):
+        predict, said = fit(fold.fitted_on)
+        theta[fold.predicted] = predict(fold.predicted)
+        reported.append(said)
+    return theta, reported

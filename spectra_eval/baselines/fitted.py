@@ -1,0 +1,138 @@
+"""Predictors with a few numbers fitted on other users: what a model has to beat to be worth its cost.
+
+No number is fitted on the user it is used for: users are divided into folds, and each fold is predicted by what the
+other folds fitted (`_crossfit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import optimize
+
+from spectra_eval import simplex
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction
+from spectra_eval.baselines._crossfit import FOLDS, cross_fit, shares_told
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["PENALTIES", "linear", "mixture"]
+
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
+"""Strengths of the ridge penalty that `linear` chooses from, on a fifth of the users it is fitted on."""
+
+_STEPS = 500
+_FOLDS = f"cross-fitted: each of {FOLDS} groups of users by the others"
+
+
+def mixture(table: PreferenceTable) -> Prediction:
+    """Mix each user's history shares with popularity; the weight has the least mean JS divergence on other users.
+
+    The mean JS divergence is convex in the weight, so a search over one number finds its least value.
+    """
+    shares, told, popular = shares_told(table)
+
+    def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+        own, truth = shares[rows], table.theta_star[rows]
+
+        def loss(weight: float) -> float:
+            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular).mean())
+
+        found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
+        weight = min((0.0, 1.0, float(found.x)), key=loss)
+        return lambda wanted: weight * shares[wanted] + (1.0 - weight) * popular, weight
+
+    theta, weights = cross_fit(table, told, "mixture", fit)
+    return Prediction(
+        theta=theta,
+        counted={"users_without_history": int((~told).sum())},
+        fitted={"history_weight": [round(weight, 4) for weight in weights], "fitting": _FOLDS},
+    )
+
+
+def linear(table: PreferenceTable) -> Prediction:
+    """Predict the window by a softmax regression on the user's history shares and their square roots.
+
+    Each fold is fitted by penalised maximum likelihood with the observed shares as soft labels. Inputs have mean 0 and
+    deviation 1 among the users that are fitted on; the strength of the penalty is the one of `PENALTIES` that does
+    best on a fifth of these after a fit on the rest.
+    """
+    shares, told, _ = shares_told(table)
+    inputs = np.hstack([shares, np.sqrt(shares)])
+
+    def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+        given, truth = inputs[rows], table.theta_star[rows]
+        centre, scale = given.mean(axis=0), given.std(axis=0)
+        scale[scale == 0] = 1.0
+
+        def design(values: np.ndarray) -> np.ndarray:
+            return np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
+
+        x = design(given)
+        penalty = _choose_penalty(x, truth)
+        weights = _regress(x, truth, penalty)
+        return lambda wanted: _softmax(design(inputs[wanted]) @ weights), penalty
+
+    theta, penalties = cross_fit(table, told, "linear", fit)
+    return Prediction(
+        theta=theta,
+        counted={"users_without_history": int((~told).sum())},
+        fitted={"penalty": penalties, "fitting": _FOLDS},
+    )
+
+
+def _choose_penalty(x: np.ndarray, truth: np.ndarray) -> float:
+    held_out = np.arange(len(x)) % FOLDS == FOLDS - 1  # rows come in the order of a hash
+    if not held_out.any():
+        return PENALTIES[-1]  # too few users to try: hold close to the mean
+    losses = []
+    start = None
+    for penalty in reversed(PENALTIES):
+        start = _regress(x[~held_out], truth[~held_out], penalty, start)
+        losses.append(float(simplex.js_nats(truth[held_out], _softmax(x[held_out] @ start)).mean()))
+    return PENALTIES[len(PENALTIES) - 1 - int(np.argmin(losses))]
+
+
+def _regress(x: np.ndarray, truth: np.ndarray, penalty: float, start: np.ndarray | None = None) -> np.ndarray:
+    """Give the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised."""
+    shape = (x.shape[1], truth.shape[1])
+    held = np.full((shape[0], 1), penalty)
+    held[0] = 0.0
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = flat.reshape(shape)
+        scores = x @ weights
+        scores -= scores.max(axis=1, keepdims=True)
+        powers = np.exp(scores)
+        total = powers.sum(axis=1, keepdims=True)
+        value = float((truth * (np.log(total) - scores)).sum() + (held * weights**2).sum() / 2)
+        return value, (x.T @ (powers / total - truth) + held * weights).ravel()
+
+    begin = np.zeros(shape) if start is None else start
+    found = optimize.minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    return np.asarray(found.x.reshape(shape))
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+BASELINES.add(
+    Baseline(
+        name="mixture",
+        predict=mixture,
+        summary="History shares mixed with popularity, the weight fitted on other users.",
+        reference="Jelinek and Mercer (1980); Zhai and Lafferty (2004), doi:10.1145/984321.984322",
+        needs=("history_counts",),
+    )
+)
+BASELINES.add(
+    Baseline(
+        name="linear",
+        predict=linear,
+        summary="Softmax regression from history shares to the window, fitted on other users.",
+        reference="Cox (1966), multinomial logistic regression; Stone (1974), doi:10.1111/j.2517-6161.1974.tb00994.x",
+        needs=("history_counts",),
+    )
+)
