@@ -94,13 +94,13 @@ def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Put the file in front of a refusal that only names the place in it."""
+    """Put the file in front of a refusal that only names the place in it; one of an option stays as it is."""
     from spectra_eval.errors import InputError
 
     try:
         yield
     except InputError as error:
-        if str(path) in str(error):
+        if str(path) in str(error) or not str(error).startswith(("column", "table", "row", "categories")):
             raise
         raise type(error)(f"{path}: {error}") from error
 

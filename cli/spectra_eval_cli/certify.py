@@ -85,9 +85,10 @@ def command(
     blocks = iter_table(
         table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
     )
+    read: dict[str, object] = {}
     with naming(table):
         certificate = certify(
-            _said(blocks, table, quiet=quiet),
+            _noting(blocks, read),
             k=k,
             level=level,
             scope=scope,
@@ -98,6 +99,7 @@ def command(
             require=parse_requirements(require),
             claims=claims or None,
         )
+    say_read(table, read, quiet=quiet)
     document = certificate.to_json()
     if output is not None:
         write_json(document, output)
@@ -112,11 +114,10 @@ def command(
         ctx.exit(1)
 
 
-def _said(blocks: Iterable[PreferenceTable], path: Path, *, quiet: bool) -> Iterator[PreferenceTable]:
-    """Pass the blocks on, and say at the first how the file was understood."""
-    for number, block in enumerate(blocks):
-        if number == 0:
-            say_read(path, block.metadata, quiet=quiet)
+def _noting(blocks: Iterable[PreferenceTable], read: dict[str, object]) -> Iterator[PreferenceTable]:
+    """Pass the blocks on, and note from the first how the file was understood."""
+    for block in blocks:
+        read.setdefault("read", block.metadata.get("read"))
         yield block
 
 

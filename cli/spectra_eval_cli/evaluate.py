@@ -51,7 +51,6 @@ def command(
     documents = []
     for path in tables:
         table = read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-        say_read(path, table.metadata, quiet=quiet)
         if limit is not None:
             table = table.select(slice(0, limit))
         result = evaluate(
@@ -62,6 +61,7 @@ def command(
             level=level,
             rng=np.random.default_rng(seed),
         )
+        say_read(path, table.metadata, quiet=quiet)
         document = result.to_json()
         document["seed"] = seed
         documents.append(document)

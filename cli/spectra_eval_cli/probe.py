@@ -19,6 +19,11 @@ __all__ = ["command"]
 @click.option(
     "--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'."
 )
+@click.option(
+    "--adapter",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="hf, vllm: a folder of `finetune`; merged into the model when it is loaded.",
+)
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
@@ -37,6 +42,7 @@ def command(
     table: Path,
     backend: str,
     model: str,
+    adapter: Path | None,
     download: bool,
     dtype: str,
     readout: str,
@@ -63,7 +69,12 @@ def command(
     from spectra_eval.probing import probe
 
     read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-    options = {"dtype": dtype, "download": download} if backend == "hf" else {"seed": seed}
+    local = backend in ("hf", "vllm")
+    options: dict[str, Any] = {"dtype": dtype, "download": download} if local else {"seed": seed}
+    if adapter is not None:
+        if not local:
+            raise click.UsageError(f"--adapter: backend {backend} takes none; choose hf or vllm")
+        options["adapter"] = str(adapter)
     with BACKENDS[backend].open(model=model, **options) as session:
         probed = probe(
             read,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from spectra_eval.backends._embedded import cache_folder, sha256_of, silenced
-from spectra_eval.backends._hf_load import model_digest
+from spectra_eval.backends._hf_load import load, model_digest
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 
-__all__ = ["adapter_digest", "adapter_rank", "merged"]
+__all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged"]
 
 _FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -38,8 +40,6 @@ def adapter_rank(adapter: Path) -> int:
     ModelLoadError
         Its settings cannot be read.
     """
-    import json
-
     try:
         settings = json.loads((adapter / _FILES[0]).read_text(encoding="utf-8"))
         return max([int(settings["r"]), *(int(rank) for rank in (settings.get("rank_pattern") or {}).values())])
@@ -92,18 +92,53 @@ def merged(folder: Path, adapter: Path) -> Path:
 
 
 def _merge(folder: Path, adapter: Path, out: Path) -> None:
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
+    base, _ = load(folder, dtype="float32", device="cpu")
+    with silenced():
+        attached(base, adapter, name=folder.name).save_pretrained(out)
+        AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(out)
+
+
+def attached(model: Any, adapter: Path, *, name: str) -> Any:
+    """Merge an adapter into a model that is loaded in float32, and give the plain model.
+
+    Raises
+    ------
+    BackendUnavailable
+        The library ``peft`` is not installed.
+    ModelLoadError
+        The adapter does not fit the model.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise BackendUnavailable("merging an adapter needs peft: pip install 'spectra-eval[train]'") from error
     with silenced():
         try:
-            base = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-            )
-            whole = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(safe_merge=True)
+            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True).eval()
         except Exception as error:  # shapes and names that do not fit, damaged files
             why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ModelLoadError(f"{adapter}: cannot be merged into {folder.name}: {why}") from error
-        whole.save_pretrained(out)
-        AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(out)
+            raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {why}") from error
+
+
+def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
+    """Give what the record says of an adapter; of one that was made here, whether it saw what it is held against.
+
+    Raises
+    ------
+    ModelLoadError
+        The folder holds no adapter, or one that was trained on another model.
+    """
+    facts: dict[str, Any] = {"adapter_digest": adapter_digest(adapter)}
+    manifest = adapter / "manifest.json"
+    if not manifest.is_file():
+        return facts
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))["configuration"]
+        trained_on, leaked = said.get("model_digest"), said.get("leaked", False)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelLoadError(f"{manifest}: cannot be read: {error}") from error
+    if trained_on is not None and trained_on != model_digest(folder):
+        raise ModelLoadError(f"{adapter}: trained on another model, {said.get('model')!r}; name that one as the model")
+    return facts | ({"leaked": True} if leaked else {})

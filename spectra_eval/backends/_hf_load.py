@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,10 @@ def _from_hub(model: str, *, download: bool) -> Path:
     return path
 
 
-def load(folder: Path, *, dtype: str, device: str) -> tuple[Any, Any]:
+def load(folder: Path, *, dtype: str, device: str, merge: Callable[[Any], Any] | None = None) -> tuple[Any, Any]:
     """Load model and tokenizer from a folder; no code of the folder is run.
+
+    With `merge` the model is loaded in float32, changed by it, and only then brought to its `dtype`.
 
     Returns
     -------
@@ -118,12 +120,16 @@ def load(folder: Path, *, dtype: str, device: str) -> tuple[Any, Any]:
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
-                dtype=getattr(torch, dtype),
+                dtype=torch.float32 if merge else getattr(torch, dtype),
                 attn_implementation="sdpa",  # the one in which a mask of one's own was seen to be exact
             )
     except Exception as error:  # damaged files, unknown architectures, code that would have to run
         why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
         raise ModelLoadError(f"{folder.name}: cannot be loaded as a language model: {why}") from error
+    if merge is not None:
+        model = merge(model)
+        for weight in model.parameters():  # not `model.to`: it would round the frequencies of the positions too
+            weight.data = weight.data.to(getattr(torch, dtype))
     model.to(device)
     model.eval()
     if dtype != "float32":

@@ -7,7 +7,7 @@ ask the same `spectra_eval.backends._hf_tokens.Prompter`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +72,19 @@ class PromptedSession(ABC):
         Raises
         ------
         ProbeError
-            An answer is not one token, a prompt is longer than the context, or the engine does not answer.
+            An answer cannot be told from the prompt or from another, a prompt is longer than the context, or the
+            engine does not answer.
         """
         questions: list[Question] = []
         for request in requests:
             if not request.answers:
                 raise ProbeError("a request without answers cannot be scored; name the replies")
-            answers = self._prompter.answer_ids(request.answers)
-            questions += [(prompt, answers) for prompt in self._prompter.prompts(request)]
-        for prompt, _ in questions:
-            self._check_length(len(prompt), 1)
-        rows = iter(zip(questions, self._read(questions) if questions else [], strict=True))
-        return [self._scores(request, [next(rows) for _ in request.suffixes]) for request in requests]
+            steps = _steps(self._prompter.answer_tokens(request.answers))
+            for prompt in self._prompter.prompts(request):
+                self._check_length(len(prompt), 1 + max(map(len, steps)))
+                questions += [([*prompt, *opening], ids) for opening, ids in steps.items()]
+        read = iter(zip(questions, self._read(questions) if questions else [], strict=True))
+        return [self._scores(request, read) for request in requests]
 
     def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
         """Write the greedy reply to every question, request by request.
@@ -110,11 +111,21 @@ class PromptedSession(ABC):
     def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
         """Give the tokens of the greedy reply to each prompt, with the token that ended it where one did."""
 
-    def _scores(self, request: ProbeRequest, rows: Sequence[tuple[Question, list[float]]]) -> AnswerScores:
-        log_probs = np.array([row for _, row in rows], dtype=np.float64).reshape(len(rows), len(request.answers))
+    def _scores(self, request: ProbeRequest, read: Iterator[tuple[Question, list[float]]]) -> AnswerScores:
+        """Put together what was read for one request; an answer of several tokens has the sum over its tokens."""
+        answers = self._prompter.answer_tokens(request.answers)
+        steps = _steps(answers)
+        log_probs = np.empty((len(request.suffixes), len(answers)))
+        lengths = np.empty(len(request.suffixes), dtype=np.int64)
+        for row in range(len(request.suffixes)):
+            found: dict[tuple[int, ...], float] = {}
+            for opening in steps:
+                (asked, ids), values = next(read)
+                lengths[row] = len(asked) - len(opening)
+                found |= {(*opening, token): value for token, value in zip(ids, values, strict=True)}
+            log_probs[row] = [sum(found[tuple(some[: k + 1])] for k in range(len(some))) for some in answers]
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the engine gives log-probabilities that are not finite for {request.prefix[:60]!r}")
-        lengths = np.array([len(prompt) for (prompt, _), _ in rows], dtype=np.int64)
         return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
 
     def _generation(self, prompt: list[int], tokens: list[int]) -> Generation:
@@ -128,6 +139,17 @@ class PromptedSession(ABC):
                 f"a prompt of {length} tokens and {room} for the reply; the context of the engine is "
                 f"{self.context_limit}; show fewer titles"
             )
+
+
+def _steps(answers: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
+    """List what is to be read after a prompt: for each opening of an answer the tokens that may follow it."""
+    steps: dict[tuple[int, ...], list[int]] = {}
+    for tokens in answers:
+        for k, token in enumerate(tokens):
+            following = steps.setdefault(tuple(tokens[:k]), [])
+            if token not in following:
+                following.append(token)
+    return steps
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -11,10 +11,13 @@ import gc
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.backends._adapter import adapter_facts, attached
 from spectra_eval.backends._base import BACKENDS, LABELS, Backend, PromptView, Session
 from spectra_eval.backends._hf_decode import greedy
 from spectra_eval.backends._hf_load import (
@@ -286,6 +289,7 @@ def open_hf(
     chunk: int = 512,
     batch: int = 8,
     device: str = "cpu",
+    adapter: str | None = None,
 ) -> Iterator[Session]:
     """Load a model, check its fast reading against the naive one, and free it at the end.
 
@@ -306,6 +310,8 @@ def open_hf(
         Most replies that are decoded together; halved when memory runs out.
     device : str
         Where the model runs, in the words of PyTorch.
+    adapter : str, optional
+        Folder of a low-rank adapter, as ``peft`` or `finetune` saves it; merged in float32 when the model is loaded.
 
     Yields
     ------
@@ -329,13 +335,16 @@ def open_hf(
         raise InputError(f"chunk {chunk}, batch {batch}: give at least 1 each")
     require_libraries()
     folder, name = find_folder(model, download=download)
-    loaded, tokenizer = load(folder, dtype=dtype, device=device)
+    facts = {} if adapter is None else adapter_facts(Path(adapter), folder)
+    merge = None if adapter is None else partial(attached, adapter=Path(adapter), name=name)
+    loaded, tokenizer = load(folder, dtype=dtype, device=device, merge=merge)
     description = {
         "backend": "hf",
         "model": name,
         "model_digest": model_digest(folder),
         "dtype": dtype,
         "versions": versions(),
+        **facts,
     }
     try:
         session = HFSession(loaded, tokenizer, strategy=strategy, chunk=chunk, batch=batch, description=description)

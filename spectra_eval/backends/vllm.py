@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._adapter import adapter_digest, adapter_rank, merged
+from spectra_eval.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.backends._base import BACKENDS, Backend, Session
 from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest
 from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
@@ -216,7 +216,7 @@ def open_vllm(
     }
     served = None
     if adapter is not None:
-        description |= {"adapter_digest": adapter_digest(Path(adapter)), "adapter_merged": not serve_adapter}
+        description |= {**adapter_facts(Path(adapter), folder), "adapter_merged": not serve_adapter}
         if serve_adapter:
             from vllm.lora.request import LoRARequest
 

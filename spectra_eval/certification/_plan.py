@@ -80,7 +80,7 @@ def plan(
     >>> need.claim, need.n_users
     ('mean.law', 2397)
     >>> plan({"tv": 0.2, "mean_missed": 0.626})[-1].n_interactions
-    45
+    49
     """
     options = Options(
         level=level,
@@ -116,7 +116,7 @@ def guesses_from(certificate: Certificate) -> dict[str, float]:
     ...     theta_s=[[0.6, 0.2, 0.2], [0.1, 0.5, 0.4]], dg=[[0], [2]],
     ... )
     >>> round(guesses_from(certify(table, k=1))["mean_margin"], 3)
-    0.2
+    0.225
     """
     rows = {claim.claim: claim.inputs for claim in certificate.claims if claim.status == "ok"}
     places = {

@@ -2,5 +2,15 @@
 
 from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare
 from spectra_eval.evaluation._evaluate import METRICS_BY_DEFAULT, Evaluation, evaluate
+from spectra_eval.evaluation._merge import merge_categories, merge_rarest
 
-__all__ = ["METRICS_BY_DEFAULT", "ComparedPair", "Evaluation", "SystemComparison", "compare", "evaluate"]
+__all__ = [
+    "METRICS_BY_DEFAULT",
+    "ComparedPair",
+    "Evaluation",
+    "SystemComparison",
+    "compare",
+    "evaluate",
+    "merge_categories",
+    "merge_rarest",
+]

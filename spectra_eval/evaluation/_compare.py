@@ -174,7 +174,7 @@ def compare(
     if first is None:
         raise InputError("compare: no table; baselines are computed on the first one")
     bucket, source = buckets_of(first)
-    seen, cohort = cohort_of(first, bucket)
+    seen, cohort, _ = cohort_of(first, bucket)
     systems = [_readout(name, table, bucket) for name, table in aligned.items()]
     systems += [baseline(seen, name) for name in baselines]
     bound = bound_metrics(metrics, first.n_categories) if metrics is not None else _fitting(first.n_categories)
@@ -220,7 +220,7 @@ def _fitting(n_categories: int) -> list[BoundMetric]:
 
 
 def _readout(name: str, table: PreferenceTable, bucket: np.ndarray) -> System:
-    seen, _ = cohort_of(table, bucket)
+    seen, _, _ = cohort_of(table, bucket)
     assert seen.theta_s is not None  # checked above
     return System(name=name, theta=seen.theta_s)
 

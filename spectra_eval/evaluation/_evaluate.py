@@ -12,11 +12,12 @@ import numpy as np
 from spectra_eval._version import __version__
 from spectra_eval.arrays import check_level
 from spectra_eval.artifacts import TableDigest
+from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import system as baseline
-from spectra_eval.errors import InputError, UndefinedMetricError
+from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
 from spectra_eval.evaluation._measure import Cell, Cohort, ListSystem, measure
 from spectra_eval.evaluation._notes import notes
-from spectra_eval.evaluation._strata import buckets_of, stratify
+from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples, percentile_interval
 from spectra_eval.tables import MetricResult, PreferenceTable, System
@@ -94,6 +95,8 @@ def evaluate(
     *,
     metrics: Sequence[str] | None = None,
     strata: Sequence[str] | None = None,
+    systems: Sequence[str] | None = None,
+    columns: Mapping[str, Any] | None = None,
     bootstrap: int = 1000,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
@@ -101,9 +104,9 @@ def evaluate(
 ) -> Evaluation:
     """Hold every system of a table against what the users did, with intervals from resampled users.
 
-    The systems are the readout `theta_s` and the decoded lists `dg` (as uniform distributions, and as lists), where
-    the table has them, and beside them always the predictors that a reader must see: uniform, and popularity and
-    history where the table has `history_counts`. Records without a window are left out, and counted.
+    The systems, unless named, are the readout `theta_s` and the decoded lists `dg` (as uniform distributions, and as
+    lists), where the table has them, and beside them the predictors that a reader must see: uniform, and popularity
+    and history where the table has `history_counts`. Records without a window are left out, and counted.
 
     Parameters
     ----------
@@ -112,8 +115,14 @@ def evaluate(
     metrics : sequence of str, optional
         Names as `metrics.parse` reads them; `METRICS_BY_DEFAULT` when not given.
     strata : sequence of str, optional
-        Rules that sort the records: ``tail_preference``, ``activity``, ``context_window``, ``horizon``. Everybody
-        together is always there, as stratum ``all``.
+        Rules that sort the records: ``tail_preference``, ``activity``, ``context_window``, ``horizon``, ``n_window``,
+        or names of `columns`. Everybody together is always there, as stratum ``all``.
+    systems : sequence of str, optional
+        ``theta_s``, ``dg``, ``dg_best`` (the truth restricted to the list: the best that any distribution on it could
+        do), or names of baselines.
+    columns : mapping of str to (N,) array-like, optional
+        Further columns to stratify by, one value a record; one with more than ten different numbers is cut into
+        quarters. A record without a value (None or NaN) is in no stratum of the column.
     bootstrap : int
         Resamples of users; 0 leaves the intervals out. All records of a user are drawn together.
     level : float
@@ -133,9 +142,11 @@ def evaluate(
     UndefinedMetricError
         No record has a window.
     UnknownNameError
-        A metric or a stratum is unknown.
+        A metric, a stratum or a system is unknown.
     InputError
-        An option is out of range, a metric is named twice, or a stratum needs a column that is not there.
+        An option is out of range, a metric or a system is named twice, or one needs a column that is not there.
+    ShapeError
+        A further column is not one value a record.
 
     References
     ----------
@@ -156,17 +167,18 @@ def evaluate(
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
     bound = bound_metrics(metrics, table.n_categories)
     bucket, source = buckets_of(table)
-    seen, cohort = cohort_of(table, bucket)
-    stratifications = stratify(seen, tuple(strata or ()), bucket)
-    systems = systems_of(seen)
+    seen, cohort, rows = cohort_of(table, bucket)
+    further = {name: values[rows] for name, values in check_columns(columns or {}, table).items()}
+    stratifications = stratify(seen, tuple(strata or ()), bucket, further)
+    held = systems_of(seen) if systems is None else named_systems(seen, systems)
     resamples = None
     if bootstrap:
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
-    cells = measure(cohort, systems, bound, stratifications, resamples, threads=threads).cells
+    cells = measure(cohort, held, bound, stratifications, resamples, threads=threads).cells
     results = []
     for stratification in stratifications:
         for stratum in stratification.names:
-            for one in systems:
+            for one in held:
                 for asked in bound:
                     cell = cells[asked.name, one.name, stratum]
                     results.append(_result(asked, one.name, stratum, cell, level=level, n_users=cohort.n_users))
@@ -185,6 +197,7 @@ def evaluate(
         options={
             "metrics": [asked.name for asked in bound],
             "strata": [*(strata or ())],
+            "systems": [one.name for one in held],
             "bootstrap": bootstrap,
             "level": level,
         },
@@ -217,8 +230,11 @@ def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundM
     return bound
 
 
-def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTable, Cohort]:
-    """Keep the records that have a window, those of one user side by side in the order of first appearance."""
+def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTable, Cohort, np.ndarray]:
+    """Keep the records that have a window, those of one user side by side in the order of first appearance.
+
+    The last value says which rows of the table they are.
+    """
     rows = np.flatnonzero(table.observed)
     if not len(rows):
         raise UndefinedMetricError("table: no user has a window, so there is nothing to hold a system against")
@@ -232,7 +248,7 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
         rows, owner = rows[order], owner[order]
     whole = len(rows) == table.n_users and bool((rows == np.arange(len(rows))).all())
     seen = table if whole else table.select(rows)
-    return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number))
+    return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number)), rows
 
 
 def systems_of(table: PreferenceTable) -> list[System | ListSystem]:
@@ -246,6 +262,31 @@ def systems_of(table: PreferenceTable) -> list[System | ListSystem]:
     if table.history_counts is not None and table.history_counts.any():
         systems += [baseline(table, "popularity"), baseline(table, "history")]
     return systems
+
+
+def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[System | ListSystem]:
+    """Give the systems that were asked for."""
+    if not names:
+        raise InputError("systems: none named; name at least one, or leave the option out")
+    made: list[System | ListSystem] = []
+    for name in names:
+        if name in [one.name for one in made]:
+            raise InputError(f"systems: {name!r} is named twice; leave one out")
+        if name == "theta_s":
+            if table.theta_s is None:
+                raise InputError("systems: the table has no theta_s; probe a model, or leave it out")
+            made.append(System(name=name, theta=table.theta_s))
+        elif name in ("dg", "dg_best"):
+            if table.dg is None:
+                raise InputError(f"systems: the table has no dg, so there is no {name}; decode lists, or leave it out")
+            truth = table.theta_star if name == "dg_best" else None
+            made.append(ListSystem(name=name, lists=table.dg, n_categories=table.n_categories, truth=truth))
+        elif name in BASELINES:
+            made.append(baseline(table, name))
+        else:
+            known = ", ".join(["theta_s", "dg", "dg_best", *BASELINES.names()])
+            raise UnknownNameError(f"no system named {name!r}; known: {known}")
+    return made
 
 
 def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float, n_users: int) -> MetricResult:

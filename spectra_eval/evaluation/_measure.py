@@ -55,22 +55,29 @@ class Cohort:
 class ListSystem:
     """A system that names lists (N, L) and nothing else; it holds the uniform distribution on each list.
 
-    The distributions are made for the rows that are asked for, and not kept: together they would be the largest
-    thing in memory.
+    With `truth` it holds the truth restricted to the list instead, which has the least JS divergence of all
+    distributions on the list: a ceiling for any way of making a distribution of it. The distributions are made for
+    the rows that are asked for, and not kept: together they would be the largest thing in memory.
     """
 
     name: str
     lists: np.ndarray
     n_categories: int
+    truth: np.ndarray | None = None
 
     def held(self, rows: slice) -> np.ndarray:
-        """Spread each user's mass evenly over the categories of the list, (n, K); NaN where it names none."""
+        """Give the distributions of some users, (n, K); NaN where the list names no category."""
         lists = self.lists[rows]
         named = np.zeros((len(lists), self.n_categories + 1))
         np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)
         size = named[:, :-1].sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            return np.asarray(named[:, :-1] / size)
+            uniform = np.asarray(named[:, :-1] / size)
+            if self.truth is None:
+                return uniform
+            listed = self.truth[rows] * named[:, :-1]
+            captured = listed.sum(axis=1, keepdims=True)
+            return np.where((captured > 0) & (size > 0), listed / captured, uniform)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

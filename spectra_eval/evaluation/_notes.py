@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from spectra_eval import simplex
+from spectra_eval.baselines import BASELINES
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.tables import OUT_OF_VOCABULARY, MetricResult, PreferenceTable
 
@@ -19,8 +20,6 @@ LOW_MASS = 0.05
 
 _BLOCK = 65_536
 """Records in a block where a temporary array would be as large as the table."""
-
-_REFERENCES = ("uniform", "popularity", "history")
 
 
 def notes(
@@ -47,6 +46,11 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
     if table.theta_s is None:
         yield "the table holds no readout theta_s: only lists and baselines are evaluated"
         return
+    if table.metadata.get("leaked"):
+        yield (
+            "the model was trained on the windows that it is held against (metadata: leaked): no number of theta_s "
+            "says how it would do on what it has not seen"
+        )
     uniform = np.full(table.n_categories, 1.0 / table.n_categories)
     blocks = range(0, table.n_users, _BLOCK)
     distance = sum(float(simplex.tv(table.theta_s[row : row + _BLOCK], uniform).sum()) for row in blocks)
@@ -71,7 +75,8 @@ def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: S
     if table.theta_s is None or (isinstance(about, dict) and about.get("sees_window")):
         return
     value = {(r.metric, r.system): r.value for r in results if r.stratum == "all" and r.value is not None}
-    for reference in _REFERENCES:
+    rivals = dict.fromkeys(name for _, name in value if name in BASELINES and not BASELINES[name].sees_window)
+    for reference in rivals:
         beaten = []
         for asked in bound:
             own, other = value.get((asked.name, "theta_s")), value.get((asked.name, reference))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from spectra_eval.errors import InputError, UnknownNameError
+from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
-from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables import UNKNOWN, PreferenceTable
 
-__all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "stratify"]
+__all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "check_columns", "stratify"]
 
 ALL = "all"
 _TAIL = 2
+_MANY = 10
+"""A column with more different numbers than this is cut into quarters."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,25 +37,60 @@ def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
     return category_buckets(seen.sum(axis=0)), "window"
 
 
-def stratify(table: PreferenceTable, names: Sequence[str], bucket: np.ndarray) -> list[Stratification]:
-    """Sort the records of a table into everybody, and into the strata of each named rule.
+def stratify(
+    table: PreferenceTable,
+    names: Sequence[str],
+    bucket: np.ndarray,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> list[Stratification]:
+    """Sort the records of a table into everybody, and into the strata of each named rule or further column.
 
     Raises
     ------
     UnknownNameError
-        No rule has this name.
+        No rule and no column has this name.
     InputError
         The table lacks the column that a rule reads.
     """
+    columns = columns or {}
     everybody = Stratification(names=(ALL,), group=np.zeros(table.n_users, dtype=np.int64))
     made = [everybody]
     for name in dict.fromkeys(names):
         if name == ALL:
             continue
-        if name not in STRATA:
-            raise UnknownNameError(f"no stratification named {name!r}; known: {', '.join(STRATA)}")
-        made.append(STRATA[name](table, bucket))
+        if name in columns:
+            made.append(_column(name, columns[name]))
+        elif name in STRATA:
+            made.append(STRATA[name](table, bucket))
+        else:
+            known = ", ".join([*STRATA, *columns])
+            raise UnknownNameError(f"no stratification named {name!r}; known: {known}; or give it as a further column")
     return made
+
+
+def check_columns(columns: Mapping[str, Any], table: PreferenceTable) -> dict[str, np.ndarray]:
+    """Give further columns as arrays; refuse one that is not one value a record, or has the name of a rule."""
+    made = {}
+    for name, values in columns.items():
+        if name == ALL or name in STRATA:
+            raise InputError(f"columns: {name!r} is the name of a stratification; rename the column")
+        array = np.asarray(values)
+        if array.shape != (table.n_users,):
+            raise ShapeError(f"columns: {name!r} has shape {array.shape}; give one value for {table.n_users} records")
+        made[name] = array
+    return made
+
+
+def _column(name: str, values: np.ndarray) -> Stratification:
+    """Sort by the values of a column; by its quartiles where it holds many numbers. NaN and None are in no group."""
+    if values.dtype.kind in "iuf" and len(np.unique(values[np.isfinite(values)])) > _MANY:
+        return _quarters(name, values.astype(np.float64), f"quartiles of {name}")
+    known = np.array([value is not None and value == value for value in values.tolist()])
+    group = np.full(len(values), -1, dtype=np.int64)
+    found = np.unique(values[known].astype(str) if values.dtype == object else values[known], return_inverse=True)
+    group[known] = found[1]
+    names = tuple(f"{name}={value}" for value in found[0].tolist())
+    return Stratification(names=names, group=group, facts={name: {"rule": f"values of {name}", **_sizes(names, group)}})
 
 
 def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
@@ -90,11 +127,23 @@ def _horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     return _values(table, "horizon")
 
 
+def _n_window(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    """Quarters by the number of interactions in the window."""
+    del bucket
+    if (table.n_window == UNKNOWN).all():
+        raise InputError(
+            "stratum 'n_window': the table does not say how many interactions a window holds; leave it out"
+        )
+    size = np.where(table.n_window == UNKNOWN, np.nan, table.n_window)
+    return _quarters("n_window", size, "quartiles of the interactions in the window")
+
+
 STRATA: dict[str, Callable[[PreferenceTable, np.ndarray], Stratification]] = {
     "tail_preference": _tail_preference,
     "activity": _activity,
     "context_window": _context_window,
     "horizon": _horizon,
+    "n_window": _n_window,
 }
 """The rules that can be asked for; everybody together always comes first."""
 

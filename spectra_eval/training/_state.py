@@ -73,11 +73,20 @@ class TrainingFolder:
 
     @property
     def finished(self) -> bool:
-        """The weights are there, as they were written."""
-        files = self.manifest.get("files", {})
-        return self.manifest["status"] == "finished" and all(
-            (self.path / name).is_file() and file_digest(self.path / name) == digest for name, digest in files.items()
-        )
+        """The training is over, and its files are as they were written.
+
+        Raises
+        ------
+        InputError
+            A file is missing or changed.
+        """
+        if self.manifest["status"] != "finished":
+            return False
+        for name, digest in self.manifest["files"].items():
+            place = self.path / name
+            if not place.is_file() or file_digest(place) != digest:
+                raise InputError(f"{place}: missing or changed since the training wrote it; train into a new folder")
+        return True
 
     def keep(self, step: int, model: Any, optimizer: Any) -> None:
         """Write what the next step depends on: trained weights and both moments of each; no more is random."""
@@ -107,6 +116,8 @@ class TrainingFolder:
 
         place = self.path / _STATE
         if not place.is_file():
+            self.log = []
+            self.write_log()
             return 0
         with safe_open(place, framework="pt") as state:
             said = state.metadata()

@@ -186,7 +186,7 @@ def train(
     rows : sequence of Row
         Any order: the seed shuffles them anew in every epoch.
     folder : Path
-        New, or that of the same training when it was stopped.
+        New, or that of the same training when it was stopped; of one that is over nothing is done again.
     recipe : Recipe
         How.
     about : mapping
@@ -236,6 +236,8 @@ def train(
         TrainingFolder(folder, configuration)
     crew.wait()
     held = TrainingFolder(folder, configuration)
+    if held.finished:
+        return _written(model, held, recipe)
     with _own_randomness():
         with _quiet():
             made = adapted(model, recipe, start=start, base=str(about.get("model", "")))
@@ -319,6 +321,19 @@ def _batch(rows: int, recipe: Recipe, step: int) -> list[int]:
 def _seed(seed: int, step: int, place: int) -> int:
     """Name the dropout of one row of one step, whichever process does it and whenever."""
     return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _written(model: Any, held: TrainingFolder, recipe: Recipe) -> Any:
+    """Give the model of a training that is over."""
+    if recipe.how == "lora":
+        with _own_randomness(), _quiet():
+            return adapted(
+                model, recipe, start=held.path, base=str(held.manifest["configuration"].get("model", ""))
+            ).eval()
+    from safetensors.torch import load_model
+
+    load_model(model, held.path / "model" / "model.safetensors")
+    return model.eval()
 
 
 def _write(model: Any, held: TrainingFolder, recipe: Recipe) -> None:

@@ -71,6 +71,11 @@ def test_more_answers_than_one_pass_gives(engine: Any, hf: Any) -> None:
     _same(engine.score(asked), hf.score(asked))
 
 
+def test_answers_of_several_tokens_agree_with_hf(engine: Any, hf: Any) -> None:
+    asked = [dataclasses.replace(SHORT[0], answers=("Film-Noir", "Film", "Children", "Yes"))]
+    _same(engine.score(asked), hf.score(asked))
+
+
 def test_greedy_replies_agree_with_hf(engine: Any, hf: Any) -> None:
     asked = [ProbeRequest(prefix="What is the capital of", suffixes=(" France?", " Japan?")), SHORT[1]]
     assert engine.generate(asked, max_tokens=9) == hf.generate(asked, max_tokens=9)
@@ -97,8 +102,8 @@ def test_an_asked_token_that_does_not_come_back_is_an_error(engine: Any, monkeyp
 def test_what_cannot_be_asked_is_said(engine: Any) -> None:
     with pytest.raises(ProbeError, match="show fewer titles"):
         engine.score([ProbeRequest(prefix="word " * engine.context_limit, suffixes=("?",), answers=("Yes",))])
-    with pytest.raises(ProbeError, match="not one token"):
-        engine.score([dataclasses.replace(SHORT[0], answers=("Perhaps not",))])
+    with pytest.raises(ProbeError, match="the same token"):
+        engine.score([dataclasses.replace(SHORT[0], answers=("Yes", "Yes"))])
     assert engine.score([]) == [] and engine.generate([], max_tokens=1) == []
 
 

@@ -175,6 +175,20 @@ def test_requests_of_different_answers_come_back_each_in_its_place(served: tuple
                     np.testing.assert_allclose(scores.log_probs, _expected(folder, request), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("route", ["ids", "echo"])
+def test_an_answer_of_several_tokens_has_their_sum(route: str, served: tuple[str, _State], folder: Path) -> None:
+    request = ProbeRequest(prefix="user", suffixes=(" War", " Noir"), answers=("Yes No Yes", "Yes", "No", "Yes Maybe"))
+    with open_server(url=served[0], tokenizer=str(folder), route=route) as session:
+        (scores,) = session.score([request])
+    prompts = Prompter(load_tokenizer(folder)).prompts(request)
+    for prompt, row in zip(prompts, scores.log_probs, strict=True):
+        for answer, value in zip(request.answers, row, strict=True):
+            ids = [WORDS.index(word) for word in answer.split()]
+            expected = sum(_log_probs([*prompt, *ids[:k]])[i] for k, i in enumerate(ids))
+            assert value == pytest.approx(expected, abs=1e-12)
+    assert scores.n_prompt_tokens.tolist() == [len(prompt) for prompt in prompts]
+
+
 def test_a_server_without_ids_is_asked_by_echo(served: tuple[str, _State], folder: Path) -> None:
     served[1].refuses = ("logprob_token_ids",)
     with open_server(url=served[0], tokenizer=str(folder)) as session:
@@ -315,8 +329,8 @@ def test_what_cannot_be_asked_is_said(served: tuple[str, _State], folder: Path) 
     with open_server(url=served[0], tokenizer=str(folder)) as session:
         with pytest.raises(ProbeError, match="name the replies"):
             session.score([ProbeRequest(prefix="user", suffixes=("?",))])
-        with pytest.raises(ProbeError, match="not one token"):
-            session.score([ProbeRequest(prefix="user", suffixes=("?",), answers=("Yes No",))])
+        with pytest.raises(ProbeError, match="the same token"):
+            session.score([ProbeRequest(prefix="user", suffixes=("?",), answers=("Yes", "Yes"))])
         with pytest.raises(InputError, match="max_tokens"):
             session.generate([REQUEST], max_tokens=0)
 

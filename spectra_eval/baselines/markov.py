@@ -1,0 +1,136 @@
+"""The predictor that knows what follows what: a chain over categories, from the order of the histories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, popularity_of
+from spectra_eval.errors import InputError
+from spectra_eval.tables import Interactions, PreferenceTable
+
+__all__ = ["STEPS", "TITLE_CATEGORIES", "markov", "with_title_categories"]
+
+TITLE_CATEGORIES = "title_categories"
+"""The entry of the metadata that `markov` reads: the names of the categories of each title."""
+
+STEPS = 10
+"""Interactions ahead over which the chain is averaged."""
+
+PSEUDO = 1.0
+"""What popularity adds to the transitions out of each category."""
+
+
+def with_title_categories(table: PreferenceTable, interactions: Interactions) -> PreferenceTable:
+    """Add to the metadata of a table which categories each title of its histories has.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with `history`.
+    interactions : Interactions
+        The events that the table was made of, or others with the same titles.
+
+    Returns
+    -------
+    PreferenceTable
+        With the entry ``title_categories``: what the baseline ``markov`` needs besides the histories.
+
+    Raises
+    ------
+    InputError
+        The table has no `history`.
+
+    Examples
+    --------
+    >>> events = Interactions(
+    ...     user=np.array(["ann", "ann"]), item=np.array(["x", "x"]), category=np.array([0, 1]), time=np.array([1, 1]),
+    ...     weight=np.ones(2), categories=("Drama", "Noir"), titles={"x": "Laura (1944)"},
+    ... )
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("Drama", "Noir"), counts=[[1, 1]], history=[("Laura (1944)",)]
+    ... )
+    >>> with_title_categories(table, events).metadata["title_categories"]
+    {'Laura (1944)': ['Drama', 'Noir']}
+    """
+    if table.history is None:
+        raise InputError("table: no column history; make the table with `prepare`")
+    told = {title for titles in table.history for title in titles}
+    found: dict[str, set[int]] = {}
+    for item, category in sorted(set(zip(interactions.item.tolist(), interactions.category.tolist(), strict=True))):
+        title = str(interactions.titles.get(item, item))
+        if title in told:
+            found.setdefault(title, set()).add(category)
+    named = {title: [interactions.categories[c] for c in sorted(held)] for title, held in sorted(found.items())}
+    return table.replace(metadata={**table.metadata, TITLE_CATEGORIES: named})
+
+
+def markov(table: PreferenceTable) -> Prediction:
+    """Follow a chain over categories from the last title of the history, averaged over the next `STEPS` interactions.
+
+    A title with several categories counts for each in equal parts. The chain is that of all histories together, and
+    no window is looked at; popularity counts as `PSEUDO` transitions out of each category.
+    """
+    sequences = _sequences(table)
+    k = table.n_categories
+    popular = popularity_of(table)
+    moves = np.zeros((k, k))
+    last = np.tile(popular, (table.n_users, 1))
+    untold = 0
+    seen: set[str] = set()
+    for row, sequence in enumerate(sequences):
+        if not len(sequence):
+            untold += 1
+            continue
+        last[row] = sequence[-1]
+        if table.users[row] not in seen:  # the records of a user at several context windows tell one history
+            seen.add(table.users[row])
+            moves += sequence[:-1].T @ sequence[1:]
+    moves += PSEUDO * popular
+    chain = moves / moves.sum(axis=1, keepdims=True)
+    theta = np.zeros_like(last)
+    for _ in range(STEPS):
+        last = last @ chain
+        theta += last
+    return Prediction(theta=theta / theta.sum(axis=1, keepdims=True), counted={"users_without_history": untold})
+
+
+def _sequences(table: PreferenceTable) -> list[np.ndarray]:
+    """Give the category shares of each title of each history, an (events, K) array a record, oldest first."""
+    assert table.history is not None  # `predict` has seen to it
+    known = table.metadata.get(TITLE_CATEGORIES)
+    if not isinstance(known, Mapping):
+        raise InputError(
+            f"baseline 'markov': the metadata have no {TITLE_CATEGORIES}, the categories of each title in history; "
+            "add them with baselines.with_title_categories(table, interactions)"
+        )
+    place = {name: number for number, name in enumerate(table.categories)}
+    rows: dict[str, np.ndarray] = {}
+
+    def shares(title: str, row: int) -> np.ndarray:
+        if title not in rows:
+            held: Sequence[str] = known.get(title) or ()
+            if not held or any(name not in place for name in held):
+                odd = next((name for name in held if name not in place), None)
+                said = "has no category" if odd is None else f"has the category {odd!r}, which the table has not"
+                raise InputError(
+                    f"row {row + 1} (user {str(table.users[row])!r}), column history: {title!r} {said} in "
+                    f"{TITLE_CATEGORIES}; make both from one data set"
+                )
+            rows[title] = np.zeros(len(place))
+            rows[title][[place[name] for name in held]] = 1.0 / len(held)
+        return rows[title]
+
+    return [np.array([shares(title, row) for title in titles]) for row, titles in enumerate(table.history)]
+
+
+BASELINES.add(
+    Baseline(
+        name="markov",
+        predict=markov,
+        summary="A first-order chain over the categories of the histories, started at the last title.",
+        reference="Rendle, Freudenthaler and Schmidt-Thieme (2010), doi:10.1145/1772690.1772773",
+        needs=("history_counts", "history"),
+    )
+)

@@ -1,0 +1,148 @@
+"""A table with a coarser taxonomy: categories merged, columns added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable
+
+__all__ = ["merge_categories", "merge_rarest"]
+
+_MASSES = ("counts", "theta_star", "theta_s", "history_counts")
+
+
+def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> PreferenceTable:
+    """Merge categories of a table; no divergence of a user increases by it (data processing).
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+    mapping : mapping of str to str
+        The new name of each category that changes; categories with one new name become one. Those that are not
+        named stay.
+
+    Returns
+    -------
+    PreferenceTable
+        New categories stand where the first of their parts stood. Counts, truth, readout and histories are added up.
+        In a decoded list a category keeps its first place, and the list moves up. `scores` and `answer_mass` are left
+        out, since those of a merged category were never asked for; so are `parents` that differ within a category.
+        The metadata name the mapping under ``merged``.
+
+    Raises
+    ------
+    InputError
+        The mapping names a category that is not there, or leaves fewer than two.
+
+    References
+    ----------
+    .. [1] T. M. Cover and J. A. Thomas, Elements of Information Theory, 2nd ed. (2006), section 2.8.
+    .. [2] SPECTRA, arXiv:2509.24189, the taxonomies of 19, 15 and 10 categories.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("Drama", "Noir", "War"), counts=[[3, 1, 0]], dg=[[1, 0]],
+    ...     theta_s=[[0.5, 0.3, 0.2]],
+    ... )
+    >>> made = merge_categories(table, {"Noir": "Crime", "Drama": "Crime"})
+    >>> made.categories, made.counts.tolist(), made.theta_s.tolist(), made.dg.tolist()
+    (('Crime', 'War'), [[4.0, 0.0]], [[0.8, 0.2]], [[0, -2]])
+    """
+    unknown = [name for name in mapping if name not in table.categories]
+    if unknown:
+        raise InputError(
+            f"merge: {unknown[0]!r} is no category of the table; name one of {', '.join(table.categories)}"
+        )
+    renamed = [mapping.get(name, name) for name in table.categories]
+    categories = tuple(dict.fromkeys(renamed))
+    if len(categories) < 2:
+        raise InputError("merge: one category is left; a distribution needs at least two")
+    place = np.array([categories.index(name) for name in renamed])
+    changes: dict[str, Any] = {"categories": categories, "parents": _parents(table, place), "scores": None}
+    changes["answer_mass"] = None
+    for name in _MASSES:
+        value = getattr(table, name)
+        changes[name] = None if value is None else _added(value, place)
+    changes["dg"] = None if table.dg is None else _relisted(table.dg, place)
+    changes["metadata"] = {
+        **table.metadata,
+        "merged": {"from": list(table.categories), "to": renamed, "before": table.metadata.get("merged")},
+    }
+    return table.replace(**changes)
+
+
+def merge_rarest(table: PreferenceTable, n_categories: int, *, name: str = "Other") -> PreferenceTable:
+    """Keep the most frequent categories and merge the others into one, as 19 -> 15 -> 10 in the paper.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; how frequent a category is says `history_counts`, else the mean of the windows.
+    n_categories : int
+        How many categories there are afterwards, the merged one included: at least 2, and fewer than there are.
+    name : str
+        The name of the merged category; one that has it already is merged too, so that merges can follow each other.
+
+    Returns
+    -------
+    PreferenceTable
+        As `merge_categories` makes it.
+
+    Raises
+    ------
+    InputError
+        The number is out of range.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b", "c", "d"), counts=[[5, 1, 2, 4]])
+    >>> merge_rarest(table, 3).categories, merge_rarest(table, 3).counts.tolist()
+    (('a', 'Other', 'd'), [[5.0, 3.0, 4.0]])
+    """
+    if not 2 <= n_categories < table.n_categories:
+        raise InputError(f"merge: {n_categories} categories; choose from 2 to {table.n_categories - 1}")
+    history = table.history_counts
+    told = history is not None and bool(history.any())
+    frequency = history.sum(axis=0) if history is not None and told else table.theta_star[table.observed].sum(axis=0)
+    ranked = [table.categories[column] for column in np.argsort(-frequency, kind="stable")]
+    kept = [category for category in ranked if category != name][: n_categories - 1]
+    rare = [category for category in table.categories if category not in kept]
+    return merge_categories(table, dict.fromkeys(rare, name))
+
+
+def _added(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(values), int(place.max()) + 1))
+    for column, target in enumerate(place.tolist()):
+        out[:, target] += values[:, column]
+    return out
+
+
+def _relisted(lists: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Rename the entries; one that repeats an earlier one is dropped, and what follows moves up."""
+    renamed = np.where(lists >= 0, place[np.maximum(lists, 0)], lists)
+    out = np.full(renamed.shape, PAD, dtype=lists.dtype)
+    for row, entries in enumerate(renamed.tolist()):
+        seen: set[int] = set()
+        kept = []
+        for entry in entries:
+            if entry == OUT_OF_VOCABULARY or entry not in seen:
+                kept.append(entry)
+            seen.add(entry)
+        out[row, : len(kept)] = kept
+    return out
+
+
+def _parents(table: PreferenceTable, place: np.ndarray) -> tuple[str, ...] | None:
+    if table.parents is None:
+        return None
+    made: dict[int, str] = {}
+    for parent, target in zip(table.parents, place.tolist(), strict=True):
+        if made.setdefault(target, parent) != parent:
+            return None
+    return tuple(made[target] for target in sorted(made))

@@ -1,0 +1,386 @@
+"""From an evaluation table and its interactions to an adapted model that has not seen what it will be held against.
+
+What lies before each user's window is cut in time again, at several places: each cut gives a history and an earlier
+window, and the earlier window is the target. That no evaluation window stands in a history, a target or a text is
+proven from the interactions before the first step, and the proof stands in the manifest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.artifacts import TableDigest, read_json
+from spectra_eval.backends._adapter import adapter_digest
+from spectra_eval.backends._hf_load import find_folder, load, model_digest, require_libraries
+from spectra_eval.backends._hf_tokens import Prompter
+from spectra_eval.baselines import system
+from spectra_eval.data import check_leakage, prepare
+from spectra_eval.data._leakage import located
+from spectra_eval.data._timeline import Timeline, timeline
+from spectra_eval.errors import InputError, LeakageError, SchemaError
+from spectra_eval.readouts import likelihood
+from spectra_eval.readouts._base import softmax
+from spectra_eval.tables import Interactions, PreferenceTable
+from spectra_eval.training import (
+    Recipe,
+    Row,
+    name_examples,
+    name_row,
+    score_examples,
+    score_row,
+    text_rows,
+    texts,
+    train,
+)
+
+__all__ = ["CUTS", "earlier_tables", "finetune", "past_of", "with_offset"]
+
+CUTS = (0.5, 0.65, 0.8)
+"""Shares of what lies before the window at which it is cut again."""
+STAGES = ("cpt", "sft")
+OBJECTIVES = ("scores", "names", "both")
+_LEAST = 1e-3
+"""The least share of a category in an offset: what was never seen is unlikely and not impossible."""
+
+
+def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
+    """Keep the interactions of the table's users that lie before all of their windows.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table of the evaluation.
+    interactions : Interactions
+        What it was made of; this is checked.
+
+    Returns
+    -------
+    Interactions
+        In the order of the file; users who are not in the table are left out.
+
+    Raises
+    ------
+    InputError
+        The table was made of other interactions.
+    LeakageError
+        A history of the table holds what its window holds.
+    SchemaError
+        Nothing lies before the windows.
+
+    Examples
+    --------
+    >>> events = Interactions(
+    ...     user=np.array(["ann"] * 4), item=np.array(list("wxyz")), category=np.array([0, 0, 1, 1]),
+    ...     time=np.array([10, 20, 30, 40]), weight=np.ones(4), categories=("Drama", "Noir"),
+    ...     titles={"w": "Ran", "x": "Heat", "y": "Laura", "z": "Gilda"},
+    ... )
+    >>> past_of(prepare(events, split=0.75, min_interactions=2), events).item.tolist()
+    ['w', 'x', 'y']
+    """
+    line = timeline(interactions)
+    until = _windows_begin(table, line)
+    owner = np.searchsorted(line.begin, line.place, side="right") - 1
+    kept = line.place < until[owner]
+    if not kept.any():
+        raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
+    columns = {name: getattr(interactions, name)[kept] for name in ("user", "item", "category", "time", "weight")}
+    return dataclasses.replace(interactions, **columns)
+
+
+def earlier_tables(
+    table: PreferenceTable, interactions: Interactions, *, cuts: Sequence[float] = CUTS, min_interactions: int = 5
+) -> list[PreferenceTable]:
+    """Cut what lies before the windows again, once for each share in `cuts`.
+
+    Parameters
+    ----------
+    table, interactions
+        As for `past_of`.
+    cuts : sequence of float
+        Shares of a user's interactions before the window.
+    min_interactions : int
+        Users with fewer of them are left out.
+
+    Returns
+    -------
+    list of PreferenceTable
+        One a cut: histories, and windows that end where the evaluation window begins.
+
+    Examples
+    --------
+    >>> events = Interactions(
+    ...     user=np.array(["ann"] * 5), item=np.array(list("vwxyz")), category=np.array([0, 0, 1, 1, 0]),
+    ...     time=np.arange(5), weight=np.ones(5), categories=("Drama", "Noir"), titles={i: i.upper() for i in "vwxyz"},
+    ... )
+    >>> table = prepare(events, split=0.8, min_interactions=2)
+    >>> (earlier,) = earlier_tables(table, events, cuts=[0.5], min_interactions=2)
+    >>> table.history[0], earlier.history[0], earlier.counts.tolist()
+    (('V', 'W', 'X', 'Y'), ('V', 'W'), [[0.0, 2.0]])
+    """
+    if not cuts:
+        raise InputError("cuts: none; name at least one share of what lies before the window")
+    past = past_of(table, interactions)
+    weighting = str(table.metadata.get("weighting", "fraction"))
+    return [prepare(past, split=cut, weighting=weighting, min_interactions=min_interactions) for cut in cuts]
+
+
+def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1.0) -> PreferenceTable:
+    r"""Add what a baseline knows to the scores of a model.
+
+    .. math:: \theta = \mathrm{softmax}(S / \tau + \ln b)
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        Probed, with `scores`.
+    baseline : str
+        Its distribution is b.
+    temperature : float
+        tau.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a"], categories=("X", "Y"), counts=[[1, 0]], history_counts=[[3, 1]], scores=[[0.0, np.log(3)]]
+    ... )
+    >>> with_offset(table, "history").theta_s.round(12).tolist()
+    [[0.5, 0.5]]
+    """
+    if table.scores is None:
+        raise InputError("column scores: missing; probe with a readout that has scores")
+    theta = softmax(table.scores / temperature + _log_baseline(table, baseline), 1.0)
+    return table.replace(theta_s=theta, metadata={**table.metadata, "offset": baseline, "temperature": temperature})
+
+
+def finetune(
+    table: PreferenceTable,
+    interactions: Interactions,
+    folder: Path,
+    *,
+    stage: str = "sft",
+    model: str = "embedded",
+    start: Path | None = None,
+    recipe: Recipe | None = None,
+    objective: str = "scores",
+    cuts: Sequence[float] = CUTS,
+    titles: int = 20,
+    draws: int = 4,
+    length: int = 256,
+    offset: str | None = None,
+    leaky_same_window: bool = False,
+    download: bool = False,
+    keep_every: int = 50,
+    several: bool = False,
+    progress: Callable[[int, int, float], Any] | None = None,
+) -> Mapping[str, Any]:
+    """Train one stage of a model on what the users of a table did before their windows.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table of the evaluation; its users are trained on, its windows are not.
+    interactions : Interactions
+        What the table was made of.
+    folder : Path
+        Where adapter, log and manifest go. A training that was stopped goes on there.
+    stage : {"cpt", "sft"}
+        Continued pretraining on texts about users, items and traces; or fine-tuning on the probe's questions.
+    model : str
+        As for the backend ``hf``.
+    start : Path, optional
+        The adapter of an earlier stage.
+    recipe : Recipe, optional
+        How; that of the paper when not given.
+    objective : {"scores", "names", "both"}
+        Of the stage ``sft``: soft labels over the scores that the probe reads, names drawn from what the user did
+        next, or one example of each.
+    cuts : sequence of float
+        Where each past is cut again.
+    titles : int
+        The last so many titles are told.
+    draws : int
+        Names drawn for one example.
+    length : int
+        Tokens of a row of text.
+    offset : str, optional
+        A baseline whose logarithm is added to the scores in training; see `with_offset`.
+    leaky_same_window : bool
+        The paper's variant: the targets are the evaluation windows themselves. Every table that the adapter is
+        probed on is marked as leaked.
+    download : bool
+        Let the library fetch a hub name over the network.
+    keep_every : int
+        Steps between two states.
+    several : bool
+        Share the work with the other processes of ``accelerate launch``.
+    progress : callable, optional
+        Called with (steps done, steps in all, last loss).
+
+    Returns
+    -------
+    mapping
+        The manifest.
+
+    Raises
+    ------
+    InputError
+        An option is out of range, or the folder belongs to another training.
+    LeakageError
+        A text, a history or a target holds what lies in an evaluation window.
+    BackendError
+        The model is missing, or cannot be trained.
+    """
+    recipe = recipe or Recipe()
+    _check(stage, objective, offset, leaky=leaky_same_window)
+    require_libraries()
+    place, name = find_folder(model, download=download)
+    narrow = recipe.bf16 and recipe.how == "lora"
+    loaded, tokenizer = load(place, dtype="bfloat16" if narrow else "float32", device="cpu")
+    if stage == "cpt":
+        rows, proof = _text_rows(table, interactions, tokenizer, titles=titles, length=length)
+    else:
+        earlier = [table] if leaky_same_window else earlier_tables(table, interactions, cuts=cuts)
+        proof = {} if leaky_same_window else _proof(table, interactions, earlier, titles)
+        rows = _probe_rows(
+            earlier, tokenizer, objective=objective, titles=titles, draws=draws, offset=offset, seed=recipe.seed
+        )
+    digest = TableDigest()
+    digest.update(table)
+    about = {
+        "stage": stage,
+        "model": name,
+        "model_digest": model_digest(place),
+        "start": None if start is None else adapter_digest(start),
+        "table_digest": digest.hexdigest(),
+        "interactions_digest": table.metadata.get("interactions_digest"),
+        "users": len(set(table.users.tolist())),
+        "users_digest": hashlib.sha256("\n".join(sorted(set(table.users.tolist()))).encode()).hexdigest(),
+        "rows_digest": _rows_digest(rows),
+        "leaked": leaky_same_window,
+        "leakage_checked": proof,
+        **(
+            {"length": length, "titles": titles}
+            if stage == "cpt"
+            else {
+                "objective": objective,
+                "cuts": None if leaky_same_window else list(cuts),
+                "titles": titles,
+                "draws": draws,
+                "offset": offset,
+            }
+        ),
+    }
+    train(
+        loaded,
+        rows,
+        folder,
+        recipe=recipe,
+        about=about,
+        start=start,
+        keep_every=keep_every,
+        several=several,
+        progress=progress,
+    )
+    if recipe.how == "full":
+        tokenizer.save_pretrained(folder / "model")
+    return dict(read_json(folder / "manifest.json"))
+
+
+def _check(stage: str, objective: str, offset: str | None, *, leaky: bool) -> None:
+    for name, value, known in (("stage", stage, STAGES), ("objective", objective, OBJECTIVES)):
+        if value not in known:
+            raise InputError(f"{name}: {value!r} is none of {', '.join(known)}")
+    if leaky and stage == "cpt":
+        raise InputError("leaky_same_window: texts have no targets; it is a variant of the stage sft")
+    if offset is not None and objective != "scores":
+        raise InputError("offset: it is added to scores, and names have none; use objective scores")
+
+
+def _text_rows(
+    table: PreferenceTable, interactions: Interactions, tokenizer: Any, *, titles: int, length: int
+) -> tuple[list[Row], dict[str, int]]:
+    told = texts(past_of(table, interactions), titles=titles)
+    by_user: dict[str, list[str]] = {}
+    for text in told:
+        if text.user is not None:
+            by_user.setdefault(text.user, []).append(text.text)
+    items = [text.text for text in told if text.user is None]
+    proof = check_leakage(table, interactions, texts=by_user)
+    proof["texts"] += check_leakage(table, interactions, texts=items)["texts"]
+    encoded = [tokenizer(t.text, add_special_tokens=False, split_special_tokens=True)["input_ids"] for t in told]
+    return text_rows(encoded, length=length, stop=int(tokenizer.eos_token_id)), proof
+
+
+def _probe_rows(
+    earlier: Sequence[PreferenceTable],
+    tokenizer: Any,
+    *,
+    objective: str,
+    titles: int,
+    draws: int,
+    offset: str | None,
+    seed: int,
+) -> list[Row]:
+    prompter = Prompter(tokenizer)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for one in earlier:
+        if objective in ("scores", "both"):
+            given = None if offset is None else _log_baseline(one, offset)
+            asked = score_examples(one, likelihood.ask, titles=titles, offset=given)
+            rows += [score_row(example, prompter) for example in asked]
+        if objective in ("names", "both"):
+            named = name_examples(one, rng=rng, draws=draws, titles=titles)
+            rows += [name_row(example, prompter, stop=int(tokenizer.eos_token_id)) for example in named]
+    return rows
+
+
+def _proof(
+    table: PreferenceTable, interactions: Interactions, earlier: Sequence[PreferenceTable], titles: int
+) -> dict[str, int]:
+    """Prove that no earlier history, and no earlier window, holds an event of an evaluation window."""
+    line = timeline(interactions)
+    until = _windows_begin(table, line)
+    for one in earlier:
+        ranges = located(one, line)
+        late = np.flatnonzero(ranges.stop > until[ranges.user])
+        if len(late):
+            user = str(one.users[late[0]])
+            raise LeakageError(f"user {user!r}: a target reaches into the window of the evaluation; cut it earlier")
+    by_user: dict[str, list[str]] = {}
+    for one in earlier:
+        assert one.history is not None
+        for user, told in zip(one.users.tolist(), one.history, strict=True):
+            by_user.setdefault(user, []).append("\n".join(told[-titles:]))
+    return check_leakage(table, interactions, texts=by_user)
+
+
+def _windows_begin(table: PreferenceTable, line: Timeline) -> np.ndarray:
+    """Give the place on the timeline at which each user's earliest window begins, (U,) ints; -1 without a window."""
+    ranges = located(table, line)
+    until = np.full(len(line.names), -1, dtype=np.int64)
+    until[ranges.user] = ranges.cut
+    np.minimum.at(until, ranges.user, ranges.cut)
+    return until
+
+
+def _log_baseline(table: PreferenceTable, baseline: str) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(system(table, baseline).theta, _LEAST)))
+
+
+def _rows_digest(rows: Sequence[Row]) -> str:
+    """Digest everything that is trained on."""
+    digest = hashlib.sha256()
+    for row in rows:
+        for column in dataclasses.fields(row):
+            value = getattr(row, column.name)
+            if value is not None:
+                digest.update(f"{column.name} {len(value)} ".encode())
+                digest.update(np.ascontiguousarray(value, dtype="<f8" if value.dtype.kind == "f" else "<i8").tobytes())
+    return digest.hexdigest()

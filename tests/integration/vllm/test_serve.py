@@ -1,0 +1,94 @@
+"""The backend `server` on a real `vllm serve` at the loopback address, held against the backend `hf`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spectra_eval.backends import open as open_backend
+from spectra_eval.errors import ModelLoadError
+from spectra_eval.readouts import likelihood
+from spectra_eval.tables import ProbeRequest
+
+pytestmark = pytest.mark.vllm
+
+REQUESTS = [likelihood.ask(titles, ("Noir", "War", "Musical")) for titles in (("Heat (1995)", "Ran (1985)"), ("Babe",))]
+PATIENCE = 240.0
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _answers(address: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = _free_port()
+    log = tmp_path_factory.mktemp("serve") / "log"
+    settings = (
+        "--dtype float32 --block-size 32 --enforce-eager --max-model-len 1024 --max-num-seqs 64 "
+        f"--kv-cache-memory-bytes {2**30} --served-model-name small --host 127.0.0.1 --port {port}"
+    )
+    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(folder), *settings.split()]
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as stream:
+        server = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, **quiet})
+    try:
+        until = time.monotonic() + PATIENCE
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            if server.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"vllm serve did not come up: {log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.mark.parametrize("route", ["auto", "echo"])
+def test_a_real_server_agrees_with_hf(route: str, url: str, hf: Any) -> None:
+    with open_backend("server", url=url, route=route) as session:
+        for got, expected in zip(session.score(REQUESTS), hf.score(REQUESTS), strict=True):
+            assert got.n_prompt_tokens.tolist() == expected.n_prompt_tokens.tolist()
+            np.testing.assert_allclose(got.log_probs, expected.log_probs, rtol=0, atol=1e-3)
+        said = session.description
+    assert (said["model"], said["route"]) == ("small", "ids" if route == "auto" else "echo")
+    assert said["versions"]["server"] != "unknown"
+
+
+def test_a_real_server_writes_what_hf_writes(url: str, hf: Any) -> None:
+    asked = [ProbeRequest(prefix="What is the capital of", suffixes=(" France?", " Japan?"))]
+    with open_backend("server", url=url, model="small") as session:
+        assert session.context_limit == 1024
+        for size in (5, 40):
+            assert session.generate(asked, max_tokens=size) == hf.generate(asked, max_tokens=size)
+
+
+def test_a_real_server_without_the_model_is_refused(url: str) -> None:
+    with pytest.raises(ModelLoadError, match="it has: small"), open_backend("server", url=url, model="large"):
+        pass
