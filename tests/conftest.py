@@ -6,6 +6,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # the workers share two cores: see backends/_hf_load.py
+
 settings.register_profile(
     "spectra",
     max_examples=60 * int(os.environ.get("SPECTRA_EXAMPLES", "1")),
