@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo test test-vllm check lint types architecture prove clean
+.PHONY: help demo test test-vllm check lint types architecture prove stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -60,6 +60,9 @@ $(VLLM_VENV)/.dev: $(VLLM_VENV)/.engine pyproject.toml requirements-model.txt
 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
 	@$(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
+
+stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle cores; writes docs/results.md
+	@$(BIN)/python experiments/stagewise.py
 
 prove: $(VENV)/.dev  ## the property tests with fifty times the examples
 	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property

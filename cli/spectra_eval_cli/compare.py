@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options, write_text
 from spectra_eval_cli.evaluate import names
 
 __all__ = ["command"]
@@ -17,10 +17,11 @@ __all__ = ["command"]
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
 @click.option("--baselines", help="Names separated by commas, to compare with: see `list baselines`.")
+@click.option("--common", is_flag=True, help="Leave out records that some table lacks, instead of refusing.")
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "latex", "csv"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
 @table_options
 @common_options
@@ -28,6 +29,7 @@ def command(
     tables: tuple[Path, ...],
     metrics: str | None,
     baselines: str | None,
+    common: bool,
     bootstrap: int,
     level: float,
     seed: int,
@@ -57,6 +59,7 @@ def command(
         read,
         metrics=names(metrics),
         baselines=names(baselines) or (),
+        common=common,
         bootstrap=bootstrap,
         level=level,
         rng=np.random.default_rng(seed),
@@ -65,11 +68,16 @@ def command(
     rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]
     right = [column for column in rows[0] if column not in ("metric", "systems", "better")]
     title = f"{document['facts']['n_users']} users, {document['facts']['n_tests']} tests adjusted together (Holm)"
-    emit(rows, style=style, document=document, title=title, right=right)
-    for metric, found_letters in document["letters"].items():
-        if found_letters and style == "table":
-            said = ", ".join(f"{name} ({letters})" for name, letters in found_letters.items())
-            log(f"letters: {metric}: {said}; systems that share a letter are not told apart", quiet=quiet)
+    if style == "latex":
+        write_text(found.to_latex(), None)
+    else:
+        if style in ("table", "markdown"):
+            systems = _systems(document)
+            emit(
+                systems, style=style, title="systems that share a letter are not told apart", right=list(systems[0])[1:]
+            )
+            write_text("\n", None)
+        emit(rows, style=style, document=document, title=title, right=right)
     if output is not None:
         write_json(document, output)
         log(f"comparison: {output}", quiet=quiet)
@@ -79,6 +87,17 @@ def _names(paths: tuple[Path, ...]) -> list[str]:
     """Name each table after its file or folder, and by its whole path where that leaves a doubt."""
     stems = [path.stem for path in paths]
     return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
+
+
+def _systems(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Give one row a system: its value in each metric, with its letters behind."""
+    units = {pair["metric"]: "" if pair["unit"] == "1" else f" [{pair['unit']}]" for pair in document["pairs"]}
+    rows: dict[str, dict[str, str]] = {}
+    for metric, values in document["values"].items():
+        for name, value in values.items():
+            text = "undefined" if value is None else f"{value:.3f} {document['letters'][metric].get(name, '')}".strip()
+            rows.setdefault(name, {"system": name})[metric + units[metric]] = text
+    return list(rows.values())
 
 
 def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
@@ -98,5 +117,6 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
         "p": shown(pair["p_value"], ".2g"),
         "adjusted p": shown(pair["adjusted_p_value"], ".2g"),
         "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
+        "detectable": shown(pair["detectable"], ".4f"),
         "better": pair["better"] or "",
     }

@@ -15,7 +15,16 @@ __all__ = ["command", "rows_of"]
 @click.command("evaluate")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
-@click.option("--strata", help="Names separated by commas: tail_preference, activity, context_window, horizon.")
+@click.option(
+    "--strata", help="Names separated by commas: tail_preference, activity, context_window, horizon, n_window."
+)
+@click.option("--systems", help="Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.")
+@click.option(
+    "--columns",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with user and further columns, to be named in --strata.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads; the numbers do not depend on it.")
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
@@ -28,6 +37,9 @@ def command(
     tables: tuple[Path, ...],
     metrics: str | None,
     strata: str | None,
+    systems: str | None,
+    columns: Path | None,
+    threads: int | None,
     bootstrap: int,
     level: float,
     seed: int,
@@ -57,6 +69,9 @@ def command(
             table,
             metrics=names(metrics),
             strata=names(strata),
+            systems=names(systems),
+            columns=None if columns is None else further_columns(columns, table.users.tolist()),
+            threads=threads,
             bootstrap=bootstrap,
             level=level,
             rng=np.random.default_rng(seed),
@@ -84,6 +99,39 @@ def command(
 def names(text: str | None) -> list[str] | None:
     """Read names separated by commas."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def further_columns(path: Path, users: list[str]) -> dict[str, Any]:
+    """Read the columns of a CSV file beside `user`, in the order of the users; None where one has no row or value."""
+    import csv
+
+    from spectra_eval.errors import InputError
+
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        found = [name for name in reader.fieldnames or () if name != "user"]
+        if not found or "user" not in (reader.fieldnames or ()):
+            raise InputError(f"{path}: no column user with further columns beside it; name them in the first line")
+        rows: dict[str, dict[str, str]] = {}
+        for row in reader:
+            if row["user"] in rows:
+                raise InputError(f"{path}: line {reader.line_num}: user {row['user']!r} stands twice; keep one line")
+            rows[row["user"]] = row
+    made: dict[str, Any] = {}
+    for name in found:
+        values = [(rows[user][name] or "").strip() or None if user in rows else None for user in users]
+        made[name] = _as_numbers(values)
+    return made
+
+
+def _as_numbers(values: list[str | None]) -> Any:
+    """Read a column as numbers where every value is one."""
+    import numpy as np
+
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values])
+    except ValueError:
+        return np.array(values, dtype=object)
 
 
 def rows_of(document: dict[str, Any], *, plain: bool = False) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "demo",
     "prepare": "prepare",
     "doctor": "doctor",
+    "finetune": "finetune",
     "probe": "probe",
     "baseline": "baseline",
     "evaluate": "evaluate",

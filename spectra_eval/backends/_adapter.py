@@ -13,7 +13,7 @@ from spectra_eval.backends._embedded import cache_folder, sha256_of, silenced
 from spectra_eval.backends._hf_load import load, model_digest
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 
-__all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged"]
+__all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 
 _FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -83,7 +83,7 @@ def merged(folder: Path, adapter: Path) -> Path:
         with FileLock(f"{target}.lock"):
             if not target.is_dir():
                 with tempfile.TemporaryDirectory(dir=target.parent, prefix=".merging-") as made:
-                    _merge(folder, adapter, Path(made) / "model")
+                    write_merged(folder, adapter, Path(made) / "model")
                     os.replace(Path(made) / "model", target)
     except OSError as error:
         place = f"{target.parent}: {error.strerror or error}"
@@ -91,7 +91,8 @@ def merged(folder: Path, adapter: Path) -> Path:
     return target
 
 
-def _merge(folder: Path, adapter: Path, out: Path) -> None:
+def write_merged(folder: Path, adapter: Path, out: Path) -> None:
+    """Write a model folder with an adapter merged into it, in float32."""
     from transformers import AutoTokenizer
 
     base, _ = load(folder, dtype="float32", device="cpu")

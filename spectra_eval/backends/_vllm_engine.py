@@ -184,6 +184,8 @@ def head_names(tokenizer: Any, rows: int, *, scratch: Path) -> tuple[list[str], 
 
 
 def _reason(error: BaseException) -> str:
+    """Give the line that says most; a failed check of the settings says in its second line what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # A worker that dies leaves its own trace above; the message of the parent says only that it died.
+    if len(lines) > 1 and "validation error" in lines[0]:
+        lines = [line.removeprefix("Value error, ").split(" [type=")[0] for line in lines[1:]]
     return lines[0] if lines else type(error).__name__

@@ -198,6 +198,8 @@ def open_vllm(
     sizes = {"tensor_parallel": tensor_parallel, "pipeline_parallel": pipeline_parallel, "data_parallel": data_parallel}
     checked = {**sizes, "max_model_len": max_model_len}
     _check_options(dtype, route, checked, adapter, serve=serve_adapter, engine=engine or {})
+    if kv_cache_gib is not None and not 0 < kv_cache_gib < math.inf:
+        raise InputError(f"kv_cache_gib: {kv_cache_gib} is no amount of memory; give GiB above 0")
     library = require_vllm()
     folder, name = find_folder(model, download=download)
     description: dict[str, Any] = {

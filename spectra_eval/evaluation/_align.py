@@ -13,13 +13,16 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["align"]
 
 
-def align(tables: Mapping[str, PreferenceTable]) -> dict[str, PreferenceTable]:
-    """Keep the records that every table has, in the order of the first, with its order of categories.
+def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dict[str, PreferenceTable]:
+    """Bring the tables to the order of records and of categories of the first.
+
+    With `common`, records that some table lacks are left out.
 
     Raises
     ------
     InputError
-        The tables differ in their categories or in the truth of a record, or have no record in common.
+        The tables differ in their categories, in the truth of a record, or in their records; with `common`, they
+        have no record in common.
     """
     first_name = next(iter(tables))
     first = tables[first_name]
@@ -30,12 +33,14 @@ def align(tables: Mapping[str, PreferenceTable]) -> dict[str, PreferenceTable]:
             raise InputError(
                 f"{name}: category {odd!r} is not in both this table and {first_name}; compare like to like"
             )
-    common = [key for key in _keys(first) if all(key in place for place in places.values())]
     if not common:
+        _check_records(places)
+    kept = [key for key in _keys(first) if all(key in place for place in places.values())]
+    if not kept:
         raise InputError(f"tables: no record (user, context_window, horizon) is in all of {', '.join(tables)}")
     out = {}
     for name, table in tables.items():
-        rows = np.array([places[name][key] for key in common])
+        rows = np.array([places[name][key] for key in kept])
         order = [table.categories.index(category) for category in first.categories]
         out[name] = _ordered(table.select(rows), order)
     truth = out[first_name]
@@ -48,6 +53,21 @@ def align(tables: Mapping[str, PreferenceTable]) -> dict[str, PreferenceTable]:
                 "`prepare`"
             )
     return out
+
+
+def _check_records(places: Mapping[str, Mapping[Any, int]]) -> None:
+    """Refuse tables that do not hold the same records, and name the first that is in one alone."""
+    first, *others = places
+    for other in others:
+        for one, two in ((first, other), (other, first)):
+            lacking = [key for key in places[one] if key not in places[two]]
+            if lacking:
+                row, key = places[one][lacking[0]] + 1, lacking[0]
+                record = ", ".join([f"user {key[0]!r}", *(str(part) for part in key[1:] if part is not None)])
+                raise InputError(
+                    f"{two}: {len(lacking)} of {len(places[one])} records of {one} are not there, the first in row "
+                    f"{row} ({record}); compare tables of the same users, or keep those in common (--common)"
+                )
 
 
 def _keys(table: PreferenceTable) -> list[Any]:

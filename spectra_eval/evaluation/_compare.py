@@ -17,6 +17,7 @@ from spectra_eval.baselines import system as baseline
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of
+from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Cohort, Measured, measure
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
@@ -24,6 +25,7 @@ from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples, percentile_interval
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
+from spectra_eval.stats.power import minimum_detectable
 from spectra_eval.tables import Interval, PreferenceTable, System
 
 __all__ = ["SCHEMA", "ComparedPair", "SystemComparison", "compare"]
@@ -38,7 +40,8 @@ class ComparedPair:
     """Two systems in one metric, on the records that count for every system.
 
     `difference` is the value of `first` minus that of `second`; `better` names the one that is better where the
-    adjusted p-value is at most 1 - level. The test and its sizes are None where the metric is no plain mean over
+    adjusted p-value is at most 1 - level. `detectable` is the smallest mean difference that a test of these users by
+    itself would have found with a power of 0.8. The test and its sizes are None where the metric is no plain mean over
     users, or has no value.
     """
 
@@ -56,6 +59,7 @@ class ComparedPair:
     median_difference: float | None = None
     rank_biserial: float | None = None
     standardised: float | None = None
+    detectable: float | None = None
     better: str | None = None
     status: str = "ok"
     reason: str | None = None
@@ -83,6 +87,10 @@ class SystemComparison:
     facts: Mapping[str, Any]
     options: Mapping[str, Any]
 
+    def to_latex(self) -> str:
+        """Give two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
+        return latex(self.values, self.letters, self.pairs, self.facts, self.options)
+
     def to_json(self) -> dict[str, Any]:
         """Give the document: strict JSON."""
         return {
@@ -101,6 +109,7 @@ def compare(
     *,
     metrics: Sequence[str] | None = None,
     baselines: Sequence[str] = (),
+    common: bool = False,
     bootstrap: int = 1000,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
@@ -108,7 +117,7 @@ def compare(
 ) -> SystemComparison:
     """Hold the readouts of several tables against each other, pair by pair, on the same users.
 
-    Records are matched by user, context window and horizon; those that some table lacks are left out, and counted.
+    Records are matched by user, context window and horizon, and must be the same in all tables.
     Intervals are of the difference, from users drawn together for both systems. The test is Wilcoxon's signed rank
     on the differences of users (records of one user are averaged), and its p-values are adjusted by Holm over all
     pairs and metrics of the call.
@@ -121,6 +130,8 @@ def compare(
         Names as `metrics.parse` reads them; js_divergence, total_variation and category_ndcg@10 when not given.
     baselines : sequence of str
         Baselines to compare with, computed on the first table.
+    common : bool
+        Whether to leave out, and count, the records that some table lacks, instead of refusing the tables.
     bootstrap : int
         Resamples of users; 0 leaves the intervals out.
     level : float
@@ -138,7 +149,7 @@ def compare(
     Raises
     ------
     InputError
-        Fewer than two systems, a table without `theta_s`, or tables of other categories or windows.
+        Fewer than two systems, a table without `theta_s`, or tables of other categories, records or windows.
     UnknownNameError
         A metric or a baseline is unknown.
     UndefinedMetricError
@@ -161,7 +172,7 @@ def compare(
     check_level("level", level)
     if bootstrap < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
-    aligned = align(tables) if tables else {}
+    aligned = align(tables, common=common) if tables else {}
     for name, table in aligned.items():
         if table.theta_s is None:
             raise InputError(f"{name}: no column theta_s; probe a model, or make a baseline of it")
@@ -256,7 +267,7 @@ def _pair(
     columns = [measured.columns[asked.name, name] for name in (first, second)]
     differences = _by_user(columns[0] - columns[1], cohort)
     tested = signed_rank(differences)
-    return ComparedPair(**shape, **_sizes(tested, differences))
+    return ComparedPair(**shape, **_sizes(tested, differences, level))
 
 
 def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:
@@ -267,7 +278,8 @@ def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:
     return np.asarray(total[size > 0] / size[size > 0])
 
 
-def _sizes(tested: SignedRank, differences: np.ndarray) -> dict[str, Any]:
+def _sizes(tested: SignedRank, differences: np.ndarray, level: float) -> dict[str, Any]:
+    detectable = minimum_detectable(differences, level=level)
     deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
     return {
         "p_value": tested.p_value,
@@ -276,6 +288,7 @@ def _sizes(tested: SignedRank, differences: np.ndarray) -> dict[str, Any]:
         "median_difference": tested.median,
         "rank_biserial": tested.rank_biserial,
         "standardised": float(differences.mean()) / deviation if deviation else None,
+        "detectable": detectable if np.isfinite(detectable) else None,
     }
 
 

@@ -18,6 +18,8 @@ _MASSES = ("counts", "theta_star", "theta_s", "history_counts")
 def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> PreferenceTable:
     """Merge categories of a table; no divergence of a user increases by it (data processing).
 
+    The distance over ordered categories is the exception: it does not increase where neighbours are merged.
+
     Parameters
     ----------
     table : PreferenceTable

@@ -16,6 +16,7 @@ from spectra_eval.metrics.exposure import exposure_entropy
 from spectra_eval.metrics.ordinal import wasserstein_ordinal
 from spectra_eval.metrics.ranking import category_ndcg, list_ndcg, mass_captured, top_list, top_recall
 from spectra_eval.metrics.scoring import brier, log_score
+from spectra_eval.metrics.smooth import smooth_ece
 
 __all__ = [
     "METRICS",
@@ -41,6 +42,7 @@ __all__ = [
     "metric",
     "parse",
     "reliability_bins",
+    "smooth_ece",
     "soft_ece",
     "stratified_ece",
     "tail_mass",

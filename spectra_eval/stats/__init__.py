@@ -3,6 +3,7 @@
 from spectra_eval.stats.bootstrap import Resamples, bootstrap, percentile_interval
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
+from spectra_eval.stats.power import minimum_detectable
 from spectra_eval.stats.spread import ImpliedSpread, implied_spread
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "bootstrap",
     "holm",
     "implied_spread",
+    "minimum_detectable",
     "percentile_interval",
     "signed_rank",
 ]

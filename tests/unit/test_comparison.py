@@ -81,7 +81,13 @@ def test_tables_are_matched_by_record_and_category(tables: dict[str, PreferenceT
         dg=np.tile([4, -1], (50, 1)),
         parents=("P", "P", "P", "P", "Q"),
     )
-    found = compare({"near": near, "far": turned}, metrics=["total_variation"], bootstrap=0)
+    found = compare({"near": near, "far": turned}, metrics=["total_variation"], common=True, bootstrap=0)
+    with pytest.raises(
+        InputError, match=r"far: 10 of 60 records of near are not there, the first in row 1 \(user 'u0'\)"
+    ):
+        compare({"near": near, "far": turned}, metrics=["total_variation"], bootstrap=0)
+    with pytest.raises(InputError, match="near: 10 of 60 records of far are not there"):
+        compare({"far": far, "near": near.select(slice(10, None))}, bootstrap=0)
     kept = np.arange(10, N)
     assert pair_of(found, "total_variation", "near", "far").difference == pytest.approx(
         (_tv(near) - _tv(far))[kept].mean()
@@ -127,6 +133,25 @@ def test_baselines_stand_beside_the_tables(tables: dict[str, PreferenceTable]) -
     assert found.facts["see_the_window"] == ["oracle"]
 
 
+def test_tables_for_a_paper(tables: dict[str, PreferenceTable]) -> None:
+    found = compare({"a_b": tables["near"], "far": tables["far"]}, metrics=["js_divergence", "soft_ece"], bootstrap=20)
+    text = found.to_latex()
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    assert r"a\_b & " in text and r"js\_divergence [bit]" in text and r"$^{\mathrm{a}}$" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {line.replace(r"\&", "").count("&") for line in rows} == {2, 6}
+    pair = found.pairs[0]
+    assert pair.detectable is not None and f"${pair.detectable:.4f}$" in text
+    assert r"soft\_ece & a\_b $-$ far" in text and "-- & -- & --" in text  # no test for what is no mean
+
+
+def test_the_detectable_difference_is_that_of_the_users(tables: dict[str, PreferenceTable]) -> None:
+    pair = compare(tables, metrics=["total_variation"], bootstrap=0).pairs[0]
+    differences = _tv(tables[pair.first]) - _tv(tables[pair.second])
+    expected = (1.959963984540054 + 0.8416212335729143) * differences.std(ddof=1) / np.sqrt(N)
+    assert pair.detectable == pytest.approx(expected, rel=1e-9)
+
+
 def test_what_does_not_fit_is_refused(tables: dict[str, PreferenceTable]) -> None:
     near = tables["near"]
     other = near.replace(counts=np.asarray(near.counts)[::-1], theta_star=None, n_window=None)
@@ -135,7 +160,8 @@ def test_what_does_not_fit_is_refused(tables: dict[str, PreferenceTable]) -> Non
     cases: list[tuple[dict[str, PreferenceTable], dict[str, Any], str]] = [
         ({"a": near, "b": other}, {}, "b: user 'u0' has another window than in a"),
         ({"a": near, "b": renamed}, {}, "category 'e' is not in both"),
-        ({"a": near, "b": strangers}, {}, "no record"),
+        ({"a": near, "b": strangers}, {}, "b: 60 of 60 records of a are not there"),
+        ({"a": near, "b": strangers}, {"common": True}, "no record"),
         ({"a": near, "b": near.replace(theta_s=None)}, {}, "b: no column theta_s"),
         ({"a": near}, {}, "give two tables"),
         ({}, {"baselines": ["uniform", "history"]}, "no table"),

@@ -12,7 +12,7 @@ from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import ndcg_score
 
 from spectra_eval.baselines import with_baseline
-from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
+from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError, UnknownNameError
 from spectra_eval.evaluation import METRICS_BY_DEFAULT, Evaluation, evaluate
 from spectra_eval.stats.bootstrap import PART, Resamples
 from spectra_eval.tables import PreferenceTable
@@ -269,3 +269,48 @@ def test_activity_needs_a_history(table: PreferenceTable) -> None:
     assert "weight" in weighed.facts["strata"]["activity"]["rule"]
     with pytest.raises(InputError, match="no row 'brier'"):
         weighed["brier", "nobody"]
+
+
+def test_the_best_that_a_list_could_do(table: PreferenceTable) -> None:
+    """Lemma 1-JS: the truth restricted to the list reaches g(m), and nothing on the list is nearer."""
+    rng = np.random.default_rng(0)
+    found = evaluate(table, metrics=["js_divergence"], systems=["dg_best", "dg"], bootstrap=0)
+    lists, truth = np.asarray(table.dg), table.theta_star
+    captured = np.take_along_axis(truth, lists, axis=1).sum(axis=1)
+    least = [jensenshannon([1.0, 0.0], [c, 1.0 - c], base=2) ** 2 for c in captured.round(12)]
+    assert value(found, "js_divergence", "dg_best") == pytest.approx(np.mean(least), rel=1e-9)
+    for _ in range(20):
+        tried = np.zeros_like(truth)
+        np.put_along_axis(tried, lists, rng.dirichlet(np.ones(lists.shape[1]), size=len(truth)), axis=1)
+        assert value(found, "js_divergence", "dg_best") <= np.mean(
+            [jensenshannon(p, q, base=2) ** 2 for p, q in zip(truth, tried, strict=True)]
+        )
+
+
+def test_a_list_that_captures_nothing_is_held_uniform() -> None:
+    table = PreferenceTable(
+        users=["a", "b"], categories=("x", "y", "z"), counts=[[1, 0, 0], [1, 0, 0]], dg=[[1, 2], [-1, -1]]
+    )
+    found = evaluate(table, metrics=["total_variation"], systems=["dg_best"], bootstrap=0)["total_variation", "dg_best"]
+    assert (found.value, found.n_users) == (1.0, 1)
+
+
+def test_strata_by_further_columns(table: PreferenceTable) -> None:
+    n = table.n_users
+    columns = {
+        "kind": [None if i < 5 else "ab"[i % 2] for i in range(n)],
+        "score": np.where(np.arange(n) < 8, np.nan, np.arange(n)),
+        "few": np.arange(n) % 3,
+    }
+    found = evaluate(
+        table, metrics=["total_variation"], systems=["theta_s"], strata=list(columns), columns=columns, bootstrap=0
+    )
+    tv = np.abs(np.asarray(table.theta_s) - table.theta_star).sum(axis=1) / 2
+    odd = (np.arange(n) >= 5) & (np.arange(n) % 2 == 1)
+    assert value(found, "total_variation", "theta_s", "kind=b") == pytest.approx(tv[odd].mean(), rel=1e-12)
+    assert value(found, "total_variation", "theta_s", "score=Q1") == pytest.approx(tv[8:26].mean(), rel=1e-12)
+    assert value(found, "total_variation", "theta_s", "few=2") == pytest.approx(tv[2::3].mean(), rel=1e-12)
+    with pytest.raises(ShapeError, match="one value for 80 records"):
+        evaluate(table, columns={"x": [1]}, bootstrap=0)
+    with pytest.raises(InputError, match="is the name of a stratification"):
+        evaluate(table, columns={"activity": np.zeros(n)}, bootstrap=0)

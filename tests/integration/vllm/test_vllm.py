@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spectra_eval.backends import open as open_backend
+from spectra_eval.backends._hf_tree import naive
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.readouts import likelihood
 from spectra_eval.tables import ProbeRequest
@@ -71,9 +72,17 @@ def test_more_answers_than_one_pass_gives(engine: Any, hf: Any) -> None:
     _same(engine.score(asked), hf.score(asked))
 
 
-def test_answers_of_several_tokens_agree_with_hf(engine: Any, hf: Any) -> None:
-    asked = [dataclasses.replace(SHORT[0], answers=("Film-Noir", "Film", "Children", "Yes"))]
-    _same(engine.score(asked), hf.score(asked))
+def test_answers_of_several_tokens_have_the_sum_of_the_naive_readings(engine: Any, hf: Any) -> None:
+    answers = ("Film-Noir", "Film", "Children", "Yes")
+    (scores,) = engine.score([dataclasses.replace(SHORT[0], answers=answers)])
+    tokens = hf._prompter.answer_tokens(answers)
+    assert max(map(len, tokens)) > 1
+    for prompt, row in zip(hf._prompter.prompts(SHORT[0]), scores.log_probs, strict=True):
+        expected = [
+            sum(float(naive(hf._model, [prompt + some[:k]], [token])[0, 0]) for k, token in enumerate(some))
+            for some in tokens
+        ]
+        np.testing.assert_allclose(row, expected, rtol=0, atol=1e-3)
 
 
 def test_greedy_replies_agree_with_hf(engine: Any, hf: Any) -> None:
@@ -153,6 +162,19 @@ def test_an_adapter_is_merged_or_served(
         _same(session.score(SHORT), expected)
         assert session.description["adapter_merged"] is not serve
         assert len(session.description["adapter_digest"]) == 64
+
+
+def test_two_devices_share_one_model(tiny: Path) -> None:
+    with open_backend("hf", model=str(tiny)) as other:
+        expected = other.score(SHORT)
+    with open_backend("vllm", model=str(tiny), tensor_parallel=2, kv_cache_gib=0.25) as session:
+        _same(session.score(SHORT), expected)
+        assert session.description["tensor_parallel"] == 2
+
+
+def test_settings_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ModelLoadError, match="attention heads"):
+        open_backend("vllm", model="embedded", tensor_parallel=2).__enter__()
 
 
 def test_an_engine_that_cannot_start_is_said_in_one_line(tiny: Path) -> None:

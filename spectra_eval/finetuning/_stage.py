@@ -1,9 +1,4 @@
-"""From an evaluation table and its interactions to an adapted model that has not seen what it will be held against.
-
-What lies before each user's window is cut in time again, at several places: each cut gives a history and an earlier
-window, and the earlier window is the target. That no evaluation window stands in a history, a target or a text is
-proven from the interactions before the first step, and the proof stands in the manifest.
-"""
+"""One stage of a training: rows out of tables or texts, the model loaded, trained, and described."""
 
 from __future__ import annotations
 
@@ -16,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import TableDigest, read_json
-from spectra_eval.backends._adapter import adapter_digest
+from spectra_eval.backends._adapter import adapter_digest, adapter_facts, write_merged
 from spectra_eval.backends._hf_load import find_folder, load, model_digest, require_libraries
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.baselines import system
-from spectra_eval.data import check_leakage, prepare
-from spectra_eval.data._leakage import located
-from spectra_eval.data._timeline import Timeline, timeline
-from spectra_eval.errors import InputError, LeakageError, SchemaError
+from spectra_eval.data import check_leakage
+from spectra_eval.errors import InputError
+from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, proof_of
 from spectra_eval.readouts import likelihood
 from spectra_eval.readouts._base import softmax
 from spectra_eval.tables import Interactions, PreferenceTable
@@ -39,123 +33,12 @@ from spectra_eval.training import (
     train,
 )
 
-__all__ = ["CUTS", "earlier_tables", "finetune", "past_of", "with_offset"]
+__all__ = ["finetune", "merge_adapter", "with_offset"]
 
-CUTS = (0.5, 0.65, 0.8)
-"""Shares of what lies before the window at which it is cut again."""
 STAGES = ("cpt", "sft")
 OBJECTIVES = ("scores", "names", "both")
 _LEAST = 1e-3
 """The least share of a category in an offset: what was never seen is unlikely and not impossible."""
-
-
-def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
-    """Keep the interactions of the table's users that lie before all of their windows.
-
-    Parameters
-    ----------
-    table : PreferenceTable
-        The table of the evaluation.
-    interactions : Interactions
-        What it was made of; this is checked.
-
-    Returns
-    -------
-    Interactions
-        In the order of the file; users who are not in the table are left out.
-
-    Raises
-    ------
-    InputError
-        The table was made of other interactions.
-    LeakageError
-        A history of the table holds what its window holds.
-    SchemaError
-        Nothing lies before the windows.
-
-    Examples
-    --------
-    >>> events = Interactions(
-    ...     user=np.array(["ann"] * 4), item=np.array(list("wxyz")), category=np.array([0, 0, 1, 1]),
-    ...     time=np.array([10, 20, 30, 40]), weight=np.ones(4), categories=("Drama", "Noir"),
-    ...     titles={"w": "Ran", "x": "Heat", "y": "Laura", "z": "Gilda"},
-    ... )
-    >>> past_of(prepare(events, split=0.75, min_interactions=2), events).item.tolist()
-    ['w', 'x', 'y']
-    """
-    line = timeline(interactions)
-    until = _windows_begin(table, line)
-    owner = np.searchsorted(line.begin, line.place, side="right") - 1
-    kept = line.place < until[owner]
-    if not kept.any():
-        raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
-    columns = {name: getattr(interactions, name)[kept] for name in ("user", "item", "category", "time", "weight")}
-    return dataclasses.replace(interactions, **columns)
-
-
-def earlier_tables(
-    table: PreferenceTable, interactions: Interactions, *, cuts: Sequence[float] = CUTS, min_interactions: int = 5
-) -> list[PreferenceTable]:
-    """Cut what lies before the windows again, once for each share in `cuts`.
-
-    Parameters
-    ----------
-    table, interactions
-        As for `past_of`.
-    cuts : sequence of float
-        Shares of a user's interactions before the window.
-    min_interactions : int
-        Users with fewer of them are left out.
-
-    Returns
-    -------
-    list of PreferenceTable
-        One a cut: histories, and windows that end where the evaluation window begins.
-
-    Examples
-    --------
-    >>> events = Interactions(
-    ...     user=np.array(["ann"] * 5), item=np.array(list("vwxyz")), category=np.array([0, 0, 1, 1, 0]),
-    ...     time=np.arange(5), weight=np.ones(5), categories=("Drama", "Noir"), titles={i: i.upper() for i in "vwxyz"},
-    ... )
-    >>> table = prepare(events, split=0.8, min_interactions=2)
-    >>> (earlier,) = earlier_tables(table, events, cuts=[0.5], min_interactions=2)
-    >>> table.history[0], earlier.history[0], earlier.counts.tolist()
-    (('V', 'W', 'X', 'Y'), ('V', 'W'), [[0.0, 2.0]])
-    """
-    if not cuts:
-        raise InputError("cuts: none; name at least one share of what lies before the window")
-    past = past_of(table, interactions)
-    weighting = str(table.metadata.get("weighting", "fraction"))
-    return [prepare(past, split=cut, weighting=weighting, min_interactions=min_interactions) for cut in cuts]
-
-
-def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1.0) -> PreferenceTable:
-    r"""Add what a baseline knows to the scores of a model.
-
-    .. math:: \theta = \mathrm{softmax}(S / \tau + \ln b)
-
-    Parameters
-    ----------
-    table : PreferenceTable
-        Probed, with `scores`.
-    baseline : str
-        Its distribution is b.
-    temperature : float
-        tau.
-
-    Examples
-    --------
-    >>> table = PreferenceTable(
-    ...     users=["a"], categories=("X", "Y"), counts=[[1, 0]], history_counts=[[3, 1]], scores=[[0.0, np.log(3)]]
-    ... )
-    >>> with_offset(table, "history").theta_s.round(12).tolist()
-    [[0.5, 0.5]]
-    """
-    if table.scores is None:
-        raise InputError("column scores: missing; probe with a readout that has scores")
-    theta = softmax(table.scores / temperature + _log_baseline(table, baseline), 1.0)
-    return table.replace(theta_s=theta, metadata={**table.metadata, "offset": baseline, "temperature": temperature})
 
 
 def finetune(
@@ -246,7 +129,7 @@ def finetune(
         rows, proof = _text_rows(table, interactions, tokenizer, titles=titles, length=length)
     else:
         earlier = [table] if leaky_same_window else earlier_tables(table, interactions, cuts=cuts)
-        proof = {} if leaky_same_window else _proof(table, interactions, earlier, titles)
+        proof = {} if leaky_same_window else proof_of(table, interactions, earlier, titles)
         rows = _probe_rows(
             earlier, tokenizer, objective=objective, titles=titles, draws=draws, offset=offset, seed=recipe.seed
         )
@@ -290,6 +173,47 @@ def finetune(
     if recipe.how == "full":
         tokenizer.save_pretrained(folder / "model")
     return dict(read_json(folder / "manifest.json"))
+
+
+def merge_adapter(model: str, adapter: Path, out: Path) -> None:
+    """Write a whole model with an adapter merged into it: safetensors, configuration and tokenizer.
+
+    Raises
+    ------
+    ModelLoadError
+        The adapter does not fit the model.
+    """
+    place, _ = find_folder(model, download=False)
+    adapter_facts(adapter, place)
+    write_merged(place, adapter, out)
+
+
+def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1.0) -> PreferenceTable:
+    r"""Add what a baseline knows to the scores of a model.
+
+    .. math:: \theta = \mathrm{softmax}(S / \tau + \ln b)
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        Probed, with `scores`.
+    baseline : str
+        Its distribution is b.
+    temperature : float
+        tau.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a"], categories=("X", "Y"), counts=[[1, 0]], history_counts=[[3, 1]], scores=[[0.0, np.log(3)]]
+    ... )
+    >>> with_offset(table, "history").theta_s.round(12).tolist()
+    [[0.5, 0.5]]
+    """
+    if table.scores is None:
+        raise InputError("column scores: missing; probe with a readout that has scores")
+    theta = softmax(table.scores / temperature + _log_baseline(table, baseline), 1.0)
+    return table.replace(theta_s=theta, metadata={**table.metadata, "offset": baseline, "temperature": temperature})
 
 
 def _check(stage: str, objective: str, offset: str | None, *, leaky: bool) -> None:
@@ -339,35 +263,6 @@ def _probe_rows(
             named = name_examples(one, rng=rng, draws=draws, titles=titles)
             rows += [name_row(example, prompter, stop=int(tokenizer.eos_token_id)) for example in named]
     return rows
-
-
-def _proof(
-    table: PreferenceTable, interactions: Interactions, earlier: Sequence[PreferenceTable], titles: int
-) -> dict[str, int]:
-    """Prove that no earlier history, and no earlier window, holds an event of an evaluation window."""
-    line = timeline(interactions)
-    until = _windows_begin(table, line)
-    for one in earlier:
-        ranges = located(one, line)
-        late = np.flatnonzero(ranges.stop > until[ranges.user])
-        if len(late):
-            user = str(one.users[late[0]])
-            raise LeakageError(f"user {user!r}: a target reaches into the window of the evaluation; cut it earlier")
-    by_user: dict[str, list[str]] = {}
-    for one in earlier:
-        assert one.history is not None
-        for user, told in zip(one.users.tolist(), one.history, strict=True):
-            by_user.setdefault(user, []).append("\n".join(told[-titles:]))
-    return check_leakage(table, interactions, texts=by_user)
-
-
-def _windows_begin(table: PreferenceTable, line: Timeline) -> np.ndarray:
-    """Give the place on the timeline at which each user's earliest window begins, (U,) ints; -1 without a window."""
-    ranges = located(table, line)
-    until = np.full(len(line.names), -1, dtype=np.int64)
-    until[ranges.user] = ranges.cut
-    np.minimum.at(until, ranges.user, ranges.cut)
-    return until
 
 
 def _log_baseline(table: PreferenceTable, baseline: str) -> np.ndarray:

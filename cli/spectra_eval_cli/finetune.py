@@ -1,0 +1,179 @@
+"""`spectra-eval finetune`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spectra_eval_cli._group import common_options, log
+
+if TYPE_CHECKING:
+    from spectra_eval.tables import Interactions, PreferenceTable
+
+__all__ = ["command"]
+
+
+def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[float, ...]:
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: write shares with commas, for instance 0.5,0.8") from None
+
+
+@click.command("finetune")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--dataset", help="How SOURCE is read: see `list datasets`.  [default: what TABLE says]")
+@click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="An option of the dataset.")
+@click.option("--stage", type=click.Choice(["cpt", "sft"]), default="sft", show_default=True)
+@click.option("--model", default="embedded", show_default=True, help="A folder, a GGUF file, or 'embedded'.")
+@click.option(
+    "--start", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The adapter of an earlier stage."
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["scores", "names", "both"]),
+    default="scores",
+    show_default=True,
+    help="sft: soft labels over the scores that the probe reads, names drawn from what users did next, or both.",
+)
+@click.option(
+    "--cuts",
+    default="0.5,0.65,0.8",
+    callback=_shares,
+    show_default=True,
+    help="sft: where what lies before each window is cut again.",
+)
+@click.option("--hold-out", type=float, default=0.0, show_default=True, help="Share of the users that is not used.")
+@click.option("--how", type=click.Choice(["lora", "full"]), default="lora", show_default=True)
+@click.option("--rank", type=int, default=32, show_default=True)
+@click.option("--alpha", type=int, default=64, show_default=True)
+@click.option("--dropout", type=float, default=0.1, show_default=True)
+@click.option("--learning-rate", type=float, default=8e-5, show_default=True)
+@click.option("--epochs", type=float, default=1.0, show_default=True)
+@click.option("--steps", type=int, help="So many batches instead of epochs.")
+@click.option("--batch", type=int, default=8, show_default=True, help="Examples a step.")
+@click.option("--titles", type=int, default=20, show_default=True, help="Titles of a history that are shown.")
+@click.option("--length", type=int, default=256, show_default=True, help="cpt: tokens of a row of text.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16; what is trained stays in float32.")
+@click.option("--checkpointing", is_flag=True, help="Less memory, a third more time.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--keep-every", type=int, default=50, show_default=True, help="Steps between two states.")
+@click.option("--accelerate", is_flag=True, help="Under `accelerate launch`: share the work between its processes.")
+@click.option("--leaky-same-window", is_flag=True, help="Train on the evaluation windows, as the paper; marks tables.")
+@click.option("--merge", type=click.Path(path_type=Path), help="Write the whole model with the adapter merged here.")
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The adapter.")
+@common_options
+def command(
+    table: Path,
+    source: Path,
+    dataset: str | None,
+    more: tuple[str, ...],
+    stage: str,
+    model: str,
+    start: Path | None,
+    objective: str,
+    cuts: tuple[float, ...],
+    hold_out: float,
+    titles: int,
+    length: int,
+    keep_every: int,
+    accelerate: bool,
+    leaky_same_window: bool,
+    merge: Path | None,
+    output: Path,
+    quiet: bool,
+    **recipe: Any,
+) -> None:
+    """Train a model on what the users of TABLE did before their windows, which are cut out of SOURCE.
+
+    Stage cpt reads texts about users, items and traces; stage sft then trains the probe's own questions. That no
+    window of TABLE stands in what is trained on is proven first. With --hold-out, TABLE without the users that were
+    trained on is written to OUTPUT.held-out.parquet: probe that with --adapter OUTPUT. A training that was stopped
+    goes on where it was: give the same command again.
+    """
+    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.errors import InputError
+    from spectra_eval.finetuning import finetune, merge_adapter, split_users
+    from spectra_eval.training import Recipe
+
+    if merge is not None and recipe["how"] == "full":
+        raise click.UsageError(f"--merge: all weights are trained; {output / 'model'} is a whole model already")
+    if merge is not None and merge.exists():
+        raise InputError(f"{merge}: exists; name a new folder for the merged model")
+    read = read_table(table)
+    interactions = _interactions(read, source, dataset, more)
+    if hold_out > 0:
+        read, kept = split_users(read, hold_out, seed=recipe["seed"])
+        beside = output.parent / f"{output.name}.held-out.parquet"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_table(kept, beside)
+        log(f"held out: {beside}, {len(set(kept.users.tolist()))} users", quiet=quiet)
+    settings = Recipe(**recipe)
+    manifest = finetune(
+        read,
+        interactions,
+        output,
+        stage=stage,
+        model=model,
+        start=start,
+        recipe=settings,
+        objective=objective,
+        cuts=cuts,
+        titles=titles,
+        length=length,
+        leaky_same_window=leaky_same_window,
+        keep_every=keep_every,
+        several=accelerate,
+        progress=None if quiet else _progress(),
+    )
+    trained = manifest["configuration"]
+    log(f"{stage}: {output}, {trained['rows']} rows, {trained['steps']} steps", quiet=quiet)
+    if leaky_same_window:
+        log("leaked: the targets are the windows themselves; every table probed with it says so", quiet=quiet)
+    if merge is not None:
+        merge_adapter(model, output, merge)
+        log(f"merged: {merge}", quiet=quiet)
+
+
+def _interactions(table: PreferenceTable, source: Path, dataset: str | None, more: tuple[str, ...]) -> Interactions:
+    """Read the interactions that the table was made of, with the options that it names."""
+    from spectra_eval.data import DATASETS
+    from spectra_eval.errors import InputError
+    from spectra_eval.training import with_categories
+
+    name = dataset or table.metadata.get("dataset")
+    if name is None:
+        raise InputError("table: does not say its dataset; name it with --dataset")
+    entry = DATASETS[str(name)]
+    options = {option: table.metadata[option] for option in entry.options if option in table.metadata}
+    for pair in more:
+        option, equals, value = pair.partition("=")
+        if not (option and equals):
+            raise click.UsageError(f"--option {pair!r}: write it as NAME=VALUE")
+        options[option.replace("-", "_")] = value
+    found = entry.read(source, **options)
+    return with_categories(found) if "titles_show" in table.metadata else found
+
+
+def _progress() -> Callable[[int, int, float], None]:
+    """Give a callback that shows one line on a terminal and one a minute elsewhere."""
+    import sys
+    import time
+
+    said = time.monotonic()
+
+    def show(done: int, total: int, loss: float) -> None:
+        nonlocal said
+        line = f"training: step {done} of {total}, loss {loss:.4f}"
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[2K{line}", err=True, nl=done >= total)
+        elif done >= total or time.monotonic() - said >= 60:
+            said = time.monotonic()
+            click.echo(line, err=True)
+
+    return show

@@ -1,0 +1,112 @@
+"""A comparison as tables of a paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["escaped", "latex"]
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+_PATTERN = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
+
+
+def escaped(text: str) -> str:
+    """Write a text so that LaTeX prints it as it is."""
+    return _PATTERN.sub(lambda found: _SIGNS[found[0]], text)
+
+
+def latex(
+    values: Mapping[str, Mapping[str, float | None]],
+    letters: Mapping[str, Mapping[str, str]],
+    pairs: Sequence[Any],
+    facts: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> str:
+    """Write the systems with their letters, and the pairs with their tests, as two tables."""
+    metrics = list(values)
+    units = {pair.metric: "" if pair.unit == "1" else f" [{pair.unit}]" for pair in pairs}
+    systems = list(next(iter(values.values())))
+    rows = [[escaped(name), *(_value(values[m][name], letters[m].get(name, "")) for m in metrics)] for name in systems]
+    head = ["", *(escaped(metric + units[metric]) for metric in metrics)]
+    percent = f"{100 * options['level']:g}"
+    first = _table(
+        head,
+        rows,
+        f"{facts['n_users']} users. Systems that share a letter are not told apart at "
+        rf"{percent}\,\% (Wilcoxon's signed rank, Holm over {facts['n_tests']} tests).",
+        "tab:compared-systems",
+    )
+    head = ["metric", "systems", "difference", rf"{percent}\,\% interval", "adjusted $p$", "$r$", "detectable"]
+    second = _table(
+        head,
+        [_pair(pair, units[pair.metric]) for pair in pairs],
+        "Paired differences, the first system minus the second; $r$ is the rank-biserial correlation, and detectable "
+        r"the difference that a single test would find with a power of 80\,\%.",
+        "tab:compared-pairs",
+        left=2,
+    )
+    return f"% needs \\usepackage{{booktabs}}\n{first}\n{second}"
+
+
+def _value(value: float | None, letters: str) -> str:
+    if value is None:
+        return "--"
+    return f"{value:.3f}" + (f"$^{{\\mathrm{{{letters}}}}}$" if letters else "")
+
+
+def _pair(pair: Any, unit: str) -> list[str]:
+    row = [escaped(pair.metric + unit), f"{escaped(pair.first)} $-$ {escaped(pair.second)}"]
+    interval = "--" if pair.interval is None else f"${pair.interval.low:+.4f}$ to ${pair.interval.high:+.4f}$"
+    return [
+        *row,
+        _number(pair.difference, "+.4f"),
+        interval,
+        _probability(pair.adjusted_p_value),
+        _number(pair.rank_biserial, "+.3f"),
+        _number(pair.detectable, ".4f"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "--" if value is None else f"${value:{form}}$"
+
+
+def _probability(p: float | None) -> str:
+    if p is None:
+        return "--"
+    return "$<0.001$" if p < 0.001 else f"${p:.3f}$"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, label: str, *, left: int = 1) -> str:
+    columns = "l" * left + "r" * (len(head) - left)
+    lines = [" & ".join(row) + r" \\" for row in rows]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            f"\\caption{{{caption}}}",
+            f"\\label{{{label}}}",
+            f"\\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(head) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

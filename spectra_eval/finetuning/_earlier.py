@@ -1,0 +1,151 @@
+"""What lies before the windows of a table, cut in time again, and the proof that it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectra_eval.data import check_leakage, prepare
+from spectra_eval.data._leakage import located
+from spectra_eval.data._timeline import Timeline, timeline
+from spectra_eval.errors import InputError, LeakageError, SchemaError
+from spectra_eval.tables import Interactions, PreferenceTable
+
+__all__ = ["CUTS", "earlier_tables", "past_of", "proof_of", "split_users"]
+
+CUTS = (0.5, 0.65, 0.8)
+"""Shares of what lies before the window at which it is cut again."""
+
+
+def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
+    """Keep the interactions of the table's users that lie before all of their windows.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table of the evaluation.
+    interactions : Interactions
+        What it was made of; this is checked.
+
+    Returns
+    -------
+    Interactions
+        In the order of the file; users who are not in the table are left out.
+
+    Raises
+    ------
+    InputError
+        The table was made of other interactions.
+    LeakageError
+        A history of the table holds what its window holds.
+    SchemaError
+        Nothing lies before the windows.
+
+    Examples
+    --------
+    >>> events = Interactions(
+    ...     user=np.array(["ann"] * 4), item=np.array(list("wxyz")), category=np.array([0, 0, 1, 1]),
+    ...     time=np.array([10, 20, 30, 40]), weight=np.ones(4), categories=("Drama", "Noir"),
+    ...     titles={"w": "Ran", "x": "Heat", "y": "Laura", "z": "Gilda"},
+    ... )
+    >>> past_of(prepare(events, split=0.75, min_interactions=2), events).item.tolist()
+    ['w', 'x', 'y']
+    """
+    line = timeline(interactions)
+    until = _windows_begin(table, line)
+    owner = np.searchsorted(line.begin, line.place, side="right") - 1
+    kept = line.place < until[owner]
+    if not kept.any():
+        raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
+    columns = {name: getattr(interactions, name)[kept] for name in ("user", "item", "category", "time", "weight")}
+    return dataclasses.replace(interactions, **columns)
+
+
+def earlier_tables(
+    table: PreferenceTable, interactions: Interactions, *, cuts: Sequence[float] = CUTS, min_interactions: int = 5
+) -> list[PreferenceTable]:
+    """Cut what lies before the windows again, once for each share in `cuts`.
+
+    Parameters
+    ----------
+    table, interactions
+        As for `past_of`.
+    cuts : sequence of float
+        Shares of a user's interactions before the window.
+    min_interactions : int
+        Users with fewer of them are left out.
+
+    Returns
+    -------
+    list of PreferenceTable
+        One a cut: histories, and windows that end where the evaluation window begins.
+
+    Examples
+    --------
+    >>> events = Interactions(
+    ...     user=np.array(["ann"] * 5), item=np.array(list("vwxyz")), category=np.array([0, 0, 1, 1, 0]),
+    ...     time=np.arange(5), weight=np.ones(5), categories=("Drama", "Noir"), titles={i: i.upper() for i in "vwxyz"},
+    ... )
+    >>> table = prepare(events, split=0.8, min_interactions=2)
+    >>> (earlier,) = earlier_tables(table, events, cuts=[0.5], min_interactions=2)
+    >>> table.history[0], earlier.history[0], earlier.counts.tolist()
+    (('V', 'W', 'X', 'Y'), ('V', 'W'), [[0.0, 2.0]])
+    """
+    if not cuts:
+        raise InputError("cuts: none; name at least one share of what lies before the window")
+    past = past_of(table, interactions)
+    weighting = str(table.metadata.get("weighting", "fraction"))
+    return [prepare(past, split=cut, weighting=weighting, min_interactions=min_interactions) for cut in cuts]
+
+
+def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple[PreferenceTable, PreferenceTable]:
+    """Divide the records of a table by user: those to train on, and those held out.
+
+    A user's side depends on the hash of the name and the seed alone.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=list("abcdef"), categories=("X", "Y"), counts=[[1, 1]] * 6)
+    >>> trained, kept = split_users(table, 0.5)
+    >>> sorted([*trained.users, *kept.users]) == list("abcdef"), set(trained.users) & set(kept.users)
+    (True, set())
+    """
+    if not 0 < share < 1:
+        raise InputError(f"share: {share} is not strictly between 0 and 1")
+    names = [hashlib.sha256(f"{seed}\x1f{user}".encode()).digest() for user in table.users.tolist()]
+    kept = np.array([int.from_bytes(name[:8], "big") < share * 2.0**64 for name in names])
+    if kept.all() or not kept.any():
+        raise InputError(f"share: {share} leaves one side of {len(set(names))} users empty; choose another")
+    return table.select(~kept), table.select(kept)
+
+
+def proof_of(
+    table: PreferenceTable, interactions: Interactions, earlier: Sequence[PreferenceTable], titles: int
+) -> dict[str, int]:
+    """Prove that no earlier history, and no earlier window, holds an event of an evaluation window."""
+    line = timeline(interactions)
+    until = _windows_begin(table, line)
+    for one in earlier:
+        ranges = located(one, line)
+        late = np.flatnonzero(ranges.stop > until[ranges.user])
+        if len(late):
+            user = str(one.users[late[0]])
+            raise LeakageError(f"user {user!r}: a target reaches into the window of the evaluation; cut it earlier")
+    by_user: dict[str, list[str]] = {}
+    for one in earlier:
+        assert one.history is not None
+        for user, told in zip(one.users.tolist(), one.history, strict=True):
+            by_user.setdefault(user, []).append("\n".join(told[-titles:]))
+    return check_leakage(table, interactions, texts=by_user)
+
+
+def _windows_begin(table: PreferenceTable, line: Timeline) -> np.ndarray:
+    """Give the place on the timeline at which each user's earliest window begins, (U,) ints; -1 without a window."""
+    ranges = located(table, line)
+    until = np.full(len(line.names), -1, dtype=np.int64)
+    until[ranges.user] = ranges.cut
+    np.minimum.at(until, ranges.user, ranges.cut)
+    return until
