@@ -256,3 +256,29 @@ def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:
     broken.get_output_embeddings().weight.data[:] = float("nan")
     with pytest.raises(BackendError, match="step 1: the loss is nan"):
         train(broken, score_rows(), tmp_path / "d", recipe=FAST, about={})
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_batch_and_lose_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys
+            sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+            import torch
+            torch.set_num_threads(1)
+            from pathlib import Path
+            from test_training_loop import FAST, score_rows, tiny
+            from spectra_eval.training import train
+            train(tiny(), score_rows(8), Path({str(tmp_path / "two")!r}), recipe=FAST, about={{}}, several=True)
+            """
+        )
+    )
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    done = subprocess.run(words, check=False, capture_output=True, env={**os.environ, "ACCELERATE_USE_CPU": "true"})
+    assert done.returncode == 0, done.stderr.decode()[-800:]
+    train(tiny(), score_rows(8), tmp_path / "one", recipe=FAST, about={})
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    np.testing.assert_allclose(np.array(two), np.array(one), rtol=0, atol=1e-5)
+    assert json.loads((tmp_path / "two" / "manifest.json").read_text())["configuration"]["processes"] == 2
