@@ -231,9 +231,8 @@ def written(
         "genres as context, SmolLM2-135M-Instruct (embedded, dequantised from 4 bits). Users are divided by a hash of "
         f"their names: {plan.test} test, {plan.fit} to fit one temperature a system, {plan.train} to train on (fewer "
         "where a group is smaller). The truth is the last fifth of each test user's ratings. Training sees, of "
-        "the "
-        "training users alone, what lies before their own last fifth, cut again at 0.5, 0.65 and 0.8 of it; that is proven from "
-        "the ratings before the first step. "
+        "the training users alone, what lies before their own last fifth, cut again at 0.5, 0.65 and 0.8 of it; "
+        "that is proven from the ratings before the first step. "
         f"LoRA r 32, alpha 64, dropout 0.1, all projections, AdamW, cosine, 10 % warm-up, learning rate "
         f"{plan.learning_rate:g} (the paper's 8e-5 is meant for far more steps), batch {plan.batch}, bfloat16 base; "
         f"{plan.cpt_steps} steps of CPT, {plan.sft_steps} of SFT on soft labels over the scores that the probe reads.",
