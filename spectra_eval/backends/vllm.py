@@ -175,7 +175,7 @@ def open_vllm(
     max_model_len : int
         Most tokens of a prompt and its reply; less where the model was made for less.
     kv_cache_gib : float, optional
-        Memory for the prefix cache, GiB; the engine's own choice when not given.
+        Memory for the prefix cache, GiB; when not given 2 on a CPU, on a GPU what the model leaves.
     apart : bool, optional
         Whether the engine works in processes of its own; when not given, unless it is one copy on a CPU.
     engine : mapping, optional

@@ -123,6 +123,16 @@ def test_the_record_names_engine_and_model(engine: Any, hf: Any) -> None:
     assert {"torch", "transformers"} < set(said["versions"])
 
 
+def test_the_engine_leaves_the_process_as_it_was(engine: Any) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+
+
 def test_the_classify_route_gives_log_probabilities_too(tiny: Path) -> None:
     with open_backend("hf", model=str(tiny)) as other:
         expected = other.score(SHORT)
@@ -164,7 +174,8 @@ def test_an_adapter_is_merged_or_served(
         assert len(session.description["adapter_digest"]) == 64
 
 
-def test_two_devices_share_one_model(tiny: Path) -> None:
+def test_two_devices_share_one_model(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")  # two workers on one memory node have to be told where
     with open_backend("hf", model=str(tiny)) as other:
         expected = other.score(SHORT)
     with open_backend("vllm", model=str(tiny), tensor_parallel=2, kv_cache_gib=0.25) as session:
