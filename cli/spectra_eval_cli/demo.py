@@ -13,12 +13,12 @@ from spectra_eval_cli._group import common_options
 __all__ = ["command"]
 
 _DATA = Path("examples/data/ml-latest-small")
-_SECONDS_A_USER = 2.4
+_SECONDS_A_USER = 3.5
 
 
 @click.command("demo")
 @click.argument("out", required=False, default="demo-out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--users", type=int, default=100, show_default=True, help="How many users to probe.")
+@click.option("--users", type=int, default=80, show_default=True, help="How many users to probe.")
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
