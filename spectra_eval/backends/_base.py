@@ -6,6 +6,9 @@ The same request gets the same answer in any batch and in any order, up to a sta
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,14 +16,15 @@ from itertools import product
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Protocol, runtime_checkable
 
-from spectra_eval.errors import ProbeError
+from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.registry import Registry
-from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = [
     "BACKENDS",
     "LABELS",
     "Backend",
+    "CachedSession",
     "LabelledSession",
     "NaiveSession",
     "PromptView",
@@ -28,6 +32,7 @@ __all__ = [
     "ViewedSession",
     "labels_of",
     "open_session",
+    "sampling_seed",
 ]
 
 LABELS: tuple[str, ...] = (*ascii_uppercase, *ascii_lowercase, *map("".join, product(ascii_uppercase, repeat=2)))
@@ -45,8 +50,10 @@ class Session(Protocol):
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request."""
 
-    def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
-        """Write the greedy reply to every question, request by request."""
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
 
 
 @runtime_checkable
@@ -55,6 +62,15 @@ class LabelledSession(Session, Protocol):
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Give `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
+
+
+@runtime_checkable
+class CachedSession(Session, Protocol):
+    """A session that knows how much of its prompts it did not have to read again."""
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that had been read before, so far; NaN before the first question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +141,26 @@ def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Sess
     'mocked'
     """
     return BACKENDS[backend].open(**options)
+
+
+def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
+    """Give the seed of one reply, below 2^63: that of the sampling and the prompt together.
+
+    Raises
+    ------
+    InputError
+        The temperature is no positive finite number.
+
+    Examples
+    --------
+    >>> one, two = (sampling_seed(Sampling(seed=7), prompt) for prompt in ([1, 2], [1, 3]))
+    >>> one != two, one == sampling_seed(Sampling(seed=7), [1, 2])
+    (True, True)
+    """
+    if not 0 < sampling.temperature < math.inf:
+        raise InputError(f"temperature: {sampling.temperature} is no positive number; 0 is the greedy reply")
+    said = json.dumps([sampling.seed, prompt if isinstance(prompt, str) else list(prompt)])
+    return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], "big") >> 1
 
 
 def labels_of(session: Session, count: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._embedded import silenced
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
-from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["PromptedSession", "Question", "load_tokenizer", "stop_tokens"]
 
@@ -86,8 +86,10 @@ class PromptedSession(ABC):
         read = iter(zip(questions, self._read(questions) if questions else [], strict=True))
         return [self._scores(request, read) for request in requests]
 
-    def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
-        """Write the greedy reply to every question, request by request.
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the reply to every question, request by request: the greedy one, or one that is drawn.
 
         Raises
         ------
@@ -100,7 +102,7 @@ class PromptedSession(ABC):
         flat = [prompt for prompts in asked for prompt in prompts]
         for prompt in flat:
             self._check_length(len(prompt), max_tokens)
-        written = iter(zip(flat, self._write(flat, max_tokens) if flat else [], strict=True))
+        written = iter(zip(flat, self._write(flat, max_tokens, sampling) if flat else [], strict=True))
         return [[self._generation(*next(written)) for _ in prompts] for prompts in asked]
 
     @abstractmethod
@@ -108,8 +110,8 @@ class PromptedSession(ABC):
         """Give the log-probabilities, nats, of the answers to each question, in their order."""
 
     @abstractmethod
-    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
-        """Give the tokens of the greedy reply to each prompt, with the token that ended it where one did."""
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
+        """Give the tokens of the reply to each prompt, with the token that ended it where one did."""
 
     def _scores(self, request: ProbeRequest, read: Iterator[tuple[Question, list[float]]]) -> AnswerScores:
         """Put together what was read for one request; an answer of several tokens has the sum over its tokens."""
@@ -126,7 +128,8 @@ class PromptedSession(ABC):
             log_probs[row] = [sum(found[tuple(some[: k + 1])] for k in range(len(some))) for some in answers]
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the engine gives log-probabilities that are not finite for {request.prefix[:60]!r}")
-        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
+        counts = np.array([len(tokens) for tokens in answers], dtype=np.int64) if request.many_tokens else None
+        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths, n_answer_tokens=counts)
 
     def _generation(self, prompt: list[int], tokens: list[int]) -> Generation:
         ended = bool(tokens) and tokens[-1] in self._stop

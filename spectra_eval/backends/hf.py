@@ -8,6 +8,7 @@ the rounding of the layers, about 0.1 in a score.
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import numpy as np
 
 from spectra_eval.backends._adapter import adapter_facts, attached
 from spectra_eval.backends._base import BACKENDS, LABELS, Backend, PromptView, Session
-from spectra_eval.backends._hf_decode import greedy
+from spectra_eval.backends._hf_decode import decoded
 from spectra_eval.backends._hf_load import (
     DTYPES,
     find_folder,
@@ -30,9 +31,9 @@ from spectra_eval.backends._hf_load import (
     versions,
 )
 from spectra_eval.backends._hf_tokens import Prompter
-from spectra_eval.backends._hf_tree import naive, repeated, shared
+from spectra_eval.backends._hf_tree import common_opening, naive, repeated, shared
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["HFSession", "open_hf"]
 
@@ -74,6 +75,7 @@ class HFSession:
         self._batch = batch
         self._description = dict(description)
         self._said = False
+        self._cached = self._seen = 0
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -91,6 +93,11 @@ class HFSession:
         """Count the tokens of the longest prompt of a request."""
         self._open_model()
         return max((len(prompt) for prompt in self._prompter.prompts(request)), default=0)
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
+        return self._cached / self._seen if self._seen else math.nan
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request.
@@ -120,8 +127,10 @@ class HFSession:
         finally:
             self._strategy = kept
 
-    def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
-        """Write the greedy reply to every question, request by request.
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the reply to every question, request by request: the greedy one, or one that is drawn.
 
         Raises
         ------
@@ -136,11 +145,12 @@ class HFSession:
         for prompt in flat:
             self._check_length(len(prompt), max_tokens)
         stop = self._stop_tokens()
-        written: list[tuple[list[int], bool]] = []
-        while len(written) < len(flat):
-            some = flat[len(written) : len(written) + self._batch]
+        done: list[tuple[list[int], bool]] = []
+        asked_for: dict[str, Any] = {"max_tokens": max_tokens, "stop": stop, "sampling": sampling}
+        while len(done) < len(flat):
+            some = flat[len(done) : len(done) + self._batch]
             try:
-                written += self._guarded(lambda some=some: greedy(self._model, some, max_tokens=max_tokens, stop=stop))
+                done += self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
             except MemoryError as error:
                 self._batch = self._halved("batch", self._batch, 1, error)
         replies = iter(
@@ -149,7 +159,7 @@ class HFSession:
                 truncated=cut,
                 n_prompt_tokens=len(prompt),
             )
-            for prompt, (tokens, cut) in zip(flat, written, strict=True)
+            for prompt, (tokens, cut) in zip(flat, done, strict=True)
         )
         return [[next(replies) for _ in prompts] for prompts in asked]
 
@@ -218,6 +228,9 @@ class HFSession:
         return AnswerScores(log_probs=total, n_prompt_tokens=lengths, n_answer_tokens=counts)
 
     def _read(self, prompts: list[list[int]], answers: list[int]) -> np.ndarray:
+        self._seen += sum(map(len, prompts))
+        if self._strategy != "naive":
+            self._cached += (len(prompts) - 1) * common_opening(prompts)
         while True:
             try:
                 if self._strategy == "naive":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import BACKENDS, LABELS, Backend, Session
+from spectra_eval.backends._base import BACKENDS, LABELS, Backend, Session, sampling_seed
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["Held", "MockedSession", "open_mocked"]
 
@@ -57,6 +58,7 @@ class MockedSession:
         self._temperature = temperature
         self._theta = theta
         self._calls = 0
+        self._cached = self._seen = 0
         self._closed = False
 
     @property
@@ -85,10 +87,20 @@ class MockedSession:
         """Give labels; every word is one token of a mock."""
         return LABELS[:count]
 
-    def generate(self, requests: Sequence[ProbeRequest], *, max_tokens: int) -> list[list[Generation]]:
-        """Write the answers of each request, best first, one a line; a word counts as one token."""
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the answers of each request, best first or drawn without replacement, one a line.
+
+        A word counts as one token.
+        """
         self._begin()
-        return [self._reply(request, max_tokens) for request in requests]
+        return [self._reply(request, max_tokens, sampling) for request in requests]
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' words that had been read before in a prompt of the same request."""
+        return self._cached / self._seen if self._seen else math.nan
 
     def close(self) -> None:
         """Refuse every further question."""
@@ -104,6 +116,8 @@ class MockedSession:
     def _score_one(self, request: ProbeRequest) -> AnswerScores:
         time.sleep(self._delay)
         tokens = np.array([len(f"{request.system} {request.prefix}{s}".split()) for s in request.suffixes], np.int64)
+        self._seen += int(tokens.sum())
+        self._cached += max(len(tokens) - 1, 0) * len(f"{request.system} {request.prefix}".split())
         if request.many_tokens:
             held = np.log(ANSWER_MASS * np.maximum(self._weights(request, request.answers), _TINY))
             counts = np.array([len(answer.split()) for answer in request.answers], dtype=np.int64)
@@ -135,10 +149,15 @@ class MockedSession:
             log_probs[row, : len(options)] = odds - np.logaddexp.reduce(odds) + np.log(ANSWER_MASS)
         return log_probs
 
-    def _reply(self, request: ProbeRequest, max_tokens: int) -> list[Generation]:
+    def _reply(self, request: ProbeRequest, max_tokens: int, sampling: Sampling | None) -> list[Generation]:
         time.sleep(self._delay)
         weights = self._weights(request, request.answers) if request.answers else np.empty(0)
-        text = "\n".join(request.answers[i] for i in np.argsort(-weights, kind="stable"))
+        with np.errstate(divide="ignore"):
+            order = np.log(weights)
+        if sampling is not None:
+            seed = sampling_seed(sampling, json.dumps([request.system, request.prefix, list(request.suffixes)]))
+            order = order / sampling.temperature + np.random.default_rng(seed).gumbel(size=len(order))
+        text = "\n".join(request.answers[i] for i in np.argsort(-order, kind="stable"))
         kept, cut = _first_words(text, max_tokens)
         return [
             Generation(text=kept, truncated=cut, n_prompt_tokens=len(f"{request.prefix}{suffix}".split()))

@@ -18,12 +18,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._base import BACKENDS, Backend, Session
+from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
 from spectra_eval.backends._hf_load import find_folder
 from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
 from spectra_eval.backends._server_client import Client
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import ProbeRequest, Sampling
 
 __all__ = ["ServerSession", "open_server"]
 
@@ -120,16 +120,23 @@ class ServerSession(PromptedSession):
         replies = iter(self._ask(flat, {"max_tokens": 1, "logprobs": 1, "echo": True}))
         return [[_last(next(replies), len(prompt)) for _ in answers] for prompt, answers in questions]
 
-    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
-        asked = {
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
+        asked: dict[str, Any] = {
             "max_tokens": max_tokens,
             "logprobs": 1,
             "return_tokens_as_token_ids": True,
             "stop_token_ids": sorted(self._stop),
             "repetition_penalty": 1,
         }
+        if sampling is None:
+            replies = self._ask(prompts, asked)
+        else:  # a seed of its own for each prompt, so that the batch leaves no trace: one request a prompt
+            replies = []
+            for prompt in prompts:
+                drawn = {"temperature": sampling.temperature, "seed": sampling_seed(sampling, prompt)}
+                replies += self._ask([prompt], asked | drawn)
         written = []
-        for reply in self._ask(prompts, asked):
+        for reply in replies:
             logprobs = reply.get("logprobs")
             names = logprobs.get("tokens") if isinstance(logprobs, dict) else None
             if not isinstance(names, list):

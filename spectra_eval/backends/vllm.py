@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.backends._adapter import adapter_facts, adapter_rank, merged
-from spectra_eval.backends._base import BACKENDS, Backend, Session
+from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
 from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest
 from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
 from spectra_eval.backends._vllm_engine import MOST_IDS, head_names, quiet_engine, require_vllm, start, stop, versions
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.tables import Sampling
 
 __all__ = ["VLLMSession", "open_vllm"]
 
@@ -66,27 +67,37 @@ class VLLMSession(PromptedSession):
                 found[i] |= _asked_only(output, ids)
         return [[row[i] for i in answers] for row, (_, answers) in zip(found, questions, strict=True)]
 
-    def _write(self, prompts: Sequence[list[int]], max_tokens: int) -> list[list[int]]:
+    def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
         if self._route == "classify":
             raise ProbeError("route 'classify' reads answers and writes nothing; open the model with route 'generate'")
-        outputs = self._run(prompts, max_tokens=max_tokens, asked=None)
+        outputs = self._run(prompts, max_tokens=max_tokens, asked=None, sampling=sampling)
         return [list(output.outputs[0].token_ids) for output in outputs]
 
-    def _run(self, prompts: Sequence[list[int]], *, max_tokens: int, asked: Sequence[list[int]] | None) -> list[Any]:
+    def _run(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        max_tokens: int,
+        asked: Sequence[list[int]] | None,
+        sampling: Sampling | None = None,
+    ) -> list[Any]:
         engine = self._open_engine()
         from vllm import SamplingParams
 
-        def settings(ids: list[int] | None) -> Any:
+        def settings(ids: list[int] | None, prompt: list[int] | None = None) -> Any:
             stops = None if ids else sorted(self._stop)
+            drawn: dict[str, Any] = {"temperature": 0.0}
+            if sampling is not None and prompt is not None:
+                drawn = {"temperature": sampling.temperature, "seed": sampling_seed(sampling, prompt)}
             return SamplingParams(
-                temperature=0.0,
+                **drawn,
                 max_tokens=max_tokens,
                 logprob_token_ids=ids,
                 stop_token_ids=stops,
                 detokenize=False,
             )
 
-        parameters = settings(None) if asked is None else [settings(ids) for ids in asked]
+        parameters = [settings(None, p) for p in prompts] if asked is None else [settings(ids) for ids in asked]
         return self._call(
             lambda: engine.generate(_as_prompts(prompts), parameters, use_tqdm=False, lora_request=self._adapter)
         )

@@ -12,6 +12,7 @@ from spectra_eval.tables._messages import (
     Interval,
     MetricResult,
     ProbeRequest,
+    Sampling,
     System,
 )
 from spectra_eval.tables._preference import PreferenceTable
@@ -27,5 +28,6 @@ __all__ = [
     "MetricResult",
     "PreferenceTable",
     "ProbeRequest",
+    "Sampling",
     "System",
 ]

@@ -90,6 +90,17 @@ class AnswerScores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How a reply is drawn instead of being the most probable one: `temperature` above 0, and a `seed`.
+
+    What is drawn depends on the seed and the prompt alone, never on the batch.
+    """
+
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """The text that a model wrote in reply to one question, and whether it was cut at the token limit."""
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends._hf_decode import greedy
+from spectra_eval.backends._hf_decode import decoded
 from spectra_eval.backends._hf_tree import chunks_of, common_opening, naive, repeated, shared
+from spectra_eval.tables import Sampling
 
 torch = pytest.importorskip("torch", reason="the extra hf is not installed")
 
@@ -76,7 +77,7 @@ def test_log_probabilities_are_normalised_over_the_vocabulary(llama: Any, prompt
 
 
 def test_greedy_is_the_argmax_of_naive_alone_and_in_a_batch(llama: Any, prompts: list[list[int]]) -> None:
-    together = greedy(llama, prompts, max_tokens=4, stop=())
+    together = decoded(llama, prompts, max_tokens=4, stop=())
     for prompt, (reply, truncated) in zip(prompts, together, strict=True):
         assert truncated and len(reply) == 4
         written = list(prompt)
@@ -86,8 +87,8 @@ def test_greedy_is_the_argmax_of_naive_alone_and_in_a_batch(llama: Any, prompts:
 
 
 def test_greedy_ends_at_a_stop_token(llama: Any, prompts: list[list[int]]) -> None:
-    ((reply, _),) = greedy(llama, prompts[:1], max_tokens=3, stop=())
-    ((short, truncated),) = greedy(llama, prompts[:1], max_tokens=3, stop={reply[1]})
+    ((reply, _),) = decoded(llama, prompts[:1], max_tokens=3, stop=())
+    ((short, truncated),) = decoded(llama, prompts[:1], max_tokens=3, stop={reply[1]})
     assert not truncated and short == reply[: reply.index(reply[1])]
 
 
@@ -99,3 +100,28 @@ def test_chunks_cover_everything_once() -> None:
     parts = list(chunks_of([5, 2, 2, 9, 1, 1], 4))
     assert [i for part in parts for i in part] == list(range(6))
     assert list(chunks_of([], 4)) == []
+
+
+def test_drawn_tokens_follow_the_softmax_at_the_temperature(llama: Any, prompts: list[list[int]]) -> None:
+    n, heat = 1200, 2.0
+    log_probs = naive(llama, prompts[:1], range(97))[0] / heat
+    wanted = np.exp(log_probs - log_probs.max())
+    wanted /= wanted.sum()
+    seen = np.zeros(97)
+    for seed in range(n):
+        ((reply, _),) = decoded(
+            llama, prompts[:1], max_tokens=1, stop=(), sampling=Sampling(temperature=heat, seed=seed)
+        )
+        seen[reply[0]] += 1
+    likely = n * wanted >= 5
+    assert 5 <= likely.sum() < 97
+    error = (seen - n * wanted)[likely] / np.sqrt(n * wanted * (1 - wanted))[likely]
+    assert np.abs(error).max() < 4.5
+
+
+def test_a_draw_depends_on_the_seed_and_not_on_the_batch(llama: Any, prompts: list[list[int]]) -> None:
+    one, two = (Sampling(seed=seed) for seed in (1, 2))
+    together = decoded(llama, prompts, max_tokens=6, stop=(), sampling=one)
+    alone = [decoded(llama, [prompt], max_tokens=6, stop=(), sampling=one)[0] for prompt in prompts]
+    assert together == alone
+    assert together != decoded(llama, prompts, max_tokens=6, stop=(), sampling=two)

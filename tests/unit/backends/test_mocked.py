@@ -9,7 +9,7 @@ from spectra_eval.backends._base import Session
 from spectra_eval.backends.mocked import ANSWER_MASS, open_mocked
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError, UnknownNameError
 from spectra_eval.readouts import likelihood
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import ProbeRequest, Sampling
 from spectra_eval.testing.answer_checks import session_checks
 
 CATEGORIES = ("Noir", "War", "Drama")
@@ -111,3 +111,27 @@ def test_unknown_names_and_options_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="mocked"):
         open_backend("mockd")
     assert BACKENDS["mocked"].extra is None
+
+
+def test_a_drawn_list_is_drawn_without_replacement_by_what_is_held() -> None:
+    n, held = 3000, np.array([0.5, 0.3, 0.2])
+    asked = ProbeRequest(prefix="Heat", suffixes=("?",), answers=("a", "b", "c"))
+    firsts = []
+    with open_mocked(theta={"Heat": held}) as session:
+        for seed in range(n):
+            ((reply,),) = session.generate([asked], max_tokens=9, sampling=Sampling(seed=seed))
+            assert sorted(reply.text.split()) == ["a", "b", "c"]
+            firsts.append("abc".index(reply.text[0]))
+        again = session.generate([asked, asked], max_tokens=9, sampling=Sampling(seed=n - 1))
+        with pytest.raises(InputError, match="no positive number"):
+            session.generate([asked], max_tokens=9, sampling=Sampling(temperature=0.0))
+    assert again == [[reply], [reply]]
+    shares = np.bincount(firsts, minlength=3) / n
+    assert (np.abs(shares - held) < 4 * np.sqrt(held * (1 - held) / n)).all()
+
+
+def test_the_share_of_words_read_before_is_counted() -> None:
+    with open_mocked() as session:
+        assert np.isnan(session.cached_share)
+        session.score([ProbeRequest(prefix="one two three four", suffixes=(" a", " b"), answers=("Yes", "No"))])
+        assert session.cached_share == pytest.approx(4 / 10)

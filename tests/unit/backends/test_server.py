@@ -19,7 +19,7 @@ from spectra_eval.backends._prompted import load_tokenizer
 from spectra_eval.backends._server_client import Client
 from spectra_eval.backends.server import open_server
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import ProbeRequest, Sampling
 
 transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
 
@@ -368,3 +368,16 @@ def test_a_server_that_is_none_is_said_to_be_none(served: tuple[str, _State]) ->
 def test_options_are_checked_before_anything_is_asked(options: dict[str, Any]) -> None:
     with pytest.raises(InputError), open_server(url="http://127.0.0.1:1/v1", **options):
         pass
+
+
+def test_a_drawn_reply_has_a_seed_of_its_own_for_each_prompt(served: tuple[str, _State], folder: Path) -> None:
+    url, state = served
+    asked = ProbeRequest(prefix="user", suffixes=(f" {WORDS[2]}", f" {WORDS[3]}"))
+    with open_server(url=url, tokenizer=str(folder)) as session:
+        before = len(state.bodies)
+        session.generate([asked], max_tokens=3, sampling=Sampling(temperature=0.5, seed=4))
+        sent = state.bodies[before:]
+        session.generate([asked], max_tokens=3, sampling=Sampling(temperature=0.5, seed=4))
+    assert [body["temperature"] for body in sent] == [0.5, 0.5] and [len(body["prompt"]) for body in sent] == [1, 1]
+    assert sent[0]["seed"] != sent[1]["seed"]
+    assert [body["seed"] for body in sent] == [body["seed"] for body in state.bodies[before + 2 :]]
