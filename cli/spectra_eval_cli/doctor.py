@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
+from spectra_eval_cli._backends import backend_option, open_named
 from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
 
 __all__ = ["command"]
@@ -18,9 +19,11 @@ __all__ = ["command"]
 @click.option("--model", default="embedded", show_default=True, help="As for `probe`.")
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@backend_option
 @click.option("--table", type=click.Path(path_type=Path), help="Ask about its users, and estimate the time it takes.")
 @click.option("--compare", help="A second backend; its scores of the same model should agree.")
 @click.option("--compare-model", help="What the second backend opens; the same model if it is not given.")
+@click.option("--compare-set", "compare_settings", multiple=True, metavar="NAME=VALUE", help="A choice of the second.")
 @click.option("--users", type=int, default=3, show_default=True, help="How many users are asked about.")
 @click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
@@ -34,9 +37,11 @@ def command(
     model: str,
     download: bool,
     dtype: str,
+    settings: tuple[str, ...],
     table: Path | None,
     compare: str | None,
     compare_model: str | None,
+    compare_settings: tuple[str, ...],
     users: int,
     titles: int,
     style: str,
@@ -51,19 +56,18 @@ def command(
     Exit code 0: it does. Exit code 1: it does not, and what fails is named. Exit code 4: the model cannot be asked.
     """
     from spectra_eval.artifacts import read_table
-    from spectra_eval.backends import BACKENDS
     from spectra_eval.diagnosis import diagnose
 
     read = None
     if table is not None:
         read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
 
-    def opened(name: str, what: str) -> Any:
-        options = {"dtype": dtype, "download": download} if name == "hf" else {}
-        return BACKENDS[name].open(model=what, **options)
-
-    other = opened(compare, compare_model or model) if compare is not None else nullcontext(None)
-    with opened(backend, model) as session, other as second:
+    first = open_named(backend, model=model, dtype=dtype, download=download, settings=settings)
+    other: AbstractContextManager[Any] = nullcontext(None)
+    if compare is not None:
+        what = compare_model or model
+        other = open_named(compare, model=what, dtype=dtype, download=download, settings=compare_settings, second=True)
+    with first as session, other as second:
         diagnosis = diagnose(session, table=read, compare=second, users=users, titles=titles)
     rows = [{"looked at": f.name, "status": f.status, "found": f.found} for f in diagnosis.findings]
     emit(rows, style=style, document={"measures": diagnosis.measures, "findings": rows}, output=output)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli._backends import backend_option, open_named
 from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
 
 __all__ = ["command"]
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 @click.command("probe")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--backend", default="hf", show_default=True, help="hf or mocked: see `list backends`.")
+@click.option("--backend", default="hf", show_default=True, help="See `list backends`.")
 @click.option(
     "--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'."
 )
@@ -26,6 +27,7 @@ __all__ = ["command"]
 )
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@backend_option
 @click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
 @click.option("--set", "choices", multiple=True, metavar="NAME=VALUE", help="A choice of the readout, say orders=6.")
 @click.option("--temperature", default="1.0", show_default=True, help="Divides the scores; 'fitted' on other users.")
@@ -45,6 +47,7 @@ def command(
     adapter: Path | None,
     download: bool,
     dtype: str,
+    settings: tuple[str, ...],
     readout: str,
     choices: tuple[str, ...],
     temperature: str,
@@ -65,17 +68,12 @@ def command(
     A run that was stopped goes on where it was: give the same command again.
     """
     from spectra_eval.artifacts import read_table
-    from spectra_eval.backends import BACKENDS
     from spectra_eval.probing import probe
 
     read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-    local = backend in ("hf", "vllm")
-    options: dict[str, Any] = {"dtype": dtype, "download": download} if local else {"seed": seed}
-    if adapter is not None:
-        if not local:
-            raise click.UsageError(f"--adapter: backend {backend} takes none; choose hf or vllm")
-        options["adapter"] = str(adapter)
-    with BACKENDS[backend].open(model=model, **options) as session:
+    with open_named(
+        backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter, seed=seed
+    ) as session:
         probed = probe(
             read,
             session,

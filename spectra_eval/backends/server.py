@@ -133,7 +133,8 @@ class ServerSession(PromptedSession):
         else:  # a seed of its own for each prompt, so that the batch leaves no trace: one request a prompt
             replies = []
             for prompt in prompts:
-                drawn = {"temperature": sampling.temperature, "seed": sampling_seed(sampling, prompt)}
+                seed = sampling_seed(sampling, prompt)
+                drawn = {"temperature": sampling.temperature, "seed": seed, "top_k": 0, "min_p": 0}
                 replies += self._ask([prompt], asked | drawn)
         written = []
         for reply in replies:
@@ -156,7 +157,7 @@ class ServerSession(PromptedSession):
 
 @contextmanager
 def open_server(
-    model: str = "",
+    model: str = "embedded",
     *,
     url: str = "http://127.0.0.1:8000/v1",
     tokenizer: str = "embedded",
@@ -171,7 +172,8 @@ def open_server(
     Parameters
     ----------
     model : str
-        Its name on the server; may be left out where the server has one model.
+        Its name on the server. ``embedded``, the word of every backend for what it brings along, is the only
+        model of a server that has one.
     url : str
         Where the API begins, with its version, as in the default.
     tokenizer : str
@@ -213,7 +215,7 @@ def open_server(
     try:
         served = _pick(client.models(), model)
     except ProbeError as error:
-        raise ModelLoadError(f"{model or 'server'}: {error}") from error
+        raise ModelLoadError(f"{model} at {url}: {error}") from error
     limit = served.get("max_model_len")
     told = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
     description = {
@@ -245,11 +247,12 @@ def open_server(
 
 def _pick(listed: Sequence[Mapping[str, Any]], model: str) -> Mapping[str, Any]:
     names = [str(item["id"]) for item in listed]
-    if not model and len(listed) == 1:
+    if model == "embedded" and len(listed) == 1:
         return listed[0]
     if model not in names:
         known = ", ".join(names) or "none"
-        raise ProbeError(f"the server has no model {model!r}; it has: {known}" if model else f"name one of: {known}")
+        many = f"name one of: {known}" if model == "embedded" else f"the server has no model {model!r}; it has: {known}"
+        raise ProbeError(many)
     return listed[names.index(model)]
 
 
