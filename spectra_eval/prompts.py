@@ -21,6 +21,7 @@ __all__ = [
     "document_request",
     "list_request",
     "name_request",
+    "next_request",
     "prompt_digest",
     "shares_request",
     "yes_no_request",
@@ -136,6 +137,28 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
     )
     prefix = f"{_shown(history)}\n\nCategories: {'; '.join(names)}.\n"
     return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
+
+
+def next_request(history: Sequence[str], categories: Sequence[str], named: Sequence[int]) -> ProbeRequest:
+    """Ask for the best of the categories that were not named before; the names are the replies.
+
+    Examples
+    --------
+    >>> request = next_request(["Heat (1995)"], ["Noir", "War", "Drama"], [1, 0])
+    >>> print(request.prefix + request.suffixes[0])
+    A user chose these items, oldest first:
+    - Heat (1995)
+    <BLANKLINE>
+    Categories: Noir; War; Drama.
+    War; Noir were named before. Which of the other categories fits this user best? Write one category name.
+    """
+    opening = list_request(history, categories, list_length=1)
+    before = "; ".join(opening.answers[i] for i in named)
+    verb = "was" if len(named) == 1 else "were"
+    which = "the other" if named else "the"
+    asked = f"Which of {which} categories fits this user best? Write one category name."
+    words = f"{before} {verb} named before. {asked}" if named else asked
+    return ProbeRequest(prefix=opening.prefix, suffixes=(words,), answers=opening.answers, many_tokens=True)
 
 
 def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, labels: Sequence[str]) -> ProbeRequest:

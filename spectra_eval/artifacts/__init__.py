@@ -8,7 +8,7 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 from spectra_eval.artifacts._digest import TableDigest
 from spectra_eval.artifacts._files import write_text
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
-from spectra_eval.artifacts._parquet import write_table
+from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import iter_table, read_table
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "json_digest",
     "read_json",
     "read_table",
+    "write_blocks",
     "write_json",
     "write_table",
     "write_text",

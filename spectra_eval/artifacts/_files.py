@@ -156,9 +156,21 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(hidden, target)
+            _settle(target.parent)
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
+
+
+def _settle(folder: Path) -> None:
+    """See to it that the names in a folder outlive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 @contextlib.contextmanager

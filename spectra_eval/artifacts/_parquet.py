@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_table"]
+__all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks", "write_table"]
 
 SCHEMA = "spectra-eval/preference-table"
 VERSION = 1
@@ -34,6 +34,8 @@ KEY = b"spectra_eval"
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
 _GROUP = 65536
+_FEWEST, _GROUP_CELLS = 1024, 1 << 22
+"""Rows of a row group: fewer where there are many categories, so that one fits in memory."""
 _FIRST = 256
 _BUFFER = 1 << 20  # with it, and without buffering ahead, a row group of any length passes in small pieces
 
@@ -249,44 +251,113 @@ def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
     ...     read_table(Path(folder) / "t.parquet").theta_star.tolist()
     [[0.75, 0.25], [0.0, 1.0]]
     """
+    write_blocks(lambda: [table], path)
+
+
+def write_blocks(
+    blocks: Callable[[], Iterable[PreferenceTable]],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a table that comes in blocks, with one of them and one row group in memory at a time.
+
+    The bytes are those of `write_table` for the whole, however the rows are cut.
+
+    Parameters
+    ----------
+    blocks : callable
+        Gives the blocks in order, each time it is called: they are gone through twice. All have the same categories.
+    path : path-like
+        As in `write_table`.
+    metadata : mapping, optional
+        Of the whole; that of the first block when it is not given.
+
+    Raises
+    ------
+    InputError
+        There are no rows, a block has other categories or lacks a column of another, or as `write_table`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> table = PreferenceTable(users=["ann", "bob"], categories=("a", "b"), counts=[[3, 1], [0, 2]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(table, Path(folder) / "one.parquet")
+    ...     write_blocks(lambda: (table.select(slice(i, i + 1)) for i in range(2)), Path(folder) / "two.parquet")
+    ...     (Path(folder) / "one.parquet").read_bytes() == (Path(folder) / "two.parquet").read_bytes()
+    True
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     place = Path(path)
+    head, names = None, set()
+    for block in blocks():
+        head = block if head is None else head
+        if block.categories != head.categories:
+            raise InputError(f"{place}: a block has other categories than the first; make the blocks alike")
+        names |= _columns(block)
+    if head is None:
+        raise InputError(f"{place}: no rows; there is nothing to write")
     said = {
         "schema": SCHEMA,
         "version": VERSION,
         "package_version": __version__,
-        "categories": list(table.categories),
-        "parents": None if table.parents is None else list(table.parents),
-        "metadata": dict(table.metadata),
+        "categories": list(head.categories),
+        "parents": None if head.parents is None else list(head.parents),
+        "metadata": dict(head.metadata if metadata is None else metadata),
     }
     description = dump_json(said, place).encode("utf-8", "surrogatepass")
-    try:
-        columns = _arrays(table)
-        fields = [
-            pa.field(name, array.type, nullable=name not in ("user", "counts")) for name, array in columns.items()
-        ]
-        schema = pa.schema(fields, metadata={KEY: description})
-        whole = pa.Table.from_arrays(list(columns.values()), schema=schema)
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise InputError(f"{place}: the table does not fit its columns ({_reason(error)})") from error
-    with written_whole(place) as stream:
-        pq.write_table(
-            whole,
-            stream,
-            row_group_size=_GROUP,
-            version="2.6",
-            compression="zstd",
-            use_dictionary=["horizon"],
-            write_page_checksum=True,
-        )
+
+    def arrow(block: PreferenceTable) -> pa.Table:
+        try:
+            columns = _arrays(block, names)
+            fields = [
+                pa.field(name, array.type, nullable=name not in ("user", "counts")) for name, array in columns.items()
+            ]
+            return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata={KEY: description}))
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            raise InputError(f"{place}: the table does not fit its columns ({_reason(error)})") from error
+
+    size = max(_FEWEST, min(_GROUP, _GROUP_CELLS // head.n_categories))
+    schema = arrow(head.select(slice(0, 1))).schema
+    layout = {"version": "2.6", "compression": "zstd", "use_dictionary": ["horizon"], "write_page_checksum": True}
+    with written_whole(place) as stream, pq.ParquetWriter(stream, schema, **layout) as writer:
+        for group in _groups((arrow(block) for block in blocks()), size):
+            writer.write_table(group, row_group_size=size)
 
 
-def _arrays(table: PreferenceTable) -> dict[str, pa.Array]:
+def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """Cut Arrow tables anew, into groups of exactly `size` rows and a rest."""
+    import pyarrow as pa
+
+    held: list[pa.Table] = []
+    for part in parts:
+        held.append(part)
+        while sum(some.num_rows for some in held) >= size:
+            whole = pa.concat_tables(held)
+            yield whole.slice(0, size).combine_chunks()
+            held = [whole.slice(size)]
+    if sum(some.num_rows for some in held):
+        yield pa.concat_tables(held).combine_chunks()
+
+
+def _columns(table: PreferenceTable) -> set[str]:
+    """Name the optional columns that a block needs."""
+    names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
+    found = {name for name in (*names, "dg") if getattr(table, name) is not None}
+    return found if _derived(table) else found | {"theta_star"}
+
+
+def _arrays(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
+    """Give the columns of a block; `names` are those of the whole."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
+    lacking = [name for name in names if name not in ("dg", "theta_star") and getattr(table, name) is None]
+    if lacking:
+        raise ValueError(f"column {lacking[0]} is missing in some blocks")
     if table.context_window is not None:
         columns["context_window"] = pa.array(table.context_window, pa.int64()).cast(pa.int32())
     if table.horizon is not None:
@@ -295,16 +366,17 @@ def _arrays(table: PreferenceTable) -> dict[str, pa.Array]:
         columns["history"] = pa.array([list(titles) for titles in table.history], pa.list_(pa.string()))
     for name in ("history_counts", "counts", "theta_star"):
         values = getattr(table, name)
-        if values is not None and not (name == "theta_star" and _derived(table)):
+        if name in names:
             columns[name] = _fixed(np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values)
     columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
     for name in ("scores", "theta_s", "answer_mass"):
         if getattr(table, name) is not None:
             columns[name] = _fixed(getattr(table, name))
-    if table.dg is not None:
-        held = table.dg != PAD
+    if "dg" in names:
+        lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
+        held = lists != PAD
         ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
-        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(table.dg[held], pa.int32()))
+        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[held], pa.int32()))
     return columns
 
 

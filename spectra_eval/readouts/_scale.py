@@ -142,5 +142,7 @@ def cross_scaled(
                 "temperature: no other user is left to fit it on; give more users, or a number instead of 'fitted'"
             )
         temperature[place] = fit_temperature(scores[others], theta_star[others])
-    theta = np.stack([softmax(row, temperature[place]) for row, place in zip(scores, fold, strict=True)])
+    theta = np.empty_like(scores)
+    for place in np.unique(fold):
+        theta[fold == place] = softmax(scores[fold == place], float(temperature[place]))
     return Scaled(theta_s=theta, temperature=temperature, fold=fold)

@@ -10,14 +10,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from spectra_eval.errors import InputError
-from spectra_eval.prompts import clean_text, list_request
+from spectra_eval.prompts import clean_text, list_request, next_request
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
 
-__all__ = ["ask", "max_tokens", "name_index", "plain_name", "read"]
+__all__ = ["alone", "ask", "ask_next", "max_tokens", "name_index", "plain_name", "read"]
 
 _MARK = re.compile(r"^\s*(?:[-*•–—+]+|[(\[]?\d{1,3}[.):\]]+|#\d{1,3}[.:]?)\s+")
 _EDGE = " \t\"'`*_“”‘’«».,;:!?"
@@ -43,6 +44,69 @@ def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int =
         raise InputError(f"list_length: {list_length} is not between 1 and the {len(categories)} categories")
     name_index(categories)
     return list_request(history, categories, list_length=list_length)
+
+
+def ask_next(
+    history: Sequence[str], categories: Sequence[str], named: Sequence[int], *, list_length: int = 5
+) -> ProbeRequest:
+    """Ask for one category more, by name, where some were named before; every name is a reply.
+
+    Raises
+    ------
+    InputError
+        As `ask`.
+
+    Examples
+    --------
+    >>> ask_next(["Heat (1995)"], ["Noir", "War", "Drama"], [1], list_length=2).suffixes
+    ('War was named before. Which of the other categories fits this user best? Write one category name.',)
+    """
+    ask(history, categories, list_length=list_length)
+    return next_request(history, categories, named)
+
+
+def alone(log_probs: np.ndarray, categories: Sequence[str]) -> np.ndarray:
+    """Take off the probability of a name what belongs to the names that go on from it after a whole word.
+
+    Parameters
+    ----------
+    log_probs : (K,) float array
+        Of each name as the beginning of a reply, nats.
+    categories : sequence of K str
+        The names.
+
+    Returns
+    -------
+    (K,) float array
+        Nats; a name whose probability is all used up keeps a billionth of it.
+
+    Examples
+    --------
+    >>> alone(np.log([0.5, 0.3, 0.1]), ["Sci-Fi", "Sci-Fi & Fantasy", "War"]).round(4).tolist()
+    [-1.6094, -1.204, -2.3026]
+    """
+    shares = np.exp(np.asarray(log_probs, dtype=np.float64))
+    left = shares.copy()
+    for place, longer in _openings(tuple(categories)):
+        left[place] = max(shares[place] - shares[list(longer)].sum(), 1e-9 * shares[place])
+    return np.log(np.maximum(left, 1e-300))
+
+
+@lru_cache(maxsize=8)
+def _openings(categories: tuple[str, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Give each name that opens others, with those of them that no other of them opens."""
+    names = [clean_text(name) for name in categories]
+
+    def goes_on(longer: str, name: str) -> bool:
+        return longer != name and longer.startswith(name) and not longer[len(name)].isalnum()
+
+    found = []
+    for place, name in enumerate(names):
+        longer = [i for i, other in enumerate(names) if goes_on(other, name)]
+        direct = tuple(i for i in longer if not any(goes_on(names[i], names[j]) for j in longer))
+        if direct:
+            found.append((place, direct))
+    return tuple(found)
 
 
 def max_tokens(categories: Sequence[str], list_length: int) -> int:

@@ -1,0 +1,203 @@
+"""The files of one run: manifest.json, parts/part-*.parquet, at the end table.parquet, and a lock while it goes on."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from spectra_eval.artifacts import json_digest, read_json, read_table, write_blocks, write_json, write_table
+from spectra_eval.asking import added
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["RunFolder", "open_folder"]
+
+SCHEMA = "spectra-eval/run"
+VERSION = 2
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """A run folder that nobody else works in; made by `open_folder`.
+
+    Every file in it appears whole or not at all. A part counts once the manifest names it with its digest, so a
+    run that was killed leaves at most a file that nothing names, which is written again.
+    """
+
+    def __init__(self, path: Path, configuration: Mapping[str, Any], sizes: Sequence[int]) -> None:
+        self.path = path
+        self.sizes = list(sizes)
+        self._manifest: dict[str, Any] = {
+            "schema": SCHEMA,
+            "schema_version": VERSION,
+            "status": "running",
+            "configuration": dict(configuration),
+            "configuration_digest": json_digest(configuration),
+            "progress": {"done": 0, "total": sum(sizes)},
+            "parts": [],
+            "table": None,
+        }
+        place = path / "manifest.json"
+        if place.is_file():
+            known = read_json(place)
+            self._check_same(known, place)
+            self._manifest = known
+        for left in [*path.glob(".*.part"), *(path / "parts").glob(".*.part")]:
+            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+        if not place.is_file():
+            self._write()
+
+    @property
+    def table(self) -> Path:
+        """Where the whole table stands once the run is complete."""
+        return self.path / "table.parquet"
+
+    @property
+    def n_parts(self) -> int:
+        """Parts that are finished."""
+        return len(self._manifest["parts"])
+
+    @property
+    def n_done(self) -> int:
+        """Records in them."""
+        return sum(entry["rows"] for entry in self._manifest["parts"])
+
+    def is_complete(self) -> bool:
+        """Tell whether the whole table is there and good."""
+        if self._manifest["table"] is None:
+            return False
+        if _sha256(self.table) != self._manifest["table"]:
+            warnings.warn(f"{self.table}: missing or changed since it was written; it is made again", stacklevel=3)
+            return False
+        return True
+
+    def resume(self) -> None:
+        """Keep the parts that are there and good, up to the first that is not."""
+        for number, entry in enumerate(self._manifest["parts"]):
+            place = self.path / "parts" / entry["file"]
+            if _sha256(place) != entry["sha256"]:
+                warnings.warn(f"{place}: missing or damaged; asking again from there on", stacklevel=3)
+                self._manifest["parts"] = self._manifest["parts"][:number]
+                return
+
+    def seen(self) -> dict[str, Any]:
+        """Sum what was noticed in the finished parts."""
+        total: dict[str, Any] = {}
+        for entry in self._manifest["parts"]:
+            total = added(total, entry["noticed"])
+        return total
+
+    def keep(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> None:
+        """Write the next part, then the manifest that names it."""
+        name = f"part-{self.n_parts:05d}.parquet"
+        place = self.path / "parts" / name
+        try:
+            write_table(part, place)
+            entry = {"file": name, "sha256": _sha256(place), "rows": part.n_users, "noticed": dict(noticed)}
+            self._manifest["parts"].append(entry)
+            try:
+                self._write()
+            except BaseException:
+                self._manifest["parts"].pop()
+                raise
+        except InputError as error:
+            raise InputError(f"{error}; {self.n_done} of {sum(self.sizes)} records are kept") from error
+
+    def blocks(self) -> Iterator[PreferenceTable]:
+        """Read the finished parts one after the other."""
+        for entry in self._manifest["parts"]:
+            yield read_table(self.path / "parts" / entry["file"], empty_windows="keep")
+
+    def finish(self, blocks: Callable[[], Iterator[PreferenceTable]], metadata: Mapping[str, Any]) -> None:
+        """Write the whole table, and only then call the run complete."""
+        write_blocks(blocks, self.table, metadata=metadata)
+        self._manifest["table"] = _sha256(self.table)
+        self._manifest["status"] = "complete"
+        self._write()
+
+    def _write(self) -> None:
+        self._manifest["progress"] = {"done": self.n_done, "total": sum(self.sizes)}
+        write_json(self._manifest, self.path / "manifest.json")
+
+    def _check_same(self, known: Any, place: Path) -> None:
+        keys = set(self._manifest)
+        if not isinstance(known, dict) or known.get("schema") != SCHEMA or set(known) != keys:
+            raise SchemaError(f"{place}: not the manifest of a run; name a new folder for the run")
+        if known["schema_version"] != VERSION:
+            raise SchemaError(f"{place}: made by another release, in form {known['schema_version']}; name a new folder")
+        theirs, ours = known["configuration"], self._manifest["configuration"]
+        for key in [*ours, *(key for key in theirs if key not in ours)]:
+            there, here = theirs.get(key), ours.get(key)
+            if json_digest(there) != json_digest(here):
+                what = f"{key} is {_short(there)} there and {_short(here)} here"
+                raise InputError(f"{self.path}: belongs to another run: {what}; name a new folder, or ask the same")
+        rows = [entry["rows"] for entry in known["parts"]]
+        if rows != self.sizes[: len(rows)]:
+            raise SchemaError(f"{place}: its parts are cut otherwise than this version does; name a new folder")
+
+
+@contextmanager
+def open_folder(path: Path, configuration: Mapping[str, Any], sizes: Sequence[int]) -> Iterator[RunFolder]:
+    """Make a run folder or go on in one, and keep every other process out of it until the end.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made, holds something else, belongs to another run, or another process works in it.
+    """
+    try:
+        if path.is_dir() and not (path / "manifest.json").is_file():
+            # What a run that was killed before its manifest leaves behind is no obstacle.
+            foreign = [p for p in path.iterdir() if p.name not in (_LOCK, "parts") and not p.name.endswith(".part")]
+            if foreign or any((path / "parts").glob("*")):
+                raise InputError(f"{path}: holds files but no manifest.json; name a new folder for the run")
+        (path / "parts").mkdir(parents=True, exist_ok=True)
+        lock = (path / _LOCK).open("a+")
+    except OSError as error:
+        raise InputError(f"{path}: the run folder cannot be made ({error.strerror}); choose another") from error
+    with lock:
+        _take(lock, path)
+        yield RunFolder(path, configuration, sizes)
+
+
+def _take(lock: IO[str], path: Path) -> None:
+    """Lock a file until it is closed or its process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        warnings.warn(f"{path}: this system has no file locks; see that no other process writes here", stacklevel=4)
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            warnings.warn(f"{path}: its disk has no file locks; see that no other process writes here", stacklevel=4)
+            return
+        lock.seek(0)
+        number = lock.read().strip() or "unknown"
+        raise InputError(
+            f"{path}: another process (number {number}) is working in this run folder; wait for it, or name another"
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _sha256(path: Path) -> str | None:
+    """Give the digest of a file, or None when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None

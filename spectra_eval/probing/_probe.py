@@ -1,0 +1,353 @@
+"""The two doors: a table in memory, and a file of any length."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from spectra_eval.artifacts import read_table
+from spectra_eval.asking import Asker, Lister, added
+from spectra_eval.backends._base import Session
+from spectra_eval.errors import InputError
+from spectra_eval.probing._folder import RunFolder, open_folder
+from spectra_eval.probing._questions import Questions
+from spectra_eval.probing._source import FileSource, Source, TableSource
+from spectra_eval.readouts._scale import cross_scaled
+from spectra_eval.tables import PAD, PreferenceTable
+
+__all__ = ["Probed", "probe", "probe_file"]
+
+_PART = 8
+"""Fewest users a part: what a crash can lose, and what a backend may decode together."""
+_MOST_PARTS = 1000
+_LISTS = ("greedy", "sampled")
+_Progress = Callable[[int, int], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """A run that is complete: its folder, how many records it holds, and the metadata of its table."""
+
+    run: Path
+    n_users: int
+    metadata: Mapping[str, Any]
+
+
+def probe(
+    table: PreferenceTable,
+    session: Session,
+    *,
+    readout: str = "likelihood",
+    options: Mapping[str, Any] | None = None,
+    temperature: float | Literal["fitted"] = 1.0,
+    debias: bool = False,
+    dg: bool = True,
+    list_length: int = 5,
+    decoding: str = "greedy",
+    list_temperature: float = 1.0,
+    constrained: bool = False,
+    titles: int = 20,
+    limit: int | None = None,
+    seed: int = 0,
+    run: str | os.PathLike[str] | None = None,
+    progress: _Progress | None = None,
+) -> PreferenceTable:
+    """Ask a model about every user of a table.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        With `history`: what the model is told of each user.
+    session : Session
+        A model that is open.
+    readout : str
+        Name of the readout.
+    options : mapping, optional
+        Choices of that readout by name; see `list readouts`.
+    temperature : float or "fitted"
+        Divides the scores. ``fitted``: each user's is fitted to what users of other folds did, never to their own.
+    debias : bool
+        Take off each score that of the same question about nobody in particular.
+    dg : bool
+        Ask for a decoded list too.
+    list_length : int
+        Entries of that list.
+    decoding : str
+        ``greedy``: the most probable list. ``sampled``: one that is drawn, from `seed` and the prompt alone.
+    list_temperature : float
+        Of the draw; unused by ``greedy``.
+    constrained : bool
+        The list can only hold names of categories: each entry is chosen by the probabilities of the names that are
+        left. Otherwise the model writes freely, and what is no name counts as out of vocabulary.
+    titles : int
+        The last so many titles of a history are shown; fewer where a prompt would be longer than the model's
+        context, which is counted.
+    limit : int, optional
+        Only the first so many records.
+    seed : int
+        Of the lists that are drawn; recorded.
+    run : path-like, optional
+        The run folder; made, or gone on with where the same run was stopped in it. None keeps nothing.
+    progress : callable, optional
+        Called with (records done, records in all) at the start and after each part.
+
+    Returns
+    -------
+    PreferenceTable
+        The records with `scores` (nats), `theta_s`, `answer_mass`, `history` as it was shown and, when asked
+        for, `dg`; the metadata say how it was made.
+
+    Raises
+    ------
+    InputError
+        An option is out of range, the table has no history, the folder belongs to another run, or another process
+        works in it.
+    BackendError
+        The model fails; what was finished stays in the folder.
+
+    Examples
+    --------
+    >>> from spectra_eval.backends import open
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("Noir", "War"), counts=[[1, 3]], history=[("Heat (1995)", "Ran (1985)")]
+    ... )
+    >>> with open("mocked", theta={"Heat": [0.75, 0.25]}) as session:
+    ...     probed = probe(table, session, list_length=2)
+    >>> probed.theta_s.round(6).tolist(), probed.dg.tolist()
+    ([[0.75, 0.25]], [[0, 1]])
+    """
+    _check(limit, titles, decoding)
+    asked = _questions(
+        session,
+        table,
+        readout=readout,
+        options=options,
+        temperature=temperature,
+        debias=debias,
+        list_length=list_length if dg else None,
+        decoding=decoding,
+        list_temperature=list_temperature,
+        constrained=constrained,
+        titles=titles,
+        seed=seed,
+    )
+    source = TableSource(table, limit=limit)
+    if run is None:
+        return _in_memory(source, asked, asked.configuration(source, seed), progress)
+    place = _kept(source, asked, asked.configuration(source, seed), Path(run), progress)
+    return read_table(place.run / "table.parquet", empty_windows="keep")
+
+
+def probe_file(
+    path: str | os.PathLike[str],
+    session: Session,
+    *,
+    run: str | os.PathLike[str],
+    reading: Mapping[str, Any] | None = None,
+    limit: int | None = None,
+    titles: int = 20,
+    seed: int = 0,
+    progress: _Progress | None = None,
+    decoding: str = "greedy",
+    dg: bool = True,
+    list_length: int = 5,
+    **options: Any,
+) -> Probed:
+    """Ask a model about every user of a file, with one part of it in memory at a time.
+
+    Parameters
+    ----------
+    path : path-like
+        A preference table with histories; Parquet is streamed, other formats are read whole.
+    session, titles, limit, seed, progress, decoding, dg, list_length, **options
+        As for `probe`.
+    run : path-like
+        The run folder.
+    reading : mapping, optional
+        Options of `spectra_eval.artifacts.iter_table`: `mapping`, `renormalise`, `empty_windows`.
+
+    Returns
+    -------
+    Probed
+
+    Raises
+    ------
+    InputError, BackendError
+        As `probe`.
+
+    Notes
+    -----
+    The file is read twice: once for its digest, once to ask. Beside a part, memory holds 8 bytes a record, and with
+    a fitted temperature the scores and the truth of all users.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spectra_eval.artifacts import write_table
+    >>> from spectra_eval.backends import open
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
+    >>> with tempfile.TemporaryDirectory() as folder, open("mocked") as session:
+    ...     write_table(table, Path(folder) / "t.parquet")
+    ...     done = probe_file(Path(folder) / "t.parquet", session, run=Path(folder) / "run", dg=False)
+    ...     done.n_users, read_table(done.run).theta_s.tolist()
+    (1, [[0.5, 0.5]])
+    """
+    _check(limit, titles, decoding)
+    source = FileSource(path, limit=limit, reading=reading)
+    asked = _questions(
+        session,
+        source.head,
+        titles=titles,
+        seed=seed,
+        decoding=decoding,
+        list_length=list_length if dg else None,
+        **options,
+    )
+    return _kept(source, asked, asked.configuration(source, seed), Path(run), progress)
+
+
+def _check(limit: int | None, titles: int, decoding: str) -> None:
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: {limit} is below 1; leave it out to probe every record")
+    if titles < 0:
+        raise InputError(f"titles: {titles} is negative; 0 shows the model no history")
+    if decoding not in _LISTS:
+        raise InputError(f"decoding: {decoding!r} is none of {', '.join(_LISTS)}")
+
+
+def _questions(
+    session: Session,
+    table: PreferenceTable,
+    *,
+    titles: int,
+    seed: int,
+    decoding: str,
+    list_length: int | None,
+    readout: str = "likelihood",
+    options: Mapping[str, Any] | None = None,
+    temperature: float | Literal["fitted"] = 1.0,
+    debias: bool = False,
+    list_temperature: float = 1.0,
+    constrained: bool = False,
+) -> Questions:
+    fitted = temperature == "fitted"
+    asker = Asker(
+        session,
+        readout=readout,
+        categories=table.categories,
+        parents=table.parents,
+        temperature=1.0 if temperature == "fitted" else temperature,
+        debias=debias,
+        options=options,
+    )
+    if fitted and not asker.readout.softmax:
+        raise InputError(f"temperature: theta of readout {readout!r} is no softmax of scores; none can be fitted")
+    lister = None
+    if list_length is not None:
+        lister = Lister(
+            session,
+            categories=table.categories,
+            list_length=list_length,
+            temperature=None if decoding == "greedy" else list_temperature,
+            seed=seed,
+            constrained=constrained,
+        )
+    return Questions(asker=asker, lister=lister, fitted=fitted, titles=titles)
+
+
+def _part_size(n_records: int) -> int:
+    return max(_PART, math.ceil(n_records / _MOST_PARTS))
+
+
+def _in_memory(
+    source: TableSource, asked: Questions, configuration: Mapping[str, Any], progress: _Progress | None
+) -> PreferenceTable:
+    seen: dict[str, Any] = {}
+    done: list[PreferenceTable] = []
+    _tell(progress, 0, source.n_records)
+    for part in source.parts(_part_size(source.n_records), skip=0):
+        answered, noticed = asked.ask(part)
+        seen = added(seen, noticed)
+        done.append(answered)
+        _tell(progress, sum(p.n_users for p in done), source.n_records)
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in done])
+        for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if asked.lister else ()))
+    }
+    whole = source.head.replace(**columns)
+    metadata = _metadata(source, asked, configuration, seen)
+    if asked.fitted:
+        theta, metadata["fold_temperatures"] = _scaled([whole])
+        whole = whole.replace(theta_s=theta)
+    return whole.replace(metadata=metadata)
+
+
+def _kept(
+    source: Source, asked: Questions, configuration: Mapping[str, Any], run: Path, progress: _Progress | None
+) -> Probed:
+    size, total = _part_size(source.n_records), source.n_records
+    sizes = [min(size, total - start) for start in range(0, total, size)]
+    with open_folder(run, configuration, sizes) as folder:
+        folder.resume()
+        _tell(progress, folder.n_done, total)
+        if folder.n_parts < len(sizes):
+            for part in source.parts(size, skip=folder.n_parts):
+                folder.keep(*asked.ask(part))
+                _tell(progress, folder.n_done, total)
+        metadata = _metadata(source, asked, configuration, folder.seen())
+        theta = None
+        if asked.fitted:
+            theta, metadata["fold_temperatures"] = _scaled(folder.blocks())
+        if not folder.is_complete():
+            folder.finish(lambda: _final(folder, theta, asked), metadata)
+    return Probed(run=run, n_users=total, metadata=metadata)
+
+
+def _final(folder: RunFolder, theta: np.ndarray | None, asked: Questions) -> Iterator[PreferenceTable]:
+    """Give the finished parts as the whole table has them."""
+    width = 0 if asked.lister is None else asked.lister.list_length
+    first = 0
+    for part in folder.blocks():
+        changed: dict[str, Any] = {}
+        if width:
+            changed["dg"] = _padded(part, width)
+        if theta is not None:
+            changed["theta_s"] = theta[first : first + part.n_users]
+        first += part.n_users
+        yield part.replace(**changed)
+
+
+def _metadata(
+    source: Source, asked: Questions, configuration: Mapping[str, Any], seen: Mapping[str, Any]
+) -> dict[str, Any]:
+    found = asked.summary(seen, source.n_records, source.head.n_categories)
+    return {**source.head.metadata, **configuration, **found}
+
+
+def _scaled(blocks: Iterator[PreferenceTable] | Sequence[PreferenceTable]) -> tuple[np.ndarray, list[float | None]]:
+    """Divide the scores of each user by a temperature that was fitted on others."""
+    columns = [(part.scores, part.theta_star, part.users, part.observed) for part in blocks]
+    scores, truth, users, observed = (
+        np.concatenate([np.asarray(c) for c in some]) for some in zip(*columns, strict=True)
+    )
+    scaled = cross_scaled(scores, truth, users, observed=observed)
+    return scaled.theta_s, [None if math.isnan(t) else float(t) for t in scaled.temperature]
+
+
+def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:
+    """Give the lists at their full length: a file keeps a list no longer than it is."""
+    out = np.full((part.n_users, list_length), PAD, dtype=np.int32)
+    if part.dg is not None:
+        out[:, : part.dg.shape[1]] = part.dg
+    return out
+
+
+def _tell(progress: _Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)

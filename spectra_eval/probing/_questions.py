@@ -1,0 +1,119 @@
+"""What is asked about each user, and everything that the answers depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from spectra_eval._version import __version__
+from spectra_eval.asking import Asker, Lister, added, sums
+from spectra_eval.probing._source import Source
+from spectra_eval.prompts import prompt_digest
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRequest
+
+__all__ = ["Measured", "Questions"]
+
+_AT_ONCE = 256
+"""Most users whose questions are put together: what a backend may batch, and what is in memory of them."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A session that knows how long a prompt may be."""
+
+    @property
+    def context_limit(self) -> int | None:
+        """Most tokens of prompt and reply together; None where the model does not say."""
+
+    def count_tokens(self, request: ProbeRequest) -> int:
+        """Count the tokens of the longest prompt of a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """What is asked about each user; without a `lister` no list is asked for."""
+
+    asker: Asker
+    lister: Lister | None
+    fitted: bool
+    titles: int
+
+    def ask(self, table: PreferenceTable) -> tuple[PreferenceTable, dict[str, Any]]:
+        """Ask about some users; give them with the answers, and sums over them of what else was noticed."""
+        assert table.history is not None
+        columns: dict[str, list[Any]] = {"scores": [], "theta_s": [], "answer_mass": [], "history": []}
+        lists: list[np.ndarray] = []
+        noticed: dict[str, Any] = {"prompts_truncated": 0}
+        for start in range(0, table.n_users, _AT_ONCE):
+            whole = table.history[start : start + _AT_ONCE]
+            shown = [self._fitting(titles[max(0, len(titles) - self.titles) :]) for titles in whole]
+            cut = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, whole, strict=True))
+            readings = self.asker.read(shown)
+            noticed = added(noticed, {"prompts_truncated": cut, **sums(readings)})
+            columns["history"] += shown
+            for name in ("scores", "theta_s", "answer_mass"):
+                columns[name] += [getattr(reading, name) for reading in readings]
+            if self.lister is not None:
+                found, mass = self.lister.read(shown)
+                lists += found
+                noticed = added(noticed, {"list_mass": sum(mass)} if mass else {})
+        noticed["answer_mass"] = float(np.sum(columns["answer_mass"]))
+        answered: dict[str, Any] = {name: np.array(v) if name != "history" else v for name, v in columns.items()}
+        if self.lister is not None:
+            answered["dg"] = dg = np.array(lists)
+            noticed |= {
+                "dg_entries": int((dg != PAD).sum()),
+                "dg_out_of_vocabulary": int((dg == OUT_OF_VOCABULARY).sum()),
+                "dg_empty": int((dg == PAD).all(axis=1).sum()),
+            }
+        return table.replace(metadata={}, **answered), noticed
+
+    def configuration(self, source: Source, seed: int) -> dict[str, Any]:
+        """Say everything that the answers depend on."""
+        asked = [self.asker.request(("{title}",))]
+        if self.lister is not None:
+            asked.append(self.lister.request(("{title}",)))
+        return {
+            "readout": self.asker.readout.name,
+            "readout_options": self.asker.choices,
+            **self.asker.session.description,
+            "temperature": "fitted" if self.fitted else self.asker.temperature,
+            "debias": self.asker.debias,
+            "dg": self.lister is not None,
+            **(Lister.nothing() if self.lister is None else self.lister.description),
+            "titles": self.titles,
+            "prompt_digest": prompt_digest(*asked),
+            "input_digest": source.input_digest,
+            "history_digest": source.history_digest,
+            "n_records": source.n_records,
+            "seed": seed,
+            "package_version": __version__,
+        }
+
+    def summary(self, noticed: Mapping[str, Any], n_users: int, n_categories: int) -> dict[str, Any]:
+        """Turn sums over all users into what stands in the record."""
+        means = dict(noticed)
+        counted = {name: int(means.pop(name)) for name in list(means) if name.startswith(("prompts_", "dg_"))}
+        mass = means.pop("answer_mass")
+        return {
+            **counted,
+            "mean_answer_mass": mass / (n_users * n_categories),
+            "readout_means": {name: total / n_users for name, total in sorted(means.items())},
+        }
+
+    def _fitting(self, history: tuple[str, ...]) -> tuple[str, ...]:
+        """Drop the oldest titles until every prompt fits the context of the model."""
+        session = self.asker.session
+        limit = session.context_limit if isinstance(session, Measured) else None
+        while limit is not None and history and self._longest(history) > limit:
+            history = history[1:]
+        return history
+
+    def _longest(self, history: Sequence[str]) -> int:
+        session = self.asker.session
+        assert isinstance(session, Measured)
+        longest = self.asker.longest(history, session.count_tokens)
+        return longest if self.lister is None else max(longest, self.lister.longest(history, session.count_tokens))

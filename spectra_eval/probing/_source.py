@@ -1,0 +1,109 @@
+"""Where the users of a run come from: a table in memory, or a file that is read part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
+
+from spectra_eval.artifacts import TableDigest, iter_table
+from spectra_eval.errors import InputError
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["FileSource", "Source", "TableSource"]
+
+_BLOCK = 8192
+_HISTORY = "column history: missing; the model must be told what each user chose, see `prepare`"
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Some records in a fixed order, with what stands in the record about them."""
+
+    head: PreferenceTable
+    """The first records: categories, parents and metadata are those of all."""
+    n_records: int
+    input_digest: str
+    history_digest: str
+
+    def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
+        """Give the records, `size` at a time and the rest at the end, without the first `skip` parts."""
+
+
+class TableSource:
+    """A table that is in memory."""
+
+    def __init__(self, table: PreferenceTable, *, limit: int | None) -> None:
+        if table.history is None:
+            raise InputError(_HISTORY)
+        self.head = table if limit is None else table.select(slice(0, limit))
+        self.n_records = self.head.n_users
+        digest = _Digest()
+        digest.update(self.head)
+        self.input_digest, self.history_digest = digest.done()
+
+    def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
+        """Give the records from part `skip` on."""
+        for start in range(skip * size, self.n_records, size):
+            yield self.head.select(slice(start, min(start + size, self.n_records)))
+
+
+class FileSource:
+    """A file of which a part is in memory at a time; it is read once before, for its digest and its length."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, limit: int | None, reading: Mapping[str, Any] | None = None
+    ) -> None:
+        self._path = path
+        self._reading = dict(reading or {})
+        self._limit = limit
+        digest = _Digest()
+        head: PreferenceTable | None = None
+        divided = 0
+        self.n_records = 0
+        for block in self._cut(iter_table(path, block=_BLOCK, **self._reading)):
+            if block.history is None:
+                raise InputError(f"{os.fspath(path)}: {_HISTORY}")
+            digest.update(block)
+            self.n_records += block.n_users
+            divided += block.metadata.get("read", {}).get("rows_divided") or 0
+            head = head if head is not None else block
+        assert head is not None  # a table without rows is refused when it is read
+        read = {"read": {**head.metadata["read"], "rows_divided": divided}} if "read" in head.metadata else {}
+        self.head = head.replace(metadata={**head.metadata, **read})
+        self.input_digest, self.history_digest = digest.done()
+
+    def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
+        """Read the file again, and give the records from part `skip` on."""
+        yield from islice(self._cut(iter_table(self._path, block=size, **self._reading)), skip, None)
+
+    def _cut(self, blocks: Iterator[PreferenceTable]) -> Iterator[PreferenceTable]:
+        """End after the records that are wanted."""
+        left = self._limit
+        for block in blocks:
+            if left is None or block.n_users < left:
+                yield block
+                left = None if left is None else left - block.n_users
+                continue
+            yield block.select(slice(0, left))
+            return
+
+
+class _Digest:
+    """Of the content of a table and of its histories, block by block."""
+
+    def __init__(self) -> None:
+        self._content = TableDigest()
+        self._history = hashlib.sha256()
+
+    def update(self, table: PreferenceTable) -> None:
+        self._content.update(table)
+        assert table.history is not None
+        for titles in table.history:
+            self._history.update(json.dumps(list(titles)).encode() + b"\n")
+
+    def done(self) -> tuple[str, str]:
+        return self._content.hexdigest(), self._history.hexdigest()
