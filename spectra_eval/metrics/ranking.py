@@ -59,12 +59,12 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
 
 def _normalised(gains: np.ndarray, ideal: np.ndarray, k: int) -> np.ndarray:
     """Divide the DCG of the gains at each place by that of the ideal gains; NaN where nothing can be gained."""
-    k = min(k, ideal.shape[1])
-    weights = discounts(k)
-    reached = gains[:, :k]
+    reached, best = gains[:, :k], ideal[:, :k]
+    # A list with entries that are no category may be longer than there are categories: its places count up to k.
+    weights = discounts(max(reached.shape[1], best.shape[1]))
     dcg = np.einsum("ij,j->i", reached, weights[: reached.shape[1]])
     with np.errstate(invalid="ignore"):
-        ratio = dcg / np.einsum("ij,j->i", ideal[:, :k], weights)
+        ratio = dcg / np.einsum("ij,j->i", best, weights[: best.shape[1]])
     return np.minimum(ratio, 1.0)[:, None]
 
 

@@ -276,7 +276,9 @@ def _newton(j: np.ndarray) -> np.ndarray:
     """Solve psi(v) = j from above: psi is convex, so that the steps fall onto the root."""
     v = np.sqrt(-np.expm1(2 * LN2 * np.log1p(-j)))
     for _ in range(8):
-        v = v - (psi_nats(v) - j * LN2) / np.arctanh(v)
+        before, v = v, v - (psi_nats(v) - j * LN2) / np.arctanh(v)
+        if np.array_equal(before, v):
+            break
     return v
 
 
@@ -292,7 +294,9 @@ def _entropy_inverse(c: np.ndarray) -> np.ndarray:
         x = np.clip(x, tiny, 0.5)
         for _ in range(20):
             step = (binary_entropy_nats(x) - bits * LN2) / (np.log1p(-x) - np.log(x))
-            x = np.clip(x - step, np.maximum(x / 4, tiny), 0.5)
+            before, x = x, np.clip(x - step, np.maximum(x / 4, tiny), 0.5)
+            if np.array_equal(before, x):
+                break
     out[some] = x
     return out
 

@@ -151,7 +151,7 @@ def kl_lower_from_tv(tv: Any, *, method: str = "exact") -> Information:
     middle = ~(near | far)
     if middle.any():
         # The KL is stationary in q along the curve, so that q need only be roughly right.
-        q = _langevin_shares(_bisect(v[middle], lambda t: _curve(t)[0]))
+        q = _langevin_shares(_solve(v[middle], 0, 2 * v[middle]))
         out[middle] = _binary_kl(v[middle], np.maximum(q[0], v[middle]), np.minimum(q[1], 1 - v[middle]))
     return Information(out)
 
@@ -251,7 +251,7 @@ def binary_kl_pair(kl: Information) -> tuple[np.ndarray, np.ndarray]:
         gap = float(np.exp(-nats))
         return np.array([[0.0, 1.0]]), np.array([[1.0 - gap, gap]])
     v = float(_exact(np.asarray(nats)))
-    t = _bisect(np.array([nats]), lambda t: _curve(t)[1]) if nats >= _NEAR else np.array([2 * v])
+    t = _solve(np.array([nats]), 1, np.array([np.sqrt(2 * nats)])) if nats >= _NEAR else np.array([2 * v])
     q = float(_langevin_shares(t)[0][0])
     return np.array([[q - v, 1.0 - q + v]]), np.array([[q, 1.0 - q]])
 
@@ -272,7 +272,7 @@ def _exact(nats: np.ndarray) -> np.ndarray:
     middle = (nats >= _NEAR) & ~far
     if middle.any():
         target = nats[middle]
-        t = _bisect(target, lambda t: _curve(t)[1])
+        t = _solve(target, 1, np.sqrt(2 * target))
         v, kappa = _curve(t)
         out[middle] = v - (kappa - target) / (2 * t)
     return out
@@ -298,14 +298,24 @@ def _langevin_shares(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (1 + slope) / 2, (1 - slope) / 2
 
 
-def _bisect(target: np.ndarray, curve: Any) -> np.ndarray:
-    """Solve curve(t) = target for an increasing curve; t between 0.01 and 60."""
-    low, high = np.full(target.shape, np.log(0.01)), np.full(target.shape, np.log(60.0))
-    for _ in range(56):
-        middle = (low + high) / 2
-        above = curve(np.exp(middle)) > target
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.exp((low + high) / 2)
+def _solve(target: np.ndarray, which: int, start: np.ndarray) -> np.ndarray:
+    """Solve _curve(t)[which] = target for t, from below, by Newton's steps in the logarithms of both.
+
+    In the logarithms both curves rise and are concave: the steps climb to the root and do not pass it. What is made
+    of t does not feel its last digits: it is stationary there, or corrected once more.
+    """
+    t = start
+    for _ in range(40):
+        value = _curve(t)[which]
+        coth = 1 / np.tanh(t)
+        langevin = _langevin_shares(t)
+        slope_v = 2 * langevin[0] * langevin[1] - t * (2 * langevin[0] - 1) * (1 / t**2 - coth**2 + 1)
+        slope = slope_v if which == 0 else 2 * t * slope_v
+        step = np.log(target / value) * value / (t * slope)
+        t = t * np.exp(np.clip(step, -1.0, 1.0))
+        if (np.abs(step) < 1e-9).all():
+            break
+    return t
 
 
 def _witness(nats: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -23,20 +23,32 @@ __all__ = ["PrintedValue", "paper_phi", "printed_crossover", "readings", "valid_
 
 _Curve = Callable[[np.ndarray], np.ndarray]
 
+
+def _root(factor: float) -> _Curve:
+    """Give sqrt(factor j) by two roots: the product would lose the digits of a subnormal j."""
+    return lambda j: np.sqrt(factor) * np.sqrt(j)
+
+
+def _exponential(factor: float) -> _Curve:
+    """Give sqrt(1 - exp(-factor j)), which is sqrt(factor j) where j is tiny."""
+    near = _root(factor)
+    return lambda j: np.where(j < 1e-200, near(j), np.sqrt(-np.expm1(-factor * j)))
+
+
 _CURVES: dict[tuple[str, str], _Curve] = {
     ("ps", "nats"): np.sqrt,
-    ("ps", "bits"): lambda j: np.sqrt(j / LN2),
-    ("ps", "printed"): lambda j: np.sqrt(j * LN2),
-    ("bh", "nats"): lambda j: np.sqrt(-np.expm1(-2 * j)),
-    ("bh", "bits"): lambda j: np.sqrt(-np.expm1(-2 * j / LN2)),
-    ("bh", "printed"): lambda j: np.sqrt(-np.expm1(-2 * LN2 * j)),
-    ("js", "nats"): lambda j: np.sqrt(2 * LN2 * j),
-    ("js", "bits"): lambda j: np.sqrt(2 * j),
-    ("js", "printed"): lambda j: np.sqrt(2 * LN2 * j),
-    ("th", "nats"): lambda j: 2 * np.sqrt(j),
-    ("th", "bits"): lambda j: np.sqrt(4 * j / LN2),
-    ("th", "printed_a"): lambda j: np.sqrt(8 * LN2 * j),
-    ("th", "printed_b"): lambda j: np.sqrt(2 * LN2 * j),
+    ("ps", "bits"): _root(1 / LN2),
+    ("ps", "printed"): _root(LN2),
+    ("bh", "nats"): _exponential(2.0),
+    ("bh", "bits"): _exponential(2 / LN2),
+    ("bh", "printed"): _exponential(2 * LN2),
+    ("js", "nats"): _root(2 * LN2),
+    ("js", "bits"): _root(2.0),
+    ("js", "printed"): _root(2 * LN2),
+    ("th", "nats"): _root(4.0),
+    ("th", "bits"): _root(4 / LN2),
+    ("th", "printed_a"): _root(8 * LN2),
+    ("th", "printed_b"): _root(2 * LN2),
 }
 """Each printed envelope, in each reading, as a function of JS in bits."""
 
@@ -229,7 +241,7 @@ ENVELOPES.add(
         of="linf_error",
         given_unit="1",
         of_unit="1",
-        upper=lambda x: np.sqrt(x / 2),
+        upper=_root(0.5),
         statement="Linf <= sqrt(chi2/2): valid, loose by a factor of sqrt 2",
         reference="arXiv:2509.24189 F.4.3",
         standing="printed",

@@ -125,7 +125,9 @@ def missed_mass_from_js(js: Information) -> Any:
         with np.errstate(invalid="ignore"):
             step = m - (value - target) / np.asarray(truncated_js_slope(m))
         inside = (step > low) & (step < high)
-        m = np.where(inside, step, (low + high) / 2)
+        before, m = m, np.where(inside, step, (low + high) / 2)
+        if np.array_equal(before, m):
+            break
     m = np.where(target <= 0, 0.0, np.where(target >= 1, 1.0, m))
     return float(m) if m.ndim == 0 else m
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra_eval import simplex
-from spectra_eval.testing.checks import of
+from spectra_eval.testing.envelope_checks import known_range, quantity, violates
 from spectra_eval.testing.strategies import adversarial_pairs, lists, pairs, thetas
 from spectra_eval.theory import ENVELOPES
 from spectra_eval.theory import js_envelope as env
@@ -31,6 +31,8 @@ def test_js_is_symmetric_bounded_and_between_its_curves(pair: tuple[np.ndarray, 
     assert (js / LN2 <= distance * (1 + 1e-12) + 1e-300).all()
     assert (simplex.psi_nats(np.minimum(distance, 1.0)) <= js * (1 + 1e-12) + 1e-300).all()
     assert (simplex.js_nats(star, star) == 0).all()
+    apart = np.abs(star - held).max(axis=1) >= 1e-300
+    assert (js[apart] > 0).all()  # what is closer may underflow
 
 
 @given(st.data(), st.integers(2, 7))
@@ -111,7 +113,41 @@ def test_the_floor_is_convex_and_lies_where_it_says(a: float, b: float, t: float
     assert cut.missed_mass_from_js(Information.from_bits(g(a))) == pytest.approx(a, rel=1e-12, abs=1e-300)
 
 
-@pytest.mark.parametrize("entry", list(ENVELOPES), ids=lambda e: e.name)
-def test_every_registered_bound_passes_the_kit(entry: Any) -> None:
-    for check in of(entry):
-        check()
+@given(both, unit, st.sampled_from([0.0, 1e-12, -1e-12, 1e-9, -1e-9, 1e-3, -1e-3]))
+def test_every_registered_bound_holds_on_the_same_pairs(
+    pair: tuple[np.ndarray, np.ndarray], place: float, step: float
+) -> None:
+    """One draw serves all entries; each is tried besides at its own tight pair, and a small step beside it."""
+    rows = [(pair[0][u : u + 1], pair[1][u : u + 1]) for u in range(len(pair[0]))]
+    for entry in ENVELOPES:
+        if entry.valid is None:
+            continue
+        low, high = known_range(entry)
+        at = low ** (1 - place) * high**place
+        own = [] if entry.witness is None else [beside(entry.witness(at), step)]
+        for star, held in [*rows, *own]:
+            known = quantity(entry.given, entry.given_unit)(star, held)
+            if entry.valid[0] <= known[0] <= entry.valid[1]:
+                assert not violates(entry, star, held), entry.name
+        points = np.array([0.999 * at, at])
+        lower, upper = (None if curve is None else np.asarray(curve(points)) for curve in (entry.lower, entry.upper))
+        for curve in (lower, upper):
+            assert curve is None or curve[0] <= curve[1] + 1e-12, entry.name
+        if lower is not None and upper is not None:
+            assert (lower <= upper * (1 + 1e-11) + 1e-13).all(), entry.name
+
+
+def beside(pair: tuple[np.ndarray, np.ndarray], step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Move a little mass between the first two categories of the first of two distributions."""
+    star, held = (np.array(np.atleast_2d(row), dtype=float) for row in pair)
+    moved = min(max(step, -star[0, 0]), star[0, 1])
+    star[0, 0] += moved
+    star[0, 1] -= moved
+    return star, held
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in ENVELOPES if entry.counterexample is not None])
+def test_each_invalid_reading_is_broken_by_its_pair(name: str) -> None:
+    entry = ENVELOPES[name]
+    assert entry.counterexample is not None and entry.standing == "printed"
+    assert violates(entry, *(np.atleast_2d(row) for row in entry.counterexample()))

@@ -22,6 +22,7 @@ SAYS_NAN = {
     "expand": "leaves of branches that were not asked about",
 }
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # a world is large: its failure is read, not shrunk
+FEWER = settings.default.max_examples // 2  # a world serves a hundred functions
 unit = st.floats(0, 1)
 open_unit = st.floats(0.01, 0.99)
 
@@ -143,7 +144,7 @@ def special(name: str, world: dict[str, Any]) -> dict[str, Any]:
     return {**world, **changes.get(name, {})}
 
 
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=FEWER, phases=UNSHRUNK)
 @given(world=worlds())
 def test_every_bound_gives_a_number_and_leaves_its_input(world: dict[str, Any]) -> None:
     before = {key: value.copy() for key, value in world.items() if isinstance(value, np.ndarray)}
@@ -161,7 +162,7 @@ def test_no_bound_is_forgotten() -> None:
     assert len(FUNCTIONS) > 90 and set(SAYS_NAN) <= set(FUNCTIONS)
 
 
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=FEWER, phases=UNSHRUNK)
 @given(world=worlds())
 def test_every_metric_gives_a_number_and_leaves_its_input(world: dict[str, Any]) -> None:
     buckets = metrics.category_buckets(np.arange(world["n_categories"])[::-1] + 1)

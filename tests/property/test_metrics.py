@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra_eval import metrics, simplex
@@ -158,7 +158,6 @@ def test_the_divergences_keep_their_order(drawn: tuple[np.ndarray, np.ndarray]) 
         assert np.all(metrics.kl_divergence(*drawn).nats >= 2 * tv**2 * (1 - 1e-12))
 
 
-@settings(max_examples=50)
 @given(st.integers(2, 8), st.data())
 def test_near_pairs_keep_relative_accuracy(k: int, data: Any) -> None:
     """A step of 2^-s between two dyadic shares: JS is twice the closed form of one category."""

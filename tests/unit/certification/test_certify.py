@@ -258,3 +258,35 @@ def test_a_perfect_readout_on_long_windows_is_certified() -> None:
     claim = certificate["fraction.law"]
     assert claim.bound is not None and claim.bound > 0.98
     assert certificate["regime.printed"].standing == "printed"
+
+
+def fractional_in_the_second_half() -> PreferenceTable:
+    """Users with one category an interaction first, then users whose interactions bear two each."""
+    truth = np.tile([0.05, 0.05, 0.4, 0.5], (400, 1))
+    counts = truth * 20
+    counts[200:] = np.array([1.0, 0.5, 8.5, 10.0])
+    return PreferenceTable(
+        users=[f"u{i:03}" for i in range(400)],
+        categories=("a", "b", "c", "d"),
+        counts=counts,
+        n_window=np.full(400, 20),
+        theta_s=truth,
+        dg=np.tile([0], (400, 1)),
+    )
+
+
+def test_one_fractional_count_anywhere_refuses_the_exact_forms_to_all_users() -> None:
+    """What an interaction bears is one fact about the table: a block of whole counts is chance."""
+    table = fractional_in_the_second_half()
+    whole = certify(table, k=1)["fraction.law"]
+    blocks = certify(iter([table.select(slice(0, 200)), table.select(slice(200, 400))]), k=1)["fraction.law"]
+    assert whole.inputs["form"] == blocks.inputs["form"] == "hoeffding"
+    assert whole.bound == blocks.bound and whole.inputs["certified_share"] == blocks.inputs["certified_share"]
+    alone = certify(table.select(slice(0, 200)), k=1)["fraction.law"]
+    assert alone.inputs["form"] == "exact"
+
+
+def test_weights_by_labels_refuse_the_exact_forms_even_where_all_counts_are_whole() -> None:
+    table = fractional_in_the_second_half().select(slice(0, 200))
+    said = table.replace(metadata={"weighting": "fraction"})
+    assert certify(said, k=1)["fraction.law"].inputs["form"] == "hoeffding"

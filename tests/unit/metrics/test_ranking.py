@@ -153,3 +153,11 @@ def test_a_cut_off_below_one_is_refused() -> None:
 
 def test_one_category_scores_one() -> None:
     assert metrics.category_ndcg(np.array([[1.0]]), np.array([[1.0]]), k=10).tolist() == [1.0]
+
+
+def test_a_list_longer_than_there_are_categories_counts_its_places_up_to_k() -> None:
+    """Entries that are no category hold their place: the third entry is discounted as third, not dropped."""
+    got = metrics.list_ndcg(np.array([[0.7, 0.3]]), np.array([[1, -1, 0]]), k=3)
+    expected = (0.3 + 0.7 / 2) / (0.7 + 0.3 * np.log(2) / np.log(3))
+    assert got[0] == pytest.approx(expected, rel=1e-14)
+    assert metrics.list_ndcg(np.array([[0.7, 0.3]]), np.array([[1, -1, 0]]), k=2)[0] < got[0]

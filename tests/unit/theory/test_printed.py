@@ -91,3 +91,12 @@ def test_refuses_what_it_does_not_know() -> None:
         paper_phi("xx", Information(0.1), reading="nats")
     with pytest.raises(InputError, match="reading"):
         paper_phi("th", Information(0.1), reading="printed")
+
+
+def test_a_subnormal_js_keeps_its_digits() -> None:
+    """All forms are sqrt(c j) there; the product c j of a subnormal j would have a digit or two left."""
+    js = Information.from_bits(5e-324)
+    tiny = {"ps": 1 / np.log(2), "bh": 2 / np.log(2), "js": 2.0, "th": 4 / np.log(2)}
+    for name, factor in tiny.items():
+        value = paper_phi(name, js, reading="bits").value
+        assert value == pytest.approx(np.sqrt(factor) * np.sqrt(js.bits), rel=1e-15, abs=0)
