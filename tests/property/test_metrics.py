@@ -122,26 +122,30 @@ def test_calibration_identities(drawn: tuple[np.ndarray, np.ndarray], bins: int)
     assert metrics.top1_ece(truth, held, bins=bins) <= 1.0
 
 
-@given(cohorts())
-def test_no_model_does_better_than_the_truth(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+@given(cohorts(), st.integers(0, 10))
+def test_every_metric_on_a_drawn_cohort(drawn: tuple[np.ndarray, np.ndarray], cut: int) -> None:
+    """Values within their limits, none better than the truth's own, and blocks that sum to the whole."""
     truth, held = drawn
+    bucket = metrics.category_buckets(truth.sum(axis=0))
+    ours, best_of_all = comparison(truth, held, bucket), comparison(truth, truth, bucket)
+    cut = min(cut, len(truth))
+    halves = (slice(0, cut), slice(cut, None))
+    parts = [comparison(truth[part], held[part], bucket) for part in halves if len(truth[part])]
     for entry in METRICS:
-        if entry.lower_is_better is None:
-            continue
-        best, got = value(entry, comparison(truth, truth)), value(entry, comparison(truth, held))
-        if np.isnan(best):  # a stratum without categories
+        options = {"k": 2} if entry.takes_cutoff else {}
+        whole = entry.statistic(ours, **options)
+        in_parts = np.concatenate([entry.statistic(part, **options) for part in parts])
+        assert np.array_equal(in_parts, whole, equal_nan=True), entry.name
+        with np.errstate(invalid="ignore"):
+            got = float(entry.value(whole.mean(axis=0), **options))
+        low, high = entry.limits
+        assert np.isnan(got) or low - 1e-12 <= got <= high + 1e-12, entry.name
+        best = value(entry, best_of_all)
+        if entry.lower_is_better is None or np.isnan(best):  # a stratum without categories
             continue
         assert (best <= got + 1e-12) if entry.lower_is_better else (best >= got - 1e-12), entry.name
         if entry.lower_is_better is False and entry.name != "mass_captured":
             assert best == pytest.approx(1.0, rel=1e-12), entry.name
-
-
-@given(cohorts())
-def test_values_stay_within_their_limits(drawn: tuple[np.ndarray, np.ndarray]) -> None:
-    for entry in METRICS:
-        got = value(entry, comparison(*drawn))
-        low, high = entry.limits
-        assert np.isnan(got) or low - 1e-12 <= got <= high + 1e-12, entry.name
 
 
 @given(cohorts())
@@ -173,19 +177,3 @@ def test_near_pairs_keep_relative_accuracy(k: int, data: Any) -> None:
     expected = sum((1 + s * step) / 2 * (z**2 / 2 + z**4 / 12 + z**6 / 30) for s, z in ((1, up), (-1, down)))
     assert js == pytest.approx(expected, rel=1e-14)
     assert js > 0
-
-
-@given(cohorts(), st.integers(0, 10))
-def test_blocks_sum_to_the_whole(drawn: tuple[np.ndarray, np.ndarray], cut: int) -> None:
-    truth, held = drawn
-    bucket = metrics.category_buckets(truth.sum(axis=0))
-    cut = min(cut, len(truth))
-    for entry in METRICS:
-        options = {"k": 2} if entry.takes_cutoff else {}
-        whole = entry.statistic(comparison(truth, held, bucket), **options)
-        parts = [
-            entry.statistic(comparison(truth[part], held[part], bucket), **options)
-            for part in (slice(0, cut), slice(cut, None))
-            if len(truth[part])
-        ]
-        assert np.array_equal(np.concatenate(parts), whole, equal_nan=True), entry.name
