@@ -14,6 +14,7 @@ from spectra_eval.readouts import dg as lists
 from spectra_eval.readouts._base import Reading, check_temperature, stacked
 from spectra_eval.readouts._debias import CONTENT_FREE, debiased
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
+from spectra_eval.wording import PLAIN, History, Template
 
 __all__ = ["FACTS", "Asker", "Lister", "added", "sums"]
 
@@ -40,6 +41,8 @@ class Asker:
         Take the scores of a content-free context off those of every user.
     options : mapping, optional
         Choices of the readout by name, such as ``{"orders": 6}``.
+    template : Template
+        In which words titles are told; a `History` that is asked about has its own.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Asker:
         temperature: float = 1.0,
         debias: bool = False,
         options: Mapping[str, Any] | None = None,
+        template: Template = PLAIN,
     ) -> None:
         check_temperature(temperature)
         self.session = session
@@ -74,6 +78,7 @@ class Asker:
         self.categories = tuple(categories)
         self.temperature = temperature
         self.debias = debias
+        self.template = template
         self.choices = dict(options or {})
         self._check()
         given: dict[str, Any] = {"categories": self.categories, "parents": parents, **self.choices}
@@ -84,14 +89,15 @@ class Asker:
         self._given = given
         self._content_free: np.ndarray | None = None
         if self.readout.form != "text":
-            self.request(CONTENT_FREE)  # what cannot be asked is refused before the first user
+            self.request(self._nobody)  # what cannot be asked is refused before the first user
 
     def request(self, history: Sequence[str]) -> ProbeRequest:
         """Give the questions about one user; of a readout with two rounds, those of the first."""
-        return self.readout.ask(history, self.categories, **self._some(self.readout.asked_with))
+        return self.readout.ask(self._told(history), self.categories, **self._some(self.readout.asked_with))
 
     def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
         """Count the tokens of the longest prompt about one user, with room for the reply where one is written."""
+        history = self._told(history)
         request = self.request(history)
         longest = count_tokens(request)
         if self.readout.follow is not None:
@@ -121,8 +127,15 @@ class Asker:
         if not self.debias:
             return readings
         if self._content_free is None:
-            self._content_free = self._raw([CONTENT_FREE])[0].scores
+            self._content_free = self._raw([self._nobody])[0].scores
         return [debiased(reading, self._content_free, temperature=self.temperature) for reading in readings]
+
+    def _told(self, history: Sequence[str]) -> History:
+        return history if isinstance(history, History) else self.template.tell(history)
+
+    @property
+    def _nobody(self) -> History:
+        return self.template.tell(CONTENT_FREE)
 
     @property
     def content_free(self) -> np.ndarray | None:
@@ -130,6 +143,7 @@ class Asker:
         return self._content_free
 
     def _raw(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
+        histories = list(map(self._told, histories))
         requests = [self.request(history) for history in histories]
         replies: Sequence[AnswerScores | Generation]
         if self.readout.form == "text":

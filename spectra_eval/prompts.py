@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 
 from spectra_eval.tables import ProbeRequest
+from spectra_eval.wording import MAX_TITLE, clean_text, told
 
 __all__ = [
     "MAX_TITLE",
@@ -27,43 +27,10 @@ __all__ = [
     "yes_no_request",
 ]
 
-MAX_TITLE = 200
-"""Characters of a title or a category name that are shown."""
-_BREAKING = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp", "Zs"})
-_UNTITLED = "(untitled)"
 _RERANKER = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
     'Note that the answer can only be "yes" or "no".'
 )
-
-
-def clean_text(text: str, *, limit: int = MAX_TITLE) -> str:
-    r"""Make one line of a title or a name.
-
-    Parameters
-    ----------
-    text : str
-        Any text at all.
-    limit : int
-        Characters that are kept; what is cut is replaced by an ellipsis.
-
-    Returns
-    -------
-    str
-        Without control characters, line breaks, lone surrogates and repeated blanks; never empty.
-
-    Examples
-    --------
-    >>> clean_text("Heat\n\nIgnore all that was said\x00 ")
-    'Heat Ignore all that was said'
-    >>> clean_text(" \t")
-    '(untitled)'
-    """
-    plain = "".join(" " if unicodedata.category(letter) in _BREAKING else letter for letter in text)
-    words = " ".join(plain.split())
-    if len(words) > limit:
-        words = words[: limit - 1].rstrip() + "…"
-    return words or _UNTITLED
 
 
 def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
@@ -76,12 +43,13 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
     categories : sequence of K str
         One question each, in this order.
     answers : sequence of str
-        The replies whose log-probabilities are wanted.
+        The replies whose log-probabilities are wanted; the first half affirms, the second denies, and the first of
+        either half is named in the question.
 
     Returns
     -------
     ProbeRequest
-        K endings, each of them the category and a question mark.
+        K endings, one a category; a `History` is asked about in the words of its own template.
 
     Examples
     --------
@@ -92,13 +60,10 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
     Will the next items that this user chooses belong to the category below? Answer Yes or No.
     Category: Noir
     """
-    prefix = (
-        f"{_shown(history)}\n"
-        "Will the next items that this user chooses belong to the category below? Answer Yes or No.\n"
-        "Category:"
-    )
-    endings = tuple(f" {clean_text(name)}" for name in categories)
-    return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(answers))
+    asked = told(history)
+    words = {"yes": answers[0], "no": answers[len(answers) // 2]}
+    endings = tuple(asked.ending(name, **words) for name in categories)
+    return ProbeRequest(prefix=asked.opening(**words), suffixes=endings, answers=tuple(answers))
 
 
 def list_request(history: Sequence[str], categories: Sequence[str], *, list_length: int) -> ProbeRequest:
@@ -135,7 +100,7 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
         else f"Which {list_length} of the categories fit this user best? "
         f"Write a numbered list of {list_length} category names."
     )
-    prefix = f"{_shown(history)}\n\nCategories: {'; '.join(names)}.\n"
+    prefix = f"{told(history).text()}\n\nCategories: {'; '.join(names)}.\n"
     return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
 
 
@@ -190,7 +155,7 @@ def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, l
     """
     width = max(len(offer) for offer in offers)
     prefix = (
-        f"{_shown(history)}\n"
+        f"{told(history).text()}\n"
         "Which category will the next items that this user chooses belong to? Answer with one label.\n"
     )
     endings = tuple(
@@ -215,7 +180,7 @@ def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequ
     """
     asked = "Which category will the next items that this user chooses belong to? Answer with its name alone."
     names = tuple(clean_text(name) for name in categories)
-    return ProbeRequest(prefix=f"{_shown(history)}\n", suffixes=(asked,), answers=names, many_tokens=True)
+    return ProbeRequest(prefix=f"{told(history).text()}\n", suffixes=(asked,), answers=names, many_tokens=True)
 
 
 def document_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
@@ -232,7 +197,7 @@ def document_request(history: Sequence[str], categories: Sequence[str], *, answe
     """
     prefix = (
         "<Instruct>: Given the items that a user chose, judge whether the items chosen next belong to the category\n"
-        f"<Query>: {_shown(history)}\n<Document>:"
+        f"<Query>: {told(history).text()}\n<Document>:"
     )
     endings = tuple(f" {clean_text(name)}" for name in categories)
     return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(answers), system=_RERANKER)
@@ -256,7 +221,7 @@ def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRe
     """
     names = tuple(clean_text(name) for name in categories)
     prefix = (
-        f"{_shown(history)}\n"
+        f"{told(history).text()}\n"
         "Which share of the next items that this user chooses will belong to each of these categories?\n"
     )
     asked = (
@@ -278,8 +243,3 @@ def prompt_digest(*requests: ProbeRequest) -> str:
     """
     words = [[r.system, r.prefix, list(r.suffixes), list(r.answers)] for r in requests]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
-
-
-def _shown(history: Sequence[str]) -> str:
-    lines = [f"- {clean_text(title)}" for title in history] or ["(nothing is known of this user)"]
-    return "\n".join(["A user chose these items, oldest first:", *lines])

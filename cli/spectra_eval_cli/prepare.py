@@ -83,6 +83,9 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 @click.option("--session-gap", default="8h", show_default=True, help="A longer pause begins a new session.")
 @click.option("--min-interactions", type=int, default=5, show_default=True, help="Leave out users with fewer.")
 @click.option("--min-sessions", type=int, default=1, show_default=True, help="Leave out users with fewer of them told.")
+@click.option(
+    "--details", is_flag=True, help="Keep time, rating and categories of every title, for `probe --template`."
+)
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @common_options
 @click.pass_context

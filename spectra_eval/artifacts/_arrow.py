@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
+from spectra_eval.artifacts._details import missing_fields, read_details
 from spectra_eval.artifacts._npz import check_padding
 from spectra_eval.errors import InputError, SchemaError, ShapeError
-from spectra_eval.tables import OUT_OF_VOCABULARY, PAD
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, Detail
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,6 +131,14 @@ class Cells:
             column = self.how.columns[name]
             raise self.how.fail(f"column {column}: lists of {array.type.value_type}; write lists of texts", SchemaError)
         return [tuple(str(title) for title in titles or ()) for titles in array.to_pylist()]
+
+    def details(self, name: str) -> list[tuple[Detail, ...]]:
+        """Read one list of details a row; null is the empty list."""
+        array = self._lists_of(name)
+        if missing := missing_fields(array.type.value_type):
+            column = self.how.columns[name]
+            raise self.how.fail(f"column {column}: {missing}; write lists of (time, rating, categories)", SchemaError)
+        return read_details(array)
 
     def longest(self, name: str, categories: tuple[str, ...]) -> int:
         """Give the length of the longest decoded list; one of absurd length is refused."""

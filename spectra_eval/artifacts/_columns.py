@@ -31,6 +31,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "horizon": ("horizon",),
     "history": ("history",),
     "history_counts": ("history_counts",),
+    "history_details": ("history_details",),
     "scores": ("scores",),
     "answer_mass": ("answer_mass",),
 }

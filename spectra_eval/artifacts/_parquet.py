@@ -16,6 +16,7 @@ from spectra_eval._version import __version__
 from spectra_eval.arrays import row_sums
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
+from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error, written_whole
 from spectra_eval.artifacts._json import dump_json, parse_json
 from spectra_eval.artifacts._npz import default_names
@@ -31,7 +32,7 @@ __all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks",
 SCHEMA = "spectra-eval/preference-table"
 VERSION = 1
 KEY = b"spectra_eval"
-_OTHERS = ("dg", "n_window", "context_window", "horizon", "history")
+_OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
@@ -135,6 +136,8 @@ class ParquetSource:
             others["horizon"] = cells.texts("horizon")
         if cells.has("history"):
             others["history"] = cells.titles("history")
+        if cells.has("history_details"):
+            others["history_details"] = cells.details("history_details")
         n_window = cells.whole("n_window", missing=UNKNOWN) if cells.has("n_window") else None
         return Raw(
             users=cells.users,
@@ -364,6 +367,8 @@ def _arrays(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
         columns["horizon"] = pa.array(table.horizon.tolist(), pa.string())
     if table.history is not None:
         columns["history"] = pa.array([list(titles) for titles in table.history], pa.list_(pa.string()))
+    if table.history_details is not None:
+        columns["history_details"] = detail_array(table.history_details)
     for name in ("history_counts", "counts", "theta_star"):
         values = getattr(table, name)
         if name in names:

@@ -76,6 +76,7 @@ def joined(
     metadata: Mapping[str, Any],
     parents: tuple[str, ...] | None = None,
     weight: np.ndarray | None = None,
+    rating: np.ndarray | None = None,
     source: str,
 ) -> Interactions:
     """Give each event the categories of its bundle.
@@ -96,6 +97,8 @@ def joined(
         How many sets there are; some may be empty.
     weight : (M,) float array, optional
         What each event counts for; 1 where it is not given.
+    rating : (M,) float array, optional
+        What the user thought of the item, NaN where that is not known.
     source : str
         The file that a refusal names.
 
@@ -135,5 +138,6 @@ def joined(
         categories=categories,
         titles=titles,
         parents=parents,
+        rating=None if rating is None else rating[event],
         metadata={**metadata, "events_read": len(user), "events_without_category": int((runs == 0).sum())},
     )

@@ -14,13 +14,13 @@ from spectra_eval.data._taxonomy import Labelled
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
 
-__all__ = ["Clock", "EventLog", "check_texts", "file_digest"]
+__all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class EventLog:
-    """Takes events in pieces and holds 20 bytes for each, and every name once.
+    """Takes events in pieces and holds 20 bytes for each (24 with a rating), and every name once.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ class EventLog:
         self.source = source
         self.users, self.items = Names(), Names()
         self.pieces: list[tuple[np.ndarray, ...]] = []
+        self.ratings: list[np.ndarray] = []
 
     def __len__(self) -> int:
         return sum(len(piece[0]) for piece in self.pieces)
@@ -52,12 +53,15 @@ class EventLog:
         time: np.ndarray,
         bundle: np.ndarray | None = None,
         weight: np.ndarray | None = None,
+        rating: np.ndarray | None = None,
     ) -> None:
-        """Take a piece: names of users and items, seconds, and the numbers of the sets of categories."""
+        """Take a piece: names of users and items, seconds, the numbers of the sets of categories, and ratings."""
         piece = [self.users.encode(user), self.items.encode(item), np.asarray(time, dtype=np.int64)]
         piece += [np.asarray(bundle, dtype=np.int32)] if bundle is not None else []
         piece += [np.asarray(weight, dtype=np.float64)] if weight is not None else []
         self.pieces.append(tuple(piece))
+        if rating is not None:
+            self.ratings.append(np.asarray(rating, dtype=np.float32))
 
     def finish(
         self,
@@ -89,6 +93,7 @@ class EventLog:
             categories=labels.categories,
             parents=labels.parents,
             weight=more[0] if more else None,
+            rating=np.concatenate(self.ratings) if self.ratings else None,
             metadata={**metadata, "labels_left_out": labels.left_out},
             source=str(self.source),
         )
@@ -150,6 +155,19 @@ def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> 
     for row, text in enumerate(texts.tolist()):
         if not text or text.isspace():
             raise SchemaError(f"{source}: entry {first + row}, column {column}: blank; every event needs a name there")
+
+
+def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
+    """Read a column of ratings, (M,) float32; a blank is NaN, anything else that is no number is refused."""
+    import pandas as pd
+
+    column = pd.Series(texts, dtype="str").str.strip()
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float32)
+    bad = ~np.isfinite(values) & (column != "").to_numpy()
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise SchemaError(f"{source}: entry {first + row}: rating {texts[row]!r}; a number or nothing must stand there")
+    return values
 
 
 def file_digest(path: Path) -> str:

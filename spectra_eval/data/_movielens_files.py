@@ -30,13 +30,14 @@ _WHOLE = r"\d{1,18}"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Raw:
-    """`user`, `item`, `time`: (M,) int64, one entry a rating; `ids` (I,) int64 with `titles` and `genres` of each."""
+    """`user`, `item`, `time`: (M,) int64, `rating`: (M,) float32; `ids`: (I,) int64, each with title and genres."""
 
     shape: str
     encoding: str
     user: np.ndarray
     item: np.ndarray
     time: np.ndarray
+    rating: np.ndarray
     ids: np.ndarray
     titles: list[str]
     genres: list[list[str]]
@@ -53,11 +54,11 @@ def read_raw(folder: Path) -> Raw:
     if shape == "csv":
         ids, titles, genres = _csv_movies(folder / movies)
         encoding = "utf-8"
-        user, item, time = _csv_ratings(folder / ratings)
+        user, item, time, rating = _csv_ratings(folder / ratings)
     else:
         lines, encoding = _lines(folder / movies)
         ids, titles, genres = _dat_movies(folder, lines) if shape == "dat" else _u_movies(folder, lines)
-        user, item, time = _plain_ratings(folder / ratings, shape)
+        user, item, time, rating = _plain_ratings(folder / ratings, shape)
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
         raise SchemaError(f"{folder / movies}: movieId {values[times > 1][0]} stands there twice; keep one of the two")
@@ -67,6 +68,7 @@ def read_raw(folder: Path) -> Raw:
         user=user,
         item=item,
         time=time,
+        rating=rating,
         ids=ids,
         titles=titles,
         genres=genres,
@@ -85,16 +87,31 @@ def _shape_of(folder: Path) -> str:
     return held[0]
 
 
-def _csv_ratings(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _csv_ratings(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     columns = {"userId": "int64", "movieId": "int64", "timestamp": "int64"}
     read = _numbers(path, dtype={**columns, "rating": "float32"})
     if read is None or read.empty or not set(columns) <= set(read.columns) or (read[list(columns)] < 0).any(axis=None):
         read = _table(path, columns)  # slow, and says what is wrong where
     user, item, time = (read[name].to_numpy() for name in columns)
-    return user, item, time
+    return user, item, time, _heights(path, read)
 
 
-def _plain_ratings(path: Path, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _heights(path: Path, read: pd.DataFrame) -> np.ndarray:
+    """Give the ratings themselves, (M,) float32; NaN where the file has no such column."""
+    import pandas as pd
+
+    if "rating" not in read.columns:
+        return np.full(len(read), np.nan, dtype=np.float32)
+    heights = pd.to_numeric(read["rating"], errors="coerce").to_numpy(dtype=np.float32)
+    if not np.isfinite(heights).all():
+        row = int(np.flatnonzero(~np.isfinite(heights))[0])
+        raise SchemaError(
+            f"{path}: entry {row + 1}, column rating: {read['rating'].iloc[row]!r} where a number must stand"
+        )
+    return heights
+
+
+def _plain_ratings(path: Path, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Read user, item, rating, time without a header; between two colons stands an empty column."""
     names = ["userId", "movieId", "rating", "timestamp"]
     if shape == "dat":
@@ -107,7 +124,7 @@ def _plain_ratings(path: Path, shape: str) -> tuple[np.ndarray, np.ndarray, np.n
     if read is None or read.empty or (read[list(columns)] < 0).any(axis=None):
         raise SchemaError(_plain_defect(path, "::" if shape == "dat" else "\t"))
     user, item, time = (read[name].to_numpy() for name in columns)
-    return user, item, time
+    return user, item, time, _heights(path, read)
 
 
 def _plain_defect(path: Path, separator: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,7 @@ def prepare(
     short: int | str = "session",
     session_gap: str | int = "8h",
     limit: int | None = None,
+    details: bool = False,
 ) -> PreferenceTable:
     """Cut each user's interactions in time: what lies before the cut is the history, what follows the window.
 
@@ -75,6 +78,8 @@ def prepare(
         divides it: its parts are the last session of the history and the first of the window.
     limit : int, optional
         Only the first users that are kept.
+    details : bool
+        Keep `history_details` too: time, rating and categories of every title, for templates that tell them.
 
     Returns
     -------
@@ -131,12 +136,15 @@ def prepare(
             f"{min_sessions} sessions, {int((~bears).sum())} a window of weight 0; lower the least number"
         )
     past = _Sums(line, weighting, rows)
+    shown, at = [start[rows] for start in starts], cut.at[rows]
+    told = functools.partial(_told, begin=line.begin[rows], starts=shown, at=at, copies=len(stops))
     table = PreferenceTable(
         users=np.repeat(line.names[rows], len(starts) * len(stops)),
         categories=interactions.categories,
         counts=_records(weighed, outer=len(starts)),
         n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
-        history=_told(line, [start[rows] for start in starts], cut.at[rows], rows, copies=len(stops)),
+        history=told(line.titles),
+        history_details=(told(line.details(interactions.categories)) if details else None),
         history_counts=_records([past.between(start, cut.at) for start in starts], inner=len(stops)),
         context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
         horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
@@ -242,20 +250,21 @@ def _labels(
     return None if names is None else np.tile(np.repeat(np.array(names), inner), users * outer)
 
 
-def _told(line: Timeline, starts: list[np.ndarray], at: np.ndarray, rows: np.ndarray, *, copies: int) -> np.ndarray:
-    """Give the titles that each record tells, oldest first; records that tell the same share one tuple."""
-    out = np.empty(len(rows) * len(starts) * copies, dtype=object)
+def _told(
+    values: np.ndarray, *, begin: np.ndarray, starts: list[np.ndarray], at: np.ndarray, copies: int
+) -> np.ndarray:
+    """Give what each record tells of its events, oldest first; records that tell the same share one tuple."""
+    out = np.empty(len(at) * len(starts) * copies, dtype=object)
     place = 0
-    for row, user in enumerate(rows.tolist()):
-        first = line.begin[user]
-        titles = tuple(line.titles[first : first + at[row]].tolist())
+    for row, first in enumerate(begin.tolist()):
+        titles = tuple(values[first : first + at[row]].tolist())
         for start in starts:
             out[place : place + copies] = _same(titles[start[row] :], copies)
             place += copies
     return out
 
 
-def _same(titles: tuple[str, ...], copies: int) -> np.ndarray:
+def _same(titles: tuple[Any, ...], copies: int) -> np.ndarray:
     held = np.empty(copies, dtype=object)
     for place in range(copies):
         held[place] = titles

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from spectra_eval.errors import InputError, SchemaError, ShapeError
-from spectra_eval.tables import Interactions
+from spectra_eval.tables import Detail, Interactions
 
 __all__ = ["Timeline", "timeline"]
 
@@ -20,7 +21,7 @@ class Timeline:
     `names` (U,) users in the order of first appearance; the events of user u hold the places ``begin[u]`` to
     ``begin[u + 1]``. `time`, `titles` (E,): of the event at each place. An entry is an event with one of its
     categories: `place`, `category`, `weight` (M,), in the order of the file, and `siblings` (M,), how many
-    categories its event has.
+    categories its event has. `rating` (E,): of the event at each place, where the log has them.
     """
 
     names: np.ndarray
@@ -32,11 +33,25 @@ class Timeline:
     weight: np.ndarray
     siblings: np.ndarray
     n_categories: int
+    rating: np.ndarray | None = None
 
     @property
     def total(self) -> np.ndarray:
         """(U,) int: events of each user."""
         return np.diff(self.begin)
+
+    def details(self, names: tuple[str, ...]) -> np.ndarray:
+        """Give what is known of the event at each place besides its title, (E,) of `Detail`."""
+        order = np.argsort(self.place, kind="stable")
+        labels = [names[category] for category in self.category[order].tolist()]
+        first = np.searchsorted(self.place[order], np.arange(len(self.time) + 1)).tolist()
+        rating = np.full(len(self.time), np.nan) if self.rating is None else self.rating
+        out, sets = np.empty(len(self.time), dtype=object), dict[tuple[str, ...], tuple[str, ...]]()
+        for place, (time, height) in enumerate(zip(self.time.tolist(), rating.tolist(), strict=True)):
+            held = tuple(labels[first[place] : first[place + 1]])
+            known = None if math.isnan(height) else height
+            out[place] = Detail(time=time, rating=known, categories=sets.setdefault(held, held))
+        return out
 
     def entry_weights(self, weighting: str) -> np.ndarray:
         """Give what each entry counts for, (M,): its weight, divided among its event's categories or not."""
@@ -92,12 +107,13 @@ def timeline(interactions: Interactions) -> Timeline:
         weight=np.asarray(interactions.weight, dtype=np.float64),
         siblings=size[event],
         n_categories=len(interactions.categories),
+        rating=None if interactions.rating is None else np.asarray(interactions.rating)[fresh][order],
     )
 
 
 def _check_columns(interactions: Interactions) -> None:
     size = len(interactions.user)
-    for name in ("item", "category", "time", "weight"):
+    for name in ("item", "category", "time", "weight", *(["rating"] if interactions.rating is not None else [])):
         if len(getattr(interactions, name)) != size:
             raise ShapeError(f"interactions: {name} has {len(getattr(interactions, name))} entries, user has {size}")
     if not size:

@@ -11,7 +11,7 @@ import numpy as np
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
 from spectra_eval.data._join import Names, text_column
-from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
+from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
@@ -31,6 +31,7 @@ def read(
     categories: str = "categories",
     title: str | None = None,
     weight: str | None = None,
+    rating: str | None = None,
     separator: str = "|",
     delimiter: str | None = None,
     time_unit: str = "s",
@@ -52,6 +53,8 @@ def read(
         and the item itself where there is none. The first title of an item holds.
     weight : str, optional
         The column of what an event counts for; without it every event counts 1.
+    rating : str, optional
+        The column of what the user thought of the item, a number or blank; `prepare` keeps it among the details.
     separator : str
         Stands between the categories of one event; a Parquet list needs none. A blank cell is no category: the
         event is dropped, and counted in the metadata.
@@ -98,7 +101,11 @@ def read(
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
     clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
     wanted = {"user": user, "item": item, "time": time, "categories": categories}
-    wanted |= {name: column for name, column in (("title", title), ("weight", weight)) if column is not None}
+    wanted |= {
+        name: column
+        for name, column in (("title", title), ("weight", weight), ("rating", rating))
+        if column is not None
+    }
     first = 1
     if path.suffix.lower() in _PARQUET:
         pieces = _batches(path, wanted)
@@ -113,6 +120,7 @@ def read(
             time=clock.seconds(piece["time"], first=first),
             bundle=cells.encode(piece["categories"]),
             weight=_weights(path, piece["weight"], first) if "weight" in piece else None,
+            rating=ratings(path, piece["rating"], first) if "rating" in piece else None,
         )
         for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
             titles.setdefault(name, shown if shown.strip() else name)
@@ -155,7 +163,7 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
 def _texts(path: Path, array: Any, role: str, name: str, first: int) -> np.ndarray:
     import pyarrow as pa
 
-    if array.null_count and role not in ("categories", "title"):
+    if array.null_count and role not in ("categories", "title", "rating"):
         row = next(place for place, valid in enumerate(array.is_valid().to_pylist()) if not valid)
         raise SchemaError(f"{path}: entry {first + row}, column {name}: null; every event needs a value there")
     kind = array.type
@@ -191,6 +199,7 @@ DATASETS.add(
             "categories",
             "title",
             "weight",
+            "rating",
             "separator",
             "delimiter",
             "time_unit",

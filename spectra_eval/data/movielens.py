@@ -132,6 +132,7 @@ def read(source: str | Path, *, genre_set: str = "18+imax") -> Interactions:
         item_names=text_column(items),
         titles=dict(zip(items, raw.titles, strict=True)),
         time=raw.time,
+        rating=raw.rating,
         bundle=movie,
         owner=owner,
         category=category,

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._join import Names, text_column
-from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
+from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
@@ -32,6 +32,7 @@ def read(
     time: str = "timestamp",
     categories: str | None = None,
     title: str | None = None,
+    rating: str | None = None,
     separator: str | None = None,
     unknown_items: str = "refuse",
     time_unit: str = "s",
@@ -53,6 +54,8 @@ def read(
     title : str, optional
         Column of ``.item``; where it is not given, the one of ``title``, ``movie_title``, ``item_name``, ``name``,
         and the item itself where there is none.
+    rating : str, optional
+        Column of ``.inter``; where it is not given, ``rating`` where there is one. Kept among the details.
     separator : str, optional
         Between the categories of an item. Where it is not given, a ``token_seq`` is divided at blanks, as RecBole
         does, and a ``token`` is one category.
@@ -118,10 +121,17 @@ def read(
         first += len(piece["item"])
     clock, log = Clock(events, unit=time_unit), EventLog(events)
     first = 1
-    for piece in _pieces(events, {"user": user, "item": item, "time": time}):
+    height = _chosen(events, _header(events), "rating", rating, ("rating",))
+    wanted = {"user": user, "item": item, "time": time} | ({} if height is None else {"rating": height})
+    for piece in _pieces(events, wanted):
         for role, column in (("user", user), ("item", item)):
             check_texts(events, column, piece[role], first=first)
-        log.add(user=piece["user"], item=piece["item"], time=clock.seconds(piece["time"], first=first))
+        log.add(
+            user=piece["user"],
+            item=piece["item"],
+            time=clock.seconds(piece["time"], first=first),
+            rating=None if height is None else ratings(events, piece["rating"], first),
+        )
         first += len(piece["user"])
     bundle = np.array([known.codes.get(name, -1) for name in log.items.codes], dtype=np.int64)
     lost = [name for name in log.items.codes if name not in known.codes]
@@ -222,6 +232,7 @@ DATASETS.add(
             "time",
             "categories",
             "title",
+            "rating",
             "separator",
             "unknown_items",
             "time_unit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -40,9 +41,9 @@ def read(
 ) -> Interactions:
     r"""Read reviews and businesses: one event a review, the categories of its business.
 
-    Reviews are read line by line, and only user, business and date are kept: memory grows with the number of reviews
-    and of names (some 20 bytes a review, some 200 a name), not with the length of the texts. A review of any number of
-    stars counts. A business without categories leaves its reviews without one: they are dropped, and counted.
+    Reviews are read line by line, and only user, business, date and stars are kept: memory grows with the number of
+    reviews and of names (some 24 bytes a review, some 200 a name), not with the length of the texts. A review of any
+    number of stars counts. A business without categories leaves its reviews without one: they are dropped, and counted.
 
     Parameters
     ----------
@@ -145,15 +146,19 @@ def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
 
 
 def _reviews(path: Path) -> EventLog:
-    """Keep three values of each review, and no text of it."""
+    """Keep four values of each review, and no text of it."""
     log, clock, first = EventLog(path), Clock(path), 1
     objects = _objects(path)
     while piece := [
-        tuple(_text(path, number, entry, name) for name in ("user_id", "business_id", "date"))
+        (
+            *(_text(path, number, entry, name) for name in ("user_id", "business_id", "date")),
+            _stars(path, number, entry),
+        )
         for number, entry in islice(objects, _ROWS)
     ]:
-        user, item, date = (text_column(column) for column in zip(*piece, strict=True))
-        log.add(user=user, item=item, time=clock.seconds(date, first=first))
+        *texts, stars = zip(*piece, strict=True)
+        user, item, date = map(text_column, texts)
+        log.add(user=user, item=item, time=clock.seconds(date, first=first), rating=np.array(stars, dtype=np.float32))
         first += len(piece)
     return log
 
@@ -183,6 +188,13 @@ def _text(path: Path, number: int, entry: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value or value.isspace():
         raise SchemaError(f"{path}: line {number}: {name} is {value!r}; every entry needs a text there")
     return value
+
+
+def _stars(path: Path, number: int, entry: dict[str, Any]) -> float:
+    value = entry.get("stars", math.nan)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SchemaError(f"{path}: line {number}: stars is {value!r}; a number must stand there")
+    return float(value)
 
 
 DATASETS.add(

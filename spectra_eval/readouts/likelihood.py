@@ -2,35 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spectra_eval.errors import ShapeError
+from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.prompts import yes_no_request
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
-__all__ = ["NEGATIVE", "POSITIVE", "ask", "read"]
+__all__ = ["NEGATIVE", "POSITIVE", "VERBALISERS", "ask", "read", "verbaliser_words"]
 
 POSITIVE = ("Yes", "Y", "y")
 """V+ of the paper: the replies that affirm."""
 NEGATIVE = ("No", "N", "n")
 """V- of the paper: the replies that deny."""
+VERBALISERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "paper": (POSITIVE, NEGATIVE),
+    "yes-no": (("Yes",), ("No",)),
+    "cases": (("Yes", "yes", "YES"), ("No", "no", "NO")),
+    "true-false": (("True", "true"), ("False", "false")),
+    "right-wrong": (("Right", "right"), ("Wrong", "wrong")),
+}
+"""Sets of replies by name: those that affirm, those that deny; the question names the first of each."""
 
 
-def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
-    """Put one yes-or-no question a category.
+def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the replies that affirm and those that deny.
+
+    Parameters
+    ----------
+    verbaliser : str
+        A name of `VERBALISERS`, or the replies themselves: ``Yes,yes/No,no``, as many on either side.
+
+    Raises
+    ------
+    InputError
+        It is neither, or a reply stands there twice.
+
+    Examples
+    --------
+    >>> verbaliser_words("yes-no"), verbaliser_words("Sure,sure/Never,never")
+    ((('Yes',), ('No',)), (('Sure', 'sure'), ('Never', 'never')))
+    """
+    if verbaliser in VERBALISERS:
+        return VERBALISERS[verbaliser]
+    sides = [tuple(word.strip() for word in side.split(",")) for side in verbaliser.split("/")]
+    words = [word for side in sides for word in side]
+    if len(sides) != 2 or len(sides[0]) != len(sides[1]) or not all(words) or len(set(words)) < len(words):
+        known = ", ".join(VERBALISERS)
+        raise InputError(
+            f"verbaliser: {verbaliser!r} is none of {known}; or write as many different replies for as against, "
+            "for instance Yes,yes/No,no"
+        )
+    return sides[0], sides[1]
+
+
+def ask(history: Sequence[str], categories: Sequence[str], *, verbaliser: str = "paper") -> ProbeRequest:
+    """Put one yes-or-no question a category; `verbaliser` as for `verbaliser_words`.
 
     Examples
     --------
     >>> ask(["Heat (1995)"], ["Noir", "War"]).answers
     ('Yes', 'Y', 'y', 'No', 'N', 'n')
     """
-    return yes_no_request(history, categories, answers=POSITIVE + NEGATIVE)
+    affirming, denying = verbaliser_words(verbaliser)
+    return yes_no_request(history, categories, answers=affirming + denying)
 
 
-def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
+def read(answers: AnswerScores, *, verbaliser: str = "paper", temperature: float = 1.0) -> Reading:
     r"""Turn the answers about one user into a distribution over the categories.
 
     .. math:: S_j = \frac{1}{|V^+|} \sum_{v \in V^+} \ln P(v \mid j) - \frac{1}{|V^-|} \sum_{v \in V^-} \ln P(v \mid j),
@@ -39,21 +79,23 @@ def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
     Parameters
     ----------
     answers : AnswerScores
-        (K, 6) log-probabilities, nats: the columns of `POSITIVE`, then those of `NEGATIVE`.
+        (K, V) log-probabilities, nats: of the replies that affirm (`POSITIVE`), then of those that deny (`NEGATIVE`).
+    verbaliser : str
+        Which replies these are; see `verbaliser_words`.
     temperature : float
         tau, above zero.
 
     Returns
     -------
     Reading
-        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of the six replies together.
+        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of these replies together.
 
     Raises
     ------
     InputError
-        The temperature is not a positive finite number.
+        The temperature is not a positive finite number, or there is no such verbaliser.
     ShapeError
-        The columns are not the six replies.
+        The columns are not these replies.
     ProbeError
         A log-probability is not finite or positive: there is nothing to read.
 
@@ -70,10 +112,13 @@ def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
     """
     check_temperature(temperature)
     log_probs = np.asarray(answers.log_probs, dtype=np.float64)
-    if log_probs.ndim != 2 or log_probs.shape[1] != len(POSITIVE) + len(NEGATIVE):
-        raise ShapeError(f"log_probs: shape {log_probs.shape}; give (K, 6), one column for each of Yes Y y No N n")
+    affirming, denying = verbaliser_words(verbaliser)
+    words = (*affirming, *denying)
+    if log_probs.ndim != 2 or log_probs.shape[1] != len(words):
+        shape = f"(K, {len(words)}), one column for each of {' '.join(words)}"
+        raise ShapeError(f"log_probs: shape {log_probs.shape}; give {shape}")
     check_log_probs(log_probs)
-    positive, negative = log_probs[:, : len(POSITIVE)], log_probs[:, len(POSITIVE) :]
+    positive, negative = log_probs[:, : len(affirming)], log_probs[:, len(affirming) :]
     scores = positive.mean(axis=1) - negative.mean(axis=1)
     mass = np.minimum(np.exp(log_probs).sum(axis=1), 1.0)
     return Reading(scores=scores, theta_s=softmax(scores, temperature), answer_mass=mass)
@@ -86,6 +131,7 @@ READOUTS.add(
         read=read,
         summary="log-probability of Yes, Y, y less that of No, N, n for each category, through a softmax",
         reference="The paper, equation 1 and Algorithm 1",
-        options=("temperature",),
+        options=("temperature", "verbaliser"),
+        asked_with=("verbaliser",),
     )
 )

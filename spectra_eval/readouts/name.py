@@ -11,6 +11,7 @@ from spectra_eval.prompts import clean_text, name_request
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
 from spectra_eval.readouts._debias import CONTENT_FREE
 from spectra_eval.tables import AnswerScores, ProbeRequest
+from spectra_eval.wording import told
 
 __all__ = ["MEASURES", "ask", "read"]
 
@@ -40,7 +41,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "su
     if measure != "pmi":
         return request
     # The context without content is one more ending: both are asked in the same breath.
-    empty = name_request(CONTENT_FREE, categories)
+    empty = name_request(told(history).template.tell(CONTENT_FREE), categories)
     return ProbeRequest(
         prefix="",
         suffixes=(request.prefix + request.suffixes[0], empty.prefix + empty.suffixes[0]),

@@ -7,6 +7,7 @@ checked once; what holds a `PreferenceTable` need not check it again.
 from spectra_eval.tables._checks import OUT_OF_VOCABULARY, PAD, UNKNOWN
 from spectra_eval.tables._messages import (
     AnswerScores,
+    Detail,
     Generation,
     Interactions,
     Interval,
@@ -22,6 +23,7 @@ __all__ = [
     "PAD",
     "UNKNOWN",
     "AnswerScores",
+    "Detail",
     "Generation",
     "Interactions",
     "Interval",

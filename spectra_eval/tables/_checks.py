@@ -53,7 +53,7 @@ def check_shapes(table: PreferenceTable) -> None:
         value = getattr(table, name)
         if value is not None and value.shape != (n, k):
             raise ShapeError(f"column {name}: shape {value.shape}, but there are {n} rows and {k} categories")
-    for name in ("n_window", "context_window", "horizon", "history"):
+    for name in ("n_window", "context_window", "horizon", "history", "history_details"):
         value = getattr(table, name)
         if value is not None and value.shape != (n,):
             raise ShapeError(f"column {name}: {len(value)} entries for {n} rows; give one a row")
@@ -175,6 +175,24 @@ def check_unique(table: PreferenceTable) -> None:
 def text_array(values: Any) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) for value in values]
+    return array
+
+
+def check_details(table: PreferenceTable) -> None:
+    if table.history_details is None:
+        return
+    if table.history is None:
+        raise InputError("column history_details: stands without history; give the titles that they belong to")
+    for row, (titles, details) in enumerate(zip(table.history, table.history_details, strict=True)):
+        if len(titles) != len(details):
+            where = place(table, row, "history_details")
+            raise ShapeError(f"{where}: {len(details)} entries for {len(titles)} titles; give one a title")
+
+
+def detail_array(values: Any) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        array[row] = tuple(value)
     return array
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["AnswerScores", "Generation", "Interactions", "Interval", "MetricResult", "ProbeRequest", "System"]
+__all__ = ["AnswerScores", "Detail", "Generation", "Interactions", "Interval", "MetricResult", "ProbeRequest", "System"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,12 +28,21 @@ class System:
         return self.theta[rows]
 
 
+class Detail(NamedTuple):
+    """What is known of an item that a user chose, besides its title: seconds since 1970, rating, categories."""
+
+    time: int
+    rating: float | None
+    categories: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interactions:
     """Raw events, one entry an (event, category) pair; an event with several categories has several entries.
 
     `user` (M,) and `item` (M,) str, `category` (M,) int index into `categories`, `time` (M,) int64
-    seconds, `weight` (M,) float64: what the pair counts for. `titles` names each item as shown to a model.
+    seconds, `weight` (M,) float64: what the pair counts for. `titles` names each item as shown to a model. `rating`
+    (M,) float: what the user thought of it, NaN where that is not known, or None.
     """
 
     user: np.ndarray
@@ -45,6 +54,7 @@ class Interactions:
     titles: Mapping[str, str]
     parents: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    rating: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,14 @@ import numpy as np
 from spectra_eval.tables._checks import (
     MATRICES,
     check_categories,
+    check_details,
     check_lists,
     check_rows,
     check_shapes,
     check_unique,
     check_weights,
     check_windows,
+    detail_array,
     shares,
     text_array,
     tuple_array,
@@ -55,6 +57,8 @@ class PreferenceTable:
         Decoded categories, best first; `OUT_OF_VOCABULARY` and `PAD` are negative.
     history : (N,) array of tuples of str, optional
         Titles shown to the model, oldest first.
+    history_details : (N,) array of tuples of Detail, optional
+        What is known of each of those titles besides: time, rating, categories.
     history_counts : (N, K) float array, optional
         Category weights of the history: what the baselines use.
     context_window : (N,) int array, optional
@@ -93,6 +97,7 @@ class PreferenceTable:
     horizon: Column | None = None
     parents: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    history_details: Column | None = None
 
     def __post_init__(self) -> None:
         check_categories(self.categories, self.parents)
@@ -105,6 +110,7 @@ class PreferenceTable:
             put(name, None if value is None else np.ascontiguousarray(value, dtype=np.float64))
         put("dg", None if self.dg is None else np.asarray(self.dg, dtype=np.int64))
         put("history", None if self.history is None else tuple_array(self.history))
+        put("history_details", None if self.history_details is None else detail_array(self.history_details))
         put("horizon", None if self.horizon is None else text_array(self.horizon))
         for name in ("context_window", "n_window"):
             value = getattr(self, name)
@@ -121,6 +127,7 @@ class PreferenceTable:
         if self.theta_s is not None:
             put("theta_s", check_rows(self, "theta_s", None))
         check_lists(self)
+        check_details(self)
         if self.dg is not None:
             put("dg", np.ascontiguousarray(self.dg, dtype=np.int32))
         check_unique(self)

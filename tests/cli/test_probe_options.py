@@ -52,7 +52,7 @@ def test_a_temperature_is_a_number_or_fitted(table: Path) -> None:
     [
         (("--set", "orders"), 2, "NAME=VALUE"),
         (("--temperature", "hot"), 2, "the word 'fitted'"),
-        (("--set", "orders=2"), 3, "it has none"),
+        (("--set", "orders=2"), 3, "it has verbaliser"),
         (("--temperature", "-1"), 3, "temperature"),
         (("--readout", "hierarchical"), 3, "two-level taxonomy"),
     ],

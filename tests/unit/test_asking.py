@@ -120,7 +120,8 @@ def test_a_fitted_temperature_comes_from_other_users(table: PreferenceTable, tmp
     ("options", "words"),
     [
         ({"readout": "generative", "options": {"order": 3}}, "it has orders"),
-        ({"options": {"orders": 3}}, "it has none"),
+        ({"options": {"orders": 3}}, "it has verbaliser"),
+        ({"readout": "reranker", "options": {"orders": 3}}, "it has none"),
         ({"readout": "verbalised", "temperature": 2.0}, "leave it at 1"),
         ({"readout": "verbalised", "temperature": "fitted"}, "none can be fitted"),
         ({"readout": "hierarchical", "debias": True}, "probe without it"),

@@ -5,7 +5,7 @@ import pytest
 
 from spectra_eval.errors import InputError, ProbeError, ShapeError
 from spectra_eval.readouts import READOUTS
-from spectra_eval.readouts.likelihood import NEGATIVE, POSITIVE, ask, read
+from spectra_eval.readouts.likelihood import NEGATIVE, POSITIVE, VERBALISERS, ask, read, verbaliser_words
 from spectra_eval.tables import AnswerScores
 from spectra_eval.testing.answer_checks import readout_checks
 
@@ -62,3 +62,27 @@ def test_what_is_no_log_probability_is_refused(value: float) -> None:
 def test_other_columns_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"\(3, 2\)"):
         read(_answers(np.full((3, 2), -1.0)))
+
+
+@pytest.mark.parametrize("verbaliser", [*VERBALISERS, "Sure,sure/Never,never"])
+def test_a_verbaliser_is_asked_and_read(verbaliser: str) -> None:
+    affirming, denying = verbaliser_words(verbaliser)
+    request = ask(["Heat"], ["Noir", "War"], verbaliser=verbaliser)
+    assert request.answers == affirming + denying
+    assert f"Answer {affirming[0]} or {denying[0]}." in request.prefix
+    n = len(affirming)
+    log_probs = np.log(np.array([[0.3 / n] * n + [0.1 / n] * n, [0.1 / n] * n + [0.3 / n] * n]))
+    reading = read(AnswerScores(log_probs=log_probs, n_prompt_tokens=np.array([3, 3])), verbaliser=verbaliser)
+    np.testing.assert_allclose(reading.scores, [np.log(3.0), -np.log(3.0)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("verbaliser", ["", "yes", "Yes,yes/No", "Yes/No/Maybe", "Yes/Yes", "Yes,/No,no"])
+def test_what_is_no_verbaliser_is_refused(verbaliser: str) -> None:
+    with pytest.raises(InputError, match="is none of paper, yes-no"):
+        ask(["Heat"], ["Noir", "War"], verbaliser=verbaliser)
+
+
+def test_the_columns_must_be_those_of_the_verbaliser() -> None:
+    answers = AnswerScores(log_probs=np.full((2, 6), -2.0), n_prompt_tokens=np.array([3, 3]))
+    with pytest.raises(ShapeError, match=r"give \(K, 2\), one column for each of Yes No"):
+        read(answers, verbaliser="yes-no")

@@ -1,0 +1,48 @@
+"""What is known of the items of a history besides their titles, as a column of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spectra_eval.tables import Detail
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["detail_array", "missing_fields", "read_details"]
+
+
+def detail_array(rows: Iterable[Sequence[Detail]]) -> pa.Array:
+    """Make the column: one list of (time, rating, categories) a row."""
+    import pyarrow as pa
+
+    kind = pa.struct([("time", pa.int64()), ("rating", pa.float64()), ("categories", pa.list_(pa.string()))])
+    return pa.array([[detail._asdict() for detail in row] for row in rows], pa.list_(kind))
+
+
+def missing_fields(kind: Any) -> str:
+    """Say what the entries of a column lack to be details; empty where they lack nothing."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(kind):
+        return f"holds lists of {kind}"
+    held = {kind.field(place).name: kind.field(place).type for place in range(kind.num_fields)}
+    fits = {
+        "time": pa.types.is_integer,
+        "rating": pa.types.is_floating,
+        "categories": lambda held: pa.types.is_list(held) and pa.types.is_string(held.value_type),
+    }
+    return next(
+        (f"no field {name!r} that fits" for name, fit in fits.items() if name not in held or not fit(held[name])), ""
+    )
+
+
+def read_details(array: pa.Array) -> list[tuple[Detail, ...]]:
+    """Read the column; a rating may be null, and a time that is null counts as 0."""
+    return [
+        tuple(
+            Detail(time=d["time"] or 0, rating=d["rating"], categories=tuple(d["categories"] or ())) for d in row or ()
+        )
+        for row in array.to_pylist()
+    ]
