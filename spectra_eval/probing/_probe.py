@@ -20,6 +20,7 @@ from spectra_eval.probing._questions import Questions
 from spectra_eval.probing._source import FileSource, Source, TableSource
 from spectra_eval.readouts._scale import cross_scaled
 from spectra_eval.tables import PAD, PreferenceTable
+from spectra_eval.wording import PLAIN, Template
 
 __all__ = ["Probed", "probe", "probe_file"]
 
@@ -53,6 +54,7 @@ def probe(
     list_temperature: float = 1.0,
     constrained: bool = False,
     titles: int = 20,
+    template: Template = PLAIN,
     limit: int | None = None,
     seed: int = 0,
     run: str | os.PathLike[str] | None = None,
@@ -88,6 +90,8 @@ def probe(
     titles : int
         The last so many titles of a history are shown; fewer where a prompt would be longer than the model's
         context, which is counted.
+    template : Template
+        The words of the prompts. One that tells more than titles needs a table with `history_details`.
     limit : int, optional
         Only the first so many records.
     seed : int
@@ -135,6 +139,7 @@ def probe(
         list_temperature=list_temperature,
         constrained=constrained,
         titles=titles,
+        template=template,
         seed=seed,
     )
     source = TableSource(table, limit=limit)
@@ -235,7 +240,13 @@ def _questions(
     debias: bool = False,
     list_temperature: float = 1.0,
     constrained: bool = False,
+    template: Template = PLAIN,
 ) -> Questions:
+    if template.shows and table.history_details is None:
+        raise InputError(
+            f"template {template.name!r}: it tells {', '.join(template.shows)}, and the table has no column "
+            "history_details; prepare it with --details"
+        )
     fitted = temperature == "fitted"
     asker = Asker(
         session,
@@ -245,6 +256,7 @@ def _questions(
         temperature=1.0 if temperature == "fitted" else temperature,
         debias=debias,
         options=options,
+        template=template,
     )
     if fitted and not asker.readout.softmax:
         raise InputError(f"temperature: theta of readout {readout!r} is no softmax of scores; none can be fitted")
@@ -280,6 +292,8 @@ def _in_memory(
         name: np.concatenate([getattr(part, name) for part in done])
         for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if asked.lister else ()))
     }
+    if source.head.history_details is not None:
+        columns["history_details"] = np.concatenate([part.history_details for part in done])
     whole = source.head.replace(**columns)
     metadata = _metadata(source, asked, configuration, seen)
     if asked.fitted:

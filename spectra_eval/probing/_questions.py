@@ -13,6 +13,7 @@ from spectra_eval.asking import Asker, Lister, added, sums
 from spectra_eval.probing._source import Source
 from spectra_eval.prompts import prompt_digest
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRequest
+from spectra_eval.wording import History
 
 __all__ = ["Measured", "Questions"]
 
@@ -45,15 +46,17 @@ class Questions:
         """Ask about some users; give them with the answers, and sums over them of what else was noticed."""
         assert table.history is not None
         columns: dict[str, list[Any]] = {"scores": [], "theta_s": [], "answer_mass": [], "history": []}
+        columns["history_details"] = []
         lists: list[np.ndarray] = []
         noticed: dict[str, Any] = {"prompts_truncated": 0}
         for start in range(0, table.n_users, _AT_ONCE):
-            whole = table.history[start : start + _AT_ONCE]
+            whole = self._told(table.select(slice(start, start + _AT_ONCE)))
             shown = [self._fitting(titles[max(0, len(titles) - self.titles) :]) for titles in whole]
             cut = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, whole, strict=True))
             readings = self.asker.read(shown)
             noticed = added(noticed, {"prompts_truncated": cut, **sums(readings)})
-            columns["history"] += shown
+            columns["history"] += [history.titles for history in shown]
+            columns["history_details"] += [history.details for history in shown]
             for name in ("scores", "theta_s", "answer_mass"):
                 columns[name] += [getattr(reading, name) for reading in readings]
             if self.lister is not None:
@@ -61,7 +64,9 @@ class Questions:
                 lists += found
                 noticed = added(noticed, {"list_mass": sum(mass)} if mass else {})
         noticed["answer_mass"] = float(np.sum(columns["answer_mass"]))
-        answered: dict[str, Any] = {name: np.array(v) if name != "history" else v for name, v in columns.items()}
+        kept = {name: columns.pop(name) for name in ("history", "history_details")}
+        answered: dict[str, Any] = {name: np.array(values) for name, values in columns.items()} | kept
+        answered["history_details"] = answered["history_details"] if table.history_details is not None else None
         if self.lister is not None:
             answered["dg"] = dg = np.array(lists)
             noticed |= {
@@ -73,9 +78,11 @@ class Questions:
 
     def configuration(self, source: Source, seed: int) -> dict[str, Any]:
         """Say everything that the answers depend on."""
-        asked = [self.asker.request(("{title}",))]
+        template = self.asker.template
+        title = template.tell(("{title}",))
+        asked = [self.asker.request(title)]
         if self.lister is not None:
-            asked.append(self.lister.request(("{title}",)))
+            asked.append(self.lister.request(title))
         return {
             "readout": self.asker.readout.name,
             "readout_options": self.asker.choices,
@@ -85,6 +92,8 @@ class Questions:
             "dg": self.lister is not None,
             **(Lister.nothing() if self.lister is None else self.lister.description),
             "titles": self.titles,
+            "template": template.name,
+            "template_digest": template.digest,
             "prompt_digest": prompt_digest(*asked),
             "input_digest": source.input_digest,
             "history_digest": source.history_digest,
@@ -104,7 +113,13 @@ class Questions:
             "readout_means": {name: total / n_users for name, total in sorted(means.items())},
         }
 
-    def _fitting(self, history: tuple[str, ...]) -> tuple[str, ...]:
+    def _told(self, table: PreferenceTable) -> list[History]:
+        """Give the whole histories, in the words of the template."""
+        assert table.history is not None
+        details = [None] * table.n_users if table.history_details is None else table.history_details
+        return [self.asker.template.tell(*row) for row in zip(table.history, details, strict=True)]
+
+    def _fitting(self, history: History) -> History:
         """Drop the oldest titles until every prompt fits the context of the model."""
         session = self.asker.session
         limit = session.context_limit if isinstance(session, Measured) else None

@@ -97,13 +97,18 @@ class _Digest:
 
     def __init__(self) -> None:
         self._content = TableDigest()
-        self._history = hashlib.sha256()
+        self._history, self._details, self._detailed = hashlib.sha256(), hashlib.sha256(), False
 
     def update(self, table: PreferenceTable) -> None:
         self._content.update(table)
         assert table.history is not None
         for titles in table.history:
             self._history.update(json.dumps(list(titles)).encode() + b"\n")
+        for details in () if table.history_details is None else table.history_details:
+            self._details.update(json.dumps(list(details)).encode() + b"\n")
+            self._detailed = True
 
     def done(self) -> tuple[str, str]:
+        if self._detailed:
+            self._history.update(self._details.digest())
         return self._content.hexdigest(), self._history.hexdigest()
