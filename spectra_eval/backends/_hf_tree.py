@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["chunks_of", "common_opening", "naive", "repeated", "shared"]
+__all__ = ["Prompts", "chunks_of", "common_opening", "log_probs", "naive", "repeated", "shared"]
 
 Prompts = Sequence[Sequence[int]]
 
@@ -75,7 +75,7 @@ def naive(model: Any, prompts: Prompts, answers: Sequence[int]) -> np.ndarray:
     with torch.inference_mode():
         for prompt in prompts:
             ids = torch.tensor([list(prompt)], device=model.device)
-            rows.append(_log_probs(model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0], answers))
+            rows.append(log_probs(model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0], answers))
     return np.concatenate(rows)
 
 
@@ -117,7 +117,7 @@ def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) 
                 use_cache=cache is not None,
                 logits_to_keep=torch.from_numpy(lead + np.cumsum(sizes) - 1).to(model.device),
             )
-            rows.append(_log_probs(out.logits[0], answers))
+            rows.append(log_probs(out.logits[0], answers))
             if cache is not None:
                 cache.crop(-sum(sizes))
     return np.concatenate(rows)
@@ -157,7 +157,7 @@ def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int
                 use_cache=True,
                 logits_to_keep=torch.from_numpy(sizes[:, None] - 1).to(model.device),
             )
-            rows.append(_log_probs(out.logits[:, 0], answers))
+            rows.append(log_probs(out.logits[:, 0], answers))
     return np.concatenate(rows)
 
 
@@ -168,7 +168,7 @@ def _tree_mask(branch: np.ndarray, before: int) -> np.ndarray:
     return np.concatenate([np.ones((len(branch), before), dtype=bool), seen], axis=1)[None, None]
 
 
-def _log_probs(logits: Any, answers: Sequence[int]) -> np.ndarray:
+def log_probs(logits: Any, answers: Sequence[int]) -> np.ndarray:
     """Normalise rows of logits over the whole vocabulary, in float64, and read the answers."""
     values = logits.double()
     read = values[:, list(answers)] - values.logsumexp(dim=-1, keepdim=True)

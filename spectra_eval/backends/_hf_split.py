@@ -1,0 +1,424 @@
+"""The fast reading: an own pass through models of the Llama kind, with attention split at the common opening.
+
+All tokens, those of the opening and those of every ending, go side by side through the matrix products.
+Attention alone keeps them apart: the opening sees itself, an ending sees the opening, which is never copied,
+and itself. What nobody reads is not computed: the last layer and the head see one row a prompt.
+
+The weights are those of the loaded model. The products of one input are fused, and the model's own
+matrices become views of the fused ones, so that nothing is held twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from spectra_eval.backends._hf_load import has_windows
+from spectra_eval.backends._hf_tree import Prompts, chunks_of, common_opening, log_probs
+from spectra_eval.errors import ProbeError
+
+__all__ = ["FAMILIES", "split"]
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+"""The architectures of ``transformers`` that are known to be this pass and nothing else."""
+_ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
+"""Rotary embeddings in which a position turns the same way whatever the length of the prompt."""
+_MOST_SCORES = 1 << 24
+"""Attention scores that are held at once: 64 MiB."""
+
+
+def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
+    """Read the common opening once, and the endings packed side by side, each attending to the opening and itself.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        Of one of `FAMILIES`, without windows, in evaluation mode. Its matrices become views of fused ones.
+    prompts : sequence of R token lists
+        Each with at least one token.
+    answers : sequence of V int
+        Token ids that may come next.
+    chunk : int
+        Most tokens of the opening, and most of endings, in one pass.
+
+    Returns
+    -------
+    (R, V) float64 array
+        Log-probabilities, nats.
+
+    Raises
+    ------
+    ProbeError
+        The model holds something that this pass does not know; the message says what.
+    """
+    import torch
+
+    if model not in _READ:
+        _READ[model] = _Weights.of(model)
+    weights = _READ[model]
+    opening = common_opening(prompts)
+    head = list(prompts[0][:opening])
+    # Endings of like length stand together: they are padded to the longest of a pass.
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    endings = [list(prompts[i][opening:]) for i in order]
+    parts = list(chunks_of([len(ending) for ending in endings], chunk))
+    pieces = [range(start, min(start + chunk, opening)) for start in range(0, opening, chunk)] or [range(0)]
+    result = np.empty((len(prompts), len(answers)))
+    with torch.inference_mode():
+        memory = _Memory.empty(weights, opening)
+        for piece in pieces[:-1]:
+            _pass(weights, memory, head, piece, [])
+        for number, part in enumerate(parts):
+            piece = pieces[-1] if number == 0 else range(opening, opening)
+            hidden = _pass(weights, memory, head, piece, [endings[i] for i in part])
+            logits = model.get_output_embeddings()(weights.norm(hidden))
+            result[[order[i] for i in part]] = log_probs(logits, answers)
+    return result
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer: the fused products, the products that follow them, and the norms."""
+
+    attention_norm: Any
+    qkv: tuple[Any, Any]
+    q_norm: Any
+    k_norm: Any
+    out: tuple[Any, Any]
+    mlp_norm: Any
+    gate_up: tuple[Any, Any]
+    down: tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """All that a pass needs of a model."""
+
+    embed: Any
+    rotary: Any
+    layers: tuple[_Layer, ...]
+    norm: Any
+    heads: int
+    kv_heads: int
+    width: int
+    scaling: float
+
+    @classmethod
+    def of(cls, model: Any) -> _Weights:
+        """Read a model, or refuse it by what is unknown in it."""
+        _check(model)
+        inner = model.model
+        first = inner.layers[0].self_attn
+        return cls(
+            embed=inner.embed_tokens,
+            rotary=inner.rotary_emb,
+            layers=tuple(_layer_of(layer) for layer in inner.layers),
+            norm=_norm_of(inner.norm),
+            heads=first.q_proj.out_features // first.head_dim,
+            kv_heads=first.k_proj.out_features // first.head_dim,
+            width=first.head_dim,
+            scaling=first.scaling,
+        )
+
+
+_READ: WeakKeyDictionary[Any, _Weights] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Keys and values of the opening: (layers, kv heads, tokens, width) each."""
+
+    keys: Any
+    values: Any
+
+    @classmethod
+    def empty(cls, weights: _Weights, opening: int) -> _Memory:
+        """Make room for an opening."""
+        shape = (len(weights.layers), weights.kv_heads, opening, weights.width)
+        like = weights.embed.weight
+        return cls(keys=like.new_empty(shape), values=like.new_empty(shape))
+
+
+def _pass(weights: _Weights, memory: _Memory, head: list[int], piece: range, endings: list[list[int]]) -> Any:
+    """Read a piece of the opening, which is remembered, and some endings; give the hidden row of each last token.
+
+    Returns
+    -------
+    (R, hidden) tensor
+        Before the last norm.
+    """
+    import torch
+
+    sizes = np.array([len(ending) for ending in endings], dtype=np.int64)
+    tokens = [*(head[i] for i in piece), *(token for ending in endings for token in ending)]
+    depth = np.concatenate([np.arange(piece.start, piece.stop), *(len(head) + np.arange(size) for size in sizes)])
+    device = weights.embed.weight.device
+    hidden = weights.embed(torch.tensor(tokens, device=device))
+    turn = _turn(weights, hidden, torch.from_numpy(depth).to(device))
+    grid = _Grid.of(sizes, len(piece), device)
+    for number, layer in enumerate(weights.layers):
+        keys, values = memory.keys[number], memory.values[number]
+        last = number == len(weights.layers) - 1
+        hidden = _layer(weights, layer, hidden, turn, grid, piece, keys, values, last=last)
+    return hidden
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the tokens of R endings of up to L tokens lie.
+
+    Attributes
+    ----------
+    n_lead : int
+        Rows of the opening that come before them.
+    rows : (R * L,) int tensor
+        Row of each place of the padded grid among all rows; a place that pads repeats the ending's last token.
+    back : int tensor
+        Place in the grid of each row of an ending.
+    last : (R,) int tensor
+        Row of each last token among all rows.
+    unseen : (L, L) bool tensor
+        True where a place may not look: what follows it, padding among it.
+    last_unseen : (R, L) bool tensor
+        The same for the last token of each ending.
+    """
+
+    n_lead: int
+    shape: tuple[int, int]
+    rows: Any
+    back: Any
+    last: Any
+    unseen: Any
+    last_unseen: Any
+
+    @classmethod
+    def of(cls, sizes: np.ndarray, n_lead: int, device: Any) -> _Grid:
+        """Lay out endings of these sizes."""
+        import torch
+
+        longest = int(sizes.max(initial=0))
+        place = np.arange(longest)
+        start = n_lead + np.cumsum(sizes) - sizes
+        rows = start[:, None] + np.minimum(place, sizes[:, None] - 1)
+        held = place < sizes[:, None]
+
+        def moved(array: np.ndarray) -> Any:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+        return cls(
+            n_lead=n_lead,
+            shape=(len(sizes), longest),
+            rows=moved(rows.ravel()),
+            back=moved(np.flatnonzero(held.ravel())),
+            last=moved(start + sizes - 1),
+            unseen=moved(place[None, :] > place[:, None]),
+            last_unseen=moved(~held),
+        )
+
+
+def _layer(
+    weights: _Weights,
+    layer: _Layer,
+    hidden: Any,
+    turn: tuple[Any, Any],
+    grid: _Grid,
+    piece: range,
+    keys: Any,
+    values: Any,
+    *,
+    last: bool,
+) -> Any:
+    """Go through one layer; the last one goes on with the rows that are read and drops all others."""
+    import torch
+    from torch.nn.functional import linear, silu
+
+    heads, kv_heads, width = weights.heads, weights.kv_heads, weights.width
+    normed = layer.attention_norm(hidden)
+    n_q, n_kv = heads * width, kv_heads * width
+    weight, bias = layer.qkv
+    if last:
+        kv = linear(normed, weight[n_q:], None if bias is None else bias[n_q:])
+        q = linear(normed[grid.last], weight[:n_q], None if bias is None else bias[:n_q])
+        q_turn = (turn[0][grid.last], turn[1][grid.last])
+        hidden = hidden[grid.last]
+    else:
+        joined = linear(normed, weight, bias)
+        q, kv = joined[:, :n_q], joined[:, n_q:]
+        q_turn = turn
+    q = q.unflatten(1, (heads, width))
+    k, v = kv[:, :n_kv].unflatten(1, (kv_heads, width)), kv[:, n_kv:].unflatten(1, (kv_heads, width))
+    if layer.q_norm is not None:
+        q, k = layer.q_norm(q), layer.k_norm(k)
+    q, k = _turned(q, q_turn), _turned(k, turn)
+    keys[:, piece.start : piece.stop] = k[: grid.n_lead].transpose(0, 1)
+    values[:, piece.start : piece.stop] = v[: grid.n_lead].transpose(0, 1)
+    seen = []
+    if grid.n_lead and not last:
+        seen.append(_of_opening(q[: grid.n_lead], keys, values, piece, weights.scaling))
+    if grid.shape[0]:
+        seen.append(_of_endings(q, k, v, keys, values, grid, weights.scaling, last=last))
+    weight, bias = layer.out
+    hidden = hidden + linear(torch.cat(seen) if len(seen) > 1 else seen[0], weight, bias) if seen else hidden
+    gate, up = linear(layer.mlp_norm(hidden), *layer.gate_up).chunk(2, dim=1)
+    return hidden + linear(silu(gate) * up, *layer.down)
+
+
+def _of_opening(q: Any, keys: Any, values: Any, piece: range, scaling: float) -> Any:
+    """Let a piece of the opening see what stands before it: (tokens, heads * width)."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    mask = None
+    if piece.start:
+        mask = torch.ones(len(piece), piece.stop, dtype=torch.bool, device=q.device).tril(piece.start)
+    seen = scaled_dot_product_attention(
+        q.transpose(0, 1)[None],
+        keys[None, :, : piece.stop],
+        values[None, :, : piece.stop],
+        attn_mask=mask,
+        is_causal=mask is None,
+        scale=scaling,
+        enable_gqa=q.shape[1] != keys.shape[0],
+    )
+    return seen[0].transpose(0, 1).flatten(1)
+
+
+def _of_endings(
+    q: Any, k: Any, v: Any, keys: Any, values: Any, grid: _Grid, scaling: float, *, last: bool
+) -> Any:
+    """Let every ending see the opening and itself: (tokens, heads * width), or one row an ending.
+
+    The keys of the opening meet the queries of all endings in one product; those of an ending meet its own. Both
+    scores go through one softmax, in float32 whatever the type of the model.
+    """
+    import torch
+
+    (count, longest), (kv_heads, opening, width) = grid.shape, keys.shape
+    n_q = 1 if last else longest
+    group = q.shape[1] // kv_heads
+    if not last:
+        q = q[grid.rows]
+    # (kv heads, endings, tokens * heads of a group, width): a key head and its queries side by side.
+    q = q.reshape(count, n_q, kv_heads, group, width).permute(2, 0, 1, 3, 4).reshape(kv_heads, count, -1, width)
+    own_k, own_v = (x[grid.rows].reshape(count, longest, kv_heads, width).permute(2, 0, 1, 3) for x in (k, v))
+    unseen = grid.last_unseen[:, None, None] if last else grid.unseen[None, :, None]
+    out = torch.empty_like(q)
+    step = max(1, _MOST_SCORES // (kv_heads * n_q * group * (opening + longest)))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        some = q[:, part]
+        scores = torch.cat(
+            [
+                (some.flatten(1, 2) @ keys.transpose(1, 2)).unflatten(1, some.shape[1:3]),
+                some @ own_k[:, part].transpose(2, 3),
+            ],
+            dim=-1,
+        ).float()
+        own = scores[..., opening:].unflatten(2, (n_q, group))
+        own.masked_fill_(unseen[part] if last else unseen, -torch.inf)
+        share = (scores.mul_(scaling)).softmax(dim=-1).to(v.dtype)
+        of_own = share[..., opening:] @ own_v[:, part]
+        out[:, part] = of_own + (share[..., :opening].flatten(1, 2) @ values).view_as(of_own)
+    out = out.unflatten(2, (n_q, group)).permute(1, 2, 0, 3, 4).reshape(count * n_q, -1)
+    return out if last else out[grid.back]
+
+
+def _turn(weights: _Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
+    """Give cosine and sine of every position, (tokens, 1, width) each, as the model's own module has them."""
+    cos, sin = weights.rotary(hidden[None], depth[None])
+    return cos[0, :, None], sin[0, :, None]
+
+
+def _turned(x: Any, turn: tuple[Any, Any]) -> Any:
+    import torch
+
+    half = x.shape[-1] // 2
+    return x * turn[0] + torch.cat([-x[..., half:], x[..., :half]], dim=-1) * turn[1]
+
+
+def _norm_of(module: Any) -> Any:
+    """Give the norm of a module as a function of rows; computed in float32, as the module does."""
+    weight, eps = module.weight.detach(), float(module.variance_epsilon)
+
+    def norm(x: Any) -> Any:
+        wide = x.float()
+        return weight * (wide * (wide.square().mean(dim=-1, keepdim=True) + eps).rsqrt()).to(x.dtype)
+
+    return norm
+
+
+def _layer_of(layer: Any) -> _Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    return _Layer(
+        attention_norm=_norm_of(layer.input_layernorm),
+        qkv=_fused(attention.q_proj, attention.k_proj, attention.v_proj),
+        q_norm=_norm_of(attention.q_norm) if hasattr(attention, "q_norm") else None,
+        k_norm=_norm_of(attention.k_norm) if hasattr(attention, "k_norm") else None,
+        out=_fused(attention.o_proj),
+        mlp_norm=_norm_of(layer.post_attention_layernorm),
+        gate_up=_fused(mlp.gate_proj, mlp.up_proj),
+        down=_fused(mlp.down_proj),
+    )
+
+
+def _fused(*products: Any) -> tuple[Any, Any]:
+    """Stack the weights of some products of one input, and their biases where they have any.
+
+    The products keep their values but become views of the stack.
+    """
+    import torch
+
+    if len(products) == 1:
+        return products[0].weight.detach(), None if products[0].bias is None else products[0].bias.detach()
+    sizes = [product.out_features for product in products]
+    found = []
+    for name in ("weight", "bias"):
+        some = [getattr(product, name) for product in products]
+        if some[0] is None:
+            found.append(None)
+            continue
+        stack = torch.cat([parameter.detach() for parameter in some])
+        for parameter, view in zip(some, stack.split(sizes), strict=True):
+            parameter.data = view
+        found.append(stack)
+    return found[0], found[1]
+
+
+_KNOWN = {
+    "self_attn": {"q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"},
+    "mlp": {"gate_proj", "up_proj", "down_proj", "act_fn"},
+}
+_NORMS = ("input_layernorm", "post_attention_layernorm")
+
+
+def _check(model: Any) -> None:
+    """Refuse a model that is not, module by module, what this pass computes."""
+    import torch
+
+    config = model.config
+    family = str(config.model_type)
+    if family not in FAMILIES or not type(model).__module__.startswith(f"transformers.models.{family}."):
+        raise ProbeError(f"it knows {', '.join(FAMILIES)}, not {family}")
+    if has_windows(config):
+        raise ProbeError("some of its layers see a window only")
+    kind = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    if kind not in _ROTARY:
+        raise ProbeError(f"rotary embedding {kind!r} depends on the length of a prompt")
+    if config.hidden_act != "silu":
+        raise ProbeError(f"activation {config.hidden_act!r} is unknown to it")
+    for layer in model.model.layers:
+        norms = [getattr(layer, name) for name in _NORMS]
+        for name, known in {"": {*_KNOWN, *_NORMS}, **_KNOWN}.items():
+            parts = dict((getattr(layer, name) if name else layer).named_children())
+            if unknown := set(parts) - known:
+                raise ProbeError(f"a layer holds {', '.join(sorted(unknown))}, unknown to it")
+            norms += [part for key, part in parts.items() if key.endswith("_norm")]
+            for key, part in parts.items():
+                if key.endswith("_proj") and type(part) is not torch.nn.Linear:
+                    raise ProbeError(f"{key} is no plain matrix but {type(part).__name__}")
+        if odd := [type(norm).__name__ for norm in norms if not hasattr(norm, "variance_epsilon")]:
+            raise ProbeError(f"norm {odd[0]} is unknown to it")
