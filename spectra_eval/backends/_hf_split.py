@@ -237,23 +237,26 @@ def _layer(
     from torch.nn.functional import linear, silu
 
     heads, kv_heads, width = weights.heads, weights.kv_heads, weights.width
-    normed = layer.attention_norm(hidden)
     n_q, n_kv = heads * width, kv_heads * width
     weight, bias = layer.qkv
+    normed = layer.attention_norm(hidden)
     if last:
-        kv = linear(normed, weight[n_q:], None if bias is None else bias[n_q:])
-        q = linear(normed[grid.last], weight[:n_q], None if bias is None else bias[:n_q])
-        q_turn = (turn[0][grid.last], turn[1][grid.last])
+        joined = linear(normed, weight[n_q:], None if bias is None else bias[n_q:])
+        q = linear(normed[grid.last], weight[:n_q], None if bias is None else bias[:n_q]).view(-1, heads, width)
         hidden = hidden[grid.last]
+        if layer.q_norm is not None:
+            q = layer.q_norm(q)
+        q = _turned(q, tuple(part[grid.last] for part in turn))
+        k = joined[:, :n_kv].view(-1, kv_heads, width)
+        k = _turned(k if layer.k_norm is None else layer.k_norm(k), turn)
     else:
         joined = linear(normed, weight, bias)
-        q, kv = joined[:, :n_q], joined[:, n_q:]
-        q_turn = turn
-    q = q.unflatten(1, (heads, width))
-    k, v = kv[:, :n_kv].unflatten(1, (kv_heads, width)), kv[:, n_kv:].unflatten(1, (kv_heads, width))
-    if layer.q_norm is not None:
-        q, k = layer.q_norm(q), layer.k_norm(k)
-    q, k = _turned(q, q_turn), _turned(k, turn)
+        q, k = joined[:, :n_q].view(-1, heads, width), joined[:, n_q : n_q + n_kv].view(-1, kv_heads, width)
+        if layer.q_norm is not None:
+            q.copy_(layer.q_norm(q))
+            k.copy_(layer.k_norm(k))
+        q, k = _turned(joined[:, : n_q + n_kv].view(-1, heads + kv_heads, width), turn).split([heads, kv_heads], dim=1)
+    v = joined[:, -n_kv:].view(-1, kv_heads, width)
     keys[:, piece.start : piece.stop] = k[: grid.n_lead].transpose(0, 1)
     values[:, piece.start : piece.stop] = v[: grid.n_lead].transpose(0, 1)
     seen = []
@@ -261,10 +264,13 @@ def _layer(
         seen.append(_of_opening(q[: grid.n_lead], keys, values, piece, weights.scaling))
     if grid.shape[0]:
         seen.append(_of_endings(q, k, v, keys, values, grid, weights.scaling, last=last))
+    if not seen:  # the last layer of a pass without endings: only its keys and values are wanted
+        return hidden
     weight, bias = layer.out
-    hidden = hidden + linear(torch.cat(seen) if len(seen) > 1 else seen[0], weight, bias) if seen else hidden
-    gate, up = linear(layer.mlp_norm(hidden), *layer.gate_up).chunk(2, dim=1)
-    return hidden + linear(silu(gate) * up, *layer.down)
+    hidden = linear(torch.cat(seen) if len(seen) > 1 else seen[0], weight, bias).add_(hidden)
+    gate_up = linear(layer.mlp_norm(hidden), *layer.gate_up)
+    half = gate_up.shape[1] // 2
+    return linear(silu(gate_up[:, :half]).mul_(gate_up[:, half:]), *layer.down).add_(hidden)
 
 
 def _of_opening(q: Any, keys: Any, values: Any, piece: range, scaling: float) -> Any:
@@ -287,9 +293,7 @@ def _of_opening(q: Any, keys: Any, values: Any, piece: range, scaling: float) ->
     return seen[0].transpose(0, 1).flatten(1)
 
 
-def _of_endings(
-    q: Any, k: Any, v: Any, keys: Any, values: Any, grid: _Grid, scaling: float, *, last: bool
-) -> Any:
+def _of_endings(q: Any, k: Any, v: Any, keys: Any, values: Any, grid: _Grid, scaling: float, *, last: bool) -> Any:
     """Let every ending see the opening and itself: (tokens, heads * width), or one row an ending.
 
     The keys of the opening meet the queries of all endings in one product; those of an ending meet its own. Both
@@ -298,33 +302,29 @@ def _of_endings(
     import torch
 
     (count, longest), (kv_heads, opening, width) = grid.shape, keys.shape
-    n_q = 1 if last else longest
-    group = q.shape[1] // kv_heads
+    n_q, group = 1 if last else longest, q.shape[1] // kv_heads
+    kind = q.dtype
     if not last:
         q = q[grid.rows]
-    # (kv heads, endings, tokens * heads of a group, width): a key head and its queries side by side.
+    # (kv heads, endings, tokens * heads of a group, width): the queries that meet one head of keys side by side.
     q = q.reshape(count, n_q, kv_heads, group, width).permute(2, 0, 1, 3, 4).reshape(kv_heads, count, -1, width)
-    own_k, own_v = (x[grid.rows].reshape(count, longest, kv_heads, width).permute(2, 0, 1, 3) for x in (k, v))
-    unseen = grid.last_unseen[:, None, None] if last else grid.unseen[None, :, None]
-    out = torch.empty_like(q)
+    q = q.float().mul_(scaling)
+    own_k, own_v = (x[grid.rows].view(count, longest, kv_heads, width).permute(2, 0, 1, 3).float() for x in (k, v))
+    keys, values = keys.float().transpose(1, 2), values.float()
+    unseen = grid.last_unseen[:, None] if last else grid.unseen.repeat_interleave(group, dim=0).expand(count, -1, -1)
+    seen = []
     step = max(1, _MOST_SCORES // (kv_heads * n_q * group * (opening + longest)))
-    for start in range(0, count, step):
-        part = slice(start, start + step)
-        some = q[:, part]
-        scores = torch.cat(
-            [
-                (some.flatten(1, 2) @ keys.transpose(1, 2)).unflatten(1, some.shape[1:3]),
-                some @ own_k[:, part].transpose(2, 3),
-            ],
-            dim=-1,
-        ).float()
-        own = scores[..., opening:].unflatten(2, (n_q, group))
-        own.masked_fill_(unseen[part] if last else unseen, -torch.inf)
-        share = (scores.mul_(scaling)).softmax(dim=-1).to(v.dtype)
-        of_own = share[..., opening:] @ own_v[:, part]
-        out[:, part] = of_own + (share[..., :opening].flatten(1, 2) @ values).view_as(of_own)
-    out = out.unflatten(2, (n_q, group)).permute(1, 2, 0, 3, 4).reshape(count * n_q, -1)
-    return out if last else out[grid.back]
+    for some in (slice(start, start + step) for start in range(0, count, step)):
+        here = q[:, some]
+        of_opening = (here.flatten(1, 2) @ keys).view(*here.shape[:3], opening)
+        of_own = (here @ own_k[:, some].transpose(2, 3)).masked_fill_(unseen[some], -torch.inf)
+        share = torch.cat([of_opening, of_own], dim=-1).softmax(dim=-1)
+        found = share[..., opening:] @ own_v[:, some]
+        found += (share[..., :opening].flatten(1, 2) @ values).view_as(found)
+        seen.append(found)
+    out = torch.cat(seen, dim=1) if len(seen) > 1 else seen[0]
+    out = out.view(kv_heads, count, n_q, group, width).permute(1, 2, 0, 3, 4).reshape(count * n_q, -1)
+    return (out if last else out[grid.back]).to(kind)
 
 
 def _turn(weights: _Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
@@ -333,11 +333,14 @@ def _turn(weights: _Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
     return cos[0, :, None], sin[0, :, None]
 
 
-def _turned(x: Any, turn: tuple[Any, Any]) -> Any:
-    import torch
-
+def _turned(x: Any, turn: tuple[Any, ...]) -> Any:
+    """Turn every pair of a head by the angle of its position; cosine and sine are the same in both halves."""
     half = x.shape[-1] // 2
-    return x * turn[0] + torch.cat([-x[..., half:], x[..., :half]], dim=-1) * turn[1]
+    sine = turn[1][..., :half]
+    out = x * turn[0]
+    out[..., :half].addcmul_(x[..., half:], sine, value=-1)
+    out[..., half:].addcmul_(x[..., :half], sine)
+    return out
 
 
 def _norm_of(module: Any) -> Any:
@@ -375,14 +378,14 @@ def _fused(*products: Any) -> tuple[Any, Any]:
     if len(products) == 1:
         return products[0].weight.detach(), None if products[0].bias is None else products[0].bias.detach()
     sizes = [product.out_features for product in products]
-    found = []
+    found: list[Any] = []
     for name in ("weight", "bias"):
         some = [getattr(product, name) for product in products]
         if some[0] is None:
             found.append(None)
             continue
         stack = torch.cat([parameter.detach() for parameter in some])
-        for parameter, view in zip(some, stack.split(sizes), strict=True):
+        for parameter, view in zip(some, torch.split(stack, sizes), strict=True):
             parameter.data = view
         found.append(stack)
     return found[0], found[1]

@@ -60,7 +60,7 @@ def test_sharing_the_history_changes_no_score(session: Any, naive: list[np.ndarr
         np.testing.assert_allclose(answers.log_probs, oracle, rtol=0, atol=1e-4)
         exact = type(answers)(log_probs=oracle, n_prompt_tokens=answers.n_prompt_tokens)
         np.testing.assert_allclose(likelihood.read(answers).scores, likelihood.read(exact).scores, atol=1e-4)
-    assert session.description["strategy"] == "shared"
+    assert session.description["strategy"] == "split"
 
 
 def test_small_chunks_change_no_score(session: Any, naive: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_a_prompt_beyond_the_context_is_refused(session: Any, monkeypatch: pytes
 def test_out_of_memory_halves_the_chunk_and_says_so_once(
     session: Any, naive: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectra_eval.backends import hf
+    from spectra_eval.backends import _hf_session as hf
 
     asked: list[int] = []
 
@@ -162,31 +162,31 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
         asked.append(chunk)
         if chunk > 10:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-        return hf.shared(model, prompts, answers, chunk=chunk)
+        return hf.split(model, prompts, answers, chunk=chunk)
 
-    monkeypatch.setitem(hf._STRATEGIES, "shared", tight)
+    monkeypatch.setitem(hf._FAST, "split", tight)
     monkeypatch.setattr(session, "_chunk", 40)
     monkeypatch.setattr(session, "_said", False)
     with pytest.warns(UserWarning, match="chunk is halved from 40") as caught:
         (answers,) = session.score(REQUESTS[:1])
     assert asked == [40, 20, 10] and len(caught) == 1
     np.testing.assert_allclose(answers.log_probs, naive[0], rtol=0, atol=1e-4)
-    monkeypatch.setitem(hf._STRATEGIES, "shared", lambda *_, chunk: tight(*_, chunk=99))
+    monkeypatch.setitem(hf._FAST, "split", lambda *_, chunk: tight(*_, chunk=99))
     with pytest.raises(ProbeError, match="out of memory even with a chunk of 8"):
         session.score(REQUESTS[:1])
 
 
 def test_a_strategy_that_is_wrong_is_dropped_loudly(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spectra_eval.backends import hf
+    from spectra_eval.backends import _hf_session as hf
 
     def wrong(*arguments: Any, chunk: int) -> np.ndarray:
-        return hf.shared(*arguments, chunk=chunk) + 0.01
+        return hf.split(*arguments, chunk=chunk) + 0.01
 
-    monkeypatch.setitem(hf._STRATEGIES, "shared", wrong)
-    monkeypatch.setattr(session, "_strategy", "shared")
-    with pytest.warns(UserWarning, match="'shared' is not used .* differs from the naive reading by 0.01"):
+    monkeypatch.setitem(hf._FAST, "split", wrong)
+    monkeypatch.setattr(session, "_strategy", "split")
+    with pytest.warns(UserWarning, match="'split' is not used .* differs from the naive reading by 0.01"):
         session.settle("float32")
-    assert session.description["strategy"] == "repeated"
+    assert session.description["strategy"] == "shared"
 
 
 def test_what_is_no_model_is_refused_in_one_line(session: Any, folder: Path, tmp_path: Path) -> None:
@@ -236,3 +236,25 @@ def test_bfloat16_is_close_and_a_closed_session_refuses(session: Any, folder: Pa
     assert 0 < gap < 0.05
     with pytest.raises(ProbeError, match="closed"):
         narrow.score(REQUESTS[:1])
+
+
+def test_an_unknown_architecture_is_read_by_the_next_strategy(session: Any) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, Olmo2Config
+
+    from spectra_eval.backends._hf_session import HFSession
+
+    torch.manual_seed(0)
+    vocabulary = len(session._tokenizer)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = Olmo2Config(vocab_size=vocabulary, pad_token_id=0, eos_token_id=1, **sizes)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
+    other = HFSession(
+        model, session._tokenizer, strategy="split", chunk=100, batch=1, description={"model": "tiny-olmo"}
+    )
+    words = r"tiny-olmo: strategy 'split' is not used \(it knows llama, .*, not olmo2\); trying 'shared'"
+    with pytest.warns(UserWarning, match=words):
+        other.settle("float32")
+    assert other.description["strategy"] == "shared"
+    (got,), (oracle,) = other.score(REQUESTS[:1]), other.score_naively(REQUESTS[:1])
+    np.testing.assert_allclose(got.log_probs, oracle.log_probs, rtol=0, atol=1e-4)

@@ -1,0 +1,277 @@
+"""A loaded model of the library ``transformers`` that answers questions, by the fastest reading that is right."""
+
+from __future__ import annotations
+
+import gc
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.backends._base import LABELS, PromptView
+from spectra_eval.backends._hf_decode import decoded
+from spectra_eval.backends._hf_load import has_windows
+from spectra_eval.backends._hf_split import split
+from spectra_eval.backends._hf_tokens import Prompter
+from spectra_eval.backends._hf_tree import common_opening, naive, repeated, shared
+from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
+
+__all__ = ["STRATEGIES", "HFSession"]
+
+_FAST = {"split": split, "shared": shared, "repeated": repeated}
+"""From the fastest to the one that suits most models; each steps back to the next, the last to ``naive``."""
+STRATEGIES = (*_FAST, "naive")
+_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5}
+_CHECK = ProbeRequest(
+    prefix="A user chose these items, oldest first:\n- one\n- two\nWill this user choose",
+    suffixes=(" three?", " something else, much longer?", " four?"),
+    answers=("Yes", "No"),
+)
+_SMALLEST_CHUNK = 8
+
+
+class HFSession:
+    """A model that is loaded; made by `open_hf`.
+
+    Parameters
+    ----------
+    model, tokenizer
+        As `spectra_eval.backends._hf_load.load` gives them.
+    strategy : str
+        One of `STRATEGIES`.
+    chunk : int
+        Most tokens of endings, and of an opening, in one pass.
+    batch : int
+        Most replies that are decoded together.
+    description : mapping
+        What is known of the model already.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, strategy: str, chunk: int, batch: int, description: Mapping[str, Any]
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._prompter = Prompter(tokenizer)
+        self._strategy = strategy
+        self._chunk = chunk
+        self._batch = batch
+        self._description = dict(description)
+        self._said = False
+        self._cached = self._seen = 0
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What stands in the record: backend, model, digests, dtype, strategy, versions."""
+        return {**self._description, "strategy": self._strategy, "template_digest": self._prompter.digest}
+
+    @property
+    def context_limit(self) -> int | None:
+        """Most tokens that the model was made for, prompt and reply together; None where it does not say."""
+        config = self._open_model().config.get_text_config()
+        limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        return int(limit) if limit else None
+
+    def count_tokens(self, request: ProbeRequest) -> int:
+        """Count the tokens of the longest prompt of a request."""
+        self._open_model()
+        return max((len(prompt) for prompt in self._prompter.prompts(request)), default=0)
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
+        return self._cached / self._seen if self._seen else math.nan
+
+    def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give the log-probability of every answer to every question, request by request.
+
+        Raises
+        ------
+        ProbeError
+            An answer is not one token, a prompt is longer than the context, or the model fails.
+        """
+        return [self._score_one(request) for request in requests]
+
+    def labels(self, count: int) -> tuple[str, ...]:
+        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        self._open_model()
+        return self._prompter.labels(LABELS, count)
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the model sees it."""
+        self._open_model()
+        return self._prompter.view(request)
+
+    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give what `score` gives, with every prompt read whole and alone."""
+        kept, self._strategy = self._strategy, "naive"
+        try:
+            return self.score(requests)
+        finally:
+            self._strategy = kept
+
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the reply to every question, request by request: the greedy one, or one that is drawn.
+
+        Raises
+        ------
+        ProbeError
+            A prompt leaves no room for the reply, or the model fails.
+        """
+        if max_tokens < 1:
+            raise InputError(f"max_tokens: {max_tokens} is below 1")
+        self._open_model()
+        asked = [self._prompter.prompts(request) for request in requests]
+        flat = [prompt for prompts in asked for prompt in prompts]
+        for prompt in flat:
+            self._check_length(len(prompt), max_tokens)
+        stop = self._stop_tokens()
+        done: list[tuple[list[int], bool]] = []
+        asked_for: dict[str, Any] = {"max_tokens": max_tokens, "stop": stop, "sampling": sampling}
+        while len(done) < len(flat):
+            some = flat[len(done) : len(done) + self._batch]
+            try:
+                done += self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
+            except MemoryError as error:
+                self._batch = self._halved("batch", self._batch, 1, error)
+        replies = iter(
+            Generation(
+                text=self._tokenizer.decode(tokens, skip_special_tokens=True),
+                truncated=cut,
+                n_prompt_tokens=len(prompt),
+            )
+            for prompt, (tokens, cut) in zip(flat, done, strict=True)
+        )
+        return [[next(replies) for _ in prompts] for prompts in asked]
+
+    def settle(self, dtype: str) -> None:
+        """Hold the strategy against the naive one on one small request, and step back where it is wrong."""
+        self._open_model()
+        prompts, answers = self._prompter.prompts(_CHECK), self._prompter.answer_ids(_CHECK.answers)
+        while self._strategy != "naive":
+            if self._strategy == "shared" and has_windows(self._model.config):
+                self._step_back("some of its layers see a window only")
+                continue
+            oracle = self._guarded(lambda: naive(self._model, prompts, answers))
+            try:
+                got = self._guarded(lambda: _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk))
+            except ProbeError as error:
+                self._step_back(str(error))
+                continue
+            gap = float(np.abs(got - oracle).max())
+            if gap <= _TOLERANCE[dtype]:
+                return
+            self._step_back(f"it differs from the naive reading by {gap:.2g} nats")
+
+    def close(self) -> None:
+        """Free the model; every further question is refused."""
+        self._model = None
+        gc.collect()
+
+    def _score_one(self, request: ProbeRequest) -> AnswerScores:
+        self._open_model()
+        if not request.answers:
+            raise ProbeError("a request without answers cannot be scored; name the replies")
+        if request.many_tokens:
+            return self._score_words(request)
+        answers = self._prompter.answer_ids(request.answers)
+        prompts = self._prompter.prompts(request)
+        lengths = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
+        if not prompts:
+            return AnswerScores(log_probs=np.empty((0, len(answers))), n_prompt_tokens=lengths)
+        self._check_length(int(lengths.max()), 0)
+        log_probs = self._read(prompts, answers)
+        if not np.isfinite(log_probs).all():
+            raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
+        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
+
+    def _score_words(self, request: ProbeRequest) -> AnswerScores:
+        """Score answers of several tokens: every opening of an answer is one more ending of the prompt."""
+        words = self._prompter.answer_tokens(request.answers)
+        prompts = self._prompter.prompts(request)
+        lengths = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
+        counts = np.array([len(word) for word in words], dtype=np.int64)
+        total = np.zeros((len(prompts), len(words)))
+        if prompts:
+            self._check_length(int(lengths.max()), int(counts.max()))
+            openings = sorted({tuple(word[:size]) for word in words for size in range(len(word))})
+            row = {opening: place for place, opening in enumerate(openings)}
+            tokens = sorted({token for word in words for token in word})
+            column = {token: place for place, token in enumerate(tokens)}
+            read = self._read([prompt + list(o) for prompt in prompts for o in openings], tokens)
+            steps = read.reshape(len(prompts), len(openings), len(tokens))
+            for place, word in enumerate(words):
+                for size, token in enumerate(word):
+                    total[:, place] += steps[:, row[tuple(word[:size])], column[token]]
+        if not np.isfinite(total).all():
+            raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
+        return AnswerScores(log_probs=total, n_prompt_tokens=lengths, n_answer_tokens=counts)
+
+    def _read(self, prompts: list[list[int]], answers: list[int]) -> np.ndarray:
+        self._seen += sum(map(len, prompts))
+        if self._strategy != "naive":
+            self._cached += (len(prompts) - 1) * common_opening(prompts)
+        while True:
+            try:
+                if self._strategy == "naive":
+                    return self._guarded(lambda: naive(self._model, prompts, answers))
+                return self._guarded(lambda: _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk))
+            except MemoryError as error:
+                if self._strategy == "naive":
+                    raise ProbeError("out of memory on a single prompt; show fewer titles, or use bfloat16") from error
+                self._chunk = self._halved("chunk", self._chunk, _SMALLEST_CHUNK, error)
+
+    def _guarded(self, call: Any) -> Any:
+        """Run a pass of the model; out of memory is a `MemoryError`, whatever else fails is a `ProbeError`."""
+        try:
+            return call()
+        except ProbeError:
+            raise
+        except RuntimeError as error:
+            words = str(error).lower()
+            if type(error).__name__ == "OutOfMemoryError" or "can't allocate" in words or "not enough memory" in words:
+                raise MemoryError(words) from error
+            raise ProbeError(f"the model fails: {(words.splitlines() or ['no reason given'])[0]}") from error
+        except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+            why = (str(error).splitlines() or ["no reason given"])[0]
+            raise ProbeError(f"the model fails: {type(error).__name__}: {why}") from error
+
+    def _halved(self, what: str, size: int, smallest: int, error: MemoryError) -> int:
+        if size <= smallest:
+            raise ProbeError(
+                f"out of memory even with a {what} of {size}; show fewer titles, or use bfloat16"
+            ) from error
+        gc.collect()
+        if not self._said:
+            self._said = True
+            warnings.warn(f"out of memory: the {what} is halved from {size} on; results are the same", stacklevel=2)
+        return max(size // 2, smallest)
+
+    def _step_back(self, why: str) -> None:
+        following = STRATEGIES[STRATEGIES.index(self._strategy) + 1]
+        model = self._description["model"]
+        warnings.warn(f"{model}: strategy {self._strategy!r} is not used ({why}); trying {following!r}", stacklevel=3)
+        self._strategy = following
+
+    def _check_length(self, length: int, room: int) -> None:
+        limit = self.context_limit
+        if limit is not None and length + room > limit:
+            reply = f" and {room} for the reply" if room else ""
+            raise ProbeError(
+                f"a prompt of {length} tokens{reply}; the context of the model is {limit}; show fewer titles"
+            )
+
+    def _stop_tokens(self) -> frozenset[int]:
+        configured = getattr(self._model.generation_config, "eos_token_id", None)
+        found = configured if isinstance(configured, list) else [configured]
+        return frozenset(int(i) for i in [*found, self._tokenizer.eos_token_id] if i is not None)
+
+    def _open_model(self) -> Any:
+        if self._model is None:
+            raise ProbeError("hf: the session is closed; ask inside its with block")
+        return self._model
