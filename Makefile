@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo test test-slow test-vllm check lint types architecture prove stagewise clean
+.PHONY: help demo test test-slow test-browser test-vllm check lint types architecture prove stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -38,6 +38,11 @@ demo: $(VENV)/.demo  ## the main job: a real model probes real users; ends with 
 
 test: $(VENV)/.dev  ## the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-browser: $(VENV)/.dev  ## the report in a real browser, headless
+	@for program in chromium chromedriver; do command -v $$program >/dev/null || \
+	{ echo "test-browser: no $$program here: apt-get install chromium chromium-driver" >&2; exit 1; }; done
+	@$(BIN)/python -m pytest -m browser tests/browser
 
 $(VLLM_VENV)/.made:
 	@echo "setup: making $(VLLM_VENV)"

@@ -10,7 +10,7 @@ import click
 from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options, write_text
 from spectra_eval_cli.evaluate import names
 
-__all__ = ["command"]
+__all__ = ["command", "table_names"]
 
 
 @click.command("compare")
@@ -51,7 +51,7 @@ def command(
     from spectra_eval.evaluation import compare
 
     read: dict[str, Any] = {}
-    for path, name in zip(tables, _names(tables), strict=True):
+    for path, name in zip(tables, table_names(tables), strict=True):
         read[name] = read_table(
             path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows
         )
@@ -83,7 +83,7 @@ def command(
         log(f"comparison: {output}", quiet=quiet)
 
 
-def _names(paths: tuple[Path, ...]) -> list[str]:
+def table_names(paths: tuple[Path, ...]) -> list[str]:
     """Name each table after its file or folder, and by its whole path where that leaves a doubt."""
     stems = [path.stem for path in paths]
     return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]

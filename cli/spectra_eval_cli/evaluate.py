@@ -16,7 +16,9 @@ __all__ = ["command", "rows_of"]
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
 @click.option(
-    "--strata", help="Names separated by commas: tail_preference, activity, context_window, horizon, n_window."
+    "--strata",
+    help="Names separated by commas: tail_preference, tail_preference_window, activity, context_window, horizon, "
+    "context_window_by_horizon, n_window, or columns of --columns.",
 )
 @click.option("--systems", help="Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.")
 @click.option(

@@ -7,13 +7,23 @@ from pathlib import Path
 import click
 
 from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli.compare import table_names
+from spectra_eval_cli.evaluate import names
 
 __all__ = ["command"]
 
 
 @click.command("report")
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML page.")
+@click.option(
+    "--paper",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for a paper: the tables as LaTeX, each figure as PDF.",
+)
+@click.option("--metrics", help="Names separated by commas.  [default: every metric that the page shows]")
+@click.option("--systems", help="As for evaluate.  [default: what TABLE holds, beside the references]")
+@click.option("--strata", help="As for evaluate.  [default: tail_preference, and windows and horizons if several]")
 @click.option("-k", "k", type=int, default=5, show_default=True, help="The first k entries of each decoded list.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of intervals and claims.")
 @click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
@@ -23,8 +33,12 @@ __all__ = ["command"]
 @table_options
 @common_options
 def command(
-    table: Path,
+    tables: tuple[Path, ...],
     output: Path,
+    paper: Path | None,
+    metrics: str | None,
+    systems: str | None,
+    strata: str | None,
     k: int,
     level: float,
     scope: str,
@@ -36,26 +50,46 @@ def command(
     empty_windows: str,
     quiet: bool,
 ) -> None:
-    """Write one page about TABLE: what can be claimed, the systems side by side, figures, and how it was made."""
+    """Write one page: what can be claimed, the systems side by side, figures, and how it was made.
+
+    The first of TABLES is the subject of the page; the readouts of further ones, of the same users, stand beside it.
+    """
     import numpy as np
 
     from spectra_eval.artifacts import read_table
     from spectra_eval.certification import certify
-    from spectra_eval.evaluation import evaluate
-    from spectra_eval.report import write_report
+    from spectra_eval.evaluation import align, evaluate
+    from spectra_eval.report import default_title, questions, write_paper, write_report
 
-    read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-    evaluation = evaluate(
-        read, strata=["tail_preference"], bootstrap=bootstrap, level=level, rng=np.random.default_rng(seed)
-    )
+    read = {
+        name: read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        for name, path in zip(table_names(tables), tables, strict=True)
+    }
+    subject = next(iter(read.values()))
+    asked = {"metrics": names(metrics), "systems": names(systems), "strata": names(strata)}
+    given = {name: value for name, value in asked.items() if value is not None}
+    documents = [
+        {
+            **evaluate(
+                table,
+                **{**questions(table), **given},
+                bootstrap=bootstrap,
+                level=level,
+                rng=np.random.default_rng(seed),
+            ).to_json(),
+            "seed": seed,
+        }
+        for table in (align(read).values() if len(read) > 1 else read.values())
+    ]
     certificate = None
-    if read.theta_s is not None:
-        certificate = certify(read, k=k, level=level, scope=scope).to_json()
-    write_report(
-        output,
-        tables=read,
-        evaluation={**evaluation.to_json(), "seed": seed},
-        certificate=certificate,
-        title=title or f"What {table.stem} shows",
-    )
+    if subject.theta_s is not None:
+        certificate = certify(subject, k=k, level=level, scope=scope).to_json()
+    title = title or default_title(subject, tables[0])
+    shown = tuple(read.values())
+    write_report(output, tables=shown, evaluation=documents, certificate=certificate, title=title, names=tuple(read))
     log(f"report: {output}", quiet=quiet)
+    if paper is not None:
+        written = write_paper(
+            paper, tables=shown, evaluation=documents, certificate=certificate, title=title, names=tuple(read)
+        )
+        log(f"paper: {paper}, {len(written)} files", quiet=quiet)

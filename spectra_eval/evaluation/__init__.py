@@ -1,5 +1,6 @@
 """Systems held against what the users did: each by itself, and against each other."""
 
+from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare
 from spectra_eval.evaluation._evaluate import METRICS_BY_DEFAULT, Evaluation, evaluate
 from spectra_eval.evaluation._merge import merge_categories, merge_rarest
@@ -9,6 +10,7 @@ __all__ = [
     "ComparedPair",
     "Evaluation",
     "SystemComparison",
+    "align",
     "compare",
     "evaluate",
     "merge_categories",

@@ -115,8 +115,9 @@ def evaluate(
     metrics : sequence of str, optional
         Names as `metrics.parse` reads them; `METRICS_BY_DEFAULT` when not given.
     strata : sequence of str, optional
-        Rules that sort the records: ``tail_preference``, ``activity``, ``context_window``, ``horizon``, ``n_window``,
-        or names of `columns`. Everybody together is always there, as stratum ``all``.
+        Rules that sort the records: ``tail_preference`` (from the histories), ``tail_preference_window`` (from the
+        windows, as the paper does), ``activity``, ``context_window``, ``horizon``, ``context_window_by_horizon``,
+        ``n_window``, or names of `columns`. Everybody together is always there, as stratum ``all``.
     systems : sequence of str, optional
         ``theta_s``, ``dg``, ``dg_best`` (the truth restricted to the list: the best that any distribution on it could
         do), or names of baselines.

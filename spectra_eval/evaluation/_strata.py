@@ -95,14 +95,20 @@ def _column(name: str, values: np.ndarray) -> Stratification:
 
 def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     """Quarters by the share of tail categories, in the history where there is one."""
-    tail = bucket == _TAIL
     if table.history_counts is None:
-        share, source = table.theta_star[:, tail].sum(axis=1), "window"
-    else:
-        total = table.history_counts.sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            share, source = table.history_counts[:, tail].sum(axis=1) / total, "history"
-    return _quarters("tail_preference", share, f"quartiles of the share of tail categories in the {source}")
+        return _tail_preference_window(table, bucket, name="tail_preference")
+    total = table.history_counts.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        share = table.history_counts[:, bucket == _TAIL].sum(axis=1) / total
+    return _quarters("tail_preference", share, "quartiles of the share of tail categories in the history")
+
+
+def _tail_preference_window(
+    table: PreferenceTable, bucket: np.ndarray, *, name: str = "tail_preference_window"
+) -> Stratification:
+    """Quarters by the share of tail categories in the window, as the paper forms them: the outcome sorts the users."""
+    share = table.theta_star[:, bucket == _TAIL].sum(axis=1)
+    return _quarters(name, share, "quartiles of the share of tail categories in the window")
 
 
 def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
@@ -127,6 +133,21 @@ def _horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     return _values(table, "horizon")
 
 
+def _context_window_by_horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
+    """Sort by both: ``context_window_by_horizon=long/3``."""
+    del bucket
+    name = "context_window_by_horizon"
+    if table.context_window is None or table.horizon is None:
+        lacking = "context_window" if table.context_window is None else "horizon"
+        raise InputError(f"stratum {name!r}: the table has no column {lacking}; leave the stratum out")
+    both = list(zip(table.horizon.tolist(), table.context_window.tolist(), strict=True))
+    found = {pair: place for place, pair in enumerate(sorted(set(both)))}
+    names = tuple(f"{name}={horizon}/{window}" for horizon, window in found)
+    group = np.array([found[pair] for pair in both], dtype=np.int64)
+    facts = {name: {"rule": "values of horizon and context_window", **_sizes(names, group)}}
+    return Stratification(names=names, group=group, facts=facts)
+
+
 def _n_window(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     """Quarters by the number of interactions in the window."""
     del bucket
@@ -140,9 +161,11 @@ def _n_window(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
 
 STRATA: dict[str, Callable[[PreferenceTable, np.ndarray], Stratification]] = {
     "tail_preference": _tail_preference,
+    "tail_preference_window": _tail_preference_window,
     "activity": _activity,
     "context_window": _context_window,
     "horizon": _horizon,
+    "context_window_by_horizon": _context_window_by_horizon,
     "n_window": _n_window,
 }
 """The rules that can be asked for; everybody together always comes first."""

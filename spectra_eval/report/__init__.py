@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spectra_eval.report._asked import default_title, questions
 from spectra_eval.report.html import render_report, write_report
 from spectra_eval.report.markdown import to_markdown
 from spectra_eval.report.paper import write_paper
 
-__all__ = ["render_report", "to_markdown", "write_paper", "write_report"]
+__all__ = ["default_title", "questions", "render_report", "to_markdown", "write_paper", "write_report"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spectra_eval.metrics._base import METRICS
 from spectra_eval.report._material import (
     UNITS,
     Material,
@@ -13,6 +14,7 @@ from spectra_eval.report._material import (
     better,
     finite,
     gloss,
+    is_ceiling,
     is_reference,
     metric_label,
     number,
@@ -21,6 +23,7 @@ from spectra_eval.report._provenance import flat, is_grid, plain_value
 
 __all__ = ["Cell", "ClaimLine", "Column", "Grid", "Row", "claim_lines", "headline"]
 
+_CONSTANT = ("uniform", "popularity")
 _KEY_METRICS = (
     "js_divergence",
     "total_variation",
@@ -92,11 +95,17 @@ def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
 
 
 def _best(found: Mapping[str, Result], direction: str | None) -> float | None:
-    # An oracle has seen the window: it is a ceiling and competes with nobody.
-    values = [r.value for name, r in found.items() if r.value is not None and "oracle" not in name]
+    values = [r.value for name, r in found.items() if r.value is not None and _may_win(r)]
     if direction is None or len(values) < 2:
         return None
     return min(values) if direction == "lower" else max(values)
+
+
+def _may_win(result: Result) -> bool:
+    """Tell whether a system competes for a column: a constant is calibrated for a cohort without knowing anything."""
+    base = result.metric.partition("@")[0]
+    by_user = base not in METRICS.names() or METRICS[base].is_mean
+    return not is_ceiling(result.system) and (by_user or result.system not in _CONSTANT)
 
 
 def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:
@@ -106,7 +115,7 @@ def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:
         return Cell(value=None, text="undefined", interval="", best=False, reason=result.reason)
     shown = result.low is not None and result.high is not None
     interval = f"[{number(result.low, decimals=decimals)}, {number(result.high, decimals=decimals)}]" if shown else ""
-    wins = best is not None and result.value == best and "oracle" not in result.system
+    wins = best is not None and result.value == best and _may_win(result)
     text = number(result.value, decimals=decimals)
     return Cell(value=result.value, text=text, interval=interval, best=wins, reason=None)
 

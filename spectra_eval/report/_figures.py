@@ -6,23 +6,14 @@ A figure is drawn from the very rows that its data table shows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from spectra_eval import metrics, simplex
 from spectra_eval.certification._base import Options, UserBlock, group_mean
-from spectra_eval.report._material import (
-    UNITS,
-    Material,
-    Result,
-    better,
-    group_name,
-    is_reference,
-    metric_label,
-    named_strata,
-)
+from spectra_eval.report._comparisons import bars, lines
+from spectra_eval.report._figure import Figure, short
+from spectra_eval.report._material import Material, named_strata
 from spectra_eval.theory import concentration
 from spectra_eval.units import LN2
 
@@ -31,82 +22,27 @@ __all__ = ["Figure", "figures"]
 BINS = 20
 SHOWN = 30
 """A figure of categories shows at most so many; it says how many there are."""
-GROUPS = 16
-"""More groups than this are not drawn as lines; the full table has them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One figure: `kind` names how it is drawn, `rows` are what is drawn and what the data table shows.
-
-    `extent` is the size in inches that it asks for, `labels` name the axes, `extra` holds what else `kind` needs.
-    """
-
-    name: str
-    kind: str
-    title: str
-    caption: str
-    alt: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    labels: tuple[str, ...] = ()
-    extent: tuple[float, float] = (6.6, 3.8)
-    extra: dict[str, Any] = field(default_factory=dict)
+_KEY = ("js_divergence", "category_ndcg")
 
 
 def figures(material: Material) -> tuple[Figure, ...]:
     """Give every figure that this material can carry, in the order of the page."""
     makers: tuple[Callable[[Material], Figure | None], ...] = (
-        lambda m: _bars(m, "js_divergence"),
-        lambda m: _bars(m, "category_ndcg"),
         _histogram,
         _margins,
         _biases,
         _exposure,
         _scatter,
         _reliability,
-        lambda m: _lines(m, "js_divergence", "tail_preference"),
-        lambda m: _lines(m, "js_divergence", "context_window"),
-        lambda m: _lines(m, "category_ndcg", "context_window"),
     )
-    made = (maker(material) for maker in makers)
+    windows = "context_window_by_horizon"
+    if not named_strata(material, windows):
+        windows = "context_window"
+    made = [*(bars(material, base) for base in _KEY), *(maker(material) for maker in makers)]
+    for base, rules in ((_KEY[0], ("tail_preference", "tail_preference_window", windows)), (_KEY[1], (windows,))):
+        for rule in rules:
+            made += lines(material, base, rule)
     return tuple(figure for figure in made if figure is not None)
-
-
-def _unit(result: Result) -> str:
-    unit = UNITS.get(result.unit, result.unit)
-    return f" ({unit})" if unit else ""
-
-
-def _short(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
-
-
-def _bars(material: Material, base: str) -> Figure | None:
-    name = material.named(base)
-    found = [r for r in material.of(name) if r.value is not None] if name else []
-    if name is None or not found:
-        return None
-    label = metric_label(name)
-    direction = better(material, name)
-    rows = tuple((r.system, r.value, r.low, r.high, r.n_users) for r in found)
-    level = next((r.level for r in found if r.low is not None), None)
-    whiskers = f" Whiskers are {level:.0%} bootstrap intervals over users." if level is not None else ""
-    values = {r.system: r.value for r in found if r.value is not None}
-    best = (min if direction == "lower" else max)(values, key=lambda system: values[system])
-    word = "best" if direction else "largest"
-    return Figure(
-        name=f"{base.replace('_', '-')}-bars",
-        kind="bars",
-        title=f"{label} of every system",
-        caption=f"Mean over users; {direction or 'neither direction'} is better.{whiskers}",
-        alt=f"Bar chart of {label} for {len(rows)} systems; {best} is {word} with {_short(values[best])}.",
-        columns=("system", label + _unit(found[0]), "low", "high", "users"),
-        rows=rows,
-        labels=(label + _unit(found[0]),),
-        extent=(6.6, 0.8 + 0.36 * len(rows)),
-        extra={"reference": tuple(is_reference(r.system) for r in found)},
-    )
 
 
 def _observed(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
@@ -154,7 +90,7 @@ def _histogram(material: Material) -> Figure | None:
     shares = [np.histogram(np.clip(values, 0.0, 1.0), bins=edges)[0] / len(values) for values in series.values()]
     rows = tuple((float(edges[b]), float(edges[b + 1]), *(float(share[b]) for share in shares)) for b in range(BINS))
     halves = {name: float(np.median(values)) for name, values in series.items()}
-    told = " and ".join(f"{_short(value)} bits for {name}" for name, value in halves.items())
+    told = " and ".join(f"{short(value)} bits for {name}" for name, value in halves.items())
     return Figure(
         name="js-histogram",
         kind="histogram",
@@ -243,7 +179,7 @@ def _biases(material: Material) -> Figure | None:
         title="Which categories are over- and under-stated",
         caption="Mean of theta_s − theta_star over records, by category; the most common category stands on top. To "
         f"the right of zero the model overstates.{listed}{note}",
-        alt=f"Bias of each category; the largest is {names[worst]} with {_short(float(series['theta_s'][worst]))}.",
+        alt=f"Bias of each category; the largest is {names[worst]} with {short(float(series['theta_s'][worst]))}.",
         columns=("category", "mean theta_star", *(f"bias, {name}" for name in series)),
         rows=rows,
         labels=("mean bias (share)",),
@@ -302,7 +238,7 @@ def _scatter(material: Material) -> Figure | None:
     chosen, note = _ranked(material, np.maximum(truth, held))
     rows = tuple((names[c], float(truth[c]), float(held[c])) for c in chosen)
     correlation = _correlation(truth, held)
-    told = "" if correlation is None else f" Pearson correlation over categories: {_short(correlation)}."
+    told = "" if correlation is None else f" Pearson correlation over categories: {short(correlation)}."
     return Figure(
         name="frequency",
         kind="scatter",
@@ -323,6 +259,17 @@ def _correlation(truth: np.ndarray, held: np.ndarray) -> float | None:
     return float(a @ b) / scale if scale > 1e-15 else None
 
 
+def _errors(material: Material) -> str:
+    """Name the calibration errors that were evaluated: with bins, and without."""
+    parts = [
+        f"{words} {short(r.value)}"
+        for base, words in (("soft_ece", "Calibration error:"), ("smooth_ece", "without bins"))
+        for r in material.of(base)
+        if r.system == "theta_s" and r.value is not None
+    ]
+    return f" {', '.join(parts)}." if parts else ""
+
+
 def _reliability(material: Material) -> Figure | None:
     seen = _observed(material)
     if seen is None:
@@ -338,57 +285,12 @@ def _reliability(material: Material) -> Figure | None:
         kind="reliability",
         title="When it says 30%, is it 30%?",
         caption=f"Reliability diagram over all (record, category) pairs in {BINS} bins of theta_s: mean of theta_star "
-        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin.",
+        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin."
+        f"{_errors(material)}",
         alt=f"Reliability diagram: {len(filled)} of {BINS} bins hold pairs; the fullest holds "
         f"{max(row[2] for row in rows):,}.",
         columns=("from", "to", "pairs", "mean theta_s", "mean theta_star"),
         rows=rows,
         labels=("mean theta_s of the bin", "mean theta_star of the bin"),
         extent=(6.6, 5.4),
-    )
-
-
-_RULES = {
-    "tail_preference": ("share of tail categories in the window, by quartile", "tail preference"),
-    "context_window": ("past sessions shown to the model", "context window"),
-}
-_LINES = ("theta_s", "dg", "history", "popularity", "uniform")
-
-
-def _lines(material: Material, base: str, rule: str) -> Figure | None:
-    name = material.named(base)
-    strata = named_strata(material, rule)
-    if name is None or not 2 <= len(strata) <= GROUPS:
-        return None
-    axis, words = _RULES[rule]
-    rows: list[tuple[Any, ...]] = []
-    unit = ""
-    for place, stratum in enumerate(strata):
-        for r in material.of(name, stratum=stratum):
-            if r.value is not None and r.system in _LINES:
-                unit = _unit(r)
-                rows.append((r.system, group_name(stratum), r.value, r.low, r.high, r.n_users, place))
-    if not rows:
-        return None
-    rows.sort(key=lambda row: (_LINES.index(row[0]), row[6]))
-    groups = [group_name(stratum) for stratum in strata]
-    sizes = {row[1]: row[5] for row in rows}
-    label = metric_label(name)
-    told = f" Groups hold {', '.join(f'{sizes[g]:,}' for g in groups if g in sizes)} users."
-    caution = (
-        " Groups are formed on the predicted window itself, so part of a trend is regression to the mean."
-        if rule == "tail_preference"
-        else ""
-    )
-    return Figure(
-        name=f"{base}-by-{rule}".replace("_", "-"),
-        kind="lines",
-        title=f"{label} by {words}",
-        caption=f"Mean over the users of each group, with intervals; {better(material, name) or 'no direction'} is "
-        f"better.{told}{caution}",
-        alt=f"{label} of {', '.join(dict.fromkeys(row[0] for row in rows))} in {len(groups)} groups by {words}.",
-        columns=("system", words, label + unit, "low", "high", "users"),
-        rows=tuple(row[:6] for row in rows),
-        labels=(axis, label + unit),
-        extra={"groups": groups, "ticks": groups},
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spectra_eval.baselines import BASELINES
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.metrics._base import METRICS
 from spectra_eval.tables import PreferenceTable
@@ -23,6 +24,7 @@ __all__ = [
     "gather",
     "gloss",
     "group_name",
+    "is_ceiling",
     "is_reference",
     "metric_label",
     "model_of",
@@ -46,14 +48,19 @@ _LABELS = {
     "exposure_entropy": "Exposure entropy",
     "tail_mass_error": "Tail mass error",
     "soft_ece": "Calibration error",
-    "stratified_ece": "Calibration error, stratified",
-    "top1_ece": "Calibration error of the top",
+    "smooth_ece": "Calibration error without bins",
+    "stratified_ece": "Calibration error by strata",
+    "top1_ece": "Calibration error of the top category",
+    "tail_mass": "Tail mass",
+    "true_tail_mass": "Tail mass of the truth",
+    "wasserstein_ordinal": "Ordinal Wasserstein distance",
     "brier": "Brier score",
     "log_score": "Logarithmic score",
 }
 _GLOSSES = {
     "theta_s": "the readout of the model",
     "dg": "the decoded list",
+    "dg_best": "the best that any distribution on the list could do",
     "uniform": "every category alike",
     "popularity": "everybody's average",
     "history": "the user's own history",
@@ -114,6 +121,16 @@ class Material:
         said = [str(line) for document in self.evaluations for line in document.get("warnings", ())]
         return tuple(dict.fromkeys(said))
 
+    @property
+    def counted(self) -> str:
+        """What the numbers count: ``records`` where some user has several, else ``users``."""
+        return "users" if len(set(self.table.users.tolist())) == self.table.n_users else "records"
+
+    def rule_of(self, stratification: str) -> str:
+        """Give the sentence by which the evaluation formed the groups of a name; empty where it does not say."""
+        strata = (self.evaluations[0].get("facts") or {}).get("strata") or {}
+        return str((strata.get(stratification) or {}).get("rule") or "")
+
     def of(self, metric: str, *, stratum: str = "all") -> tuple[Result, ...]:
         """Give the results of one metric in one stratum, in the order of `systems`."""
         found = {r.system: r for r in self.results if r.metric == metric and r.stratum == stratum}
@@ -126,7 +143,13 @@ class Material:
 
 def is_reference(system: str) -> bool:
     """Tell whether a system is a reference predictor and no model."""
-    return not (system.endswith(("theta_s", "dg")))
+    return not system.endswith(("theta_s", "dg", "dg_best"))
+
+
+def is_ceiling(system: str) -> bool:
+    """Tell whether a system has seen the window: it shows what could be reached and competes with nobody."""
+    name = system.rpartition(": ")[2]
+    return name == "dg_best" or (name in BASELINES.names() and BASELINES[name].sees_window)
 
 
 def gather(
@@ -135,6 +158,7 @@ def gather(
     evaluation: Any,
     certificate: Mapping[str, Any] | None,
     title: str,
+    names: Sequence[str] | None = None,
 ) -> Material:
     """Check what a page is to be made from.
 
@@ -148,11 +172,13 @@ def gather(
         The document of `certify` for the first table.
     title : str
         The title.
+    names : sequence of str, optional
+        One a table, for the systems of the further ones; the names of their models where not given.
 
     Raises
     ------
     InputError
-        There is no table, or the numbers of tables and documents differ.
+        There is no table, or the numbers of tables, names and documents differ.
     SchemaError
         A document has not the shape of its kind.
     """
@@ -164,14 +190,17 @@ def gather(
         raise InputError(
             f"evaluation: {len(documents)} documents for {len(given)} tables; give one, or one for each table"
         )
+    if names is not None and len(names) != len(given):
+        raise InputError(f"names: {len(names)} for {len(given)} tables; give one for each table")
     for document in documents:
         if not isinstance(document, Mapping) or not isinstance(document.get("results"), list | tuple):
             raise SchemaError("evaluation: 'results' is no list of rows; give the document that evaluate makes")
     if certificate is not None and not isinstance(certificate.get("claims"), list | tuple):
         raise SchemaError("certificate: 'claims' is no list of claims; give the document that certify makes")
     results: list[Result] = []
-    for place, document in enumerate(documents):
-        results.extend(_results(document, prefix="" if place == 0 else f"{_label(given, place)}: "))
+    labels = [_label(given, place) for place in range(len(given))] if names is None else names
+    for place, (label, document) in enumerate(zip(labels, documents, strict=False)):
+        results.extend(_results(document, prefix=f"{label}: " if place else ""))
     return Material(
         title=title.strip() or "Evaluation",
         tables=given,
@@ -221,7 +250,7 @@ def metric_label(metric: str) -> str:
     """Give the name of a metric in words, with its cut-off."""
     base, _, k = metric.partition("@")
     words = _LABELS.get(base, base.replace("_", " ").capitalize())
-    return f"{words} at {k}" if k else words
+    return f"{words} at\u00a0{k}" if k else words
 
 
 def gloss(system: str) -> str:
@@ -264,9 +293,14 @@ def model_of(table: PreferenceTable) -> str | None:
 
 
 def named_strata(material: Material, name: str) -> Sequence[str]:
-    """Give the strata of one rule, in the order in which they were evaluated."""
-    found = dict.fromkeys(r.stratum for r in material.results if r.stratum.startswith((f"{name}=", f"{name}:")))
-    return list(found)
+    """Give the strata of one rule: by number where the groups are numbers, else in the order of the evaluation."""
+    found = list(dict.fromkeys(r.stratum for r in material.results if r.stratum.startswith((f"{name}=", f"{name}:"))))
+    numbers = [group_name(stratum).rpartition("/")[2] for stratum in found]
+    if all(number.isdigit() for number in numbers):
+        found.sort(
+            key=lambda stratum: (group_name(stratum).rpartition("/")[0], int(group_name(stratum).rpartition("/")[2]))
+        )
+    return found
 
 
 def group_name(stratum: str) -> str:

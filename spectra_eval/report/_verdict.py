@@ -13,6 +13,7 @@ from spectra_eval.report._material import (
     Result,
     better,
     gloss,
+    is_ceiling,
     is_reference,
     metric_label,
     model_of,
@@ -21,10 +22,14 @@ from spectra_eval.report._material import (
 
 __all__ = ["glance", "sentences", "tally"]
 
+NEAR = 0.05
+"""A readout whose divergence is within this share of that of uniform is said to be hardly told from it."""
+
 
 def sentences(material: Material) -> tuple[str, ...]:
-    """Say what was measured, on whom, by which model, and how it compares; one paragraph an entry."""
-    return tuple(line for line in (_what(material), _compared(material), _claimed(material)) if line)
+    """Say how the readout compares, then on what grounds: the verdict first, one paragraph an entry."""
+    said = (_verdict(material), _compared(material), _claimed(material), _what(material))
+    return tuple(line for line in said if line)
 
 
 def glance(material: Material) -> tuple[tuple[str, str], ...]:
@@ -71,34 +76,87 @@ def _said(table: object, word: str) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _compared(material: Material) -> str:
-    """Set the readout beside the decoded list and the best reference, in the first key metric there is."""
+def _measured(material: Material) -> tuple[str, dict[str, Result]] | None:
+    """Give the first key metric there is, and what each system has in it; None where the readout has no value."""
     metric = material.named("js_divergence") or material.named("total_variation")
-    found = {r.system: r for r in material.of(metric)} if metric else {}
-    own = found.get("theta_s")
-    if metric is None or own is None or own.value is None or better(material, metric) != "lower":
+    found = {r.system: r for r in material.of(metric) if r.value is not None} if metric else {}
+    if metric is None or "theta_s" not in found or better(material, metric) != "lower":
+        return None
+    return metric, found
+
+
+def _best_reference(found: dict[str, Result]) -> Result | None:
+    rivals = [r for n, r in found.items() if is_reference(n) and not is_ceiling(n)]
+    return min(rivals, key=lambda r: (_value(r), r.system)) if rivals else None
+
+
+def _value(result: Result) -> float:
+    assert result.value is not None  # `_measured` keeps those that have one
+    return result.value
+
+
+def _verdict(material: Material) -> str:
+    """Say in a sentence whether the readout is closer to the truth than the list, and than the best reference."""
+    measured = _measured(material)
+    if measured is None:
         return ""
-    unit = UNITS.get(own.unit, own.unit)
-    text = (
-        f"Its {_lower_first(metric_label(metric))} from the truth is {_with_interval(own)}{' ' + unit if unit else ''}"
-    )
-    text += " on average (0 is best)" if own.n_users else ""
-    listed = found.get("dg")
-    if listed is not None and listed.value is not None:
-        text += f"; taking the decoded list for a uniform distribution gives {_with_interval(listed)}"
-    rivals = [r for n, r in found.items() if is_reference(n) and r.value is not None and "oracle" not in n]
+    _, found = measured
+    own, best = found["theta_s"], _best_reference(found)
+    rivals = [("the list that the model writes", found["dg"])] if "dg" in found else []
+    if best is not None:
+        known = f" ({gloss(best.system)})" if gloss(best.system) else ""
+        every = f"every reference predictor, of which {best.system} is the best"
+        rivals.append((f"{best.system}{known}" if _value(best) <= _value(own) else every, best))
     if not rivals:
-        return f"{text}. No reference predictor was evaluated, so nothing shows what these numbers are worth."
-    best = min(rivals, key=lambda r: (r.value, r.system))
-    assert best.value is not None
-    what = f" ({gloss(best.system)})" if gloss(best.system) else ""
-    relation = "farther from" if best.value > own.value else "closer to" if best.value < own.value else "as close to"
-    tail = "the truth than the readout" if relation != "as close to" else "the truth as the readout"
-    return f"{text}. The best reference, {best.system}{what}, has {_with_interval(best)}: {relation} {tail}."
+        return ""
+    text = "On average the readout is"
+    said = ""
+    for place, (name, rival) in enumerate(rivals):
+        relation = _relation(own, rival)
+        joint = "" if not place else " and" if relation == said else ", but"
+        word = "than" if relation != "as close to" else "as"
+        if relation != said:
+            text += f"{joint} {relation} {'what these users did' if not place else 'it'} {word} {name}"
+        else:
+            text += f"{joint} {word} {name}"
+        said = relation
+    text += "."
+    uniform = found.get("uniform")
+    if uniform is not None and abs(_value(own) - _value(uniform)) <= NEAR * _value(uniform):
+        text += " It is hardly to be told from uniform, which knows nothing."
+    return text
 
 
-def _lower_first(label: str) -> str:
-    return label if label.startswith(("Jensen", "Kullback", "Brier")) else label[0].lower() + label[1:]
+def _relation(own: Result, other: Result) -> str:
+    if _value(other) == _value(own):
+        return "as close to"
+    return "closer to" if _value(own) < _value(other) else "farther from"
+
+
+def _compared(material: Material) -> str:
+    """Give the numbers behind the verdict."""
+    measured = _measured(material)
+    if measured is None:
+        return ""
+    metric, found = measured
+    own, best = found["theta_s"], _best_reference(found)
+    unit = UNITS.get(own.unit, own.unit)
+    parts = [f"{_with_interval(own)} for the readout"]
+    if "dg" in found:
+        parts.append(f"{_with_interval(found['dg'])} for the decoded list, taken as uniform")
+    if best is not None:
+        parts.append(f"{_with_interval(best)} for {best.system}")
+    if "uniform" in found and best is not None and best.system != "uniform":
+        parts.append(f"{_with_interval(found['uniform'])} for uniform")
+    level = f" [{own.level:.0%} interval]" if own.level is not None else ""
+    joined = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    text = (
+        f"{metric_label(metric)} from the truth, the mean over {material.counted}{f' in {unit}' if unit else ''}{level}"
+    )
+    text += f", where 0 is best: {joined}."
+    if best is None:
+        text += " No reference predictor was evaluated, so nothing shows what these numbers are worth."
+    return text
 
 
 def _with_interval(result: Result) -> str:

@@ -33,6 +33,7 @@ def write_report(
     evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     certificate: Mapping[str, Any] | None = None,
     title: str = "Evaluation",
+    names: Sequence[str] | None = None,
 ) -> None:
     """Write one self-contained HTML page about an evaluation.
 
@@ -51,6 +52,8 @@ def write_report(
         The document of `certify` for the first table.
     title : str
         The title of the page; any text.
+    names : sequence of str, optional
+        One a table, for the systems of the further ones; the names of their models where not given.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def write_report(
     ...     "<title>Two users</title>" in path.read_text(encoding="utf-8")
     True
     """
-    page = render_report(tables=tables, evaluation=evaluation, certificate=certificate, title=title)
+    page = render_report(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
     write_text(page, Path(path))
 
 
@@ -91,19 +94,20 @@ def render_report(
     evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     certificate: Mapping[str, Any] | None = None,
     title: str = "Evaluation",
+    names: Sequence[str] | None = None,
 ) -> str:
     """Give the page that `write_report` writes, as text.
 
     Parameters
     ----------
-    tables, evaluation, certificate, title
+    tables, evaluation, certificate, title, names
         As for `write_report`.
 
     Returns
     -------
     str
     """
-    material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title)
+    material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
     context = _context(material)
     for limit in _ROWS:
         page = _rendered(material, context, limit)

@@ -3,8 +3,14 @@
   "use strict";
   var collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
+  // A cell may span several columns.
+  function cellAt(row, column) {
+    var cells = Array.from(row.cells);
+    return cells.find(function (cell) { column -= cell.colSpan; return column < 0; });
+  }
+
   function key(row, column) {
-    var cell = row.cells[column];
+    var cell = cellAt(row, column);
     var value = cell.getAttribute("data-v");
     return value === null ? cell.textContent.trim() : value === "" ? null : Number(value);
   }

@@ -47,6 +47,7 @@ def write_paper(
     evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     certificate: Mapping[str, Any] | None = None,
     title: str = "Evaluation",
+    names: Sequence[str] | None = None,
 ) -> tuple[Path, ...]:
     r"""Write what a paper includes: ``systems.tex``, ``results.tex``, ``claims.tex`` and a PDF a figure.
 
@@ -62,6 +63,8 @@ def write_paper(
         As for `write_report`.
     title : str
         The beginning of the caption of the tables.
+    names : sequence of str, optional
+        One a table, for the systems of the further ones; the names of their models where not given.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def write_paper(
     """
     from spectra_eval.report.plots import to_pdf
 
-    material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title)
+    material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     texts = {"systems.tex": _systems(material), "results.tex": _results(material)}

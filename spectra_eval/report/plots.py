@@ -17,7 +17,7 @@ from typing import Any
 
 from spectra_eval.errors import BackendUnavailable
 from spectra_eval.report._drawing import DRAW, Palette
-from spectra_eval.report._figures import Figure
+from spectra_eval.report._figure import Figure
 
 __all__ = ["Palette", "to_pdf", "to_svg"]
 

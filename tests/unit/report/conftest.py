@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spectra_eval.report import plots
-from spectra_eval.report._figures import Figure
+from spectra_eval.report._figure import Figure
 from spectra_eval.tables import PreferenceTable
 
 CATEGORIES = ("Drama", "Comedy", "Action", "Thriller", "Romance", "Horror", "War", "Western", "Film-Noir")
@@ -35,17 +35,14 @@ def simulated(*, n: int = 60, categories: tuple[str, ...] = CATEGORIES, **fields
     lists = np.argsort(-(base + rng.normal(0, 0.2, (n, k))), axis=1)[:, :4]
     lists[3] = -2
     given = {
+        "users": np.array([f"u{i:03}" for i in range(n)]),
         "counts": counts,
         "n_window": np.full(n, 30),
         "theta_s": held,
         "dg": lists,
         "metadata": {"model": "a-small-model", "readout": "likelihood", "seed": 3},
     }
-    return PreferenceTable(
-        users=np.array([f"u{i:03}" for i in range(n)]),
-        categories=categories,
-        **{**given, **fields},
-    )
+    return PreferenceTable(categories=categories, **{**given, **fields})
 
 
 _DRAWN: dict[str, str] = {}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import html
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -145,15 +146,40 @@ def test_warnings_stand_in_the_verdict(table: PreferenceTable, evaluation: Any, 
     assert text.index(evaluation["warnings"][0]) < text.index("The systems side by side")
 
 
-def test_the_verdict_names_the_best_reference(table: PreferenceTable, evaluation: Any) -> None:
-    values = {"theta_s": 0.30, "dg": 0.50, "uniform": 0.45, "popularity": 0.35, "history": 0.25}
+@pytest.mark.parametrize(
+    ("theta_s", "said"),
+    [
+        (0.30, "closer to what these users did than the list that the model writes, but farther from it than history "
+               "(the user's own history)."),
+        (0.20, "closer to what these users did than the list that the model writes and than every reference "
+               "predictor, of which history is the best."),
+        (0.60, "farther from what these users did than the list that the model writes and than history (the user's"),
+        (0.44, "It is hardly to be told from uniform, which knows nothing."),
+        (0.25, "the list that the model writes, but as close to it as history (the user's own history)."),
+    ],
+)  # fmt: skip
+def test_the_verdict_comes_first(table: PreferenceTable, evaluation: Any, theta_s: float, said: str) -> None:
+    values = {"theta_s": theta_s, "dg": 0.50, "uniform": 0.45, "popularity": 0.35, "history": 0.25}
     for row in evaluation["results"]:
         if row["metric"] == "js_divergence" and row["stratum"] == "all":
             row["value"], row["interval"] = values[row["system"]], None
-    text = Page(render_report(tables=table, evaluation=evaluation)).text
-    assert "0.300 bits on average" in text
-    assert "The best reference, history (the user's own history), has 0.250: closer to the truth" in text
+    ceiling = {**evaluation["results"][0], "system": "dg_best", "value": 0.01, "interval": None}
+    evaluation["results"].append(ceiling)
+    page = render_report(tables=table, evaluation=evaluation)
+    lede = re.search(r'<p class="lede">(.*?)</p>', page, flags=re.S)
+    assert lede is not None and said in html.unescape(lede[1])
+    text = Page(page).text
+    assert f"{theta_s:.3f} for the readout" in text and "0.250 for history and 0.450 for uniform" in text
     assert "There is no certificate" in text
+
+
+def test_neither_a_constant_nor_a_ceiling_is_called_best(table: PreferenceTable, evaluation: Any) -> None:
+    rows = [row for row in evaluation["results"] if row["stratum"] == "all" and row["metric"] == "soft_ece"]
+    values = {"theta_s": 0.3, "dg": 0.5, "uniform": 0.0, "popularity": 0.01, "history": 0.2}
+    evaluation["results"] = [{**row, "value": values[row["system"]]} for row in rows]
+    evaluation["results"].append({**rows[0], "system": "dg_best", "value": 0.1})
+    page = render_report(tables=table, evaluation=evaluation)
+    assert re.findall(r'<span class="flag">best</span> <b>([\d.]+)</b>', page) == ["0.200"]
 
 
 def test_the_best_of_a_column_is_marked_in_words(table: PreferenceTable, evaluation: Any) -> None:

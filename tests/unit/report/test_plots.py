@@ -10,7 +10,8 @@ import pytest
 
 from spectra_eval.errors import BackendUnavailable
 from spectra_eval.report._drawing import Palette, _labelled
-from spectra_eval.report._figures import Figure, figures
+from spectra_eval.report._figure import Figure
+from spectra_eval.report._figures import figures
 from spectra_eval.report._material import gather
 from spectra_eval.report.plots import to_pdf, to_svg
 from spectra_eval.simplex import js_nats

@@ -1,0 +1,84 @@
+"""What a report asks of an evaluation: every metric, system and stratum that the table at hand can carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.evaluation import METRICS_BY_DEFAULT
+from spectra_eval.report._material import model_of
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["default_title", "questions"]
+
+_FURTHER = (
+    "stratified_ece",
+    "top1_ece",
+    "smooth_ece",
+    "tail_mass",
+    "true_tail_mass",
+    "head_bias",
+    "mid_bias",
+    "tail_bias",
+    "brier",
+    "log_score",
+)
+
+
+def questions(table: PreferenceTable) -> dict[str, Any]:
+    """Give the arguments of `evaluate` for a whole page: the figures and tables of the paper, as far as they go.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+
+    Returns
+    -------
+    dict
+        ``metrics``, ``systems`` and ``strata``. Context windows and horizons are strata where there are several, and
+        both together where there are several of each.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["ann", "ann"], categories=("Drama", "Noir"), counts=[[3, 1], [3, 1]], theta_s=[[0.5, 0.5]] * 2,
+    ...     context_window=[1, 3],
+    ... )
+    >>> asked = questions(table)
+    >>> asked["systems"], asked["strata"]
+    (['theta_s', 'uniform'], ['tail_preference', 'context_window'])
+    """
+    cut = table.n_categories
+    metrics = [_lowered(name, cut) for name in (*METRICS_BY_DEFAULT, *_FURTHER)]
+    systems = ["theta_s"] if table.theta_s is not None else []
+    systems += ["dg", "dg_best"] if table.dg is not None else []
+    systems.append("uniform")
+    if table.history_counts is not None and table.history_counts.any():
+        systems += ["popularity", "history"]
+    strata = ["tail_preference"]
+    strata += [name for name in ("context_window", "horizon") if _several(getattr(table, name))]
+    if len(strata) == 3:
+        strata.append("context_window_by_horizon")
+    return {"metrics": list(dict.fromkeys(metrics)), "systems": systems, "strata": strata}
+
+
+def _lowered(name: str, n_categories: int) -> str:
+    head, at, k = name.partition("@")
+    return f"{head}@{min(int(k), n_categories)}" if at else name
+
+
+def _several(column: np.ndarray | None) -> bool:
+    return column is not None and len(set(column.tolist())) > 1
+
+
+def default_title(table: PreferenceTable, path: Path) -> str:
+    """Name a page after the model, or after the file or the folder of the run where the table names none."""
+    model = model_of(table)
+    users = len(set(table.users.tolist()))
+    if model:
+        return f"What {model} knows of {users:,} users"
+    name = path.resolve().parent.name if path.stem in ("run", "table") else path.stem
+    return f"What {name} shows of {users:,} users"
