@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import functools
 import importlib
 import io
 import json
 import sys
+import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
-__all__ = ["LazyGroup", "common_options", "emit", "log", "naming", "say_read", "table_options", "write_text"]
+__all__ = ["LazyGroup", "common_options", "detail", "emit", "log", "naming", "say_read", "table_options", "write_text"]
 
 EXIT_INPUT = 3
 EXIT_BACKEND = 4
+_QUIET, _VERBOSE = "spectra_eval.quiet", "spectra_eval.verbose"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,7 +53,9 @@ class LazyGroup(click.Group):
         from spectra_eval.errors import BackendError, SpectraError
 
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                return super().invoke(ctx)
         except SpectraError as error:
             if ctx.params.get("debug"):
                 raise
@@ -63,6 +69,26 @@ class LazyGroup(click.Group):
                 raise
             _say(_os_message(error))
             ctx.exit(EXIT_INPUT)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Say a warning in one line, without the place in the code that a user cannot mend."""
+    said = " ".join(str(message).split())
+    where = f" ({category.__name__}, {filename}:{lineno})" if _meta().get(_VERBOSE) else ""
+    log(f"note: {said}{where}", quiet=bool(_meta().get(_QUIET)))
+
+
+def _meta() -> dict[str, Any]:
+    """Give what the commands of one call share."""
+    context = click.get_current_context(silent=True)
+    return {} if context is None else context.meta
 
 
 def _say(message: object) -> None:
@@ -111,6 +137,12 @@ def log(message: str, *, quiet: bool = False) -> None:
         click.echo(message, err=True)
 
 
+def detail(message: str) -> None:
+    """Write a line to stderr that only ``--verbose`` asks for."""
+    if _meta().get(_VERBOSE):
+        click.echo(message, err=True)
+
+
 def _configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
     """Read options from a YAML file; what is typed wins."""
     if value is None:
@@ -137,8 +169,27 @@ def _configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> No
 
 def common_options(function: F) -> F:
     """Add the options that every command takes."""
+
+    @functools.wraps(function)
+    def spoken(*args: Any, quiet: bool, verbose: bool, **options: Any) -> Any:
+        ctx = click.get_current_context()
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose: choose one of the two")
+        ctx.meta[_QUIET] = ctx.meta.get(_QUIET, False) or quiet
+        ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or verbose
+        if not ctx.meta[_VERBOSE]:
+            return function(*args, quiet=quiet, **options)
+        began = time.monotonic()
+        detail(_effective(ctx))
+        try:
+            return function(*args, quiet=quiet, **options)
+        finally:
+            detail(f"{ctx.command.name}: {time.monotonic() - began:.1f} s{_memory()}")
+
+    wrapped = cast(F, spoken)
     for option in (
         click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+        click.option("--verbose", is_flag=True, help="Say on stderr what is used and how long it takes."),
         click.option(
             "--config",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -148,8 +199,33 @@ def common_options(function: F) -> F:
             help="YAML file of options; what is typed wins.",
         ),
     ):
-        function = option(function)
-    return function
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _effective(ctx: click.Context) -> str:
+    """Say every option in effect, and whether it was typed or comes from a file."""
+    from spectra_eval._version import __version__
+
+    source = click.core.ParameterSource
+    marks = {source.COMMANDLINE: "", source.DEFAULT_MAP: " (from the file)"}
+    words = [
+        f"{name.replace('_', '-')}={value}{marks.get(ctx.get_parameter_source(name), ' (default)')}"  # type: ignore[arg-type]
+        for name, value in ctx.params.items()
+        if name not in ("quiet", "verbose") and value is not None and value != ()
+    ]
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"spectra-eval {__version__}, Python {python}\n{ctx.command.name}: {', '.join(words)}"
+
+
+def _memory() -> str:
+    """Say the most memory that this process held, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return ""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f", {most / 2**20:.0f} MiB at most"
 
 
 def format_option(function: F) -> F:

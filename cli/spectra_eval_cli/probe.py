@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from spectra_eval_cli._backends import backend_option, open_named
-from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, detail, log, parse_mapping, table_options
+from spectra_eval_cli._progress import progress
 
 __all__ = ["command"]
 
@@ -34,13 +36,24 @@ __all__ = ["command"]
 @click.option("--debias", is_flag=True, help="Take off the scores of a context that says nothing of anybody.")
 @click.option("--dg/--no-dg", default=True, show_default=True, help="Decode a list from the same model too.")
 @click.option("--list-length", type=int, default=5, show_default=True, help="Entries of the decoded list.")
+@click.option(
+    "--decoding",
+    type=click.Choice(["greedy", "sampled"]),
+    default="greedy",
+    show_default=True,
+    help="The most probable list, or one that is drawn by --seed.",
+)
+@click.option("--list-temperature", type=float, default=1.0, show_default=True, help="Of a list that is drawn.")
+@click.option("--constrained", is_flag=True, help="The list can only hold names of categories.")
 @click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Recorded; used by backends that draw.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn; recorded.")
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
 @table_options
 @common_options
+@click.pass_context
 def command(
+    ctx: click.Context,
     table: Path,
     backend: str,
     model: str,
@@ -54,6 +67,9 @@ def command(
     debias: bool,
     dg: bool,
     list_length: int,
+    decoding: str,
+    list_temperature: float,
+    constrained: bool,
     titles: int,
     seed: int,
     limit: int | None,
@@ -67,29 +83,53 @@ def command(
 
     A run that was stopped goes on where it was: give the same command again.
     """
-    from spectra_eval.artifacts import read_table
-    from spectra_eval.probing import probe
+    from spectra_eval.artifacts import read_json
+    from spectra_eval.backends._base import CachedSession
+    from spectra_eval.probing import FileSource, probe_file
 
-    read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-    with open_named(
-        backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter, seed=seed
-    ) as session:
-        probed = probe(
-            read,
-            session,
-            readout=readout,
-            options=parse_choices(choices),
-            temperature=parse_temperature(temperature),
-            debias=debias,
-            dg=dg,
-            list_length=list_length,
-            titles=titles,
-            limit=limit,
-            seed=seed,
-            run=output,
-            progress=None if quiet else progress(),
+    reading = {"mapping": parse_mapping(mapping), "renormalise": renormalise, "empty_windows": empty_windows}
+    asked = {
+        "readout": readout,
+        "options": parse_choices(choices),
+        "temperature": parse_temperature(temperature),
+        "debias": debias,
+        "dg": dg,
+        "list_length": list_length,
+        "decoding": decoding,
+        "list_temperature": list_temperature,
+        "constrained": constrained,
+        "titles": titles,
+    }
+    source = FileSource(table, limit=limit, reading=reading)  # what cannot be read is refused before a model is loaded
+    detail(f"table: {source.n_records} records x {source.head.n_categories} categories")
+    try:
+        with open_named(
+            backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter, seed=seed
+        ) as session:
+            detail(f"model: {dict(session.description)}")
+            cached = (lambda: session.cached_share) if isinstance(session, CachedSession) else None
+            show = None if quiet else progress("probing", "users", cached=cached)
+            probed = probe_file(source, session, run=output, seed=seed, progress=show, **asked)
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            click.echo(err=True)
+        manifest = output / "manifest.json"
+        done = read_json(manifest)["progress"]["done"] if manifest.is_file() else 0
+        click.echo(
+            f"stopped: {done} of {source.n_records} users are kept in {output}; the same command goes on from there",
+            err=True,
         )
-    log(f"run: {output}, {probed.n_users} users probed", quiet=quiet)
+        ctx.exit(130)
+    log(f"run: {output}, {probed.n_users} users probed{_lists(probed.metadata)}", quiet=quiet)
+
+
+def _lists(metadata: Mapping[str, Any]) -> str:
+    """Say what became of the lists."""
+    if not metadata["dg"]:
+        return ""
+    named, bad = metadata["dg_entries"], metadata["dg_out_of_vocabulary"]
+    empty = f", {metadata['dg_empty']} lists empty" if metadata["dg_empty"] else ""
+    return f"; {bad} of {named} entries of the lists are out of vocabulary{empty}"
 
 
 def parse_choices(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -111,29 +151,3 @@ def parse_temperature(text: str) -> Any:
         return float(text)
     except ValueError:
         raise click.UsageError(f"--temperature {text!r}: give a number or the word 'fitted'") from None
-
-
-def progress() -> Callable[[int, int], None]:
-    """Give a callback (done, total) that shows a bar on a terminal and one line a minute elsewhere."""
-    import sys
-    import time
-
-    started = time.monotonic()
-    first, said = None, started
-
-    def show(done: int, total: int) -> None:
-        nonlocal first, said
-        now = time.monotonic()
-        if first is None:
-            first = done
-        fresh = done - first
-        rate = fresh / (now - started) if fresh > 0 else 0.0
-        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
-        line = f"probing: {done} of {total} users" + (f", {rate:.2f} a second{left}" if rate > 0 else "")
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[2K{line}", err=True, nl=done >= total)
-        elif done >= total or now - said >= 60:
-            said = now
-            click.echo(line, err=True)
-
-    return show

@@ -8,5 +8,6 @@ most one part: eight users, or a thousandth of the run where that is more.
 
 from spectra_eval.probing._probe import Probed, probe, probe_file
 from spectra_eval.probing._questions import Measured
+from spectra_eval.probing._source import FileSource
 
-__all__ = ["Measured", "Probed", "probe", "probe_file"]
+__all__ = ["FileSource", "Measured", "Probed", "probe", "probe_file"]

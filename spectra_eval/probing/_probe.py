@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,7 +151,7 @@ def probe(
 
 
 def probe_file(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | FileSource,
     session: Session,
     *,
     run: str | os.PathLike[str],
@@ -168,8 +169,9 @@ def probe_file(
 
     Parameters
     ----------
-    path : path-like
-        A preference table with histories; Parquet is streamed, other formats are read whole.
+    path : path-like or FileSource
+        A preference table with histories; Parquet is streamed, other formats are read whole. A `FileSource` is one
+        that was looked at before, with its own `reading` and `limit`.
     session, titles, limit, seed, progress, decoding, dg, list_length, **options
         As for `probe`.
     run : path-like
@@ -204,7 +206,7 @@ def probe_file(
     (1, [[0.5, 0.5]])
     """
     _check(limit, titles, decoding)
-    source = FileSource(path, limit=limit, reading=reading)
+    source = path if isinstance(path, FileSource) else FileSource(path, limit=limit, reading=reading)
     asked = _questions(
         session,
         source.head,
@@ -312,7 +314,7 @@ def _kept(
         _tell(progress, folder.n_done, total)
         if folder.n_parts < len(sizes):
             for part in source.parts(size, skip=folder.n_parts):
-                folder.keep(*asked.ask(part))
+                folder.keep(*asked.ask(part, partial(_tell_within, progress, folder.n_done, total)))
                 _tell(progress, folder.n_done, total)
         metadata = _metadata(source, asked, configuration, folder.seen())
         theta = None
@@ -360,6 +362,10 @@ def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:
     if part.dg is not None:
         out[:, : part.dg.shape[1]] = part.dg
     return out
+
+
+def _tell_within(progress: _Progress | None, before: int, total: int, done: int) -> None:
+    _tell(progress, before + done, total)
 
 
 def _tell(progress: _Progress | None, done: int, total: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,14 +42,21 @@ class Questions:
     fitted: bool
     titles: int
 
-    def ask(self, table: PreferenceTable) -> tuple[PreferenceTable, dict[str, Any]]:
-        """Ask about some users; give them with the answers, and sums over them of what else was noticed."""
+    def ask(
+        self, table: PreferenceTable, tell: Callable[[int], Any] | None = None
+    ) -> tuple[PreferenceTable, dict[str, Any]]:
+        """Ask about some users; give them with the answers, and sums over them of what else was noticed.
+
+        Of many users `tell` hears in between how many were asked about.
+        """
         assert table.history is not None
         columns: dict[str, list[Any]] = {"scores": [], "theta_s": [], "answer_mass": [], "history": []}
         columns["history_details"] = []
         lists: list[np.ndarray] = []
         noticed: dict[str, Any] = {"prompts_truncated": 0}
         for start in range(0, table.n_users, _AT_ONCE):
+            if start and tell is not None:
+                tell(start)
             whole = self._told(table.select(slice(start, start + _AT_ONCE)))
             shown = [self._fitting(titles[max(0, len(titles) - self.titles) :]) for titles in whole]
             cut = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, whole, strict=True))
