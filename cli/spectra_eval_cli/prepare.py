@@ -113,7 +113,7 @@ def command(
     printed; nothing is downloaded. DATASET synthetic has no SOURCE and writes its laws beside the table.
     """
     from spectra_eval.artifacts import write_table
-    from spectra_eval.data import DATASETS, prepare
+    from spectra_eval.data import DATASETS, prepare, prepare_file
 
     if split_date is not None and ctx.get_parameter_source("split") is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("--split and --split-date: give one of the two")
@@ -125,16 +125,20 @@ def command(
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
         log(f"terms: {entry.terms}", quiet=quiet)
-    interactions = entry.read(source, **options)
-    table = prepare(interactions, split_date=split_date, **how)
-    if entry.finish is not None:
-        table, law = entry.finish(table, interactions)
-        beside = output.with_suffix(f".law{output.suffix}")
-        write_table(law, beside)
-        log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
-    write_table(table, output)
-    users = len(set(table.users.tolist()))
-    log(f"table: {output}, {users} users, {table.n_users} records x {table.n_categories} categories", quiet=quiet)
+    if entry.load is not None:
+        made = prepare_file(entry.load(source, **options), output, split_date=split_date, **how)
+        users, records, categories = made.n_users, made.n_records, made.n_categories
+    else:
+        interactions = entry.read(source, **options)
+        table = prepare(interactions, split_date=split_date, **how)
+        if entry.finish is not None:
+            table, law = entry.finish(table, interactions)
+            beside = output.with_suffix(f".law{output.suffix}")
+            write_table(law, beside)
+            log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
+        write_table(table, output)
+        users, records, categories = len(set(table.users.tolist())), table.n_users, table.n_categories
+    log(f"table: {output}, {users} users, {records} records x {categories} categories", quiet=quiet)
 
 
 def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:

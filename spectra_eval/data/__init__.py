@@ -2,6 +2,6 @@
 
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._leakage import check_leakage
-from spectra_eval.data._prepare import prepare
+from spectra_eval.data._prepare import Prepared, prepare, prepare_file
 
-__all__ = ["DATASETS", "Dataset", "check_leakage", "prepare"]
+__all__ = ["DATASETS", "Dataset", "Prepared", "check_leakage", "prepare", "prepare_file"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spectra_eval.data._blocks import Log
 from spectra_eval.registry import Registry
 from spectra_eval.tables import Interactions, PreferenceTable
 
@@ -19,6 +20,8 @@ class Dataset:
     ----------
     read : callable
         ``read(source, **options) -> Interactions``; `options` names what it takes besides the source.
+    load : callable, optional
+        ``load(source, **options) -> Log``: the same as numbers, for files that are too long to be joined at once.
     terms : str
         Terms of use, printed once when the data are read.
     needs_source : bool
@@ -30,6 +33,7 @@ class Dataset:
 
     name: str
     read: Callable[..., Interactions]
+    load: Callable[..., Log] | None = None
     summary: str
     reference: str
     terms: str = ""

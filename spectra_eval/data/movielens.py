@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
-from spectra_eval.data._join import Names, joined, text_column
+from spectra_eval.data._blocks import Log, at_once
+from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._movielens_files import SHAPES, read_raw
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
-__all__ = ["GENRE_SETS", "read"]
+__all__ = ["GENRE_SETS", "load", "read"]
 
 _GENRES = (
     "Action",
@@ -57,7 +57,7 @@ _TERMS = (
 )
 
 
-def read(source: str | Path, *, genre_set: str = "18+imax") -> Interactions:
+def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
     r"""Read a folder of MovieLens files into interactions: one event a rating, one category a genre.
 
     The folder holds one release in its own shape: ``ratings.csv`` and ``movies.csv`` (ml-latest, 20M, 25M, 32M),
@@ -79,7 +79,8 @@ def read(source: str | Path, *, genre_set: str = "18+imax") -> Interactions:
 
     Returns
     -------
-    Interactions
+    Log
+        `read` gives its `Interactions`, all at once.
         In the order of the file of ratings; every weight is 1.
 
     Raises
@@ -125,7 +126,7 @@ def read(source: str | Path, *, genre_set: str = "18+imax") -> Interactions:
     items = [str(number) for number in raw.ids.tolist()]
     names = Names()
     user = names.encode(raw.user)
-    return joined(
+    return Log(
         user=user,
         user_names=names.array(),
         item=movie,
@@ -150,6 +151,9 @@ def read(source: str | Path, *, genre_set: str = "18+imax") -> Interactions:
     )
 
 
+read = at_once(load)
+
+
 def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Give (movie, category) pairs in ascending order, and how many movies bear each label outside the set."""
     place = {name: number for number, name in enumerate(categories)}
@@ -168,6 +172,7 @@ DATASETS.add(
     Dataset(
         name="movielens",
         read=read,
+        load=load,
         summary="Movie ratings of GroupLens (100K, 1M, 10M, 20M, 25M, 32M, ml-latest); categories are genres.",
         reference=_REFERENCE,
         terms=_TERMS,

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
-__all__ = ["read"]
+__all__ = ["load", "read"]
 
 _ROWS = 200_000
 _TYPES = ("token", "token_seq", "float", "float_seq")
@@ -24,7 +24,7 @@ _TITLES = ("title", "movie_title", "item_name", "name")
 _UNKNOWN = ("refuse", "drop")
 
 
-def read(
+def load(
     source: str | Path,
     *,
     user: str = "user_id",
@@ -39,7 +39,7 @@ def read(
     taxonomy: str | Path | None = None,
     two_parents: str = "refuse",
     level: str = "fine",
-) -> Interactions:
+) -> Log:
     r"""Read atomic files: one event a line of ``.inter``, the categories of its item from ``.item``.
 
     Parameters
@@ -68,7 +68,8 @@ def read(
 
     Returns
     -------
-    Interactions
+    Log
+        `read` gives its `Interactions`, all at once.
         In the order of the ``.inter`` file.
 
     Raises
@@ -156,6 +157,9 @@ def read(
     )
 
 
+read = at_once(load)
+
+
 def _files(source: Path) -> tuple[Path, Path]:
     """Find the two files that belong together."""
     if source.is_dir():
@@ -224,6 +228,7 @@ DATASETS.add(
     Dataset(
         name="recbole",
         read=read,
+        load=load,
         summary="RecBole's atomic files: NAME.inter and NAME.item with typed headers.",
         reference="Zhao et al. (2021), doi:10.1145/3459637.3482016",
         options=(

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
+from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, file_digest
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import Interactions
 
-__all__ = ["read"]
+__all__ = ["load", "read"]
 
 _REVIEWS = ("yelp_academic_dataset_review.json", "review.json")
 _BUSINESSES = ("yelp_academic_dataset_business.json", "business.json")
@@ -31,14 +31,14 @@ _TERMS = (
 )
 
 
-def read(
+def load(
     source: str | Path,
     *,
     taxonomy: str | Path | None = None,
     two_parents: str = "refuse",
     level: str = "fine",
     unknown_items: str = "refuse",
-) -> Interactions:
+) -> Log:
     r"""Read reviews and businesses: one event a review, the categories of its business.
 
     Reviews are read line by line, and only user, business, date and stars are kept: memory grows with the number of
@@ -61,7 +61,8 @@ def read(
 
     Returns
     -------
-    Interactions
+    Log
+        `read` gives its `Interactions`, all at once.
         In the order of the reviews; every weight is 1; times are seconds, taken as UTC (Yelp names no zone).
 
     Raises
@@ -116,6 +117,9 @@ def read(
             "files": {path.name: file_digest(path) for path in files},
         },
     )
+
+
+read = at_once(load)
 
 
 def _found(folder: Path, names: tuple[str, ...]) -> Path:
@@ -201,6 +205,7 @@ DATASETS.add(
     Dataset(
         name="yelp",
         read=read,
+        load=load,
         summary="Reviews of the Yelp Open Dataset (JSON lines, streamed); categories are those of the business.",
         reference="Yelp Open Dataset, https://business.yelp.com/data/resources/open-dataset/",
         terms=_TERMS,

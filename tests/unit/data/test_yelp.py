@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from spectra_eval.artifacts import read_table
 from spectra_eval.data import yelp
 from spectra_eval.data.yelp import read
 from spectra_eval.errors import InputError, SchemaError
@@ -158,24 +158,43 @@ def write_gigabytes(folder: Path, size: int) -> int:
     return written
 
 
-@pytest.mark.slow
-def test_two_gigabytes_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
-    reviews = write_gigabytes(tmp_path, 2 * 10**9)
-    path = tmp_path / "review.json"
-    size = path.stat().st_size
-    words = ["prepare", "yelp", str(tmp_path), "--taxonomy", str(tmp_path / "levels.json"), "--level", "coarse"]
+def prepared(folder: Path, output: Path, *words: str, kill_after: float | None = None) -> tuple[float, float]:
+    """Run `prepare` in a process of its own; give the seconds and the most bytes that it took."""
     code = (
         f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'cli')]!r}; from spectra_eval_cli.main import main; main()"
     )
+    words = ("prepare", "yelp", str(folder), "--taxonomy", str(folder / "levels.json"), "-o", str(output), *words)
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code, *words, "-o", str(tmp_path / "table.parquet")], check=False)
-    seconds = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    path.unlink()
-    assert done.returncode == 0
-    print(f"{reviews} reviews, {size / 1e9:.2f} GB: {seconds:.0f} s, {peak / 1e9:.2f} GB at most")
-    table = read_table(tmp_path / "table.parquet")
-    assert table.metadata["events_read"] == reviews
-    assert table.metadata["leakage_checked"]["records"] == table.n_users > 100_000
+    with subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL) as process:
+        if kill_after is not None:
+            time.sleep(kill_after)
+            process.kill()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == (0 if kill_after is None else -9)
+    return time.monotonic() - began, usage.ru_maxrss * 1024
+
+
+@pytest.mark.slow
+def test_two_gigabytes_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
+    reviews = write_gigabytes(tmp_path, 2 * 10**9)
+    path, made = tmp_path / "review.json", tmp_path / "made"
+    made.mkdir()
+    size = path.stat().st_size
     assert size >= 2 * 10**9
-    assert peak < 2 * 10**9, "names and numbers are kept, and no text"
+    seconds = 0.0
+    for level, k in (("coarse", 26), ("fine", 1300)):
+        seconds, peak = prepared(tmp_path, made / f"{level}.parquet", "--level", level)
+        print(f"{reviews} reviews, {size / 1e9:.2f} GB, {level}: {seconds:.0f} s, {peak / 1e9:.2f} GB at most")
+        file = pq.ParquetFile(made / f"{level}.parquet")
+        said = json.loads(file.schema_arrow.metadata[b"spectra_eval"])
+        assert len(said["categories"]) == k
+        assert said["metadata"]["events_read"] == reviews
+        assert said["metadata"]["leakage_checked"]["records"] == file.metadata.num_rows > 100_000
+        assert peak < 10**9, "names, numbers and a block of users are kept, no text and no whole table"
+    for share in (0.5, 0.9):  # while it reads, and while it cuts and writes
+        prepared(tmp_path, made / "killed.parquet", "--level", "fine", kill_after=share * seconds)
+        assert not (made / "killed.parquet").exists()
+    prepared(tmp_path, made / "killed.parquet", "--level", "fine")
+    path.unlink()
+    assert (made / "killed.parquet").read_bytes() == (made / "fine.parquet").read_bytes()

@@ -1,0 +1,250 @@
+"""One block of users, cut into histories and windows; what was left out is counted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.data._leakage import prove
+from spectra_eval.data._timeline import Timeline, timeline
+from spectra_eval.data._windows import TIES, Windows, cut_users, moment, session_numbers
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import Interactions, PreferenceTable
+
+__all__ = ["Cutter", "Piece"]
+
+_WEIGHTINGS = ("fraction", "count")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """The records of some users, or None where none is left; `tally` counts users, `proof` what the check proved."""
+
+    table: PreferenceTable | None
+    tally: Mapping[str, int]
+    proof: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutter:
+    """The rules of a split, checked; see `spectra_eval.data.prepare` for each of them."""
+
+    weighting: str
+    split: float
+    date: int | None
+    ties: str
+    min_interactions: int
+    min_sessions: int
+    window_end: float
+    windows: Windows
+    details: bool
+
+    @staticmethod
+    def checked(
+        *,
+        weighting: str = "fraction",
+        split: float = 0.8,
+        split_date: str | int | None = None,
+        ties: str = "file-order",
+        min_interactions: int = 5,
+        min_sessions: int = 1,
+        window_end: float = 1.0,
+        context_windows: Sequence[int] | None = None,
+        horizons: Sequence[str] | None = None,
+        short: int | str = "session",
+        session_gap: str | int = "8h",
+        limit: int | None = None,
+        details: bool = False,
+    ) -> Cutter:
+        """Check what is asked for."""
+        _check_options(
+            weighting, split, ties, min_interactions, min_sessions, window_end, limit, dated=split_date is not None
+        )
+        return Cutter(
+            weighting=weighting,
+            split=split,
+            date=None if split_date is None else moment(split_date),
+            ties=ties,
+            min_interactions=min_interactions,
+            min_sessions=min_sessions,
+            window_end=window_end,
+            windows=Windows.checked(context_windows=context_windows, horizons=horizons, short=short, gap=session_gap),
+            details=details,
+        )
+
+    @property
+    def records(self) -> int:
+        """How many records a user has."""
+        return len(self.windows.context_windows or (0,)) * len(self.windows.horizons or ("long",))
+
+    def cut(self, interactions: Interactions, *, limit: int | None, proven: bool = False) -> Piece:
+        """Cut some users, of whom at most `limit` are kept; the check is left out where it is `proven` already."""
+        windows, weighting = self.windows, self.weighting
+        line = timeline(interactions)
+        sessions = session_numbers(line, windows.gap)
+        cut = cut_users(
+            line, share=self.split, date=self.date, ties=self.ties, window_end=self.window_end, sessions=sessions
+        )
+        few = line.total < self.min_interactions
+        undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
+        idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < self.min_sessions)
+        rows = np.flatnonzero(~few & ~undivided & ~idle)
+        starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
+        weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
+        bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
+        tally = {
+            "users_read": len(line.names),
+            "users_with_too_few": int(few.sum()),
+            "users_undivided": int(undivided.sum()),
+            "users_with_too_few_sessions": int(idle.sum()),
+            "users_with_weightless_windows": int((~bears).sum()),
+        }
+        rows, weighed = rows[bears][:limit], [sums[bears][:limit] for sums in weighed]
+        if not len(rows):
+            return Piece(table=None, tally=tally, proof={})
+        past = _Sums(line, weighting, rows)
+        shown, at = [start[rows] for start in starts], cut.at[rows]
+        told = functools.partial(_told, begin=line.begin[rows], starts=shown, at=at, copies=len(stops))
+        table = PreferenceTable(
+            users=np.repeat(line.names[rows], self.records),
+            categories=interactions.categories,
+            counts=_records(weighed, outer=len(starts)),
+            n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
+            history=told(line.titles),
+            history_details=told(line.details(interactions.categories)) if self.details else None,
+            history_counts=_records([past.between(start, cut.at) for start in starts], inner=len(stops)),
+            context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
+            horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
+            parents=interactions.parents,
+            metadata={"weighting": weighting},
+        )
+        return Piece(table=table, tally=tally, proof={} if proven else prove(table, line))
+
+    def described(self, tally: Mapping[str, int], *, digest: str) -> dict[str, Any]:
+        """State the rules and the counts, for the metadata of a table."""
+        return {
+            "split": {
+                **_split_rule(self.split, self.date),
+                "ties": self.ties,
+                "min_interactions": self.min_interactions,
+                **({} if self.min_sessions == 1 else {"min_sessions": self.min_sessions}),
+                **({} if self.window_end == 1.0 else {"window_end": self.window_end}),
+            },
+            "windows": self.windows.described(),
+            "weighting": self.weighting,
+            **tally,
+            "interactions_digest": digest,
+        }
+
+    def nobody(self, tally: Mapping[str, int]) -> SchemaError:
+        """Say why no user is left."""
+        return SchemaError(
+            f"interactions: no user is left of {tally['users_read']}: {tally['users_with_too_few']} have fewer than "
+            f"{self.min_interactions} interactions, {tally['users_undivided']} cannot be divided in time, "
+            f"{tally['users_with_too_few_sessions']} have fewer than {self.min_sessions} sessions, "
+            f"{tally['users_with_weightless_windows']} a window of weight 0; lower the least number"
+        )
+
+
+def _check_options(
+    weighting: str,
+    split: float,
+    ties: str,
+    min_interactions: int,
+    min_sessions: int,
+    window_end: float,
+    limit: int | None,
+    *,
+    dated: bool,
+) -> None:
+    if weighting not in _WEIGHTINGS:
+        raise InputError(f"weighting: {weighting!r} is unknown; choose {' or '.join(_WEIGHTINGS)}")
+    if ties not in TIES:
+        raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(TIES)}")
+    if not 0.0 < split < 1.0:
+        raise InputError(f"split: {split} is not strictly between 0 and 1; 0.8 keeps the last fifth as window")
+    least = 0.0 if dated else split
+    if not least < window_end <= 1.0:
+        raise InputError(f"window_end: {window_end} is not above {least} and at most 1; the window follows the split")
+    if min_interactions < 2:
+        raise InputError(f"min_interactions: {min_interactions}; a history and a window need at least 2")
+    if min_sessions < 1:
+        raise InputError(f"min_sessions: {min_sessions}; every history has at least 1")
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: {limit}; keep at least 1 user")
+
+
+def _split_rule(share: float, date: int | None) -> dict[str, object]:
+    if date is not None:
+        return {"rule": "chronological, one moment for all: what lies before it is the history", "date": date}
+    rule = "chronological, each user alone: the first floor(share * n) interactions are the history"
+    return {"rule": rule, "share": share}
+
+
+def _sessions_told(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+    begin = line.begin[:-1]
+    return sessions[begin + np.maximum(at, 1) - 1] - sessions[begin] + 1
+
+
+class _Sums:
+    """Sums the weights of the kept users' events by category, between two events of each."""
+
+    def __init__(self, line: Timeline, weighting: str, rows: np.ndarray) -> None:
+        user_of_place = np.repeat(np.arange(len(line.names)), line.total)
+        row_of_user = np.full(len(line.names), -1)
+        row_of_user[rows] = np.arange(len(rows))
+        user = user_of_place[line.place]
+        held = row_of_user[user] >= 0
+        self.row = row_of_user[user[held]]
+        self.position = (line.place - line.begin[user])[held]
+        self.category = line.category[held]
+        self.weight = line.entry_weights(weighting)[held]
+        self.rows, self.shape = rows, (len(rows), line.n_categories)
+
+    def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Give (rows, K) sums over the positions from `start` up to `stop`, (U,) each."""
+        low, high = start[self.rows][self.row], stop[self.rows][self.row]
+        inside = (self.position >= low) & (self.position < high)
+        n, k = self.shape
+        cell = self.row[inside] * k + self.category[inside]
+        return np.bincount(cell, weights=self.weight[inside], minlength=n * k).reshape(n, k)
+
+
+def _records(parts: list[np.ndarray], *, outer: int = 1, inner: int = 1) -> np.ndarray:
+    """Lay out one array a variant so that all records of a user stand together, context window before horizon."""
+    stacked = np.stack(parts, axis=1)  # (users, variants, ...)
+    stacked = np.repeat(stacked, inner, axis=1)
+    if outer > 1:
+        stacked = np.concatenate([stacked] * outer, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def _labels(
+    names: tuple[int, ...] | tuple[str, ...] | None, users: int, *, outer: int = 1, inner: int = 1
+) -> np.ndarray | None:
+    return None if names is None else np.tile(np.repeat(np.array(names), inner), users * outer)
+
+
+def _told(
+    values: np.ndarray, *, begin: np.ndarray, starts: list[np.ndarray], at: np.ndarray, copies: int
+) -> np.ndarray:
+    """Give what each record tells of its events, oldest first; records that tell the same share one tuple."""
+    out = np.empty(len(at) * len(starts) * copies, dtype=object)
+    place = 0
+    for row, first in enumerate(begin.tolist()):
+        titles = tuple(values[first : first + at[row]].tolist())
+        for start in starts:
+            out[place : place + copies] = _same(titles[start[row] :], copies)
+            place += copies
+    return out
+
+
+def _same(titles: tuple[Any, ...], copies: int) -> np.ndarray:
+    held = np.empty(copies, dtype=object)
+    for place in range(copies):
+        held[place] = titles
+    return held
