@@ -116,6 +116,16 @@ class Prompter:
                 found[tokens[0]] = label
         return tuple(found.values())
 
+    def text_ids(self, text: str) -> list[int]:
+        """Encode text in which nothing is a control token: each look-alike is cut in its middle."""
+        cuts = [0, *((m.start() + m.end()) // 2 for m in self._loose.finditer(text))] if self._loose else [0]
+        ids: list[int] = []
+        for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
+            piece = text[start:end]
+            if piece:
+                ids += self._tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return ids
+
     def _find_answers(self, answers: tuple[str, ...]) -> list[list[int]]:
         found: dict[tuple[int, ...], str] = {}
         for answer in answers:
@@ -135,7 +145,7 @@ class Prompter:
         after = self._encode(tail + words)
         fresh = after[len(before) :]
         if any(token in self.control for token in fresh):
-            fresh = self._encode_text(words)
+            fresh = self.text_ids(words)
         elif after[: len(before)] != before:
             return None
         return fresh or None
@@ -189,23 +199,13 @@ class Prompter:
         if [i for i in ids if i in self.control] != wanted:
             ids = []
             for place, part in enumerate(parts):
-                ids += self._encode_text(part) if place % 2 else self._encode(part)
+                ids += self.text_ids(part) if place % 2 else self._encode(part)
             if [i for i in ids if i in self.control] != wanted:
                 raise ProbeError(f"the text {content[:60]!r} holds a control token of this model; take it out")
         return bos + ids
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
-
-    def _encode_text(self, text: str) -> list[int]:
-        """Encode text in which nothing is a control token: each look-alike is cut in its middle."""
-        cuts = [0, *((m.start() + m.end()) // 2 for m in self._loose.finditer(text))] if self._loose else [0]
-        ids: list[int] = []
-        for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
-            piece = text[start:end]
-            if piece:
-                ids += self._tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return ids
 
 
 def _ends_with_control(tail: str, tokenizer: Any) -> bool:

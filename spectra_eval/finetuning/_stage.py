@@ -237,7 +237,8 @@ def _text_rows(
     items = [text.text for text in told if text.user is None]
     proof = check_leakage(table, interactions, texts=by_user)
     proof["texts"] += check_leakage(table, interactions, texts=items)["texts"]
-    encoded = [tokenizer(t.text, add_special_tokens=False, split_special_tokens=True)["input_ids"] for t in told]
+    prompter = Prompter(tokenizer)
+    encoded = [prompter.text_ids(text.text) for text in told]
     return text_rows(encoded, length=length, stop=int(tokenizer.eos_token_id)), proof
 
 
