@@ -15,6 +15,7 @@ COMMANDS = {
     "finetune": "finetune",
     "probe": "probe",
     "baseline": "baseline",
+    "merge": "merge",
     "evaluate": "evaluate",
     "compare": "compare",
     "certify": "certify",

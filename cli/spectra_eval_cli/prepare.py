@@ -86,6 +86,11 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 @click.option(
     "--details", is_flag=True, help="Keep time, rating and categories of every title, for `probe --template`."
 )
+@click.option(
+    "--title-categories",
+    is_flag=True,
+    help="Keep which categories each title has: what `baseline --method markov` reads; reads the log whole.",
+)
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @common_options
 @click.pass_context
@@ -103,6 +108,7 @@ def command(
     more: tuple[str, ...],
     seed: int | None,
     split_date: str | None,
+    title_categories: bool,
     quiet: bool,
     **how: Any,
 ) -> None:
@@ -113,6 +119,7 @@ def command(
     printed; nothing is downloaded. DATASET synthetic has no SOURCE and writes its laws beside the table.
     """
     from spectra_eval.artifacts import write_table
+    from spectra_eval.baselines import with_title_categories
     from spectra_eval.data import DATASETS, prepare, prepare_file
 
     if split_date is not None and ctx.get_parameter_source("split") is not click.core.ParameterSource.DEFAULT:
@@ -125,12 +132,14 @@ def command(
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
         log(f"terms: {entry.terms}", quiet=quiet)
-    if entry.load is not None:
+    if entry.load is not None and not title_categories:
         made = prepare_file(entry.load(source, **options), output, split_date=split_date, **how)
         users, records, categories = made.n_users, made.n_records, made.n_categories
     else:
         interactions = entry.read(source, **options)
         table = prepare(interactions, split_date=split_date, **how)
+        if title_categories:
+            table = with_title_categories(table, interactions)
         if entry.finish is not None:
             table, law = entry.finish(table, interactions)
             beside = output.with_suffix(f".law{output.suffix}")

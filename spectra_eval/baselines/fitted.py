@@ -94,23 +94,40 @@ def _choose_penalty(x: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _regress(x: np.ndarray, truth: np.ndarray, penalty: float, start: np.ndarray | None = None) -> np.ndarray:
-    """Give the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised."""
+    """Give the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised.
+
+    The search runs in coordinates in which the curvature at the mean of the truth is the identity: inputs that move
+    together make it crawl otherwise.
+    """
     shape = (x.shape[1], truth.shape[1])
     held = np.full((shape[0], 1), penalty)
     held[0] = 0.0
+    turned, back = _coordinates(x, truth, held)
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat.reshape(shape)
+        weights = np.einsum("kij,jk->ik", back, flat.reshape(shape))
         scores = x @ weights
         scores -= scores.max(axis=1, keepdims=True)
         powers = np.exp(scores)
         total = powers.sum(axis=1, keepdims=True)
         value = float((truth * (np.log(total) - scores)).sum() + (held * weights**2).sum() / 2)
-        return value, (x.T @ (powers / total - truth) + held * weights).ravel()
+        slope = x.T @ (powers / total - truth) + held * weights
+        return value, np.einsum("kij,ik->jk", back, slope).ravel()
 
-    begin = np.zeros(shape) if start is None else start
+    begin = np.zeros(shape) if start is None else np.einsum("kij,jk->ik", turned, start)
     found = optimize.minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
-    return np.asarray(found.x.reshape(shape))
+    return np.einsum("kij,jk->ik", back, found.x.reshape(shape))
+
+
+def _coordinates(x: np.ndarray, truth: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give for each category the map into coordinates of unit curvature and the one back, (K, inputs, inputs) each."""
+    mean = truth.mean(axis=0)
+    rate = np.maximum(mean * (1.0 - mean), 1e-6)[:, None, None]
+    # A floor as small as rounding keeps the factors where an input is the same for everybody.
+    floor = 1e-9 * len(x) * np.eye(x.shape[1])
+    root = np.linalg.cholesky(rate * (x.T @ x + floor) + np.diag(held[:, 0]))
+    turned = root.transpose(0, 2, 1)
+    return turned, np.linalg.inv(turned)
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -78,15 +78,18 @@ def markov(table: PreferenceTable) -> Prediction:
     moves = np.zeros((k, k))
     last = np.tile(popular, (table.n_users, 1))
     untold = 0
-    seen: set[str] = set()
+    longest: dict[str, np.ndarray] = {}
     for row, sequence in enumerate(sequences):
         if not len(sequence):
             untold += 1
             continue
         last[row] = sequence[-1]
-        if table.users[row] not in seen:  # the records of a user at several context windows tell one history
-            seen.add(table.users[row])
-            moves += sequence[:-1].T @ sequence[1:]
+        user = str(table.users[row])
+        # The records of a user at several context windows tell one history, each a part of it.
+        if len(sequence) > len(longest.get(user, ())):
+            longest[user] = sequence
+    for sequence in longest.values():
+        moves += sequence[:-1].T @ sequence[1:]
     moves += PSEUDO * popular
     chain = moves / moves.sum(axis=1, keepdims=True)
     theta = np.zeros_like(last)
@@ -103,7 +106,7 @@ def _sequences(table: PreferenceTable) -> list[np.ndarray]:
     if not isinstance(known, Mapping):
         raise InputError(
             f"baseline 'markov': the metadata have no {TITLE_CATEGORIES}, the categories of each title in history; "
-            "add them with baselines.with_title_categories(table, interactions)"
+            "make the table with `prepare --title-categories`, or add them with baselines.with_title_categories"
         )
     place = {name: number for number, name in enumerate(table.categories)}
     rows: dict[str, np.ndarray] = {}

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.baselines.markov import TITLE_CATEGORIES
 from spectra_eval.errors import InputError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable
 
-__all__ = ["merge_categories", "merge_rarest"]
+__all__ = ["merge_categories", "merge_parents", "merge_rarest"]
 
 _MASSES = ("counts", "theta_star", "theta_s", "history_counts")
 
@@ -74,9 +75,42 @@ def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> Pref
     changes["dg"] = None if table.dg is None else _relisted(table.dg, place)
     changes["metadata"] = {
         **table.metadata,
+        **_titles(table, mapping),
         "merged": {"from": list(table.categories), "to": renamed, "before": table.metadata.get("merged")},
     }
     return table.replace(**changes)
+
+
+def merge_parents(table: PreferenceTable) -> PreferenceTable:
+    """Merge the categories under each parent: the coarse level of a taxonomy of two.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with `parents`.
+
+    Returns
+    -------
+    PreferenceTable
+        As `merge_categories` makes it.
+
+    Raises
+    ------
+    InputError
+        The table has no parents, or one alone.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("Tacos", "Bars", "Sushi"), parents=("Food", "Nightlife", "Food"),
+    ...     counts=[[3, 1, 2]],
+    ... )
+    >>> merge_parents(table).categories, merge_parents(table).counts.tolist()
+    (('Food', 'Nightlife'), [[5.0, 1.0]])
+    """
+    if table.parents is None:
+        raise InputError("merge: the table has no parents; say what becomes one, or how many categories are to be left")
+    return merge_categories(table, dict(zip(table.categories, table.parents, strict=True)))
 
 
 def merge_rarest(table: PreferenceTable, n_categories: int, *, name: str = "Other") -> PreferenceTable:
@@ -123,6 +157,15 @@ def _added(values: np.ndarray, place: np.ndarray) -> np.ndarray:
     for column, target in enumerate(place.tolist()):
         out[:, target] += values[:, column]
     return out
+
+
+def _titles(table: PreferenceTable, mapping: Mapping[str, str]) -> dict[str, Any]:
+    """Rename the categories of the titles too, where the metadata know them: `markov` reads them."""
+    known = table.metadata.get(TITLE_CATEGORIES)
+    if not isinstance(known, Mapping):
+        return {}
+    renamed = {title: list(dict.fromkeys(mapping.get(name, name) for name in held)) for title, held in known.items()}
+    return {TITLE_CATEGORIES: renamed}
 
 
 def _relisted(lists: np.ndarray, place: np.ndarray) -> np.ndarray:

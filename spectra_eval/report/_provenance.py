@@ -13,6 +13,9 @@ import numpy as np
 from spectra_eval.report._material import Material
 from spectra_eval.tables import PreferenceTable
 
+_LONG = ("categories", "title_categories")
+"""Entries of the metadata that say nothing about where numbers come from, and are as long as the data."""
+
 __all__ = ["commands", "flat", "is_grid", "plain_value", "provenance"]
 
 
@@ -26,7 +29,7 @@ def provenance(material: Material, *, version: str) -> tuple[tuple[str, tuple[tu
             ("categories", f"{table.n_categories:,}"),
             ("interactions in the windows", _interactions(table)),
         ]
-        said = [(name, text) for name, text in flat(table.metadata) if name.split(".")[0] != "categories"]
+        said = [(name, text) for name, text in flat(table.metadata) if name.split(".")[0] not in _LONG]
         groups.append(("Table" if len(material.tables) == 1 else f"Table {place + 1}", (*size, *said)))
     for place, document in enumerate(material.evaluations):
         rest = {k: v for k, v in document.items() if k not in ("results", "warnings", "better")}

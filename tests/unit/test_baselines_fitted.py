@@ -166,6 +166,20 @@ def test_markov_by_hand() -> None:
     assert found.metadata["baseline"]["users_without_history"] == 1
 
 
+def test_markov_takes_a_users_longest_history_once() -> None:
+    whole = chained()
+    assert whole.history is not None
+    several = chained(
+        users=[*whole.users, *whole.users],
+        context_window=[1, 1, 1, 5, 5, 5],
+        history=[*(titles[-1:] for titles in whole.history), *whole.history],
+        history_counts=np.tile(np.asarray(whole.history_counts), (2, 1)),
+        counts=np.tile(np.asarray(whole.counts), (2, 1)),
+    )
+    found, expected = (system(with_title_categories(table, EVENTS), "markov").theta for table in (several, whole))
+    assert found[3:] == pytest.approx(expected, abs=1e-12)
+
+
 def test_markov_says_what_it_needs() -> None:
     with pytest.raises(InputError, match="the metadata have no title_categories"):
         system(chained(), "markov")

@@ -1,0 +1,56 @@
+"""`spectra-eval merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+
+__all__ = ["command"]
+
+
+@click.command("merge")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--to", "n_categories", type=int, help="Keep the most frequent, and merge the rest: N categories in all.")
+@click.option("--name", default="Other", show_default=True, help="With --to: the name of the merged category.")
+@click.option(
+    "--groups",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV or JSON: category and parent; categories of one parent become one.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
+@table_options
+@common_options
+def command(
+    table: Path,
+    n_categories: int | None,
+    name: str,
+    groups: Path | None,
+    output: Path,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Write TABLE with fewer categories, their masses added up: 19 to 15 to 10, or the parents of a taxonomy.
+
+    No divergence of a user grows by it. Where TABLE has parents, and neither --to nor --groups is given, these are
+    the categories afterwards.
+    """
+    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.data import read_taxonomy
+    from spectra_eval.evaluation import merge_categories, merge_parents, merge_rarest
+
+    if n_categories is not None and groups is not None:
+        raise click.UsageError("--to and --groups: give one of the two")
+    source = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    if n_categories is not None:
+        made = merge_rarest(source, n_categories, name=name)
+    elif groups is not None:
+        made = merge_categories(source, {name: parent for name, (parent,) in read_taxonomy(groups).parents.items()})
+    else:
+        made = merge_parents(source)
+    write_table(made, output)
+    log(f"table: {output}, {source.n_categories} categories became {made.n_categories}", quiet=quiet)
