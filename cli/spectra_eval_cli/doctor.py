@@ -20,6 +20,11 @@ __all__ = ["command"]
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @backend_option
+@click.option(
+    "--adapter",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of `finetune`, merged into the model; into that of --compare too, unless --compare-model is given.",
+)
 @click.option("--table", type=click.Path(path_type=Path), help="Ask about its users, and estimate the time it takes.")
 @click.option("--compare", help="A second backend; its scores of the same model should agree.")
 @click.option("--compare-model", help="What the second backend opens; the same model if it is not given.")
@@ -38,6 +43,7 @@ def command(
     download: bool,
     dtype: str,
     settings: tuple[str, ...],
+    adapter: Path | None,
     table: Path | None,
     compare: str | None,
     compare_model: str | None,
@@ -62,11 +68,19 @@ def command(
     if table is not None:
         read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
 
-    first = open_named(backend, model=model, dtype=dtype, download=download, settings=settings)
+    first = open_named(backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter)
     other: AbstractContextManager[Any] = nullcontext(None)
     if compare is not None:
         what = compare_model or model
-        other = open_named(compare, model=what, dtype=dtype, download=download, settings=compare_settings, second=True)
+        other = open_named(
+            compare,
+            model=what,
+            dtype=dtype,
+            download=download,
+            settings=compare_settings,
+            adapter=None if compare_model else adapter,
+            second=True,
+        )
     with first as session, other as second:
         diagnosis = diagnose(session, table=read, compare=second, users=users, titles=titles)
     rows = [{"looked at": f.name, "status": f.status, "found": f.found} for f in diagnosis.findings]

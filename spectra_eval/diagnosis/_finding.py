@@ -1,0 +1,34 @@
+"""One thing that was looked at, and how two orders are held against each other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+__all__ = ["Finding", "correlation", "rank_correlation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `status` is ``ok``, ``warn``, ``fail``, or ``unseen`` where it cannot be."""
+
+    name: str
+    status: Literal["ok", "warn", "fail", "unseen"]
+    found: str
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Give the correlation of two rows; NaN where one of them is flat."""
+    if one.std() < 1e-12 or other.std() < 1e-12:
+        return math.nan
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Give the correlation of the ranks of two rows."""
+    from scipy.stats import rankdata
+
+    return correlation(rankdata(one.round(9)), rankdata(other.round(9)))
