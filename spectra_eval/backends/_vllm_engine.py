@@ -141,7 +141,8 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
         # Left alone it takes nearly all of the memory for its cache.
         arguments |= {"block_size": CPU_BLOCK, "kv_cache_memory_bytes": CPU_CACHE_GIB * 2**30}
     arguments |= options
-    alone = current_platform.is_cpu() and options["tensor_parallel_size"] * options["pipeline_parallel_size"] == 1
+    several = options["tensor_parallel_size"] * options["pipeline_parallel_size"] > 1
+    alone = current_platform.is_cpu() and not several
     apart = not alone if apart is None else apart
     if apart and getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ModelLoadError(_MAIN_GUARD)
@@ -149,7 +150,11 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     from vllm import envs
 
     kept = torch.set_num_threads
-    with quiet_engine(VLLM_ENABLE_V1_MULTIPROCESSING=str(int(apart))):
+    settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": str(int(apart))}
+    if current_platform.is_cpu() and several and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
+        # It gives each worker a memory node of its own, and refuses to start on a machine that has fewer.
+        settings["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    with quiet_engine(**settings):
         envs.disable_envs_cache()  # an earlier engine in this process has fixed its own settings
         try:
             return vllm.LLM(**arguments)
@@ -160,10 +165,14 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
 
 
 def stop(engine: Any) -> None:
-    """End the processes of an engine."""
+    """End the processes of an engine, and close the sockets that led to them."""
     with quiet_engine():
         core = engine.llm_engine.engine_core
         core.shutdown()
+        reader = getattr(core, "output_queue_thread", None)
+        if reader is not None:  # an engine in processes of its own; vllm leaves this to the garbage collector
+            reader.join(timeout=10)
+            core.ctx.destroy(linger=0)
 
 
 def head_names(tokenizer: Any, rows: int, *, scratch: Path) -> tuple[list[str], Path]:

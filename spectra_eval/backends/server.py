@@ -215,7 +215,7 @@ def open_server(
     try:
         served = _pick(client.models(), model)
     except ProbeError as error:
-        raise ModelLoadError(f"{model} at {url}: {error}") from error
+        raise ModelLoadError(f"{'server' if model == 'embedded' else model} at {url}: {error}") from error
     limit = served.get("max_model_len")
     told = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
     description = {

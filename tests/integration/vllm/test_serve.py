@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from spectra_eval.artifacts import read_table, write_table
 from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import ModelLoadError
+from spectra_eval.probing import probe
 from spectra_eval.readouts import likelihood
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import PreferenceTable, ProbeRequest
+from spectra_eval_cli.main import main
 
 pytestmark = pytest.mark.vllm
 
@@ -110,3 +114,21 @@ def test_a_real_server_writes_what_hf_writes(url: str, hf: Any) -> None:
 def test_a_real_server_without_the_model_is_refused(url: str) -> None:
     with pytest.raises(ModelLoadError, match="it has: small"), open_backend("server", url=url, model="large"):
         pass
+
+
+def test_users_are_probed_through_a_server_from_the_command_line(url: str, hf: Any, tmp_path: Path) -> None:
+    made = PreferenceTable(
+        users=["a", "b"],
+        categories=("Noir", "War", "Musical"),
+        counts=[[1, 2, 3], [3, 1, 1]],
+        history=[("Heat (1995)", "Ran (1985)"), ("Babe",)],
+    )
+    write_table(made, tmp_path / "table.parquet")
+    words = ["probe", str(tmp_path / "table.parquet"), "--backend", "server", "--backend-set", f"url={url}"]
+    done = CliRunner().invoke(main, [*words, "--list-length", "2", "-o", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.stderr
+    probe(made, hf, list_length=2, run=tmp_path / "hf")
+    got, expected = read_table(tmp_path / "run"), read_table(tmp_path / "hf")
+    np.testing.assert_allclose(got.scores, expected.scores, rtol=0, atol=1e-3)
+    assert got.metadata["backend"] == "server" and got.metadata["model"] == "small"
+    assert got.dg is not None and expected.dg is not None and got.dg.tolist() == expected.dg.tolist()

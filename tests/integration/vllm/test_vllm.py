@@ -11,9 +11,10 @@ import pytest
 
 from spectra_eval.backends import open as open_backend
 from spectra_eval.backends._hf_tree import naive
+from spectra_eval.backends._vllm_engine import quiet_engine, require_vllm
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.readouts import likelihood
-from spectra_eval.tables import ProbeRequest
+from spectra_eval.tables import ProbeRequest, Sampling
 from spectra_eval.testing._base import run
 from spectra_eval.testing.answer_checks import session_checks
 
@@ -90,6 +91,13 @@ def test_greedy_replies_agree_with_hf(engine: Any, hf: Any) -> None:
     assert engine.generate(asked, max_tokens=9) == hf.generate(asked, max_tokens=9)
     (reply,) = engine.generate([dataclasses.replace(asked[0], suffixes=(" France?",))], max_tokens=40)
     assert not reply[0].truncated and "Paris" in reply[0].text
+
+
+def test_drawn_replies_depend_on_seed_and_prompt_alone(engine: Any) -> None:
+    asked = [ProbeRequest(prefix="Tell me about", suffixes=(" cats.", " dogs.")), SHORT[1]]
+    drawn = engine.generate(asked, max_tokens=6, sampling=Sampling(seed=3))
+    assert [engine.generate([one], max_tokens=6, sampling=Sampling(seed=3))[0] for one in asked[::-1]] == drawn[::-1]
+    assert engine.generate(asked, max_tokens=6, sampling=Sampling(seed=4)) != drawn
 
 
 def test_an_asked_token_that_does_not_come_back_is_an_error(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,13 +182,32 @@ def test_an_adapter_is_merged_or_served(
         assert len(session.description["adapter_digest"]) == 64
 
 
-def test_two_devices_share_one_model(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")  # two workers on one memory node have to be told where
+def test_two_devices_share_one_model(tiny: Path) -> None:
     with open_backend("hf", model=str(tiny)) as other:
         expected = other.score(SHORT)
     with open_backend("vllm", model=str(tiny), tensor_parallel=2, kv_cache_gib=0.25) as session:
         _same(session.score(SHORT), expected)
         assert session.description["tensor_parallel"] == 2
+
+
+def test_how_a_model_is_divided_reaches_the_engine(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm = require_vllm()
+    got: dict[str, Any] = {}
+
+    def remember(**arguments: Any) -> None:
+        got.update(arguments)
+        raise ValueError("enough")
+
+    with quiet_engine(), pytest.raises(ValueError, match="single-process"):  # what our own refusal rests on
+        vllm.LLM(model=str(tiny), data_parallel_size=2)
+    monkeypatch.setattr(vllm, "LLM", remember)
+    sizes = {"tensor_parallel": 2, "pipeline_parallel": 3, "engine": {"max_num_seqs": 7}}
+    with pytest.raises(ModelLoadError, match="enough"), open_backend("vllm", model=str(tiny), **sizes):
+        pass
+    asked = {"tensor_parallel_size": 2, "pipeline_parallel_size": 3, "data_parallel_size": 1, "max_num_seqs": 7}
+    ours = {"enable_prefix_caching": True, "block_size": 32, "logprobs_mode": "raw_logprobs", "dtype": "float32"}
+    assert got.items() >= {**asked, **ours}.items()
+    assert set(got) - {"use_tqdm_on_load"} <= {field.name for field in dataclasses.fields(vllm.EngineArgs)}
 
 
 def test_settings_that_do_not_fit_are_named() -> None:
