@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,11 @@ def test_the_demo_on_a_few_users_with_the_real_model(tmp_path: Path) -> None:
     assert 0.01 < float(table.answer_mass.mean()) < 1.0
     assert table.metadata["mean_answer_mass"] == pytest.approx(float(table.answer_mass.mean()))
     assert table.metadata["readout"] == "likelihood"
+    # A script that knows NumPy only finds every number of the certificate again.
+    columns = {"users": table.users.astype(str), "counts": table.counts, "n_window": table.n_window}
+    whole = np.array(table.metadata.get("weighting") != "fraction")
+    np.savez(tmp_path / "table.npz", **columns, theta_s=table.theta_s, dg=table.dg, whole=whole)
+    script = Path(__file__).parents[1] / "agreement/recompute_certificate.py"
+    files = [tmp_path / "out/certificate.json", tmp_path / "table.npz"]
+    again = subprocess.run([sys.executable, script, *files], capture_output=True, text=True, check=False, timeout=300)
+    assert again.returncode == 0, again.stdout + again.stderr

@@ -1,0 +1,457 @@
+"""Recompute every number of a certificate with NumPy alone: `recompute_certificate.py CERTIFICATE.json TABLE.npz`.
+
+It shares no code with spectra_eval and does not import it: where the library has a closed form or a fast solver, this
+goes through the definition, a user at a time, by bisection or by trying every set. The table is its columns as
+`numpy.savez` writes them: users, counts or theta_star, n_window, theta_s, dg (-1 or below: no category), whole (False
+where an interaction bears several categories). Exit code 1 names each number that differs, or was not recomputed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+LN2, TIE, SEED = math.log(2), 1e-12, 20250924
+Curve = Callable[[float], float]
+
+
+def solve(curve: Curve, target: float, low: float, high: float) -> float:
+    """Bisect for the x at which a rising curve passes the target."""
+    middle = (low + high) / 2
+    while middle not in (low, high):
+        low, high = (low, middle) if curve(middle) > target else (middle, high)
+        middle = (low + high) / 2
+    return middle
+
+
+def bits(p: np.ndarray, q: np.ndarray) -> float:
+    """JS by its definition, with the two halves taken together category by category."""
+    total = 0.0
+    for a, b in zip(p, q, strict=True):
+        m = (a + b) / 2
+        total += sum(x * math.log(x / m) for x in (a, b) if x > 0) / 2
+    return max(0.0, total / LN2)
+
+
+def nats_kl(p: np.ndarray, q: np.ndarray) -> float:
+    if any(a > 0 and b == 0 for a, b in zip(p, q, strict=True)):
+        return math.inf
+    return max(0.0, sum(a * math.log(a / b) for a, b in zip(p, q, strict=True) if a > 0))
+
+
+def tv(p: np.ndarray, q: np.ndarray) -> float:
+    return float(np.abs(p - q).sum() / 2)
+
+
+def symmetric(v: float) -> float:
+    return bits(np.array([(1 + v) / 2, (1 - v) / 2]), np.array([(1 - v) / 2, (1 + v) / 2]))
+
+
+def envelope(js: float) -> float:
+    """The largest TV at a JS: of the symmetric pair."""
+    return 1.0 if js >= 1 else solve(symmetric, js, 0.0, 1.0)
+
+
+def kl_envelope(kl: float) -> float:
+    """The largest TV at a KL, along the curve of Fedotov, Harremoes and Topsoe."""
+    if kl > 25:
+        return 1.0 - math.exp(-min(kl, 700.0))
+
+    def curve(t: float) -> tuple[float, float]:
+        slope = 1 / math.tanh(t) - 1 / t
+        log_sinh = t + math.log1p(-math.exp(-2 * t)) - LN2
+        return t / 2 * (1 - slope**2), math.log(t) - log_sinh + t / math.tanh(t) - (t / math.sinh(min(t, 300.0))) ** 2
+
+    t = math.exp(solve(lambda s: curve(math.exp(s))[1], kl, math.log(1e-3), math.log(1e12)))
+    return curve(t)[0]
+
+
+def floor(m: float) -> float:
+    """The smallest JS on a list that misses m: of (1, 0) against (1 - m, m)."""
+    return bits(np.array([1.0, 0.0]), np.array([1 - m, m]))
+
+
+def log_tail(x: int, n: int, p: float) -> float:
+    """The logarithm of Pr[Bin(n, p) >= x]."""
+    ways = math.lgamma(n + 1) - math.lgamma(x + 1) - math.lgamma(n - x + 1)
+    term, total = 1.0, 0.0
+    for i in range(x, n + 1):
+        total += term
+        term *= (n - i) / (i + 1) * p / (1 - p)
+    return ways + x * math.log(p) + (n - x) * math.log1p(-p) + math.log(total)
+
+
+@functools.cache
+def cpl(x: int, n: int, error: float) -> float:
+    if x == 0 or n == 0:
+        return 0.0
+    if x == n:
+        return error ** (1 / n)
+    return solve(lambda p: log_tail(x, n, p), math.log(error), 1e-15, 1 - 1e-15)
+
+
+def betting(values: np.ndarray, error: float) -> float:
+    x, target = [float(v) for v in np.clip(values, 0, 1)], math.log(1 / error)
+    bets, total, squares = [], 0.5, 0.25
+    for t, value in enumerate(x):
+        bets.append(math.sqrt(2 * target / (len(x) * squares / (t + 1))))
+        total += value
+        squares += (value - total / (t + 2)) ** 2
+
+    def capital(m: float) -> float:
+        pairs = zip(bets, x, strict=True)
+        return sum(math.log1p((min(bet, 0.5 / m) if m > 0 else bet) * (v - m)) for bet, v in pairs)
+
+    if capital(0.0) < target:
+        return 0.0
+    return 1.0 if capital(1.0) >= target else solve(lambda m: -capital(m), -target, 0.0, 1.0)
+
+
+def lower(
+    values: np.ndarray, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = ""
+) -> float | None:
+    """Bound the expectation of numbers in [low, 1] by the declared bound; None where it does not apply."""
+    how, n, width, mean = how or options["bound"], len(values), 1.0 - low, float(np.mean(values))
+    if how in ("hoeffding", "dkw"):
+        return max(low, mean - width * math.sqrt(math.log(1 / error) / (2 * n)))
+    if how == "betting":
+        order = np.random.default_rng(SEED).permutation(n)
+        return low + width * betting((values[order] - low) / width, error)
+    if how == "clopper-pearson":
+        share = width == 1 and set(np.unique(values)) <= {0.0, 1.0}
+        return cpl(round(float(values.sum())), n, error) if share else None
+    if width != 1:
+        return None
+    return max(0.0, mean - 2 * error / (4 * n) - 2 * math.sqrt(math.log(4 / error) / (2 * n)))
+
+
+def route_bounds(counts: np.ndarray, held: np.ndarray, off: np.ndarray, whole: bool, error: float) -> dict[str, bool]:
+    """Tell for each route whether one window certifies the user; `off` marks the categories off the list."""
+    n = float(counts.sum())
+    if n == 0:
+        return dict.fromkeys("TJK", False)
+    half, shares, count = error / 2, counts / n, float(counts[off].sum())
+    radius = math.sqrt(math.log(1 / half) / (2 * n))
+    mass = cpl(round(count), round(n), half) if whole else max(0.0, count / n - radius)
+    upper = tv(held, shares) + radius
+    if (
+        whole and tv(held, shares) < mass
+    ):  # the largest theta_s(A) - CPL(c(A)) over all sets A, by the largest theta_s(A) for each c(A)
+        best = {0: 0.0}
+        for c, weight in zip(counts.astype(int), held, strict=True):
+            for s, value in list(best.items()):
+                best[s + int(c)] = max(best.get(s + int(c), -1.0), value + float(weight))
+        upper = max(value - cpl(s, round(n), half) for s, value in best.items())
+
+    def chernoff(plug_in: float, parts: int, span: float, rate: float) -> float:
+        ratio = (math.exp(-rate * span) - 1 + rate * span) / (math.exp(-span) - 1 + span)
+        return (plug_in + math.log(1 / half) / (parts * n * rate)) / (1 - ratio / rate) if ratio < rate else math.inf
+
+    js = min(1.0, chernoff(bits(shares, held) * LN2, 2, LN2, 0.25) / LN2)
+    kl = math.inf
+    if held.min() > 0:
+        kl = chernoff(nats_kl(shares, held), 1, -math.log(held.min()), 0.15)
+    by_kl = 1.0 if math.isinf(kl) else kl_envelope(kl)
+    return {"T": min(1.0, upper) < mass, "J": envelope(js) < mass, "K": by_kl < mass}
+
+
+def js_radius(a: float, b: float) -> float:
+    """The smallest JS at which ranks k and k+1 tie: minimise over their common share by ternary search."""
+    rest = max(0.0, 1 - a - b)
+
+    def at(s: float) -> float:
+        return bits(np.array([a, b, rest]), np.array([s, s, max(0.0, 1 - 2 * s)]))
+
+    low, high = (0.5, 0.5) if rest == 0 else (b, min(a, 0.5))
+    for _ in range(90):
+        one, other = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, other) if at(one) < at(other) else (one, high)
+    return at((low + high) / 2)
+
+
+def printed(name: str, unit: str, js: float) -> float:
+    """The four envelopes of F.6, with nats, bits or the third arithmetic put in."""
+    j = {"nats": js * LN2, "bits": js}.get(unit, 0.0)
+    literal = {"ps": j / LN2, "bh": 1 - math.exp(-2 * j / LN2), "js": 2 * j, "th": 4 * j / LN2}
+    arithmetic = {"ps": js * LN2, "bh": 1 - 4**-js, "js": 2 * LN2 * js, "th": 8 * LN2 * js}
+    return math.sqrt((arithmetic if unit == "printed" else literal)[name])
+
+
+class Users:
+    """The rows of a table as one pass sees them: records with a window, and their averages a user."""
+
+    def __init__(self, table: Any, k: int) -> None:
+        names, windows = [str(u) for u in table["users"]], table["n_window"]
+        seen = [i for i in range(len(names)) if windows[i] != 0]
+        self.names, self.whole = [names[i] for i in seen], bool(table["whole"])
+        self.n_users = len(set(self.names))
+        self.n_unseen = len(set(names) - set(self.names))
+        self.counts = table["counts"][seen] if "counts" in table else None
+        self.windows = windows[seen]
+        truth = self.counts if self.counts is not None else table["theta_star"][seen]
+        self.star = truth / truth.sum(axis=1, keepdims=True)
+        self.held = table["theta_s"][seen]
+        lists = table["dg"][seen][:, :k]
+        categories = np.arange(self.star.shape[1])
+        self.on = np.array([np.isin(categories, row[row >= 0]) for row in lists])
+        self.listed = self.on.any(axis=1)
+        uniform = [row / max(1, row.sum()) for row in self.on.astype(float)]
+        rows = list(zip(self.star, self.held, self.on, uniform, strict=True))
+        self.tv = np.array([tv(p, q) for p, q, _, _ in rows])
+        self.missed = np.array([p[~on].sum() for p, _, on, _ in rows])
+        self.js = np.array([bits(p, q) for p, q, _, _ in rows])
+        self.tv_list = np.array([tv(p, u) for p, _, _, u in rows])
+        self.js_list = np.array([bits(p, u) for p, _, _, u in rows])
+
+    def mean(self, values: Any, kept: Any = None) -> np.ndarray:
+        """Average records within each user, in the order of the users; users without a kept record are left out."""
+        kept = np.ones(len(self.names), dtype=bool) if kept is None else kept
+        by: dict[str, list[float]] = {}
+        for name, value, keep in zip(self.names, values, kept, strict=True):
+            if keep:
+                by.setdefault(name, []).append(float(value))
+        return np.array([sum(group) / len(group) for group in by.values()])
+
+
+def others(values: np.ndarray, options: dict[str, Any], error: float) -> dict[str, Any]:
+    names = ["hoeffding", "printed"]
+    if options["scope"] == "population" and set(np.unique(values)) <= {0.0, 1.0}:
+        names += ["clopper-pearson"]
+    return {name: lower(values, options, error, how=name) for name in names if name != options["bound"]}
+
+
+def fraction_window(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    own, anyone = u.mean(u.tv < u.tv_list - TIE, u.listed), u.mean(u.tv < u.missed - TIE, u.listed)
+    inputs = {
+        "share": own.mean(),
+        "share_any_distribution": anyone.mean(),
+        "bound_any_distribution": lower(anyone, options, error),
+        "n_without_list": u.n_users - len(own),
+        "other_bounds": others(own, options, error),
+    }
+    if options["bound"] == "dkw":
+        margins = u.mean(u.missed - u.tv, u.listed)
+        at = [round(-1 + 0.025 * i, 3) for i in range(81)]
+        share = [float(np.mean(margins > t + TIE)) for t in at]
+        radius = math.sqrt(math.log(1 / error) / (2 * len(margins)))
+        curve = {"thresholds": at, "share": share, "lower": [max(0.0, x - radius) for x in share]}
+        inputs["margin_curve"] = curve
+    return {"inputs": inputs, "bound": lower(own, options, error), "threshold": 0.5, "n_users": len(own)}
+
+
+def fraction_law(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    eta, routes = options["predicate_error"], options["routes"]
+    if u.counts is None or not np.allclose(u.counts.sum(axis=1), u.windows):
+        return {"bound": None}  # the counts of a window are no sum of one vector an interaction
+    whole = u.whole and bool((u.counts == np.floor(u.counts)).all())
+    rows = zip(u.counts, u.held, ~u.on, u.listed, strict=True)
+    found = [route_bounds(c, q, off, whole, eta) if has else dict.fromkeys("TJK", False) for c, q, off, has in rows]
+    shares, bounds = {}, {}
+    for route in routes:
+        values = np.concatenate([u.mean([f[route] for f in found]), np.zeros(u.n_unseen)])
+        bound = lower(values, options, error / len(routes))
+        if bound is not None:
+            shares[route], bounds[route] = values.mean(), max(0.0, (bound - eta) / (1 - eta))
+    best, route = max((bound, route) for route, bound in bounds.items())
+    inputs = {
+        "certified_share": shares,
+        "bounds": bounds,
+        "route": route,
+        "form": "exact" if whole else "hoeffding",
+        "n_without_list": int((~u.listed).sum()),
+        "n_without_window": u.n_unseen,
+    }
+    return {"inputs": inputs, "bound": best, "threshold": 0.0, "n_users": u.n_users + u.n_unseen}
+
+
+def mean_law(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    margin = u.mean(u.missed - u.tv, u.listed)
+    bound = lower(margin, options, error, low=-1.0)
+    inputs = {
+        "mean_margin": margin.mean(),
+        "mean_missed_mass": u.mean(u.missed, u.listed).mean(),
+        "mean_tv": u.mean(u.tv, u.listed).mean(),
+        "implied_share": max(0.0, bound or 0.0),
+    }
+    return {"inputs": inputs, "bound": bound, "threshold": 0.0, "n_users": len(margin)}
+
+
+def mean_js_law(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    js, missed = u.mean(u.js, u.listed), u.mean(u.missed, u.listed)
+    mass, agreement = lower(missed, options, error / 2), lower(1 - js, options, error / 2)
+    if mass is None or agreement is None:
+        return {"bound": None}
+    inputs = {
+        "mean_js_bits": js.mean(),
+        "js_upper_bits": 1 - agreement,
+        "mean_missed_mass": missed.mean(),
+        "missed_mass_lower": mass,
+        "js_floor_bits": floor(mass),
+    }
+    return {"inputs": inputs, "bound": floor(mass) - (1 - agreement), "threshold": 0.0, "n_users": len(js)}
+
+
+def truncation(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    missed = u.mean(u.missed, u.listed)
+    bound = lower(missed, options, error)
+    if bound is None:
+        return {"bound": None}
+    inputs = {
+        "mean_missed_mass": missed.mean(),
+        "mean_js_floor_bits": u.mean([floor(m) for m in u.missed], u.listed).mean(),
+        "mean_tv_list": u.mean(u.tv_list, u.listed).mean(),
+        "mean_js_list_bits": u.mean(u.js_list, u.listed).mean(),
+        "mean_js_theta_s_bits": u.mean(u.js, u.listed).mean(),
+        "js_floor_law_bits": floor(bound),
+    }
+    return {"inputs": inputs, "bound": bound, "threshold": 0.0, "n_users": len(missed)}
+
+
+def ranking_window(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    k, n_categories = options["k"], u.star.shape[1]
+    marks: dict[str, list[bool]] = {name: [] for name in ("found", "theorem_1", "tv", "kl", "js", "regret", "beats")}
+    left_out = {"tie at rank k": 0, "another top k": 0, "recovered, but no condition shows it": 0}
+    for p, q, t, js, missed in zip(u.star, u.held, u.tv, u.js, u.missed, strict=True):
+        ours, theirs = np.sort(p)[::-1], np.sort(q)[::-1]
+        a, b = float(ours[k - 1]), float(ours[k])
+        best = set(np.argsort(-p, kind="stable")[:k].tolist())
+        chosen = set(np.argsort(-q, kind="stable")[:k].tolist())
+        strict = theirs[k - 1] - theirs[k] > TIE
+        found = bool(a - b > TIE and strict and best == chosen)
+        largest = float(np.abs(p - q).max())
+        radius_kl = sum(x * math.log(2 * x / (a + b)) for x in (a, b) if x > 0)
+        shown = {
+            "theorem_1": a - b > 2 * largest + TIE,
+            "tv": t < (a - b) / 2 - TIE,
+            "kl": nats_kl(p, q) < radius_kl - TIE,
+            "js": js < js_radius(a, b) - TIE,
+        }
+        regret = 2 * min(t, min(k, n_categories - k) * largest)
+        shown |= {"regret": sum(p[c] for c in best) - (1 - missed) > regret + TIE}
+        shown |= {"beats": bool(sum(p[c] for c in chosen) > 1 - missed + TIE and strict), "found": found}
+        for name, value in shown.items():
+            marks[name].append(bool(value))
+        left_out["tie at rank k"] += int(a - b <= TIE)
+        left_out["another top k"] += int(a - b > TIE and not found)
+        proven = any(shown[name] for name in ("theorem_1", "tv", "kl", "js"))
+        left_out["recovered, but no condition shows it"] += int(found and not proven)
+    share = {name: u.mean(values, u.listed if name in ("regret", "beats") else None) for name, values in marks.items()}
+    conditions = {"theorem_1": "theorem_1", "tv": "tv_radius", "kl": "kl_radius", "js": "js_radius", "regret": "regret"}
+    found_by = share["found"]
+    inputs = {
+        "share": found_by.mean(),
+        "share_by": {label: share[name].mean() for name, label in conditions.items()},
+        "share_with_more_mass_than_the_list": share["beats"].mean(),
+        "left_out": left_out,
+        "other_bounds": others(found_by, options, error),
+    }
+    return {"inputs": inputs, "bound": lower(found_by, options, error), "threshold": 0.0, "n_users": len(found_by)}
+
+
+def regime_printed(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
+    js, missed = u.mean(u.js, u.listed), float(u.mean(u.missed, u.listed).mean())
+    groups = [[u.mean(theta[:, c], u.listed).mean() for c in range(theta.shape[1])] for theta in (u.star, u.held)]
+    star, held = (np.array(group) / sum(group) for group in groups)
+    place = np.sort(np.floor(js * 2**20))[(len(js) + 1) // 2 - 1]  # the lower median, to a bin of 2^-20 bit
+    readings = {"aggregate": bits(star, held), "mean": float(js.mean()), "median": float((place + 0.5) / 2**20)}
+    cells = []
+    for reading, amount in readings.items():
+        for name in ("ps", "bh", "js", "th"):
+            cell: dict[str, Any] = {"reading": reading, "envelope": name}
+            for unit, suffix in (("printed", ""), ("nats", "_nats"), ("bits", "_bits")):
+                value = printed(name, unit, amount)
+                cell |= {f"value{suffix}": value, f"valid{suffix}": value >= envelope(amount) * (1 - 1e-12)}
+            cells.append(cell | {"margin": missed - cell["value"]})
+    positive = sum(cell["margin"] > 0 for cell in cells)
+    exact = missed - envelope(readings["mean"])
+    inputs = {
+        "missed_mass": missed,
+        "js_bits": readings,
+        "cells": cells,
+        "n_positive": positive,
+        "exact_margin_mean": exact,
+    }
+    return {
+        "inputs": inputs,
+        "bound": None,
+        "threshold": None,
+        "margin": exact,
+        "holds": positive == 12,
+        "n_users": len(js),
+    }
+
+
+CLAIMS: dict[str, Callable[[Users, dict[str, Any], float], dict[str, Any]]] = {
+    "fraction.window": fraction_window,
+    "fraction.law": fraction_law,
+    "mean.law": mean_law,
+    "mean-js.law": mean_js_law,
+    "truncation": truncation,
+    "ranking.window": ranking_window,
+    "regime.printed": regime_printed,
+}
+
+
+def recompute(name: str, users: Users, options: dict[str, Any]) -> dict[str, Any]:
+    found = CLAIMS[name](users, options, (1 - options["level"]) / options["declared"])
+    if found.get("bound") is not None:
+        required = options["require"].get(name)
+        threshold = found["threshold"] if required is None else required
+        holds = found["bound"] > threshold if required is None else found["bound"] >= threshold
+        found |= {"threshold": threshold, "margin": found["bound"] - threshold, "holds": holds}
+    return found
+
+
+def leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each number and each verdict under its path."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from leaves(f"{where}.{key}", entry)
+    elif isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from leaves(f"{where}[{place}]", entry)
+    elif isinstance(value, int | float | np.number | np.bool_):
+        yield where, value
+
+
+def differences(document: dict[str, Any], table: Any) -> tuple[int, list[str]]:
+    """Compare the document with the recomputation; count the numbers compared."""
+    users = Users(table, document["options"]["k"])
+    said_facts = {
+        "n_records": len(table["users"]),
+        "n_users": users.n_users,
+        "n_without_window": users.n_unseen,
+    }
+    said = dict(leaves("facts", document["facts"]))
+    found = dict(leaves("facts", said_facts))
+    for claim in document["claims"]:
+        name = claim["claim"]
+        if claim["status"] == "ok":
+            said |= leaves(name, {key: claim[key] for key in claim if key != "assumptions"})
+            found |= leaves(name, recompute(name, users, document["options"]))
+        elif recompute(name, users, document["options"]).get("bound") is not None:
+            return 0, [f"{name}: undefined in the certificate, but there is a bound"]
+    lines = [f"{path}: not recomputed" for path in said if path not in found]
+    for path, value in said.items():
+        if path in found and not math.isclose(float(value), float(found[path]), rel_tol=1e-8, abs_tol=1e-10):
+            lines.append(f"{path}: certificate {value!r}, recomputed {found[path]!r}")
+    return len(said), lines
+
+
+def main(certificate: str, table: str) -> int:
+    with open(certificate, encoding="utf-8") as file:
+        document = json.load(file)
+    with np.load(table, allow_pickle=False) as columns:
+        compared, lines = differences(document, dict(columns))
+    print("\n".join([*lines, f"{compared} numbers compared, {len(lines)} differ"]))
+    return int(bool(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
