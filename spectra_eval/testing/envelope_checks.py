@@ -70,6 +70,8 @@ def _measured(envelope: Envelope, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 def violates(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> bool:
     """Tell whether a pair shows that the bound is false, beyond the rounding of both quantities."""
+    if not _speaks_of(envelope, theta_star):
+        return False
     given, of = _measured(envelope, (theta_star, theta_s))
     if np.isnan(given).any() or np.isnan(of).any():
         return False
@@ -80,6 +82,10 @@ def violates(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) ->
     return not bool(held.all())
 
 
+def _speaks_of(envelope: Envelope, theta: np.ndarray) -> bool:
+    return envelope.n_categories in (None, theta.shape[-1])
+
+
 def _largest(envelope: Envelope) -> float:
     if envelope.given in _DRAWN_TO:
         return np.inf
@@ -88,6 +94,8 @@ def _largest(envelope: Envelope) -> float:
 
 def excess(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
     """Tell by how much one pair lies outside, relative to the bounded quantity: positive means broken."""
+    if not _speaks_of(envelope, theta_star):
+        return -np.inf
     given, of = (float(x[0]) for x in _measured(envelope, (theta_star, theta_s)))
     scale = max(of, 1e-9) if np.isfinite(of) else 1.0
     outside = [-np.inf]

@@ -123,9 +123,9 @@ def _on(theta: np.ndarray, part: slice) -> np.ndarray:
 def adversarial_pairs(draw: Draw, *, envelope: Envelope | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Draw (1, K) pairs of the shapes at which inequalities between divergences are tight or break.
 
-    The symmetric pair, a corner against a mixture, disjoint leftovers of equal size, and a common mass
-    with free leftovers, each at a drawn total variation. For a given inequality also its own: the pairs that
-    attain it, and those a small step beside them.
+    The symmetric pair, a corner against a mixture, disjoint leftovers of equal size, a common mass with free
+    leftovers, and a difference spread over up to 24 categories, each at a drawn total variation. For a given
+    inequality also its own: the pairs that attain it, and those a small step beside them.
 
     Parameters
     ----------
@@ -147,13 +147,17 @@ def adversarial_pairs(draw: Draw, *, envelope: Envelope | None = None) -> tuple[
         star, held = envelope.witness(draw(st.floats(max(low, 1e-6), min(high, 1.0 - 1e-6))))
         return _stepped(draw, np.atleast_2d(star)), np.maximum(np.atleast_2d(held), 0.0)
     v = draw(st.sampled_from([1.0, 0.5]) | st.floats(1e-6, 1.0))
-    shape = draw(st.sampled_from(["symmetric", "corner", "leftovers", "shifted"]))
+    shape = draw(st.sampled_from(["symmetric", "corner", "leftovers", "shifted", "spread"]))
     if shape == "symmetric":
         one, two = [(1 + v) / 2, (1 - v) / 2], [(1 - v) / 2, (1 + v) / 2]
     elif shape == "corner":
         one, two = [1.0, 0.0], [1.0 - v, v]
     elif shape == "leftovers":
         one, two = [v, 0.0, 1.0 - v], [0.0, v, 1.0 - v]
+    elif shape == "spread":
+        half = draw(st.integers(2, 12))
+        common = (1.0 - v) / (2 * half)
+        one, two = [v / half + common] * half + [common] * half, [common] * half + [v / half + common] * half
     else:
         low = draw(st.floats(0.0, 1.0)) * (1.0 - v)
         one, two = [low + v, max(1.0 - low - v, 0.0)], [low, 1.0 - low]

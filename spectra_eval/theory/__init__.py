@@ -6,6 +6,7 @@ Every bound says whether it is ``proven`` or ``printed``; `ENVELOPES` lists thos
 from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
 from spectra_eval.theory.binary_js import (
     binary_js_interval,
+    binary_js_upper_from_tv,
 )
 from spectra_eval.theory.binomial import (
     clopper_pearson_lower,
@@ -197,6 +198,7 @@ __all__ = [
     "agrawal_kl_radius",
     "betting_lower",
     "binary_js_interval",
+    "binary_js_upper_from_tv",
     "binary_kl_pair",
     "block_means",
     "certify_aggregate",

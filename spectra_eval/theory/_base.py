@@ -52,6 +52,8 @@ class Envelope:
         ``counterexample() -> (theta_star, theta_s)``: a pair that violates a printed bound.
     assumptions : tuple of Assumption
         The hypotheses.
+    n_categories : int or None
+        The number of categories that the bound speaks of; None for any.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Envelope:
     witness: Callable[[float], tuple[np.ndarray, np.ndarray]] | None = None
     counterexample: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
     assumptions: tuple[Assumption, ...] = ()
+    n_categories: int | None = None
 
     @property
     def summary(self) -> str:

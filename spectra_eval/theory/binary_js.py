@@ -1,14 +1,18 @@
-"""What a JS and one share of a readout say about the same share of the truth."""
+"""Two categories: what a JS says about one share of the truth, and how large a JS can be."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from spectra_eval.simplex import js_nats
+from spectra_eval.simplex import js_nats, psi_nats
+from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
 from spectra_eval.theory.js_envelope import _unit_interval, phi_star
-from spectra_eval.units import Information
+from spectra_eval.theory.truncation import truncated_js_lower
+from spectra_eval.units import LN2, Information
 
-__all__ = ["binary_js_interval"]
+__all__ = ["binary_js_interval", "binary_js_upper_from_tv"]
 
 
 def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
@@ -54,3 +58,53 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     elif excess(1.0 - (1.0 - q)) < 0:
         high = 1.0 - brentq(lambda b: excess(1.0 - b), 0.0, 1.0 - q, xtol=1e-300, rtol=1e-15)
     return float(low), float(high)
+
+
+def binary_js_upper_from_tv(tv: Any) -> Information:
+    """Bound the JS of two distributions over *two* categories from above by their total variation.
+
+    Parameters
+    ----------
+    tv : float or array in [0, 1]
+        Total variation.
+
+    Returns
+    -------
+    Information
+        g(v) = v/2 + (1 - v/2) psi(v/(2-v)) bit, below the v that three categories can reach.
+
+    Notes
+    -----
+    Assumptions: K = 2. Along success probabilities a - b = v the JS is convex, so that it is largest at an end,
+    (1, 0) against (1-v, v), which attains it.
+
+    Examples
+    --------
+    >>> round(binary_js_upper_from_tv(0.5).bits, 6), round(binary_js_upper_from_tv(1.0).bits, 6)
+    (0.311278, 1.0)
+    """
+    return truncated_js_lower(tv)
+
+
+def _corner_pair(tv: Any) -> tuple[np.ndarray, np.ndarray]:
+    v = float(np.asarray(tv).reshape(-1)[0])
+    return np.array([[1.0, 0.0]]), np.array([[1.0 - v, v]])
+
+
+BINARY_JS_FROM_TV = ENVELOPES.add(
+    Envelope(
+        name="binary_js_from_tv",
+        given="total_variation",
+        of="js_divergence",
+        given_unit="1",
+        of_unit="bit",
+        lower=lambda v: psi_nats(np.asarray(v, dtype=float)) / LN2,
+        upper=lambda v: np.asarray(binary_js_upper_from_tv(np.minimum(v, 1.0)).bits),
+        statement="psi(TV) <= JS <= TV/2 + (1 - TV/2) psi(TV/(2 - TV)) for two categories; both sides exact",
+        reference="convexity of the JS along pairs of one total variation; arXiv:2509.24189 has no such bound",
+        valid=(0.0, 1.0),
+        witness=_corner_pair,
+        assumptions=(Assumption(name="two-categories", text="there are two categories"),),
+        n_categories=2,
+    )
+)

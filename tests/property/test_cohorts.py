@@ -131,6 +131,17 @@ def test_a_predicate_with_errors_by_enumeration(n: int, share: float, error: flo
     assert found.printed <= found.rho_once + 1e-15
 
 
+@given(st.integers(1, 25), st.floats(0, 1), st.floats(0.001, 0.5))
+def test_clopper_pearson_covers_exactly(n: int, p: float, error: float) -> None:
+    x = np.arange(n + 1)
+    pmf = np.array([math.comb(n, int(i)) for i in x], dtype=float) * p**x * (1 - p) ** (n - x)
+    bound = np.asarray(clopper_pearson_lower(x, n, error=error))
+    # At p equal to a bound the coverage is exact; the bound itself is rounded.
+    assert pmf[bound > p * (1 + 1e-12)].sum() <= error * (1 + 1e-9)
+    assert (np.diff(bound) > 0).all() and (bound <= x / n).all()
+    assert (np.asarray(clopper_pearson_lower(x[1:], n, error=error / 2)) < bound[1:]).all()
+
+
 def cohort_of(rng: np.random.Generator, law: np.ndarray, held: np.ndarray, lists: np.ndarray) -> PreferenceTable:
     n, k = law.shape
     sizes = rng.integers(1, 12, size=n)
