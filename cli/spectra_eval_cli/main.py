@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "verify",
     "plan": "plan",
     "report": "report",
+    "fuse": "fuse",
     "conformance": "conformance",
     "check-metric": "check_metric",
     "refute": "refute",

@@ -91,7 +91,7 @@ def command(
     asked = {
         "readout": readout,
         "options": parse_choices(choices),
-        "temperature": parse_temperature(temperature),
+        "temperature": parse_number(temperature, "--temperature"),
         "debias": debias,
         "dg": dg,
         "list_length": list_length,
@@ -143,11 +143,11 @@ def parse_choices(pairs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def parse_temperature(text: str) -> Any:
+def parse_number(text: str, option: str) -> Any:
     """Read a number, or the word ``fitted``."""
     if text == "fitted":
         return text
     try:
         return float(text)
     except ValueError:
-        raise click.UsageError(f"--temperature {text!r}: give a number or the word 'fitted'") from None
+        raise click.UsageError(f"{option} {text!r}: give a number or the word 'fitted'") from None

@@ -1,0 +1,115 @@
+"""`spectra-eval fuse`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+from spectra_eval_cli.probe import parse_number
+
+__all__ = ["command"]
+
+
+@click.command("fuse")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--scores",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="CSV, TSV or Parquet: user, item, score, category (several joined by |), and truth where there is one.",
+)
+@click.option("--items", type=click.Path(path_type=Path), help="The categories in a file of their own: item, category.")
+@click.option("--scores-map", multiple=True, metavar="NAME=COLUMN", help="Read column NAME of the scores from COLUMN.")
+@click.option("--weight", default="fitted", show_default=True, help="A number, or 'fitted' on other users.")
+@click.option("-k", "k", type=int, default=10, show_default=True, help="Cut-off of NDCG and recall.")
+@click.option(
+    "--smoothing", type=float, default=1e-3, show_default=True, help="Share of the even distribution mixed in."
+)
+@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 for no intervals.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the resamples.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The fused scores, CSV or Parquet."
+)
+@table_options
+@common_options
+def command(
+    table: Path,
+    scores: Path,
+    items: Path | None,
+    scores_map: tuple[str, ...],
+    weight: str,
+    k: int,
+    smoothing: float,
+    bootstrap: int,
+    level: float,
+    seed: int,
+    style: str,
+    output: Path | None,
+    mapping: tuple[str, ...],
+    renormalise: bool,
+    empty_windows: str,
+    quiet: bool,
+) -> None:
+    """Take theta_s of TABLE as a category prior for the item scores of a recommender.
+
+    The fused score is the user's score at mean 0 and standard deviation 1, plus the weight times the logarithm of what
+    theta_s gives to the item's categories. With a column truth, both rankings are held against it.
+    """
+    import numpy as np
+
+    from spectra_eval.artifacts import read_table
+    from spectra_eval.fusion import fuse, read_item_scores, write_fused
+
+    wanted = parse_number(weight, "--weight")
+    read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    given = read_item_scores(scores, read.categories, items=items, mapping=parse_mapping(scores_map))
+    found = fuse(
+        read,
+        given,
+        weight=wanted,
+        k=k,
+        smoothing=smoothing,
+        bootstrap=bootstrap,
+        level=level,
+        rng=np.random.default_rng(seed),
+    )
+    rows = [
+        {
+            "metric": r.metric,
+            "system": r.system,
+            "value": f"{r.value:.4f}",
+            "interval": "" if r.interval is None else f"{r.interval.low:.4f}, {r.interval.high:.4f}",
+            "users": str(r.n_users),
+        }
+        for r in found.results
+    ]
+    document = {
+        "schema": "spectra-eval/fusion",
+        "weights": list(found.fold_weights),
+        "n_left_out": found.n_left_out,
+        "results": [
+            {
+                "metric": r.metric,
+                "unit": r.unit,
+                "system": r.system,
+                "value": r.value,
+                "interval": None if r.interval is None else vars(r.interval),
+                "n_users": r.n_users,
+            }
+            for r in found.results
+        ],
+    }
+    if rows or style == "json":
+        emit(rows, style=style, document=document, right=("value", "users"))
+    weights = ", ".join(f"{w:g}" for w in found.fold_weights)
+    log(f"weight: {weights}" + (" (by fold of users)" if len(found.fold_weights) > 1 else ""), quiet=quiet)
+    if found.n_left_out:
+        log(f"{found.n_left_out} users have no relevant item and are left out", quiet=quiet)
+    if output is not None:
+        parts = {"standardised": found.standardised, "log_prior": found.log_prior, "fused": found.fused}
+        write_fused({"user": given.users, "item": given.items, **parts}, output)
+        log(f"fused: {output}, {len(given.users)} rows", quiet=quiet)

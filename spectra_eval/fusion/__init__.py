@@ -1,0 +1,15 @@
+"""What a model holds of a user's categories, as a prior for the scores of a recommender.
+
+A recommender scores items; the distribution says how much of the user's future each category will hold. The two are
+put together as
+
+    fused(u, i) = z(u, i) + w ln p(u, i),    p(u, i) = sum over c of a(i, c) theta_s(u, c)
+
+with z the scores of one user at mean 0 and standard deviation 1, and a(i, c) one over the number of the item's
+categories. The weight w is given, or fitted on other users than those it is used for.
+"""
+
+from spectra_eval.fusion._files import ItemScores, read_item_scores, write_fused
+from spectra_eval.fusion._fuse import WEIGHTS, Fusion, fuse
+
+__all__ = ["WEIGHTS", "Fusion", "ItemScores", "fuse", "read_item_scores", "write_fused"]

@@ -1,0 +1,225 @@
+"""Scores of items, from files and back into them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectra_eval.artifacts import write_text
+from spectra_eval.artifacts._files import file_format, one_line, os_error, written_whole
+from spectra_eval.errors import InputError, SchemaError, ShapeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ItemScores", "read_item_scores", "write_fused"]
+
+_NEEDED = ("user", "item", "score")
+_SEPARATOR = "|"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ItemScores:
+    """One row a user and item.
+
+    Attributes
+    ----------
+    users, items : (M,) arrays of str
+        Who and what; no pair comes twice.
+    scores : (M,) float array
+        Of any recommender, the higher the better.
+    shares : (I, K) float array
+        Shares of the categories of each item, one over their number; rows sum to 1.
+    item_row : (M,) int array
+        The row of `shares` that belongs to each item.
+    categories : tuple of K str
+        Their names.
+    truth : (M,) float array, optional
+        What the user got out of the item, 0 or more; what is held against.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    scores: np.ndarray
+    shares: np.ndarray
+    item_row: np.ndarray
+    categories: tuple[str, ...]
+    truth: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse columns that do not fit together."""
+        columns = {"items": self.items, "scores": self.scores, "item_row": self.item_row}
+        for name, values in (columns | ({} if self.truth is None else {"truth": self.truth})).items():
+            if len(values) != len(self.users):
+                raise ShapeError(f"{name}: {len(values)} rows for {len(self.users)} users; give one each")
+        if self.shares.ndim != 2 or self.shares.shape[1] != len(self.categories):
+            raise ShapeError(f"shares: shape {self.shares.shape} for {len(self.categories)} categories")
+
+
+def read_item_scores(
+    path: str | os.PathLike[str],
+    categories: Sequence[str],
+    *,
+    items: str | os.PathLike[str] | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> ItemScores:
+    r"""Read scores of items from CSV, TSV or Parquet.
+
+    Parameters
+    ----------
+    path : path-like
+        Columns `user`, `item`, `score`; `category`, unless `items` says it; and `truth`, where there is one.
+        Several categories of an item are joined by ``|``; an item without one has an even prior.
+    categories : sequence of K str
+        Those of the table.
+    items : path-like, optional
+        Columns `item` and `category`, one row an item or one a pair.
+    mapping : mapping of str to str, optional
+        Column of the files by the name it should have.
+
+    Returns
+    -------
+    ItemScores
+
+    Raises
+    ------
+    InputError, SchemaError
+        In one line, with the file and the row: a column is missing, a value is no finite number, a category is
+        unknown, a pair comes twice, an item is not in the second file or has other categories elsewhere.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "s.csv").write_text("user,item,score,category\nann,Heat,0.5,Crime|Drama\n")
+    ...     read_item_scores(Path(folder) / "s.csv", ["Crime", "Drama", "War"]).shares.tolist()
+    [[0.5, 0.5, 0.0]]
+    """
+    place = Path(path)
+    frame = _frame(place, mapping or {})
+    _need(frame, place, (*_NEEDED, *(() if items is not None else ("category",))))
+    if items is not None and "category" in frame:
+        raise SchemaError(f"{place}: column category: also given by the file of items; drop one of the two")
+    users, names = frame["user"].to_numpy(dtype=object), frame["item"].to_numpy(dtype=object)
+    pairs = frame.duplicated(["user", "item"]).to_numpy()
+    if pairs.any():
+        row = int(np.flatnonzero(pairs)[0])
+        raise InputError(f"{place}: row {row + 1} (user {users[row]!r}, item {names[row]!r}): comes twice; keep one")
+    scores = _numbers(frame, "score", place)
+    truth = _numbers(frame, "truth", place) if "truth" in frame else None
+    if truth is not None and (truth < 0).any():
+        row = int(np.flatnonzero(truth < 0)[0])
+        raise InputError(f"{place}: row {row + 1}, column truth: {truth[row]:g} is negative; a gain is 0 or more")
+    said_in, told = (place, frame) if items is None else (Path(items), _frame(Path(items), mapping or {}))
+    _need(told, said_in, ("item", "category"))
+    row_of, shares = _shares(told, said_in, tuple(categories))
+    missing = [name for name in names if name not in row_of]
+    if missing:
+        raise InputError(f"{said_in}: item {missing[0]!r} of {place.name} is not in it; add its categories")
+    return ItemScores(
+        users=users,
+        items=names,
+        scores=scores,
+        shares=shares,
+        item_row=np.array([row_of[name] for name in names], dtype=np.int64),
+        categories=tuple(categories),
+        truth=truth,
+    )
+
+
+def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+    r"""Write columns of one length as CSV, or as Parquet where the name ends so; whole or not at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_fused({"user": np.array(["ann"]), "fused": np.array([0.5])}, Path(folder) / "f.csv")
+    ...     (Path(folder) / "f.csv").read_text()
+    'user,fused\nann,0.5\n'
+    """
+    import pandas as pd
+
+    place = Path(path)
+    frame = pd.DataFrame(dict(columns))
+    if place.suffix == ".parquet":
+        with written_whole(place) as stream:
+            frame.to_parquet(stream, index=False)
+        return
+    write_text(frame.to_csv(index=False, lineterminator="\n", sep="\t" if place.suffix == ".tsv" else ","), place)
+
+
+def _frame(place: Path, mapping: Mapping[str, str]) -> pd.DataFrame:
+    """Read one file; names are text, and what is blank stays blank."""
+    import pandas as pd
+
+    kind = file_format(place) if place.exists() else ""
+    try:
+        if kind == "parquet":
+            frame = pd.read_parquet(place)
+        else:
+            text = {name: str for name in ("user", "item", "category")}
+            text |= {column: str for name, column in mapping.items() if name in text}
+            frame = pd.read_csv(place, sep="\t" if kind == "tsv" else ",", dtype=text, keep_default_na=False)
+    except OSError as error:
+        raise os_error(place, error) from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise SchemaError(f"{place}: not readable as a table ({one_line(error)[:160]}); write it again") from error
+    frame = frame.rename(columns={column: name for name, column in mapping.items()})
+    for name in ("user", "item", "category"):
+        if name in frame:
+            frame[name] = frame[name].map(lambda value: "" if value is None or value != value else str(value))
+    return frame
+
+
+def _need(frame: pd.DataFrame, place: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in frame:
+            have = ", ".join(map(str, frame.columns))
+            raise SchemaError(f"{place}: column {name}: missing; it has {have}; name it with a mapping {name}=COLUMN")
+    if len(frame) == 0:
+        raise SchemaError(f"{place}: no rows; at least one is needed")
+
+
+def _numbers(frame: pd.DataFrame, name: str, place: Path) -> np.ndarray:
+    import pandas as pd
+
+    values = np.asarray(pd.to_numeric(frame[name], errors="coerce"), dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        found = frame[name].iloc[bad[0]]
+        raise InputError(f"{place}: row {bad[0] + 1}, column {name}: {str(found)[:40]!r} is no finite number")
+    return values
+
+
+def _shares(frame: pd.DataFrame, place: Path, categories: tuple[str, ...]) -> tuple[dict[str, int], np.ndarray]:
+    """Give the row of each item, and the shares of its categories."""
+    index = {name: i for i, name in enumerate(categories)}
+    found: dict[str, frozenset[int]] = {}
+    per_pair = "score" not in frame  # a file of items may give one row a pair
+    for row, (item, text) in enumerate(zip(frame["item"], frame["category"], strict=True), start=1):
+        named = [name.strip() for name in text.split(_SEPARATOR) if name.strip()]
+        unknown = [name for name in named if name not in index]
+        if unknown:
+            raise InputError(
+                f"{place}: row {row} (item {item!r}), column category: {unknown[0]!r} is none of the table's categories"
+            )
+        places = frozenset(index[name] for name in named)
+        if item in found and per_pair:
+            places |= found[item]
+        elif item in found and found[item] != places:
+            raise InputError(
+                f"{place}: row {row}: item {item!r} has other categories here than before; give it one set"
+            )
+        found[item] = places
+    shares = np.full((len(found), len(categories)), 1.0 / len(categories))
+    for place_of, places in enumerate(found.values()):
+        if places:
+            shares[place_of] = 0.0
+            shares[place_of, sorted(places)] = 1.0 / len(places)
+    return {item: i for i, item in enumerate(found)}, shares
