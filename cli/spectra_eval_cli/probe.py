@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from spectra_eval_cli._backends import backend_option, open_named
 from spectra_eval_cli._group import common_options, detail, log, parse_mapping, table_options
 from spectra_eval_cli._progress import progress
+from spectra_eval_cli._sweeps import sweep_table
 
 __all__ = ["command"]
 
@@ -46,6 +48,18 @@ __all__ = ["command"]
 @click.option("--list-temperature", type=float, default=1.0, show_default=True, help="Of a list that is drawn.")
 @click.option("--constrained", is_flag=True, help="The list can only hold names of categories.")
 @click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
+@click.option(
+    "--template",
+    "templates",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="The words of the prompts: plain, terse, … or a YAML file; with --sweep prompts, further ones.",
+)
+@click.option(
+    "--sweep",
+    type=click.Choice(["prompts", "verbalisers", "windows", "taxonomy"]),
+    help="Ask in every variant: a run each below the output folder, and a table that compares them.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn; recorded.")
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
@@ -71,6 +85,8 @@ def command(
     list_temperature: float,
     constrained: bool,
     titles: int,
+    templates: tuple[str, ...],
+    sweep: str | None,
     seed: int,
     limit: int | None,
     output: Path,
@@ -86,6 +102,7 @@ def command(
     from spectra_eval.artifacts import read_json
     from spectra_eval.backends._base import CachedSession
     from spectra_eval.probing import FileSource, probe_file
+    from spectra_eval.wording import read_template
 
     reading = {"mapping": parse_mapping(mapping), "renormalise": renormalise, "empty_windows": empty_windows}
     asked = {
@@ -100,12 +117,39 @@ def command(
         "constrained": constrained,
         "titles": titles,
     }
+    open_session = functools.partial(
+        open_named,
+        backend,
+        model=model,
+        dtype=dtype,
+        download=download,
+        settings=settings,
+        adapter=adapter,
+        seed=seed,
+    )
+    worded = [read_template(name) for name in templates]
+    if sweep is not None:
+        sweep_table(
+            table,
+            open_session,
+            kind=sweep,
+            run=output,
+            reading=reading,
+            templates=worded,
+            limit=limit,
+            quiet=quiet,
+            seed=seed,
+            **asked,
+        )
+        return
+    if len(worded) > 1:
+        raise click.UsageError("--template: name one, or ask in all of them with --sweep prompts")
+    if worded:
+        asked["template"] = worded[0]
     source = FileSource(table, limit=limit, reading=reading)  # what cannot be read is refused before a model is loaded
     detail(f"table: {source.n_records} records x {source.head.n_categories} categories")
     try:
-        with open_named(
-            backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter, seed=seed
-        ) as session:
+        with open_session() as session:
             detail(f"model: {dict(session.description)}")
             cached = (lambda: session.cached_share) if isinstance(session, CachedSession) else None
             show = None if quiet else progress("probing", "users", cached=cached)

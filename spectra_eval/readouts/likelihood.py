@@ -20,9 +20,9 @@ NEGATIVE = ("No", "N", "n")
 VERBALISERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "paper": (POSITIVE, NEGATIVE),
     "yes-no": (("Yes",), ("No",)),
-    "cases": (("Yes", "yes", "YES"), ("No", "no", "NO")),
+    "cases": (("Yes", "yes"), ("No", "no")),
     "true-false": (("True", "true"), ("False", "false")),
-    "right-wrong": (("Right", "right"), ("Wrong", "wrong")),
+    "good-bad": (("Good", "good"), ("Bad", "bad")),
 }
 """Sets of replies by name: those that affirm, those that deny; the question names the first of each."""
 

@@ -25,6 +25,7 @@ __all__ = ["Sweep", "sweep"]
 
 SCHEMA = "spectra-eval/sweep/1"
 _K = 10
+_ASKED = ("theta_s", "dg", "dg_best")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,10 +60,12 @@ class Sweep:
         }
 
     def lines(self) -> list[dict[str, str]]:
-        """Give the table as texts, one row a variant and system."""
+        """Give the table as texts, one row a variant and system; predictors that cannot differ stand there once."""
         moved = {pair["variant"]: pair for pair in self.pairs}
         out = []
         for row in self.rows:
+            if self.pairs and row["system"] not in _ASKED and row["variant"] != self.rows[0]["variant"]:
+                continue
             line = {"variant": row["variant"], "system": row["system"], "users": str(row["n_users"])}
             line["K"] = str(row["n_categories"])
             for found in row["metrics"]:
@@ -162,7 +165,7 @@ def sweep(
     >>> with tempfile.TemporaryDirectory() as folder, open("mocked") as session:
     ...     found = sweep(table, session, kind="verbalisers", run=folder, dg=False, bootstrap=0)
     ...     sorted(path.name for path in Path(folder).iterdir())[:3]
-    ['cases', 'paper', 'right-wrong']
+    ['cases', 'good-bad', 'paper']
     >>> found.pairs[0]["variant"], found.pairs[0]["moved"]
     ('yes-no', 0.0)
     """

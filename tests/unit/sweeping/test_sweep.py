@@ -116,6 +116,7 @@ def test_the_table_in_three_forms(one_window: PreferenceTable, tmp_path: Path) -
     document = json.loads((tmp_path / "sweep.json").read_text())
     assert document == json.loads(json.dumps(made.to_json())) and document["title"] == SWEEPS["verbalisers"]
     lines = made.lines()
+    assert [line["system"] for line in lines].count("uniform") == 1
     assert len({tuple(line) for line in lines}) == 1 and {"theta_s", "dg"} < {line["system"] for line in lines}
     text = (tmp_path / "sweep.md").read_text()
     assert text.startswith("# Other answers") and text.count("\n| ") == len(lines) + 2
