@@ -329,7 +329,7 @@ def _parts(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], keys: int,
     """Cut the columns behind the first `keys` into parts that fit a width; the first stand in each part."""
     if not keys:
         return [columns]
-    wide = {column: max([len(column), *(len(str(row[column])) for row in rows)]) + 2 for column in columns}
+    wide = {column: max([len(column), *(len(str(row[column])) for row in rows)]) + 3 for column in columns}
     parts: list[Sequence[str]] = []
     part = list(columns[:keys])
     for column in columns[keys:]:

@@ -77,7 +77,7 @@ def command(
                 systems, style=style, title="systems that share a letter are not told apart", right=list(systems[0])[1:]
             )
             write_text("\n", None)
-        emit(rows, style=style, document=document, title=title, right=right)
+        emit(rows, style=style, document=document, title=title, right=right, keys=2)
     if output is not None:
         write_json(document, output)
         log(f"comparison: {output}", quiet=quiet)
@@ -104,7 +104,11 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
     def shown(value: float | None, form: str) -> str:
         if value is None:
             return ""
-        return repr(value) if plain else format(value, form)
+        if plain:
+            return repr(value)
+        text = format(value, form)
+        # What is no zero is not shown as one.
+        return text if value == 0 or any(digit in "123456789" for digit in text) else format(value, "+.0e")
 
     unit = "" if pair["unit"] == "1" else f" [{pair['unit']}]"
     interval = pair["interval"] or {}
@@ -114,9 +118,9 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
         "difference": shown(pair["difference"], "+.4f") or "undefined",
         "low": shown(interval.get("low"), "+.4f"),
         "high": shown(interval.get("high"), "+.4f"),
-        "p": shown(pair["p_value"], ".2g"),
         "adjusted p": shown(pair["adjusted_p_value"], ".2g"),
+        "better": pair["better"] or "",
+        "p": shown(pair["p_value"], ".2g"),
         "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
         "detectable": shown(pair["detectable"], ".4f"),
-        "better": pair["better"] or "",
     }
