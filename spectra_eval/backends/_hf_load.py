@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of, silenced
-from spectra_eval.errors import BackendUnavailable, ModelLoadError
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
 
-__all__ = ["DTYPES", "find_folder", "has_windows", "load", "model_digest", "require_libraries", "versions"]
+__all__ = [
+    "DTYPES",
+    "check_device",
+    "find_folder",
+    "has_windows",
+    "load",
+    "model_digest",
+    "require_libraries",
+    "versions",
+]
 
 DTYPES = ("float32", "bfloat16")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -40,6 +49,23 @@ def require_libraries() -> None:
             __import__(library)
         except ImportError as error:
             raise BackendUnavailable(f"backend 'hf' needs {library}: pip install 'spectra-eval[hf]'") from error
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises
+    ------
+    InputError
+        PyTorch does not know it, or was built without it.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = (str(error).splitlines() or ["no reason given"])[0]
+        raise InputError(f"devices: {device!r} cannot be used here: {why}; name what PyTorch knows, say cpu") from error
 
 
 def versions() -> dict[str, str]:

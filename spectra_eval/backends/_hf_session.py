@@ -85,6 +85,11 @@ class HFSession:
         """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
         return self._cached / self._seen if self._seen else math.nan
 
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Tokens of prompts that had been read before in a prompt of the same request, and tokens of all prompts."""
+        return self._cached, self._seen
+
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request.
 
@@ -153,13 +158,14 @@ class HFSession:
         """Hold the strategy against the naive one on one small request, and step back where it is wrong."""
         self._open_model()
         prompts, answers = self._prompter.prompts(_CHECK), self._prompter.answer_ids(_CHECK.answers)
+        lead = self._prompter.lead(_CHECK, prompts[0])
         while self._strategy != "naive":
             if self._strategy == "shared" and has_windows(self._model.config):
                 self._step_back("some of its layers see a window only")
                 continue
             oracle = self._guarded(lambda: naive(self._model, prompts, answers))
             try:
-                got = self._guarded(lambda: _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk))
+                got = self._guarded(lambda: self._fast(prompts, answers, lead))
             except ProbeError as error:
                 self._step_back(str(error))
                 continue
@@ -185,7 +191,7 @@ class HFSession:
         if not prompts:
             return AnswerScores(log_probs=np.empty((0, len(answers))), n_prompt_tokens=lengths)
         self._check_length(int(lengths.max()), 0)
-        log_probs = self._read(prompts, answers)
+        log_probs = self._read(prompts, answers, self._prompter.lead(request, prompts[0]))
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
         return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
@@ -203,7 +209,8 @@ class HFSession:
             row = {opening: place for place, opening in enumerate(openings)}
             tokens = sorted({token for word in words for token in word})
             column = {token: place for place, token in enumerate(tokens)}
-            read = self._read([prompt + list(o) for prompt in prompts for o in openings], tokens)
+            lead = self._prompter.lead(request, prompts[0])
+            read = self._read([prompt + list(o) for prompt in prompts for o in openings], tokens, lead)
             steps = read.reshape(len(prompts), len(openings), len(tokens))
             for place, word in enumerate(words):
                 for size, token in enumerate(word):
@@ -212,7 +219,7 @@ class HFSession:
             raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
         return AnswerScores(log_probs=total, n_prompt_tokens=lengths, n_answer_tokens=counts)
 
-    def _read(self, prompts: list[list[int]], answers: list[int]) -> np.ndarray:
+    def _read(self, prompts: list[list[int]], answers: list[int], lead: int) -> np.ndarray:
         self._seen += sum(map(len, prompts))
         if self._strategy != "naive":
             self._cached += (len(prompts) - 1) * common_opening(prompts)
@@ -220,11 +227,14 @@ class HFSession:
             try:
                 if self._strategy == "naive":
                     return self._guarded(lambda: naive(self._model, prompts, answers))
-                return self._guarded(lambda: _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk))
+                return self._guarded(lambda: self._fast(prompts, answers, lead))
             except MemoryError as error:
                 if self._strategy == "naive":
                     raise ProbeError("out of memory on a single prompt; show fewer titles, or use bfloat16") from error
                 self._chunk = self._halved("chunk", self._chunk, _SMALLEST_CHUNK, error)
+
+    def _fast(self, prompts: list[list[int]], answers: list[int], lead: int) -> np.ndarray:
+        return _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk, lead=lead)
 
     def _guarded(self, call: Any) -> Any:
         """Run a pass of the model; out of memory is a `MemoryError`, whatever else fails is a `ProbeError`."""

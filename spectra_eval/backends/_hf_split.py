@@ -3,9 +3,6 @@
 All tokens, those of the opening and those of every ending, go side by side through the matrix products.
 Attention alone keeps them apart: the opening sees itself, an ending sees the opening, which is never copied,
 and itself. What nobody reads is not computed: the last layer and the head see one row a prompt.
-
-The weights are those of the loaded model. The products of one input are fused, and the model's own
-matrices become views of the fused ones, so that nothing is held twice.
 """
 
 from __future__ import annotations
@@ -17,33 +14,33 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.backends._hf_tree import Prompts, chunks_of, common_opening, log_probs
-from spectra_eval.errors import ProbeError
+from spectra_eval.backends._hf_weights import Layer, Memory, Weights
 
-__all__ = ["FAMILIES", "split"]
+__all__ = ["split"]
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-"""The architectures of ``transformers`` that are known to be this pass and nothing else."""
-_ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
-"""Rotary embeddings in which a position turns the same way whatever the length of the prompt."""
 _MOST_SCORES = 1 << 24
 """Attention scores that are held at once: 64 MiB."""
+_MOST_HEADS = 8
+"""Beginnings that are remembered; a session knows one for each message to the system."""
 
 
-def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
+def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
     """Read the common opening once, and the endings packed side by side, each attending to the opening and itself.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
-        Of one of `FAMILIES`, without windows, in evaluation mode. Its matrices become views of fused ones.
+        Of one of `_hf_weights.FAMILIES`, without windows, in evaluation mode. Its matrices become views of fused ones.
     prompts : sequence of R token lists
         Each with at least one token.
     answers : sequence of V int
         Token ids that may come next.
     chunk : int
         Most tokens of the opening, and most of endings, in one pass.
+    lead : int
+        Tokens at the start that other requests share too, such as those of the template. They are read once, by
+        themselves, and remembered: what follows is the same whichever request came first.
 
     Returns
     -------
@@ -58,7 +55,7 @@ def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -
     import torch
 
     if model not in _READ:
-        _READ[model] = _Weights.of(model)
+        _READ[model] = Weights.of(model)
     weights = _READ[model]
     opening = common_opening(prompts)
     head = list(prompts[0][:opening])
@@ -66,10 +63,14 @@ def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     endings = [list(prompts[i][opening:]) for i in order]
     parts = list(chunks_of([len(ending) for ending in endings], chunk))
-    pieces = [range(start, min(start + chunk, opening)) for start in range(0, opening, chunk)] or [range(0)]
+    lead = min(lead, opening)
+    pieces = _pieces(lead, opening, chunk)
     result = np.empty((len(prompts), len(answers)))
     with torch.inference_mode():
-        memory = _Memory.empty(weights, opening)
+        memory = Memory.empty(weights, opening)
+        if lead:
+            known = _remembered(weights, head[:lead], chunk)
+            memory.keys[:, :, :lead], memory.values[:, :, :lead] = known.keys, known.values
         for piece in pieces[:-1]:
             _pass(weights, memory, head, piece, [])
         for number, part in enumerate(parts):
@@ -80,70 +81,27 @@ def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -
     return result
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One layer: the fused products, the products that follow them, and the norms."""
-
-    attention_norm: Any
-    qkv: tuple[Any, Any]
-    q_norm: Any
-    k_norm: Any
-    out: tuple[Any, Any]
-    mlp_norm: Any
-    gate_up: tuple[Any, Any]
-    down: tuple[Any, Any]
+def _pieces(start: int, stop: int, size: int) -> list[range]:
+    return [range(at, min(at + size, stop)) for at in range(start, stop, size)] or [range(stop, stop)]
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """All that a pass needs of a model."""
-
-    embed: Any
-    rotary: Any
-    layers: tuple[_Layer, ...]
-    norm: Any
-    heads: int
-    kv_heads: int
-    width: int
-    scaling: float
-
-    @classmethod
-    def of(cls, model: Any) -> _Weights:
-        """Read a model, or refuse it by what is unknown in it."""
-        _check(model)
-        inner = model.model
-        first = inner.layers[0].self_attn
-        return cls(
-            embed=inner.embed_tokens,
-            rotary=inner.rotary_emb,
-            layers=tuple(_layer_of(layer) for layer in inner.layers),
-            norm=_norm_of(inner.norm),
-            heads=first.q_proj.out_features // first.head_dim,
-            kv_heads=first.k_proj.out_features // first.head_dim,
-            width=first.head_dim,
-            scaling=first.scaling,
-        )
+def _remembered(weights: Weights, head: list[int], chunk: int) -> Memory:
+    """Give keys and values of tokens with which many requests begin; called in inference mode."""
+    key = tuple(head)
+    if key not in weights.heads_read:
+        if len(weights.heads_read) >= _MOST_HEADS:
+            weights.heads_read.clear()
+        memory = Memory.empty(weights, len(head))
+        for piece in _pieces(0, len(head), chunk):
+            _pass(weights, memory, head, piece, [])
+        weights.heads_read[key] = memory
+    return weights.heads_read[key]
 
 
-_READ: WeakKeyDictionary[Any, _Weights] = WeakKeyDictionary()
+_READ: WeakKeyDictionary[Any, Weights] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """Keys and values of the opening: (layers, kv heads, tokens, width) each."""
-
-    keys: Any
-    values: Any
-
-    @classmethod
-    def empty(cls, weights: _Weights, opening: int) -> _Memory:
-        """Make room for an opening."""
-        shape = (len(weights.layers), weights.kv_heads, opening, weights.width)
-        like = weights.embed.weight
-        return cls(keys=like.new_empty(shape), values=like.new_empty(shape))
-
-
-def _pass(weights: _Weights, memory: _Memory, head: list[int], piece: range, endings: list[list[int]]) -> Any:
+def _pass(weights: Weights, memory: Memory, head: list[int], piece: range, endings: list[list[int]]) -> Any:
     """Read a piece of the opening, which is remembered, and some endings; give the hidden row of each last token.
 
     Returns
@@ -221,8 +179,8 @@ class _Grid:
 
 
 def _layer(
-    weights: _Weights,
-    layer: _Layer,
+    weights: Weights,
+    layer: Layer,
     hidden: Any,
     turn: tuple[Any, Any],
     grid: _Grid,
@@ -327,7 +285,7 @@ def _of_endings(q: Any, k: Any, v: Any, keys: Any, values: Any, grid: _Grid, sca
     return (out if last else out[grid.back]).to(kind)
 
 
-def _turn(weights: _Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
+def _turn(weights: Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
     """Give cosine and sine of every position, (tokens, 1, width) each, as the model's own module has them."""
     cos, sin = weights.rotary(hidden[None], depth[None])
     return cos[0, :, None], sin[0, :, None]
@@ -341,87 +299,3 @@ def _turned(x: Any, turn: tuple[Any, ...]) -> Any:
     out[..., :half].addcmul_(x[..., half:], sine, value=-1)
     out[..., half:].addcmul_(x[..., :half], sine)
     return out
-
-
-def _norm_of(module: Any) -> Any:
-    """Give the norm of a module as a function of rows; computed in float32, as the module does."""
-    weight, eps = module.weight.detach(), float(module.variance_epsilon)
-
-    def norm(x: Any) -> Any:
-        wide = x.float()
-        return weight * (wide * (wide.square().mean(dim=-1, keepdim=True) + eps).rsqrt()).to(x.dtype)
-
-    return norm
-
-
-def _layer_of(layer: Any) -> _Layer:
-    attention, mlp = layer.self_attn, layer.mlp
-    return _Layer(
-        attention_norm=_norm_of(layer.input_layernorm),
-        qkv=_fused(attention.q_proj, attention.k_proj, attention.v_proj),
-        q_norm=_norm_of(attention.q_norm) if hasattr(attention, "q_norm") else None,
-        k_norm=_norm_of(attention.k_norm) if hasattr(attention, "k_norm") else None,
-        out=_fused(attention.o_proj),
-        mlp_norm=_norm_of(layer.post_attention_layernorm),
-        gate_up=_fused(mlp.gate_proj, mlp.up_proj),
-        down=_fused(mlp.down_proj),
-    )
-
-
-def _fused(*products: Any) -> tuple[Any, Any]:
-    """Stack the weights of some products of one input, and their biases where they have any.
-
-    The products keep their values but become views of the stack.
-    """
-    import torch
-
-    if len(products) == 1:
-        return products[0].weight.detach(), None if products[0].bias is None else products[0].bias.detach()
-    sizes = [product.out_features for product in products]
-    found: list[Any] = []
-    for name in ("weight", "bias"):
-        some = [getattr(product, name) for product in products]
-        if some[0] is None:
-            found.append(None)
-            continue
-        stack = torch.cat([parameter.detach() for parameter in some])
-        for parameter, view in zip(some, torch.split(stack, sizes), strict=True):
-            parameter.data = view
-        found.append(stack)
-    return found[0], found[1]
-
-
-_KNOWN = {
-    "self_attn": {"q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"},
-    "mlp": {"gate_proj", "up_proj", "down_proj", "act_fn"},
-}
-_NORMS = ("input_layernorm", "post_attention_layernorm")
-
-
-def _check(model: Any) -> None:
-    """Refuse a model that is not, module by module, what this pass computes."""
-    import torch
-
-    config = model.config
-    family = str(config.model_type)
-    if family not in FAMILIES or not type(model).__module__.startswith(f"transformers.models.{family}."):
-        raise ProbeError(f"it knows {', '.join(FAMILIES)}, not {family}")
-    if has_windows(config):
-        raise ProbeError("some of its layers see a window only")
-    kind = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    if kind not in _ROTARY:
-        raise ProbeError(f"rotary embedding {kind!r} depends on the length of a prompt")
-    if config.hidden_act != "silu":
-        raise ProbeError(f"activation {config.hidden_act!r} is unknown to it")
-    for layer in model.model.layers:
-        norms = [getattr(layer, name) for name in _NORMS]
-        for name, known in {"": {*_KNOWN, *_NORMS}, **_KNOWN}.items():
-            parts = dict((getattr(layer, name) if name else layer).named_children())
-            if unknown := set(parts) - known:
-                raise ProbeError(f"a layer holds {', '.join(sorted(unknown))}, unknown to it")
-            norms += [part for key, part in parts.items() if key.endswith("_norm")]
-            for key, part in parts.items():
-                if key.endswith("_proj") and type(part) is not torch.nn.Linear:
-                    raise ProbeError(f"{key} is no plain matrix but {type(part).__name__}")
-        if odd := [type(norm).__name__ for norm in norms if not hasattr(norm, "variance_epsilon")]:
-            raise ProbeError(f"norm {odd[0]} is unknown to it")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from spectra_eval.backends._base import PromptView
@@ -48,6 +49,7 @@ class Prompter:
         self._frames = {False: self._frame(with_system=False), True: self._frame(with_system=True)}
         tail = self._frames[False][-1]
         self._spaced = not (self._chat and (tail[-1:].isspace() or _ends_with_control(tail, tokenizer)))
+        self._leads: dict[str, list[int]] = {}
         self._answers: dict[tuple[str, ...], list[list[int]]] = {}
 
     @property
@@ -65,6 +67,16 @@ class Prompter:
             A piece of text cannot be kept from turning into a control token.
         """
         return [self._prompt(request.system, request.prefix + suffix) for suffix in request.suffixes]
+
+    def lead(self, request: ProbeRequest, prompt: Sequence[int]) -> int:
+        """Count the tokens of a prompt before its user text: those that every request with this system message has."""
+        if request.system not in self._leads:
+            frame = self._frames[bool(request.system)]
+            before = frame[0] + (request.system + frame[1] if request.system else "")
+            self._leads[request.system] = ([] if self._chat else self._bos) + self._encode(before)
+        known = self._leads[request.system]
+        same = (a == b for a, b in zip(known, prompt, strict=False))
+        return sum(1 for _ in takewhile(bool, same))
 
     def answer_ids(self, answers: tuple[str, ...]) -> list[int]:
         """Give the one token of each answer, in the form that it has right after a prompt.

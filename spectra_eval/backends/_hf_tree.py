@@ -79,7 +79,7 @@ def naive(model: Any, prompts: Prompts, answers: Sequence[int]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
+def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
     """Read the common opening once, and the endings packed side by side under a tree mask.
 
     Parameters
@@ -88,6 +88,8 @@ def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) 
         As for `naive`; the model uses scaled dot product attention (``sdpa``) in every layer, without a window.
     chunk : int
         Most tokens of endings in one pass.
+    lead : int
+        Tokens at the start that other requests share too; nothing is made of it here.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) 
     return np.concatenate(rows)
 
 
-def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
+def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
     """Read the common opening once, and the endings as a batch of rows that each hold a copy of it.
 
     Parameters and result are those of `shared`; any attention that a cache supports will do.

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spectra_eval.backends._adapter import adapter_facts, attached
 from spectra_eval.backends._base import BACKENDS, Backend, Session
+from spectra_eval.backends._hf_crew import HFCrew
 from spectra_eval.backends._hf_load import (
     DTYPES,
+    check_device,
     find_folder,
     load,
     model_digest,
@@ -37,7 +40,7 @@ def open_hf(
     strategy: str = "split",
     chunk: int = 512,
     batch: int = 8,
-    device: str = "cpu",
+    devices: str = "cpu",
     adapter: str | None = None,
 ) -> Iterator[Session]:
     """Load a model, check its fast reading against the naive one, and free it at the end.
@@ -58,8 +61,9 @@ def open_hf(
         Most tokens of endings, and of an opening, in one pass; halved when memory runs out.
     batch : int
         Most replies that are decoded together; halved when memory runs out.
-    device : str
-        Where the model runs, in the words of PyTorch.
+    devices : str
+        Where the model runs, in the words of PyTorch; several with commas between them, ``cuda:0,cuda:1``, hold the
+        model once each, in a process of their own, and share the requests.
     adapter : str, optional
         Folder of a low-rank adapter, as ``peft`` or `finetune` saves it; merged in float32 when the model is loaded.
 
@@ -84,10 +88,21 @@ def open_hf(
     if chunk < 1 or batch < 1:
         raise InputError(f"chunk {chunk}, batch {batch}: give at least 1 each")
     require_libraries()
+    places = [place.strip() for place in devices.split(",")]
+    for place in places:
+        check_device(place)
+    if len(places) > 1:
+        options: dict[str, Any] = {"model": model, "dtype": dtype, "download": download, "strategy": strategy}
+        crew = HFCrew(places, {**options, "chunk": chunk, "batch": batch, "adapter": adapter})
+        try:
+            yield crew
+        finally:
+            crew.close()
+        return
     folder, name = find_folder(model, download=download)
     facts = {} if adapter is None else adapter_facts(Path(adapter), folder)
     merge = None if adapter is None else partial(attached, adapter=Path(adapter), name=name)
-    loaded, tokenizer = load(folder, dtype=dtype, device=device, merge=merge)
+    loaded, tokenizer = load(folder, dtype=dtype, device=places[0], merge=merge)
     description = {
         "backend": "hf",
         "model": name,

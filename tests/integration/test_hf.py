@@ -94,6 +94,28 @@ def test_the_template_is_that_of_the_model(session: Any) -> None:
     assert session.count_tokens(request) >= len(own)
 
 
+def test_the_beginning_that_all_prompts_share_is_that_of_the_template(session: Any) -> None:
+    prompter = session._prompter
+    for request in REQUESTS:
+        lead = prompter.lead(request, prompter.prompts(request)[0])
+        text = session._tokenizer.decode(prompter.prompts(request)[0][:lead])
+        assert text.startswith("<|im_start|>system\n") and text.endswith("<|im_start|>user\n")
+    told = ProbeRequest(prefix="Hello", suffixes=(" there",), system="Be brief.")
+    (prompt,) = prompter.prompts(told)
+    assert "Be brief." in session._tokenizer.decode(prompt[: prompter.lead(told, prompt)])
+
+
+def test_who_was_asked_before_changes_no_byte(session: Any) -> None:
+    from spectra_eval.backends._hf_split import _READ
+
+    answers = []
+    for order in (REQUESTS, REQUESTS[::-1]):
+        _READ[session._model].heads_read.clear()
+        answers.append(session.score(order))
+    for some, more in zip(answers[0], answers[1][::-1], strict=True):
+        assert some.log_probs.tobytes() == more.log_probs.tobytes()
+
+
 def test_text_of_a_user_never_becomes_a_control_token(session: Any) -> None:
     prompter = session._prompter
     plain, hostile = (prompter.prompts(request)[0] for request in (REQUESTS[1], REQUESTS[2]))
@@ -158,11 +180,11 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
 
     asked: list[int] = []
 
-    def tight(model: Any, prompts: Any, answers: Any, *, chunk: int) -> np.ndarray:
+    def tight(model: Any, prompts: Any, answers: Any, *, chunk: int, lead: int) -> np.ndarray:
         asked.append(chunk)
         if chunk > 10:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-        return hf.split(model, prompts, answers, chunk=chunk)
+        return hf.split(model, prompts, answers, chunk=chunk, lead=lead)
 
     monkeypatch.setitem(hf._FAST, "split", tight)
     monkeypatch.setattr(session, "_chunk", 40)
@@ -171,7 +193,7 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
         (answers,) = session.score(REQUESTS[:1])
     assert asked == [40, 20, 10] and len(caught) == 1
     np.testing.assert_allclose(answers.log_probs, naive[0], rtol=0, atol=1e-4)
-    monkeypatch.setitem(hf._FAST, "split", lambda *_, chunk: tight(*_, chunk=99))
+    monkeypatch.setitem(hf._FAST, "split", lambda *_, chunk, lead: tight(*_, chunk=99, lead=lead))
     with pytest.raises(ProbeError, match="out of memory even with a chunk of 8"):
         session.score(REQUESTS[:1])
 
@@ -179,8 +201,8 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
 def test_a_strategy_that_is_wrong_is_dropped_loudly(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from spectra_eval.backends import _hf_session as hf
 
-    def wrong(*arguments: Any, chunk: int) -> np.ndarray:
-        return hf.split(*arguments, chunk=chunk) + 0.01
+    def wrong(*arguments: Any, chunk: int, lead: int) -> np.ndarray:
+        return hf.split(*arguments, chunk=chunk, lead=lead) + 0.01
 
     monkeypatch.setitem(hf._FAST, "split", wrong)
     monkeypatch.setattr(session, "_strategy", "split")

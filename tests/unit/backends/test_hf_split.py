@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from spectra_eval.backends import _hf_split
-from spectra_eval.backends._hf_split import FAMILIES, split
+from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tree import naive
+from spectra_eval.backends._hf_weights import FAMILIES
 from spectra_eval.errors import ProbeError
 
 torch = pytest.importorskip("torch", reason="the extra hf is not installed")
@@ -124,6 +125,21 @@ def test_prompts_of_every_shape(prompts: list[list[int]], chunk: int, llama: Any
 @pytest.fixture(scope="module")
 def llama() -> Any:
     return _model("llama")
+
+
+@pytest.mark.parametrize("lead", [1, 7, 21, 40])
+@pytest.mark.parametrize("chunk", [5, 1000])
+def test_a_beginning_that_is_remembered_changes_nothing(llama: Any, lead: int, chunk: int) -> None:
+    others = [[*MIXED[0][:7], 9, 9, 9], [*MIXED[0][:7], 8]]
+    for prompts in (MIXED, others, MIXED):
+        got = split(llama, prompts, ANSWERS, chunk=chunk, lead=lead)
+        np.testing.assert_allclose(got, naive(llama, prompts, ANSWERS), rtol=0, atol=5e-5)
+
+
+def test_few_beginnings_are_remembered(llama: Any) -> None:
+    for token in range(20):
+        split(llama, [[token, 1, 2], [token, 1, 3]], ANSWERS, chunk=9, lead=2)
+    assert 0 < len(_hf_split._READ[llama].heads_read) <= _hf_split._MOST_HEADS
 
 
 def test_few_scores_at_once_change_nothing(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:

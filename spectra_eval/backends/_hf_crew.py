@@ -1,0 +1,265 @@
+"""One model on several devices: a process for each, and one session in front of them.
+
+The processes are spawned, not forked, and talk over the pipes of the standard library, which carry plain values
+between processes of one program and nothing else. Whoever is idle gets the next request, so that a slow device
+holds nobody up; and since an answer does not depend on what else is asked, neither does it depend on who gave it.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import signal
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from spectra_eval import errors
+from spectra_eval.backends._base import PromptView
+from spectra_eval.errors import ModelLoadError, ProbeError
+from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
+
+__all__ = ["HFCrew"]
+
+_PATIENCE = 10.0
+"""Seconds that a process gets to end of itself, and then to end when told to."""
+
+
+@dataclass(frozen=True)
+class _Worker:
+    device: str
+    process: Any
+    channel: Connection
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What a process sends: a value or an error, and the warnings on the way to it."""
+
+    value: Any = None
+    error: tuple[str, str] | None = None
+    said: tuple[str, ...] = ()
+
+
+class HFCrew:
+    """Sessions of the backend ``hf``, one a device, that work as one; made by `open_hf`.
+
+    Parameters
+    ----------
+    devices : sequence of str
+        One process each; the same device may be named twice.
+    options : mapping
+        What each of them is opened with, the device aside.
+
+    Raises
+    ------
+    BackendError
+        What opening one of them raises.
+    """
+
+    def __init__(self, devices: Sequence[str], options: Mapping[str, Any]) -> None:
+        import torch
+
+        shared = sum(device.startswith("cpu") for device in devices)
+        threads = max(1, torch.get_num_threads() // shared) if shared else None
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        try:
+            for device in devices:
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=_serve, args=(theirs, device, dict(options), threads), name=f"hf on {device}", daemon=True
+                )
+                process.start()
+                theirs.close()
+                self._workers.append(_Worker(device=device, process=process, channel=ours))
+            facts = [self._received(worker) for worker in self._workers]
+        except BaseException:
+            self.close()
+            raise
+        self._description, self._limit = facts[0]
+        for worker, (description, _) in zip(self._workers, facts, strict=True):
+            for name, value in self._description.items():
+                if description.get(name) != value:
+                    self.close()
+                    raise ModelLoadError(
+                        f"devices: {name} is {value!r} on {devices[0]} and {description.get(name)!r} on "
+                        f"{worker.device}; name devices of one kind"
+                    )
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What stands in the record: that of each session, for they are the same."""
+        return self._description
+
+    @property
+    def context_limit(self) -> int | None:
+        """Most tokens that the model was made for, prompt and reply together; None where it does not say."""
+        return self._limit
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
+        counts = [self._asked(worker, "counted") for worker in self._open_workers()]
+        cached, seen = (sum(some) for some in zip(*counts, strict=True))
+        return cached / seen if seen else math.nan
+
+    def count_tokens(self, request: ProbeRequest) -> int:
+        """Count the tokens of the longest prompt of a request."""
+        return int(self._asked(self._open_workers()[0], "count_tokens", request))
+
+    def labels(self, count: int) -> tuple[str, ...]:
+        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        return tuple(self._asked(self._open_workers()[0], "labels", count))
+
+    def view(self, request: ProbeRequest) -> PromptView:
+        """Show a request as the model sees it."""
+        found: PromptView = self._asked(self._open_workers()[0], "view", request)
+        return found
+
+    def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give the log-probability of every answer to every question, request by request."""
+        return self._spread("score", list(requests), size=1)
+
+    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give what `score` gives, with every prompt read whole and alone."""
+        return self._spread("score_naively", list(requests), size=1)
+
+    def generate(
+        self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[Generation]]:
+        """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
+        size = max(1, -(-len(requests) // len(self._open_workers())))
+        return self._spread("generate", list(requests), size=size, max_tokens=max_tokens, sampling=sampling)
+
+    def close(self) -> None:
+        """End every process; every further question is refused."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.channel.close()  # whoever waits for a question ends at once
+        for worker in workers:
+            worker.process.join(_PATIENCE if worker.process.is_alive() else 0)
+            for end in (worker.process.terminate, worker.process.kill):
+                if worker.process.is_alive():
+                    end()
+                    worker.process.join(_PATIENCE)
+            worker.process.close()
+
+    def _spread(self, name: str, requests: list[ProbeRequest], *, size: int, **options: Any) -> list[Any]:
+        """Hand pieces of some requests to whoever is idle; give the answers in the order of the requests."""
+        pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
+        answers: list[list[Any]] = [[] for _ in pieces]
+        failed: dict[int, Exception] = {}
+        idle, following = list(self._open_workers()), 0
+        busy: dict[Any, tuple[_Worker, int]] = {}
+        try:
+            while busy or (following < len(pieces) and not failed):
+                while idle and following < len(pieces) and not failed:
+                    worker = idle.pop()
+                    self._send(worker, (name, (pieces[following],), options))
+                    busy[worker.channel] = (worker, following)
+                    following += 1
+                for channel in wait(list(busy)):
+                    worker, number = busy.pop(channel)
+                    try:
+                        answers[number] = self._received(worker)
+                    except errors.SpectraError as error:
+                        if not worker.process.is_alive():
+                            raise
+                        failed[number] = error  # the others finish what they have in hand, and are asked no more
+                    idle.append(worker)
+        except BaseException:
+            self.close()
+            raise
+        if failed:
+            raise failed[min(failed)]
+        return [answer for some in answers for answer in some]
+
+    def _asked(self, worker: _Worker, name: str, *arguments: Any) -> Any:
+        self._send(worker, (name, arguments, {}))
+        return self._received(worker)
+
+    def _send(self, worker: _Worker, question: Any) -> None:
+        try:
+            worker.channel.send(question)
+        except OSError as error:
+            raise _death(worker) from error
+
+    def _received(self, worker: _Worker) -> Any:
+        try:
+            reply: _Reply = worker.channel.recv()
+        except (EOFError, OSError) as error:
+            raise _death(worker) from error
+        for words in reply.said:
+            warnings.warn(words, stacklevel=4)
+        if reply.error is not None:
+            kind, words = reply.error
+            raise getattr(errors, kind, ProbeError)(words)
+        return reply.value
+
+    def _open_workers(self) -> list[_Worker]:
+        if not self._workers:
+            raise ProbeError("hf: the session is closed; ask inside its with block")
+        return self._workers
+
+
+def _death(worker: _Worker) -> ProbeError:
+    worker.process.join(_PATIENCE)
+    code = worker.process.exitcode
+    how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
+    return ProbeError(
+        f"the process on device {worker.device} {how} (out of memory ends one so); run it again, it goes on where it "
+        "was. A script that names several devices needs `if __name__ == '__main__':`"
+    )
+
+
+def _serve(channel: Connection, device: str, options: dict[str, Any], threads: int | None) -> None:
+    """Open a session in a process of its own and answer until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; who asks decides what becomes of it
+    from spectra_eval.backends._hf_load import require_libraries
+    from spectra_eval.backends.hf import open_hf
+
+    def replied(call: Any) -> bool:
+        """Send what a call gives or how it fails; False where it failed or nobody listens any more."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                value, error = call(), None
+            except errors.SpectraError as failure:
+                value, error = None, (type(failure).__name__, str(failure))
+            except Exception as failure:  # nothing of this process may be lost silently
+                value, error = None, ("ProbeError", f"the process on device {device}: {failure!r}")
+        said = tuple(str(one.message) for one in caught if issubclass(one.category, UserWarning))
+        try:
+            channel.send(_Reply(value=value, error=error, said=said))
+        except OSError:
+            return False
+        return error is None
+
+    require_libraries()
+    if threads is not None and device.startswith("cpu"):
+        import torch
+
+        torch.set_num_threads(threads)
+    opening = open_hf(devices=device, **options)
+    opened: list[Any] = []
+
+    def opened_facts() -> Any:
+        session: Any = opening.__enter__()
+        opened.append(session)
+        return dict(session.description), session.context_limit
+
+    if not replied(opened_facts):
+        return
+    try:
+        while True:
+            try:
+                name, arguments, more = channel.recv()
+            except (EOFError, OSError):
+                return
+            found = getattr(opened[0], name)
+            replied(lambda found=found, a=arguments, m=more: found(*a, **m) if callable(found) else found)
+    finally:
+        opening.__exit__(None, None, None)
