@@ -151,7 +151,7 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
         whole = source
         source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
     held: PreferenceTable | None = None
-    done: set[Any] = set()
+    done = _Finished()
     for incoming in source:
         table = incoming
         if table.context_window is None and table.horizon is None:
@@ -163,7 +163,7 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
         last = int(np.flatnonzero(table.users == table.users[-1])[0])
         held = table.select(slice(last, None))
         if last:
-            done.update(hash(user) for user in set(table.users[:last].tolist()))
+            done.add(table.users[:last])
             yield table.select(slice(0, last))
     if held is not None:
         yield held
@@ -174,14 +174,39 @@ def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
     for name in ("users", "theta_star", "n_window", "theta_s", "context_window", "horizon", "counts", "dg"):
         a, b = getattr(first, name), getattr(second, name)
         columns[name] = None if a is None or b is None else np.concatenate([a, b])
-    return PreferenceTable(categories=first.categories, **columns)
+    return PreferenceTable(categories=first.categories, metadata=first.metadata, **columns)
 
 
-def _check_together(users: np.ndarray, done: set[Any]) -> None:
-    starts = np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))
-    heads = users[starts].tolist()
-    twice = len(set(heads)) != len(heads)
-    if twice or any(hash(user) in done for user in heads):
-        seen: set[str] = set()
-        name = next((u for u in heads if hash(u) in done or u in seen or seen.add(u)), heads[0])  # type: ignore[func-returns-value]
-        raise InputError(f"column user: the records of {name!r} are not together; sort the table by user")
+class _Finished:
+    """Remembers which users are done with, in 8 bytes a user."""
+
+    def __init__(self) -> None:
+        self._hashes = np.empty(0, dtype=np.int64)
+
+    def add(self, users: np.ndarray) -> None:
+        """Take users whose records have all been seen; they stand together."""
+        new = _hashes(users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))])
+        self._hashes = np.sort(np.concatenate([self._hashes, new]), kind="stable")  # two runs: a merge
+
+    def holds(self, users: np.ndarray) -> np.ndarray:
+        """Tell which of these users were added before."""
+        if not len(self._hashes):
+            return np.zeros(len(users), dtype=bool)
+        wanted = _hashes(users)
+        found = self._hashes[np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)]
+        return np.asarray(found == wanted)
+
+
+def _hashes(users: np.ndarray) -> np.ndarray:
+    return np.fromiter(map(hash, users.tolist()), dtype=np.int64, count=len(users))
+
+
+def _check_together(users: np.ndarray, done: _Finished) -> None:
+    heads = users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))]
+    again = done.holds(heads)
+    names, first = np.unique(heads, return_index=True)
+    if len(names) < len(heads):
+        again |= ~np.isin(np.arange(len(heads)), first)
+    if again.any():
+        name = heads[np.flatnonzero(again)[0]]
+        raise InputError(f"column user: the records of {str(name)!r} are not together; sort the table by user")

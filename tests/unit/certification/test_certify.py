@@ -228,6 +228,15 @@ def test_records_of_a_user_must_stand_together() -> None:
         certify(mixed, k=3)
 
 
+def test_a_user_who_comes_back_in_a_later_block_is_named() -> None:
+    table = simulated(6).replace(users=["a", "a", "b", "b", "c", "a"], context_window=[1, 2, 1, 2, 1, 3])
+    blocks = [table.select(slice(0, 3)), table.select(slice(3, 5)), table.select(slice(5, 6))]
+    with pytest.raises(InputError, match="records of 'a' are not together"):
+        certify(iter(blocks), k=3)
+    kept = [table.select(slice(0, 3)), table.select(slice(3, 5))]
+    assert certify(iter(kept), k=3).facts["n_users"] == 3
+
+
 def test_users_without_a_window_are_counted() -> None:
     table = simulated(50)
     counts, windows = table.counts.copy(), table.n_window.copy()

@@ -1,0 +1,28 @@
+"""What certifying costs does not grow with the number of users: a sweep that `make prove` runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks/certify.py"
+
+
+@pytest.mark.slow
+def test_four_times_the_users_take_no_more_memory(tmp_path: Path) -> None:
+    described = importlib.util.spec_from_file_location("benchmark_of_certify", BENCHMARK)
+    assert described is not None and described.loader is not None
+    benchmark = importlib.util.module_from_spec(described)
+    described.loader.exec_module(benchmark)
+    peaks = []
+    for users in (131_072, 524_288):
+        path = tmp_path / f"{users}.parquet"
+        benchmark.write(path, users)
+        found = benchmark.measured(path, "certify")
+        path.unlink()
+        assert found["rows"] == users
+        peaks.append(found["peak_mib"])
+    # Beside one block stand 8 bytes a user, by which a record that comes twice is found: 3 MiB more here.
+    assert peaks[1] <= 1.05 * peaks[0], peaks
