@@ -12,7 +12,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_simplex
 from spectra_eval.errors import ShapeError
-from spectra_eval.simplex import psi_nats
+from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory.js_envelope import _unit_interval
 from spectra_eval.units import LN2, Information
 
@@ -91,7 +91,10 @@ def truncated_js_lower(missed: Any) -> Information:
     0.41976
     """
     m = np.asarray(_unit_interval("missed", missed))
-    return Information.from_bits(m / 2 + (1 - m / 2) * (psi_nats(m / (2 - m)) / LN2))
+    # Near one psi is steep, and m/(2-m) rounds: its distance to one does not.
+    near = LN2 - binary_entropy_nats((1 - m) / (2 - m))
+    inner = np.where(m > 0.9, near, psi_nats(m / (2 - m)))
+    return Information.from_bits(m / 2 + (1 - m / 2) * (inner / LN2))
 
 
 def truncated_js_slope(missed: Any) -> Any:
