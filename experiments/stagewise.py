@@ -4,38 +4,42 @@
     python experiments/stagewise.py --quick          # minutes; shows that everything works, says nothing of quality
 
 Users are dealt into three groups by a hash of their names: `train` (the model is trained on what they did before their
-windows), `fit` (temperatures are fitted on them), `test` (every number is of them; nothing is chosen or fitted there).
-A run that was stopped goes on where it was.
+windows), `fit` (temperatures and weights are fitted on them), `test` (every number is of them; nothing is chosen or
+fitted there). Trainings and probings are jobs, each a process of one thread. A run that was stopped goes on where it
+was; `--collect` writes the page of what is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stagewise_lower import kept_below
+from stagewise_page import Found, known_before, write_page
 
-from spectra_eval.artifacts import write_json, write_table, write_text
-from spectra_eval.backends import open as open_backend
-from spectra_eval.baselines import system
+from spectra_eval.artifacts import read_table, write_json, write_table
 from spectra_eval.data import DATASETS, prepare
-from spectra_eval.evaluation import compare
 from spectra_eval.finetuning import finetune, split_users
-from spectra_eval.probing import probe
-from spectra_eval.readouts._base import softmax
-from spectra_eval.simplex import js_nats
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import Recipe, with_categories
 
 ROOT = Path(__file__).resolve().parents[1]
-BASELINES = ("uniform", "popularity", "history", "mixture", "linear")
-RIVALS = ("popularity", "history", "mixture", "linear")
 SPLIT_SEED = 20
-TEMPERATURES = np.exp(np.linspace(np.log(0.1), np.log(20.0), 400))
+ELSEWHERE = 75
+"""The exit code of a job that another process is doing."""
+RECENT, LISTED = 20, 8
+"""Items that the second tally counts, and categories that a tally names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,23 +55,61 @@ class Plan:
     titles: int
     bootstrap: int
     learning_rate: float
-    batch: int = 4
+    batch: int = 2
+    layers: int = 8
+    cuts: tuple[float, ...] = (0.65,)
+    orders: int = 1
+    offset: str = "linear"
 
 
 FULL = Plan(
-    test=150, fit=80, train=300, cpt_steps=40, sft_steps=56, seeds=(0, 1), titles=20, bootstrap=2000, learning_rate=5e-4
+    test=110,
+    fit=30,
+    train=128,
+    cpt_steps=16,
+    sft_steps=40,
+    seeds=(0, 1),
+    titles=5,
+    bootstrap=2000,
+    learning_rate=1e-3,
 )
-QUICK = Plan(test=6, fit=4, train=8, cpt_steps=1, sft_steps=2, seeds=(0,), titles=4, bootstrap=200, learning_rate=5e-4)
+QUICK = replace(FULL, test=6, fit=4, train=8, cpt_steps=1, sft_steps=2, seeds=(0,), titles=3, bootstrap=200)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One system with a model: its probed tables of the groups `fit` and `test`, and what its scores are added to."""
+class Job:
+    """One training, or one probing of the users of `fit` and `test`; `after` names the training it needs."""
 
     name: str
-    fit: PreferenceTable
-    test: PreferenceTable
-    offset: str | None = None
+    kind: str
+    how: dict[str, Any]
+    after: str | None = None
+
+
+def jobs_of(plan: Plan) -> list[Job]:
+    """List what is to be done, what matters most first; a job comes after the one that it needs."""
+    added, first = f"cpt-sft-{plan.offset}", plan.seeds[0]
+
+    def train(name: str, seed: int, **how: Any) -> Job:
+        after = "cpt-0" if name.startswith("cpt-") else None
+        settings = {"stage": "sft", "seed": seed, "steps": plan.sft_steps, **how}
+        return Job(name=f"{name}-{seed}", kind="train", how=settings, after=after)
+
+    def probe(name: str, seed: int | None = None, readout: str = "likelihood") -> Job:
+        after = None if seed is None else f"{name}-{seed}"
+        words = ("generative" if readout == "generative" else "probe", after or name)
+        return Job(name="-".join(words), kind="probe", how={"readout": readout}, after=after)
+
+    cpt = Job(name="cpt-0", kind="train", how={"stage": "cpt", "seed": 0, "steps": plan.cpt_steps})
+    jobs = [cpt, train("sft", first), train(added, first, offset=plan.offset), train("cpt-sft", first)]
+    jobs += [probe("pretrained"), *(probe(name, first) for name in (added, "sft", "cpt-sft"))]
+    for seed in plan.seeds[1:]:
+        jobs += [train(added, seed, offset=plan.offset), probe(added, seed)]
+    jobs += [probe("pretrained", readout="generative")]
+    jobs += [probe(name, first, "generative") for name in ("sft", "cpt-sft")]
+    for seed in plan.seeds[1:]:
+        jobs += [train("sft", seed), train("cpt-sft", seed), probe("sft", seed), probe("cpt-sft", seed)]
+    return jobs
 
 
 def main() -> None:
@@ -77,33 +119,73 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "stagewise-out", help="tables, adapters and runs")
     parser.add_argument("--page", type=Path, help="the page; docs/results.md, or OUT/results.md with --quick")
     parser.add_argument("--quick", action="store_true", help="few users and steps, to see that everything works")
-    parser.add_argument("--threads", type=int, help="of PyTorch; its own choice when not given")
+    parser.add_argument("--workers", type=int, default=2, help="jobs at a time, each of one thread")
+    parser.add_argument("--collect", action="store_true", help="do no job; write the page of those that are done")
+    parser.add_argument("--job", help="do this job alone, in this process")
     given = parser.parse_args()
-    if given.threads:
-        import torch
-
-        torch.set_num_threads(given.threads)
     plan = QUICK if given.quick else FULL
     out = given.out / ("quick" if given.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
     page = given.page or (out / "results.md" if given.quick else ROOT / "docs/results.md")
-    began = time.monotonic()
-    interactions = with_categories(DATASETS["movielens"].read(given.data))
-    table = prepare(interactions, weighting="count")
-    groups = dealt(table, plan)
+    jobs = jobs_of(plan)
+    if given.job:
+        (job,) = (job for job in jobs if job.name == given.job)
+        with claimed(job, out):
+            if not finished(job, out):
+                do(job, *read(given.data, plan), plan, out)
+        return
+    table, interactions, groups = read(given.data, plan)
+    out.mkdir(parents=True, exist_ok=True)
     write_table(table, out / "table.parquet")
-    arms, training = trained_and_probed(table, interactions, groups, plan, out)
-    systems, temperatures = systems_of(table, groups, arms)
-    found = compare(
-        systems, metrics=("js_divergence", "category_ndcg@10"), bootstrap=plan.bootstrap, rng=np.random.default_rng(0)
+    if not given.collect:
+        run_all(jobs, out, given)
+    found = Found(
+        table=table,
+        interactions=interactions,
+        groups=groups,
+        probed=probed(jobs, out),
+        training=trained(jobs, out),
+        clocks=clocks(jobs, out),
+        missing=[job.name for job in jobs if not finished(job, out)],
     )
-    minutes = (time.monotonic() - began) / 60
-    mass = {arm.name: arm.test.metadata["mean_answer_mass"] for arm in arms}
-    text = written(found, plan, training, temperatures, mass, minutes=minutes, quick=given.quick)
-    write_text(text, page)
-    write_json(found.to_json(), out / "comparison.json")
-    print(text)
-    print(f"written: {page}")
+    write_page(found, plan, page, out, quick=given.quick)
+
+
+def read(data: Path, plan: Plan) -> tuple[PreferenceTable, Interactions, dict[str, np.ndarray]]:
+    """Read the ratings, and divide the users."""
+    interactions = with_categories(DATASETS["movielens"].read(data))
+    table = prepare(interactions, weighting="count")
+    return table, interactions, dealt(table, plan)
+
+
+def run_all(jobs: Sequence[Job], out: Path, given: argparse.Namespace) -> None:
+    """Do every job that is not done, so many at a time; several of these may work on one folder."""
+    words = [sys.executable, __file__, "--data", str(given.data), "--out", str(given.out)]
+    words += ["--quick"] if given.quick else []
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    done = {job.name: job for job in jobs}
+    broken: list[str] = []
+
+    def ready(job: Job) -> bool:
+        return not finished(job, out) and (job.after is None or finished(done[job.after], out))
+
+    def work() -> None:
+        while not broken and not all(finished(job, out) for job in jobs):
+            for job in filter(ready, jobs):
+                code = subprocess.run(
+                    [*words, "--job", job.name], check=False, env={**os.environ, **threads}
+                ).returncode
+                if code not in (0, ELSEWHERE):
+                    broken.append(job.name)
+                if code != ELSEWHERE:
+                    break  # what is ready now may be another thing
+            else:
+                time.sleep(2)
+
+    with ThreadPoolExecutor(max_workers=given.workers) as pool:
+        for future in [pool.submit(work) for _ in range(given.workers)]:
+            future.result()
+    if broken:
+        sys.exit(f"failed: {', '.join(broken)}; the same command goes on where it was")
 
 
 def dealt(table: PreferenceTable, plan: Plan) -> dict[str, np.ndarray]:
@@ -115,204 +197,192 @@ def dealt(table: PreferenceTable, plan: Plan) -> dict[str, np.ndarray]:
     return {name: np.array([numbers[u] for u in part.users.tolist()][:size]) for name, part, size in sizes}
 
 
-def trained_and_probed(
-    table: PreferenceTable, interactions: Interactions, groups: dict[str, np.ndarray], plan: Plan, out: Path
-) -> tuple[list[Arm], list[dict[str, Any]]]:
-    """Train every stage and probe every system with a model."""
-    train = table.select(groups["train"])
-    recipe = Recipe(learning_rate=plan.learning_rate, batch=plan.batch, bf16=True)
-    training: list[dict[str, Any]] = []
+def teller(interactions: Interactions) -> Callable[[PreferenceTable], PreferenceTable]:
+    """Give what adds two lines to each history: the shares of its categories, all in all and of late."""
+    of_item: dict[str, set[int]] = {}
+    for item, category in zip(interactions.item.tolist(), interactions.category.tolist(), strict=True):
+        of_item.setdefault(item, set()).add(category)
+    of_title = {interactions.titles[item]: sorted(found) for item, found in of_item.items()}
 
-    def stage(name: str, seed: int, steps: int, **how: Any) -> Path:
-        said(f"training {name}, seed {seed}")
-        folder = out / f"{name}-{seed}"
-        made = finetune(
-            train,
-            interactions,
-            folder,
-            recipe=replace(recipe, seed=seed, steps=steps),
-            titles=plan.titles,
-            keep_every=10,
-            progress=progress(),
-            **how,
-        )
-        training.append({"name": folder.name, "rows": made["configuration"]["rows"], "steps": steps, **ends(folder)})
-        return folder
+    def tally(counts: np.ndarray) -> str:
+        shares = counts / max(1.0, counts.sum())
+        ranked = sorted(range(len(shares)), key=lambda k: (-shares[k], k))[:LISTED]
+        return ", ".join(f"{interactions.categories[k]} {shares[k]:.0%}" for k in ranked if shares[k] >= 0.005)
 
-    def asked(name: str, adapter: Path | None, readout: str = "likelihood", offset: str | None = None) -> Arm:
-        parts = {}
-        with open_backend("hf", adapter=None if adapter is None else str(adapter)) as session:
-            for group in ("fit", "test"):
-                said(f"probing {name} ({readout}), {group}")
-                run = out / "runs" / f"{name.replace(' ', '-').replace('+', 'and')}-{group}"
-                parts[group] = probe(
-                    table.select(groups[group]), session, readout=readout, dg=False, titles=plan.titles, run=run
-                )
-        return Arm(name=name, offset=offset, **parts)
+    def tell(table: PreferenceTable) -> PreferenceTable:
+        assert table.history is not None
+        assert table.history_counts is not None
+        histories = []
+        for titles, counts in zip(table.history, table.history_counts, strict=True):
+            late = np.zeros(len(counts))
+            for title in titles[-RECENT:]:
+                late[of_title.get(title, [])] += 1.0
+            histories.append((*titles, f"all in all: {tally(counts)}", f"of late: {tally(late)}"))
+        return table.replace(history=histories)
 
-    arms = [asked("pretrained", None), asked("pretrained, generative", None, "generative")]
-    cpt = stage("cpt", 0, plan.cpt_steps, stage="cpt")
-    for seed in plan.seeds:
-        mark = f" seed {seed}"
-        sft = stage("sft", seed, plan.sft_steps)
-        both = stage("cpt-sft", seed, plan.sft_steps, start=cpt)
-        added = stage("cpt-sft-offset", seed, plan.sft_steps, start=cpt, offset="mixture")
-        arms += [asked(f"SFT{mark}", sft), asked(f"CPT+SFT{mark}", both)]
-        arms.append(asked(f"CPT+SFT on mixture{mark}", added, offset="mixture"))
-        if seed == plan.seeds[0]:
-            arms += [asked("SFT, generative", sft, "generative"), asked("CPT+SFT, generative", both, "generative")]
-    return arms, training
+    return tell
 
 
-def systems_of(
-    table: PreferenceTable, groups: dict[str, np.ndarray], arms: list[Arm]
-) -> tuple[dict[str, PreferenceTable], dict[str, float]]:
-    """Give every system as a table of the test users, and the temperatures, which were fitted on the users of `fit`.
-
-    The baselines that fit something do it on the windows of all other users of the whole table: more than any model
-    here has seen. An offset is fitted in the same way.
-    """
-    test = table.select(groups["test"])
-    systems = {name: test.replace(theta_s=system(table, name).theta[groups["test"]]) for name in BASELINES}
-    temperatures = {}
-    for arm in arms:
-        log_offset = None if arm.offset is None else np.log(np.maximum(system(table, arm.offset).theta, 1e-3))
-
-        def theta(part: PreferenceTable, group: str, tau: float, log_offset: Any = log_offset) -> np.ndarray:
-            assert part.scores is not None
-            scores = part.scores / tau
-            return softmax(scores if log_offset is None else scores + log_offset[groups[group]], 1.0)
-
-        losses = [float(js_nats(arm.fit.theta_star, theta(arm.fit, "fit", t)).mean()) for t in TEMPERATURES]
-        tau = float(TEMPERATURES[int(np.argmin(losses))])
-        temperatures[arm.name] = tau
-        systems[arm.name] = test.replace(theta_s=theta(arm.test, "test", tau))
-    last = next(arm for arm in reversed(arms) if arm.offset is None and "generative" not in arm.name)
-    told_wrong = np.roll(np.asarray(systems[last.name].theta_s), 1, axis=0)
-    systems[f"{last.name}, users shuffled"] = test.replace(theta_s=told_wrong)
-    return systems, temperatures
-
-
-def written(
-    found: Any,
+def do(
+    job: Job,
+    table: PreferenceTable,
+    interactions: Interactions,
+    groups: dict[str, np.ndarray],
     plan: Plan,
-    training: list[dict[str, Any]],
-    temperatures: dict[str, float],
-    mass: dict[str, float],
-    *,
-    minutes: float,
-    quick: bool,
-) -> str:
-    """Write the page."""
-    js, ndcg = "js_divergence", "category_ndcg@10"
-    pairs = {(p.metric, p.first, p.second): (p, 1) for p in found.pairs}
-    pairs |= {(p.metric, p.second, p.first): (p, -1) for p in found.pairs}
-    unit = next(p.unit for p in found.pairs if p.metric == js)
+    out: Path,
+) -> None:
+    """Do one job in this process."""
+    import torch
 
-    def against(name: str, rival: str) -> str:
-        if name == rival:
-            return "-"
-        pair, sign = pairs[js, name, rival]
-        if pair.difference is None or pair.interval is None:
-            return "no value"
-        low, high = sorted((sign * pair.interval.low, sign * pair.interval.high))
-        return f"{sign * pair.difference:+.4f} ({low:+.4f} to {high:+.4f})"
-
-    command = "python experiments/stagewise.py --quick" if quick else "make stagewise"
-    lines = [
-        "# Results: the stages of an adapted model",
-        "",
-        f"Made by `{command}`; its last start took {minutes:.0f} minutes. "
-        + (
-            "**A quick look at few users and steps: it shows that everything runs, and nothing more.**" if quick else ""
-        ),
-        "",
-        f"MovieLens ml-latest-small, 18 genres and IMAX, weight `count`, the last {plan.titles} titles with their "
-        "genres as context, SmolLM2-135M-Instruct (embedded, dequantised from 4 bits). Users are divided by a hash of "
-        f"their names: {plan.test} test, {plan.fit} to fit one temperature a system, {plan.train} to train on (fewer "
-        "where a group is smaller). The truth is the last fifth of each test user's ratings. Training sees, of "
-        "the training users alone, what lies before their own last fifth, cut again at 0.5, 0.65 and 0.8 of it; "
-        "that is proven from the ratings before the first step. "
-        f"LoRA r 32, alpha 64, dropout 0.1, all projections, AdamW, cosine, 10 % warm-up, learning rate "
-        f"{plan.learning_rate:g} (the paper's 8e-5 is meant for far more steps), batch {plan.batch}, bfloat16 base; "
-        f"{plan.cpt_steps} steps of CPT, {plan.sft_steps} of SFT on soft labels over the scores that the probe reads.",
-        "",
-        "`mixture` and `linear` are fitted, for each fold, on the evaluation windows of all other users of the data "
-        "set, which no model here has seen. *on mixture*: the logarithm of `mixture` is added to the scores, in "
-        "training and in the readout.",
-        "",
-        f"| system | JS ({unit}) | NDCG@10 | "
-        + " | ".join(f"JS less {r} (95 % CI)" for r in RIVALS)
-        + " | tau | answer mass |",
-        "|---|--:|--:|" + "--:|" * (len(RIVALS) + 2),
-    ]
-    for name in found.values[js]:
-        numbers = [f"{found.values[metric][name]:.4f}" for metric in (js, ndcg)]
-        tau = f"{temperatures[name]:.2f}" if name in temperatures else "-"
-        held = f"{mass[name]:.3f}" if name in mass else "-"
-        lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in RIVALS), tau, held])} |")
-    lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
-    if not quick:  # an interval over six users is no ground for a verdict
-        lines += verdicts(pairs, list(found.values[js]))
-    lines += ["", "| training | rows | steps | first loss | last loss | minutes |", "|---|--:|--:|--:|--:|--:|"]
-    for run in training:
-        lines.append(
-            f"| {run['name']} | {run['rows']} | {run['steps']} | {run['first']:.4f} | {run['last']:.4f} "
-            f"| {run['minutes']:.1f} |"
-        )
-    lines += ["", "Losses are means of the first and the last fifth of the steps, nats.", ""]
-    return "\n".join(lines)
+    torch.set_num_threads(1)
+    with kept_below(plan.layers, out / "lower") as counted:
+        clock = Clock(out / "clocks" / f"{job.name}.json")
+        (train if job.kind == "train" else ask)(job, table, interactions, groups, plan, out, clock)
+    clock.tick(f"{job.name}: done; lower layers computed for {counted['computed']} prompts, read for {counted['read']}")
 
 
-def verdicts(pairs: dict[tuple[str, str, str], Any], names: list[str]) -> list[str]:
-    """Say of each adapted system which rivals its paired interval beats, and which beat it."""
-    lines = []
-    for name in names:
-        if name in BASELINES:
-            continue
-        better, worse = [], []
-        for rival in RIVALS:
-            pair, sign = pairs["js_divergence", name, rival]
-            if pair.interval is None:
-                continue
-            low, high = sorted((sign * pair.interval.low, sign * pair.interval.high))
-            if high < 0:
-                better.append(rival)
-            elif low > 0:
-                worse.append(rival)
-        open_ = [rival for rival in RIVALS if rival not in (*better, *worse)]
-        parts = [f"{word} {', '.join(rivals)}" for word, rivals in (("beats", better), ("loses to", worse)) if rivals]
-        parts += [f"is not told apart from {', '.join(open_)}"] if open_ else []
-        lines.append(f"- **{name}** {'; '.join(parts)}.")
-    return lines
+def train(
+    job: Job,
+    table: PreferenceTable,
+    interactions: Interactions,
+    groups: dict[str, np.ndarray],
+    plan: Plan,
+    out: Path,
+    clock: Clock,
+) -> None:
+    """Train one adapter."""
+    how = dict(job.how)
+    recipe = Recipe(
+        learning_rate=plan.learning_rate,
+        batch=plan.batch,
+        layers=plan.layers,
+        seed=how.pop("seed"),
+        steps=how.pop("steps"),
+    )
+    if "offset" in how:
+        known = known_before(table, interactions, groups, how["offset"])
+        how["offset"] = lambda earlier: np.vstack([known.of(part, plan.cuts[n]) for n, part in enumerate(earlier)])
+    finetune(
+        table.select(groups["train"]),
+        interactions,
+        out / job.name,
+        recipe=recipe,
+        titles=plan.titles + 2,
+        cuts=plan.cuts,
+        start=None if job.after is None else out / job.after,
+        tell=teller(interactions) if how["stage"] == "sft" else None,
+        keep_every=4,
+        progress=lambda done, total, loss: clock.tick(f"{job.name}: step {done} of {total}, loss {loss:.4f}"),
+        **how,
+    )
 
 
-def ends(folder: Path) -> dict[str, float]:
-    """Read the beginning and the end of a loss curve, and how long it took."""
-    import json
+def ask(
+    job: Job,
+    table: PreferenceTable,
+    interactions: Interactions,
+    groups: dict[str, np.ndarray],
+    plan: Plan,
+    out: Path,
+    clock: Clock,
+) -> None:
+    """Probe the users of `fit` and `test`."""
+    from spectra_eval.backends import open as open_backend
+    from spectra_eval.probing import probe
 
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    size = max(1, len(log) // 5)
+    tell = teller(interactions)
+    generative = job.how["readout"] == "generative"
+    with open_backend("hf", adapter=None if job.after is None else str(out / job.after)) as session:
+        for group in ("fit", "test"):
+            probe(
+                tell(table.select(groups[group])),
+                session,
+                readout=job.how["readout"],
+                options={"orders": plan.orders} if generative else None,
+                dg=False,
+                titles=plan.titles + 2,
+                run=out / "runs" / f"{job.name}-{group}",
+                progress=lambda done, total, group=group: clock.tick(f"{job.name}: {group} {done} of {total}"),
+            )
+
+
+@contextmanager
+def claimed(job: Job, out: Path) -> Iterator[None]:
+    """Do a job alone; leave it where another process does it."""
+    from filelock import FileLock, Timeout
+
+    place = out / "claims" / job.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(place, timeout=0):
+            yield
+    except Timeout:
+        sys.exit(ELSEWHERE)
+
+
+class Clock:
+    """Minutes of processor and wall that a job took, also over several starts."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.before = json.loads(path.read_text()) if path.is_file() else {"cpu": 0.0, "wall": 0.0}
+        self.began = time.monotonic()
+
+    def tick(self, words: str) -> None:
+        """Keep the time until now, and say how far the job is."""
+        spent = {"cpu": time.process_time() / 60, "wall": (time.monotonic() - self.began) / 60}
+        write_json({name: self.before[name] + spent[name] for name in spent}, self.path)
+        said(words)
+
+
+def finished(job: Job, out: Path) -> bool:
+    """Say whether the files of a job are whole."""
+    if job.kind == "train":
+        place = out / job.name / "manifest.json"
+        return place.is_file() and json.loads(place.read_text())["status"] == "finished"
+    return all((out / "runs" / f"{job.name}-{group}" / "table.parquet").is_file() for group in ("fit", "test"))
+
+
+def probed(jobs: Sequence[Job], out: Path) -> dict[str, dict[str, PreferenceTable]]:
+    """Read the probed tables of the jobs that are done, by job and group."""
     return {
-        "first": float(np.mean([entry["loss"] for entry in log[:size]])),
-        "last": float(np.mean([entry["loss"] for entry in log[-size:]])),
-        "minutes": sum(entry["seconds"] for entry in log) / 60,
+        job.name: {g: read_table(out / "runs" / f"{job.name}-{g}" / "table.parquet") for g in ("fit", "test")}
+        for job in jobs
+        if job.kind == "probe" and finished(job, out)
     }
+
+
+def trained(jobs: Sequence[Job], out: Path) -> list[dict[str, Any]]:
+    """Read the beginning and the end of each loss curve."""
+    made = []
+    for job in jobs:
+        if job.kind != "train" or not finished(job, out):
+            continue
+        manifest = json.loads((out / job.name / "manifest.json").read_text())
+        log = [json.loads(line) for line in (out / job.name / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        size = max(1, len(log) // 5)
+        made.append(
+            {
+                "name": job.name,
+                "rows": manifest["configuration"]["rows"],
+                "steps": len(log),
+                "first": float(np.mean([entry["loss"] for entry in log[:size]])),
+                "last": float(np.mean([entry["loss"] for entry in log[-size:]])),
+            }
+        )
+    return made
+
+
+def clocks(jobs: Sequence[Job], out: Path) -> dict[str, dict[str, float]]:
+    """Read what each job took, minutes."""
+    places = {job.name: out / "clocks" / f"{job.name}.json" for job in jobs}
+    return {name: json.loads(place.read_text()) for name, place in places.items() if place.is_file()}
 
 
 def said(words: str) -> None:
     """Say what is being done and when."""
     print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
-
-
-def progress() -> Callable[[int, int, float], None]:
-    """Give a callback that says every tenth step."""
-
-    def show(done: int, total: int, loss: float) -> None:
-        if done % 10 == 0 or done == total:
-            said(f"  step {done} of {total}, loss {loss:.4f}")
-
-    return show
 
 
 if __name__ == "__main__":

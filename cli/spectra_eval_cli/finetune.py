@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 @click.option("--rank", type=int, default=32, show_default=True)
 @click.option("--alpha", type=int, default=64, show_default=True)
 @click.option("--dropout", type=float, default=0.1, show_default=True)
+@click.option("--layers", type=int, help="lora: only in the last so many layers; what lies below is frozen.")
 @click.option("--learning-rate", type=float, default=8e-5, show_default=True)
 @click.option("--epochs", type=float, default=1.0, show_default=True)
 @click.option("--steps", type=int, help="So many batches instead of epochs.")
@@ -132,12 +133,20 @@ def command(
         progress=None if quiet else _progress(),
     )
     trained = manifest["configuration"]
-    log(f"{stage}: {output}, {trained['rows']} rows, {trained['steps']} steps", quiet=quiet)
+    log(
+        f"{stage}: {output}, {trained['rows']} rows, {trained['steps']} steps{_shared(trained, accelerate)}",
+        quiet=quiet,
+    )
     if leaky_same_window:
         log("leaked: the targets are the windows themselves; every table probed with it says so", quiet=quiet)
     if merge is not None:
         merge_adapter(model, output, merge)
         log(f"merged: {merge}", quiet=quiet)
+
+
+def _shared(trained: Mapping[str, Any], accelerate: bool) -> str:
+    """Say how many processes there were, so that one that was alone by mistake is seen."""
+    return f", {trained['processes']} process(es)" if accelerate else ""
 
 
 def _interactions(table: PreferenceTable, source: Path, dataset: str | None, more: tuple[str, ...]) -> Interactions:

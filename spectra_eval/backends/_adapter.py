@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.backends._embedded import cache_folder, sha256_of, silenced
-from spectra_eval.backends._hf_load import load, model_digest
+from spectra_eval.backends._hf_load import load, model_digest, model_facts
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
@@ -92,10 +92,12 @@ def merged(folder: Path, adapter: Path) -> Path:
 
 
 def write_merged(folder: Path, adapter: Path, out: Path) -> None:
-    """Write a model folder with an adapter merged into it, in float32."""
+    """Write a model folder with an adapter merged into it, in float32; a mark that it leaked goes along."""
     from transformers import AutoTokenizer
 
     base, _ = load(folder, dtype="float32", device="cpu")
+    if adapter_facts(adapter, folder).get("leaked"):
+        base.config.spectra_eval = {"leaked": True}
     with silenced():
         attached(base, adapter, name=folder.name).save_pretrained(out)
         AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(out)
@@ -124,14 +126,14 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
 
 
 def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
-    """Give what the record says of an adapter; of one that was made here, whether it saw what it is held against.
+    """Give what the record says of an adapter and its model: whether one of them saw what it is held against.
 
     Raises
     ------
     ModelLoadError
         The folder holds no adapter, or one that was trained on another model.
     """
-    facts: dict[str, Any] = {"adapter_digest": adapter_digest(adapter)}
+    facts: dict[str, Any] = {"adapter_digest": adapter_digest(adapter), **model_facts(folder)}
     manifest = adapter / "manifest.json"
     if not manifest.is_file():
         return facts

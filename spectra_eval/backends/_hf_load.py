@@ -21,6 +21,7 @@ __all__ = [
     "has_windows",
     "load",
     "model_digest",
+    "model_facts",
     "require_libraries",
     "versions",
 ]
@@ -199,3 +200,21 @@ def model_digest(folder: Path) -> str:
     files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
     listed = [[path.name, sha256_of(path)] for path in files]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def model_facts(folder: Path) -> dict[str, Any]:
+    """Give what a model folder says of its own training: whether it saw what it is held against (key of config.json).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = (Path(place) / "config.json").write_text('{"spectra_eval": {"leaked": true}}')
+    ...     model_facts(Path(place))
+    {'leaked': True}
+    """
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))["spectra_eval"]["leaked"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # a model that was not made here
+    return {"leaked": True} if said else {}

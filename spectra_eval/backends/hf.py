@@ -22,6 +22,7 @@ from spectra_eval.backends._hf_load import (
     find_folder,
     load,
     model_digest,
+    model_facts,
     require_libraries,
     versions,
 )
@@ -100,7 +101,7 @@ def open_hf(
             crew.close()
         return
     folder, name = find_folder(model, download=download)
-    facts = {} if adapter is None else adapter_facts(Path(adapter), folder)
+    facts = model_facts(folder) if adapter is None else adapter_facts(Path(adapter), folder)
     merge = None if adapter is None else partial(attached, adapter=Path(adapter), name=name)
     loaded, tokenizer = load(folder, dtype=dtype, device=places[0], merge=merge)
     description = {

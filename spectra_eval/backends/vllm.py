@@ -18,7 +18,7 @@ import numpy as np
 
 from spectra_eval.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
-from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest
+from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
 from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
 from spectra_eval.backends._vllm_engine import MOST_IDS, head_names, quiet_engine, require_vllm, start, stop, versions
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
@@ -217,6 +217,7 @@ def open_vllm(
         "backend": "vllm",
         "model": name,
         "model_digest": model_digest(folder),
+        **model_facts(folder),
         "dtype": dtype,
         "route": route,
         **sizes,

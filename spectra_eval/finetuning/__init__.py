@@ -5,7 +5,7 @@ window, and the earlier window is the target. That no evaluation window stands i
 proven from the interactions before the first step, and the proof stands in the manifest.
 """
 
-from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, split_users
+from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, split_users, stacked
 from spectra_eval.finetuning._stage import finetune, merge_adapter, with_offset
 
-__all__ = ["CUTS", "earlier_tables", "finetune", "merge_adapter", "past_of", "split_users", "with_offset"]
+__all__ = ["CUTS", "earlier_tables", "finetune", "merge_adapter", "past_of", "split_users", "stacked", "with_offset"]

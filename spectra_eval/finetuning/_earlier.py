@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.errors import InputError, LeakageError, SchemaError
 from spectra_eval.tables import Interactions, PreferenceTable
 
-__all__ = ["CUTS", "earlier_tables", "past_of", "proof_of", "split_users"]
+__all__ = ["CUTS", "earlier_tables", "past_of", "proof_of", "split_users", "stacked"]
 
 CUTS = (0.5, 0.65, 0.8)
 """Shares of what lies before the window at which it is cut again."""
@@ -101,6 +102,42 @@ def earlier_tables(
     return [prepare(past, split=cut, weighting=weighting, min_interactions=min_interactions) for cut in cuts]
 
 
+def stacked(tables: Sequence[PreferenceTable]) -> PreferenceTable:
+    """Put the tables of several cuts under one another, so that a baseline can be fitted on all of them.
+
+    Parameters
+    ----------
+    tables : sequence of PreferenceTable
+        Of the same categories, one record a user in each; with `history_counts` and windows.
+
+    Returns
+    -------
+    PreferenceTable
+        The records in the order of the tables; `context_window` is the number of the table, from 1. A baseline
+        that is fitted on other users keeps all records of a user on one side.
+
+    Raises
+    ------
+    InputError
+        There is no table, or the categories differ.
+
+    Examples
+    --------
+    >>> one = PreferenceTable(users=["a"], categories=("X", "Y"), counts=[[1, 3]], history_counts=[[2, 2]])
+    >>> both = stacked([one, one.replace(counts=[[0, 4]], theta_star=None)])
+    >>> both.users.tolist(), both.context_window.tolist(), both.theta_star.tolist()
+    (['a', 'a'], [1, 2], [[0.25, 0.75], [0.0, 1.0]])
+    """
+    if not tables or any(table.categories != tables[0].categories for table in tables):
+        raise InputError("tables: none, or of different categories; cut one table again")
+    names = ("users", "counts", "history_counts", "n_window")
+    columns: dict[str, Any] = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
+    numbers = np.repeat(np.arange(len(tables)) + 1, [table.n_users for table in tables])
+    return PreferenceTable(
+        categories=tables[0].categories, context_window=numbers, metadata=tables[0].metadata, **columns
+    )
+
+
 def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple[PreferenceTable, PreferenceTable]:
     """Divide the records of a table by user: those to train on, and those held out.
 
@@ -123,9 +160,16 @@ def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple
 
 
 def proof_of(
-    table: PreferenceTable, interactions: Interactions, earlier: Sequence[PreferenceTable], titles: int
+    table: PreferenceTable,
+    interactions: Interactions,
+    earlier: Sequence[PreferenceTable],
+    titles: int,
+    shown: Sequence[PreferenceTable] | None = None,
 ) -> dict[str, int]:
-    """Prove that no earlier history, and no earlier window, holds an event of an evaluation window."""
+    """Prove that no earlier history, and no earlier window, holds an event of an evaluation window.
+
+    `shown` are the same tables with the histories as they are told, where these say more than titles.
+    """
     line = timeline(interactions)
     until = _windows_begin(table, line)
     for one in earlier:
@@ -135,7 +179,7 @@ def proof_of(
             user = str(one.users[late[0]])
             raise LeakageError(f"user {user!r}: a target reaches into the window of the evaluation; cut it earlier")
     by_user: dict[str, list[str]] = {}
-    for one in earlier:
+    for one in shown or earlier:
         assert one.history is not None
         for user, told in zip(one.users.tolist(), one.history, strict=True):
             by_user.setdefault(user, []).append("\n".join(told[-titles:]))

@@ -12,12 +12,12 @@ import numpy as np
 
 from spectra_eval.artifacts import TableDigest, read_json
 from spectra_eval.backends._adapter import adapter_digest, adapter_facts, write_merged
-from spectra_eval.backends._hf_load import find_folder, load, model_digest, require_libraries
+from spectra_eval.backends._hf_load import find_folder, load, model_digest, model_facts, require_libraries
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.baselines import system
 from spectra_eval.data import check_leakage
 from spectra_eval.errors import InputError
-from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, proof_of
+from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, proof_of, stacked
 from spectra_eval.readouts import likelihood
 from spectra_eval.readouts._base import softmax
 from spectra_eval.tables import Interactions, PreferenceTable
@@ -55,7 +55,8 @@ def finetune(
     titles: int = 20,
     draws: int = 4,
     length: int = 256,
-    offset: str | None = None,
+    offset: str | Callable[[Sequence[PreferenceTable]], np.ndarray] | None = None,
+    tell: Callable[[PreferenceTable], PreferenceTable] | None = None,
     leaky_same_window: bool = False,
     download: bool = False,
     keep_every: int = 50,
@@ -77,7 +78,7 @@ def finetune(
     model : str
         As for the backend ``hf``.
     start : Path, optional
-        The adapter of an earlier stage.
+        The adapter of an earlier stage. What leaked there stays leaked.
     recipe : Recipe, optional
         How; that of the paper when not given.
     objective : {"scores", "names", "both"}
@@ -91,8 +92,13 @@ def finetune(
         Names drawn for one example.
     length : int
         Tokens of a row of text.
-    offset : str, optional
-        A baseline whose logarithm is added to the scores in training; see `with_offset`.
+    offset : str or callable, optional
+        A baseline whose logarithm is added to the scores in training; see `with_offset`. One that is fitted on other
+        users is fitted on their windows at all cuts together. Or ``offset(earlier) -> (records, K)`` nats for the
+        records of all cuts, one table after the other.
+    tell : callable, optional
+        ``tell(table) -> table`` with other histories, for what a model shall be told beside titles; give the probe
+        a table that went through it too.
     leaky_same_window : bool
         The paper's variant: the targets are the evaluation windows themselves. Every table that the adapter is
         probed on is marked as leaked.
@@ -120,7 +126,7 @@ def finetune(
         The model is missing, or cannot be trained.
     """
     recipe = recipe or Recipe()
-    _check(stage, objective, offset, leaky=leaky_same_window)
+    _check(stage, objective, added=offset is not None, leaky=leaky_same_window)
     require_libraries()
     place, name = find_folder(model, download=download)
     narrow = recipe.bf16 and recipe.how == "lora"
@@ -129,10 +135,16 @@ def finetune(
         rows, proof = _text_rows(table, interactions, tokenizer, titles=titles, length=length)
     else:
         earlier = [table] if leaky_same_window else earlier_tables(table, interactions, cuts=cuts)
-        proof = {} if leaky_same_window else proof_of(table, interactions, earlier, titles)
+        shown = [one if tell is None else tell(one) for one in earlier]
+        proof = {} if leaky_same_window else proof_of(table, interactions, earlier, titles, shown)
+        known = offset(earlier) if callable(offset) else _log_offset(earlier, offset)
         rows = _probe_rows(
-            earlier, tokenizer, objective=objective, titles=titles, draws=draws, offset=offset, seed=recipe.seed
+            shown, tokenizer, objective=objective, titles=titles, draws=draws, known=known, seed=recipe.seed
         )
+    before = model_facts(place) if start is None else adapter_facts(start, place)
+    leaked = leaky_same_window or bool(before.get("leaked"))
+    if leaked:
+        loaded.config.spectra_eval = {"leaked": True}  # whole models carry it in their config.json
     digest = TableDigest()
     digest.update(table)
     about = {
@@ -145,7 +157,7 @@ def finetune(
         "users": len(set(table.users.tolist())),
         "users_digest": hashlib.sha256("\n".join(sorted(set(table.users.tolist()))).encode()).hexdigest(),
         "rows_digest": _rows_digest(rows),
-        "leaked": leaky_same_window,
+        "leaked": leaked,
         "leakage_checked": proof,
         **(
             {"length": length, "titles": titles}
@@ -155,7 +167,7 @@ def finetune(
                 "cuts": None if leaky_same_window else list(cuts),
                 "titles": titles,
                 "draws": draws,
-                "offset": offset,
+                "offset": "given" if callable(offset) else offset,
             }
         ),
     }
@@ -216,13 +228,13 @@ def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1
     return table.replace(theta_s=theta, metadata={**table.metadata, "offset": baseline, "temperature": temperature})
 
 
-def _check(stage: str, objective: str, offset: str | None, *, leaky: bool) -> None:
+def _check(stage: str, objective: str, *, added: bool, leaky: bool) -> None:
     for name, value, known in (("stage", stage, STAGES), ("objective", objective, OBJECTIVES)):
         if value not in known:
             raise InputError(f"{name}: {value!r} is none of {', '.join(known)}")
     if leaky and stage == "cpt":
         raise InputError("leaky_same_window: texts have no targets; it is a variant of the stage sft")
-    if offset is not None and objective != "scores":
+    if added and objective != "scores":
         raise InputError("offset: it is added to scores, and names have none; use objective scores")
 
 
@@ -249,21 +261,32 @@ def _probe_rows(
     objective: str,
     titles: int,
     draws: int,
-    offset: str | None,
+    known: np.ndarray | None,
     seed: int,
 ) -> list[Row]:
     prompter = Prompter(tokenizer)
     rng = np.random.default_rng(seed)
-    rows = []
+    rows: list[Row] = []
+    begin = 0
     for one in earlier:
+        end = begin + one.n_users
         if objective in ("scores", "both"):
-            given = None if offset is None else _log_baseline(one, offset)
-            asked = score_examples(one, likelihood.ask, titles=titles, offset=given)
+            asked = score_examples(
+                one, likelihood.ask, titles=titles, offset=None if known is None else known[begin:end]
+            )
             rows += [score_row(example, prompter) for example in asked]
         if objective in ("names", "both"):
             named = name_examples(one, rng=rng, draws=draws, titles=titles)
             rows += [name_row(example, prompter, stop=int(tokenizer.eos_token_id)) for example in named]
+        begin = end
     return rows
+
+
+def _log_offset(earlier: Sequence[PreferenceTable], baseline: str | None) -> np.ndarray | None:
+    """Give the logarithm of a baseline for the records of all cuts, fitted on all of them together."""
+    if baseline is None:
+        return None
+    return _log_baseline(stacked(earlier) if len(earlier) > 1 else earlier[0], baseline)
 
 
 def _log_baseline(table: PreferenceTable, baseline: str) -> np.ndarray:

@@ -148,12 +148,12 @@ class TrainingFolder:
         write_text(lines, self.path / "log.jsonl")
 
     def finish(self, **said: Any) -> None:
-        """Digest the files, drop the state, and say that the training is over."""
-        (self.path / _STATE).unlink(missing_ok=True)
+        """Digest the files, say that the training is over, and drop the state: a kill in between loses nothing."""
         names = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
         files = {name: file_digest(self.path / name) for name in names if _of_training(name)}
         self.manifest |= {"status": "finished", **said, "files": files}
         write_json(self.manifest, self.path / "manifest.json")
+        (self.path / _STATE).unlink(missing_ok=True)
 
     @property
     def _digest(self) -> str:
@@ -170,7 +170,7 @@ class TrainingFolder:
 
 
 def _of_training(name: str) -> bool:
-    return name != "manifest.json" and not name.startswith((".", "merged/"))
+    return name not in ("manifest.json", _STATE) and not name.startswith((".", "merged/"))
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:

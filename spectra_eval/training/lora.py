@@ -7,6 +7,7 @@ stopped and one that was not give the same losses and the same weights.
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ class Recipe:
         Low-rank matrices beside every linear layer of attention and MLP, or all weights.
     rank, alpha, dropout
         Of the low-rank matrices.
+    layers : int, optional
+        Low-rank matrices in the last so many layers alone; in all when not given. What lies below is frozen.
     learning_rate : float
         The highest, of AdamW; a cosine to zero follows the warm-up.
     warmup : float
@@ -68,6 +71,7 @@ class Recipe:
     rank: int = 32
     alpha: int = 64
     dropout: float = 0.1
+    layers: int | None = None
     learning_rate: float = 8e-5
     warmup: float = 0.1
     weight_decay: float = 0.01
@@ -90,6 +94,8 @@ class Recipe:
                 raise InputError(f"{name}: {getattr(self, name)} is not in [0, 1)")
         if self.weight_decay < 0 or self.seed < 0:
             raise InputError("weight_decay, seed: neither may be negative")
+        if self.layers is not None and (self.layers < 1 or self.how == "full"):
+            raise InputError(f"layers: {self.layers} for how {self.how!r}; give at least 1, and with lora alone")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps: {self.steps} is below 1; leave it out to count epochs")
 
@@ -157,12 +163,26 @@ def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str 
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
-            target_modules="all-linear",  # of attention and MLP; the output head is left out
+            target_modules=_targets(model, recipe.layers),
             task_type="CAUSAL_LM",
         )
         made = get_peft_model(model, settings)
     made.peft_config["default"].base_model_name_or_path = base
     return made
+
+
+def _targets(model: Any, layers: int | None) -> str | list[str]:
+    """Name the projections of attention and MLP, of all layers or the last so many; the output head is left out."""
+    if layers is None:
+        return "all-linear"
+    import torch
+
+    number = int(model.config.num_hidden_layers)
+    if layers > number:
+        raise InputError(f"layers: {layers}, but the model has {number}")
+    of_layer = re.compile(r"\.(\d+)\.")  # such as model.layers.29.mlp.up_proj
+    found = ((name, of_layer.search(name)) for name, part in model.named_modules() if isinstance(part, torch.nn.Linear))
+    return [name for name, place in found if place is not None and int(place.group(1)) >= number - layers]
 
 
 def train(

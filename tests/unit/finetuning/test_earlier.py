@@ -9,7 +9,7 @@ import pytest
 
 from spectra_eval.data import check_leakage, prepare
 from spectra_eval.errors import InputError, LeakageError, SchemaError
-from spectra_eval.finetuning import earlier_tables, past_of, split_users, with_offset
+from spectra_eval.finetuning import earlier_tables, past_of, split_users, stacked, with_offset
 from spectra_eval.finetuning._earlier import proof_of
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import texts
@@ -142,3 +142,48 @@ def test_an_offset_is_the_logarithm_of_the_baseline() -> None:
     assert made.metadata["offset"] == "history" and made.metadata["temperature"] == 2.0
     with pytest.raises(InputError, match="column scores"):
         with_offset(table.replace(scores=None), "history")
+
+
+def test_cuts_are_stacked_and_an_offset_is_fitted_on_other_users_at_all_of_them() -> None:
+    from spectra_eval.baselines import system
+
+    events = world(6, users=30)
+    table = prepare(events, weighting="count")
+    earlier = earlier_tables(table, events, cuts=[0.5, 0.8], min_interactions=2)
+    pooled = stacked(earlier)
+    assert pooled.n_users == sum(one.n_users for one in earlier) and pooled.context_window is not None
+    for number, one in enumerate(earlier, 1):
+        rows = pooled.context_window == number
+        assert pooled.users[rows].tolist() == one.users.tolist()
+        np.testing.assert_array_equal(np.asarray(pooled.history_counts)[rows], one.history_counts)
+        np.testing.assert_array_equal(np.asarray(pooled.counts)[rows], one.counts)
+    before = system(pooled, "mixture").theta
+    own = pooled.users == pooled.users[0]
+    counts = np.array(pooled.counts)
+    counts[own] = counts[own][:, ::-1]  # what this user did at any cut is of no matter to the user's own rows
+    after = system(pooled.replace(counts=counts, theta_star=None, n_window=None), "mixture").theta
+    np.testing.assert_array_equal(after[own], before[own])
+    assert not np.array_equal(after, before)
+    other = PreferenceTable(users=["a"], categories=("X", "Y"), counts=[[1, 0]], history_counts=[[1, 0]])
+    for tables in ([], [*earlier, other]):
+        with pytest.raises(InputError, match="cut one table again"):
+            stacked(tables)
+
+
+def test_what_is_told_beside_titles_is_proven_too() -> None:
+    events = world(3)
+    table = prepare(events)
+    earlier = earlier_tables(table, events, cuts=[0.5])
+    assert table.history is not None and earlier[0].history is not None
+    mild = [earlier[0].replace(history=[(*told, "all in all: A 40%") for told in earlier[0].history])]
+    assert proof_of(table, events, earlier, 20, mild)["texts"] == earlier[0].n_users
+    for user in earlier[0].users.tolist():
+        (row,) = np.flatnonzero(table.users == user)
+        life = [title for *_, title in by_hand(events, user)]
+        fresh = sorted(set(life[len(table.history[row]) :]) - set(table.history[row]))
+        if fresh:
+            break
+    (place,) = np.flatnonzero(earlier[0].users == user)
+    histories = [(*told, fresh[0]) if at == place else told for at, told in enumerate(earlier[0].history)]
+    with pytest.raises(LeakageError, match="stands in this user's window"):
+        proof_of(table, events, earlier, 20, [earlier[0].replace(history=histories)])

@@ -1,0 +1,283 @@
+"""From probed tables to the page of the stage-wise experiment: what is fitted, on whom, and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.artifacts import write_json, write_text
+from spectra_eval.baselines import system
+from spectra_eval.evaluation import compare
+from spectra_eval.finetuning import CUTS, earlier_tables, stacked
+from spectra_eval.readouts._base import softmax
+from spectra_eval.simplex import js_nats
+from spectra_eval.tables import Interactions, PreferenceTable
+
+BASELINES = ("uniform", "popularity", "history", "mixture", "linear")
+RIVALS = ("popularity", "history", "mixture", "linear")
+EARLIER = "linear, earlier windows"
+"""The same regression as `linear`, fitted on what a model here may see."""
+TEMPERATURES = np.exp(np.linspace(np.log(0.1), np.log(50.0), 400))
+LEAST = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the jobs left: tables, groups of users, probed tables by job and group, losses and minutes."""
+
+    table: PreferenceTable
+    interactions: Interactions
+    groups: dict[str, np.ndarray]
+    probed: dict[str, dict[str, PreferenceTable]]
+    training: list[dict[str, Any]]
+    clocks: dict[str, dict[str, float]]
+    missing: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One row: theta of the test users, and what was fitted for it on the users of `fit`."""
+
+    theta: np.ndarray
+    tau: float | None = None
+    mass: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The logarithm of a baseline: for every user of the table, (N, K), and for each earlier cut of the others."""
+
+    theta: np.ndarray
+    earlier: dict[tuple[str, float], np.ndarray]
+
+    def of(self, part: PreferenceTable, cut: float) -> np.ndarray:
+        """Give the rows of one earlier table."""
+        return np.array([self.earlier[user, cut] for user in part.users.tolist()])
+
+
+def known_before(
+    table: PreferenceTable, interactions: Interactions, groups: dict[str, np.ndarray], baseline: str
+) -> Known:
+    """Compute a baseline that was fitted on no evaluation window and on no user of `test`.
+
+    It is fitted on the earlier windows of all users outside `test`, each user's numbers on those of other users; the
+    windows of the evaluation are emptied before, so that none can be used.
+    """
+    others = np.setdiff1d(np.arange(table.n_users), groups["test"])
+    emptied = table.replace(
+        counts=np.zeros((table.n_users, table.n_categories)), theta_star=None, n_window=np.zeros(table.n_users)
+    )
+    parts = earlier_tables(table.select(others), interactions, cuts=CUTS)
+    logs = np.log(np.maximum(system(stacked([*parts, emptied]), baseline).theta, LEAST))
+    keys = [(user, cut) for part, cut in zip(parts, CUTS, strict=True) for user in part.users.tolist()]
+    return Known(theta=logs[-table.n_users :], earlier=dict(zip(keys, logs, strict=False)))
+
+
+def systems_of(found: Found, offset: str) -> dict[str, System]:
+    """Give every system on the test users; temperatures are those of least mean JS divergence on `fit`."""
+    table, groups = found.table, found.groups
+    systems = {name: System(theta=system(table, name).theta[groups["test"]]) for name in BASELINES}
+    known = known_before(table, found.interactions, groups, offset).theta
+    systems[EARLIER] = System(theta=softmax(known[groups["test"]], 1.0))
+    by_arm: dict[str, dict[str, list[Any]]] = {}
+    for name, parts in found.probed.items():
+        label, seed = label_of(name, offset)
+        added = known if offset in name else None
+        one = (scores_of(parts["fit"]), scores_of(parts["test"]))
+        own = f"{label}, seed {seed}" if seed is not None else label
+        systems[own] = fitted(table, groups, *one, added, float(np.mean(parts["test"].metadata["mean_answer_mass"])))
+        if seed is not None and not name.startswith("generative"):
+            held = by_arm.setdefault(label, {"fit": [], "test": [], "added": [added]})
+            held["fit"].append(one[0])
+            held["test"].append(one[1])
+    for label, held in by_arm.items():
+        fit, test = np.mean(held["fit"], axis=0), np.mean(held["test"], axis=0)
+        (added,) = held["added"]
+        if len(held["fit"]) > 1:
+            systems[f"{label}, mean of {len(held['fit'])} seeds"] = fitted(table, groups, fit, test, added)
+        told_wrong = np.roll(test, 1, axis=0)
+        systems[f"{label}, users shuffled"] = fitted(table, groups, fit, test, added, shown=told_wrong)
+        if added is None and label != "pretrained":
+            systems[f"{label}, combined with {EARLIER}"] = combined(table, groups, fit, test, known)
+    return systems
+
+
+def label_of(job: str, offset: str) -> tuple[str, int | None]:
+    """Give the name of an arm, and its seed, out of the name of a job."""
+    kind, _, rest = job.partition("-")
+    stem, _, last = rest.rpartition("-")
+    name, seed = (stem, int(last)) if last.isdigit() else (rest, None)
+    label = {"pretrained": "pretrained", "sft": "SFT", "cpt-sft": "CPT+SFT"}.get(name, f"CPT+SFT on {offset}")
+    return (f"{label}, generative" if kind == "generative" else label), seed
+
+
+def scores_of(table: PreferenceTable) -> np.ndarray:
+    """Give the scores of a probed table, which has them."""
+    assert table.scores is not None
+    return np.asarray(table.scores)
+
+
+def fitted(
+    table: PreferenceTable,
+    groups: dict[str, np.ndarray],
+    fit: np.ndarray,
+    test: np.ndarray,
+    added: np.ndarray | None,
+    mass: float | None = None,
+    *,
+    shown: np.ndarray | None = None,
+) -> System:
+    """Read scores at the temperature that suits the users of `fit`; `shown` are read instead of `test`."""
+    users = groups["fit"][: len(fit)]
+    truth = table.theta_star[users]
+
+    def theta(scores: np.ndarray, rows: np.ndarray, tau: float) -> np.ndarray:
+        return softmax(scores / tau + (0.0 if added is None else added[rows]), 1.0)
+
+    losses = [float(js_nats(truth, theta(fit, users, tau)).mean()) for tau in TEMPERATURES]
+    tau = float(TEMPERATURES[int(np.argmin(losses))])
+    return System(theta=theta(test if shown is None else shown, groups["test"], tau), tau=tau, mass=mass)
+
+
+def combined(
+    table: PreferenceTable, groups: dict[str, np.ndarray], fit: np.ndarray, test: np.ndarray, known: np.ndarray
+) -> System:
+    """Multiply what the model says with what the regression says; both exponents are fitted on `fit`."""
+    users = groups["fit"][: len(fit)]
+    best = (np.inf, 1.0, 1.0)
+    for tau in TEMPERATURES[::8]:
+        for weight in np.linspace(0.0, 1.5, 31):
+            theta = softmax(fit / tau + weight * known[users], 1.0)
+            best = min(best, (float(js_nats(table.theta_star[users], theta).mean()), float(tau), float(weight)))
+    _, tau, weight = best
+    return System(theta=softmax(test / tau + weight * known[groups["test"]], 1.0), tau=tau)
+
+
+def write_page(found: Found, plan: Any, page: Path, out: Path, *, quick: bool) -> None:
+    """Compare all systems on the test users, and write the page and the comparison."""
+    test = found.table.select(found.groups["test"])
+    systems = systems_of(found, plan.offset)
+    compared = compare(
+        {name: test.replace(theta_s=one.theta) for name, one in systems.items()},
+        metrics=("js_divergence", "category_ndcg@10"),
+        bootstrap=plan.bootstrap,
+        rng=np.random.default_rng(0),
+    )
+    text = written(compared, systems, found, plan, quick=quick)
+    write_text(text, page)
+    write_json(compared.to_json(), out / "comparison.json")
+    print(text)
+    print(f"written: {page}")
+
+
+def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, *, quick: bool) -> str:
+    """Give the text of the page."""
+    js, ndcg = "js_divergence", "category_ndcg@10"
+    pairs = {(p.metric, p.first, p.second): (p, 1) for p in compared.pairs}
+    pairs |= {(p.metric, p.second, p.first): (p, -1) for p in compared.pairs}
+    unit = next(p.unit for p in compared.pairs if p.metric == js)
+
+    def interval(name: str, rival: str) -> tuple[float, float, float] | None:
+        pair, sign = pairs[js, name, rival]
+        if pair.difference is None or pair.interval is None:
+            return None
+        low, high = sorted((sign * pair.interval.low, sign * pair.interval.high))
+        return sign * pair.difference, low, high
+
+    def against(name: str, rival: str) -> str:
+        found_ = None if name == rival else interval(name, rival)
+        return "-" if found_ is None else "{:+.4f} ({:+.4f} to {:+.4f})".format(*found_)
+
+    lines = [*introduction(found, plan, quick=quick)]
+    rivals = [*RIVALS, EARLIER]
+    lines += [
+        f"| system | JS ({unit}) | NDCG@10 | "
+        + " | ".join(f"JS less {r} (95 % CI)" for r in rivals)
+        + " | tau | mass |",
+        "|---|--:|--:|" + "--:|" * (len(rivals) + 2),
+    ]
+    for name in systems:
+        numbers = [f"{compared.values[metric][name]:.4f}" for metric in (js, ndcg)]
+        one = systems[name]
+        tau = "-" if one.tau is None else f"{one.tau:.2f}"
+        mass = "-" if one.mass is None else f"{one.mass:.3f}"
+        lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in rivals), tau, mass])} |")
+    lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
+    if not quick:  # an interval over six users is no ground for a verdict
+        lines += ["## Verdicts", "", *verdicts(interval, [name for name in systems if name not in BASELINES]), ""]
+    lines += ["## Training", "", "| training | rows | steps | first loss | last loss |", "|---|--:|--:|--:|--:|"]
+    lines += [
+        f"| {run['name']} | {run['rows']} | {run['steps']} | {run['first']:.4f} | {run['last']:.4f} |"
+        for run in found.training
+    ]
+    lines += ["", "Losses are means of the first and the last fifth of the steps, nats.", "", *cost(found)]
+    notes = Path(__file__).with_name("stagewise_notes.md")
+    if not quick:
+        lines += ["", notes.read_text(encoding="utf-8").rstrip()]
+    return "\n".join([*lines, ""])
+
+
+def introduction(found: Found, plan: Any, *, quick: bool) -> list[str]:
+    """Say what was done."""
+    sizes = {name: len(rows) for name, rows in found.groups.items()}
+    lines = ["# Results: the stages of an adapted model", ""]
+    lines += [f"Made by `{'python experiments/stagewise.py --quick' if quick else 'make stagewise'}`.", ""]
+    if quick:
+        lines += ["**A quick look at few users and steps: it shows that everything runs, and nothing more.**", ""]
+    if found.missing:
+        lines += [f"**Not finished when this page was written: {', '.join(found.missing)}.**", ""]
+    return [
+        *lines,
+        "MovieLens ml-latest-small, 18 genres and IMAX, weight `count`; SmolLM2-135M-Instruct (embedded, dequantised "
+        f"from 4 bits, float32). The model is told the last {plan.titles} titles with their genres, and two lines of "
+        "genre shares in words: of the whole history, and of the last 20 items. Users are divided by a hash of their "
+        f"names: {sizes['test']} test, {sizes['fit']} to fit temperatures on, {sizes['train']} to train on. The truth "
+        "is the last fifth of each test user's ratings.",
+        "",
+        "Training sees, of the training users alone, what lies before their own last fifth, cut again at "
+        f"{', '.join(map(str, plan.cuts))} of it; that is proven from the ratings before the first step, and nothing "
+        f"is leaked. LoRA r 32, alpha 64, dropout 0.1, all projections of the last {plan.layers} of 30 layers (what "
+        "the frozen layers below give is computed once for each prompt and kept), AdamW, cosine, 10 % warm-up, "
+        f"learning rate {plan.learning_rate:g} (the paper's 8e-5 is meant for far more steps), batch {plan.batch}; "
+        f"{plan.cpt_steps} steps of CPT, {plan.sft_steps} of SFT with soft labels over the scores that the probe "
+        "reads. The generative readout shows "
+        f"the options in {plan.orders} order.",
+        "",
+        f"Baselines are fitted, fold by fold, on the *evaluation windows* of all other users: an advantage over any "
+        f"model here. `{EARLIER}` is the same regression fitted on what a model here may see: earlier windows of "
+        "users outside the test group. *on linear*: the logarithm of that regression is added to the scores, in "
+        "training and in the readout, so that the model learns what the regression misses. *combined*: a model trained "
+        "without it, multiplied with it afterwards, both exponents fitted on the fit users. *shuffled*: each user gets "
+        "the scores of another user.",
+        "",
+    ]
+
+
+def verdicts(interval: Any, names: list[str]) -> list[str]:
+    """Say of each system which rivals its paired interval beats, and which beat it."""
+    lines = []
+    for name in names:
+        words: dict[str, list[str]] = {"beats": [], "loses to": [], "is not told apart from": []}
+        for rival in (*RIVALS, EARLIER):
+            found = None if rival == name else interval(name, rival)
+            if found is not None:
+                _, low, high = found
+                words["beats" if high < 0 else "loses to" if low > 0 else "is not told apart from"].append(rival)
+        said = "; ".join(f"{word} {', '.join(f'`{r}`' for r in rivals)}" for word, rivals in words.items() if rivals)
+        lines.append(f"- **{name}** {said}.")
+    return lines
+
+
+def cost(found: Found) -> list[str]:
+    """Say what it took."""
+    cpu, wall = (sum(one[kind] for one in found.clocks.values()) for kind in ("cpu", "wall"))
+    return [
+        "## Cost",
+        "",
+        f"{cpu:.0f} minutes of one core for all jobs together, so about {cpu / 2:.0f} minutes on two idle cores; their "
+        f"wall clocks, two jobs at a time, add up to {wall:.0f} minutes. Where the second number is much larger than "
+        "the first, the machine was busy with other work.",
+    ]
