@@ -61,7 +61,8 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
     kept = line.place < until[owner]
     if not kept.any():
         raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
-    columns = {name: getattr(interactions, name)[kept] for name in ("user", "item", "category", "time", "weight")}
+    values = {column.name: getattr(interactions, column.name) for column in dataclasses.fields(interactions)}
+    columns = {name: value[kept] for name, value in values.items() if isinstance(value, np.ndarray)}
     return dataclasses.replace(interactions, **columns)
 
 

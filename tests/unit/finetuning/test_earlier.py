@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -187,3 +188,16 @@ def test_what_is_told_beside_titles_is_proven_too() -> None:
     histories = [(*told, fresh[0]) if at == place else told for at, told in enumerate(earlier[0].history)]
     with pytest.raises(LeakageError, match="stands in this user's window"):
         proof_of(table, events, earlier, 20, [earlier[0].replace(history=histories)])
+
+
+def test_every_column_of_the_log_is_cut_alike() -> None:
+    events = world(2)
+    rated = dataclasses.replace(events, rating=np.arange(len(events.user), dtype=float))
+    past = past_of(prepare(rated), rated)
+    plain = past_of(prepare(events), events)
+    np.testing.assert_array_equal(past.time, plain.time)
+    assert past.rating is not None
+    assert past.user.tolist() == [events.user[int(place)] for place in past.rating]
+    assert [one.n_users for one in earlier_tables(prepare(rated), rated)] == [
+        one.n_users for one in earlier_tables(prepare(events), events)
+    ]
