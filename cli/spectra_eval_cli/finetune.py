@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,8 @@ def command(
         raise click.UsageError(f"--merge: all weights are trained; {output / 'model'} is a whole model already")
     if merge is not None and merge.exists():
         raise InputError(f"{merge}: exists; name a new folder for the merged model")
+    leads = not accelerate or os.environ.get("RANK", "0") == "0"  # one of several processes speaks and merges
+    quiet = quiet or not leads
     read = read_table(table)
     interactions = _interactions(read, source, dataset, more)
     if hold_out > 0:
@@ -139,7 +142,7 @@ def command(
     )
     if leaky_same_window:
         log("leaked: the targets are the windows themselves; every table probed with it says so", quiet=quiet)
-    if merge is not None:
+    if merge is not None and leads:
         merge_adapter(model, output, merge)
         log(f"merged: {merge}", quiet=quiet)
 

@@ -195,13 +195,15 @@ def test_two_processes_of_the_command_share_every_batch(files: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli")]), "OMP_NUM_THREADS": "1"}
     environment["ACCELERATE_USE_CPU"] = "true"
     done = subprocess.run(
-        [*launch, *words_of(files, "two", *more, "--accelerate")],
+        [*launch, *words_of(files, "two", *more, "--accelerate", "--merge", files / "two-merged")],
         check=False,
         capture_output=True,
         env=environment,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()[-1500:]
+    assert done.stderr.decode().count("2 process(es)") == 1, "one of them speaks"
+    assert (files / "two-merged" / "model.safetensors").is_file()
     run(*words_of(files, "one", *more))
     assert said(files / "two")["processes"] == 2 and said(files / "one")["processes"] == 1
     np.testing.assert_allclose(np.array(curve(files / "two")), np.array(curve(files / "one")), rtol=0, atol=1e-5)
