@@ -62,7 +62,7 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
     if not kept.any():
         raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
     values = {column.name: getattr(interactions, column.name) for column in dataclasses.fields(interactions)}
-    columns = {name: value[kept] for name, value in values.items() if isinstance(value, np.ndarray)}
+    columns: dict[str, Any] = {name: value[kept] for name, value in values.items() if isinstance(value, np.ndarray)}
     return dataclasses.replace(interactions, **columns)
 
 
