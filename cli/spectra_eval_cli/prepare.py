@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spectra_eval_cli._group import common_options, log, parse_mapping
+from spectra_eval_cli._proof import prove_table
 
 if TYPE_CHECKING:
     from spectra_eval.data import Dataset
@@ -34,7 +35,13 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 @click.command("prepare")
 @click.argument("dataset")
 @click.argument("source", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The table.")
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path),
+    help="Write nothing; prove of this table or run that no window stands in a history or a prompt.",
+)
+@click.option("--texts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="--check: JSON lines too.")
 @click.option("--genres", help="movielens: 18, 18+imax, 18+none or 20.  [default: 18+imax]")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
 @click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")
@@ -99,7 +106,9 @@ def command(
     /,
     dataset: str,
     source: Path | None,
-    output: Path,
+    output: Path | None,
+    check: Path | None,
+    texts: Path | None,
     genres: str | None,
     mapping: tuple[str, ...],
     taxonomy: Path | None,
@@ -124,6 +133,10 @@ def command(
 
     if split_date is not None and ctx.get_parameter_source("split") is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("--split and --split-date: give one of the two")
+    if (output is None) == (check is None):
+        raise click.UsageError("give either --output, to write a table, or --check, to prove of one that it is clean")
+    if texts is not None and check is None:
+        raise click.UsageError("--texts: it is held against the table of --check; name that too")
     entry = DATASETS[dataset]
     named = {"genre_set": genres, "taxonomy": taxonomy, "two_parents": two_parents, "level": level, "seed": seed}
     asked = {name: value for name, value in named.items() if value is not None}
@@ -132,6 +145,10 @@ def command(
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
         log(f"terms: {entry.terms}", quiet=quiet)
+    if output is None:
+        assert check is not None
+        prove_table(check, entry.read(source, **options), texts=texts, quiet=quiet)
+        return
     if entry.load is not None and not title_categories:
         made = prepare_file(entry.load(source, **options), output, split_date=split_date, **how)
         users, records, categories = made.n_users, made.n_records, made.n_categories

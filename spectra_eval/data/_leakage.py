@@ -10,13 +10,14 @@ import numpy as np
 
 from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.errors import InputError, LeakageError
-from spectra_eval.prompts import clean_text
 from spectra_eval.tables import UNKNOWN, Interactions, PreferenceTable
+from spectra_eval.wording import PLAIN, clean_text
 
-__all__ = ["Ranges", "check_leakage", "located", "prove"]
+__all__ = ["Ranges", "check_leakage", "located", "prove", "told_texts"]
 
 _AT_ONCE = 1 << 22
 _RTOL = 1e-9
+_TOTAL = 1e-9
 _WORD = re.compile(r"\w+")
 
 
@@ -43,6 +44,9 @@ def check_leakage(
     and number). Two runs of one timeline, the one before the other, share no event; where none is found, the
     history holds what it must not. The tie rule decides on which side of the cut an event of the same second
     stands; `cut_inside_a_second` counts the records in which it had to.
+
+    A table that was probed holds the history as it was shown, which may be its newest titles alone; its category
+    weights are those of the whole and must be found as a run that ends at the same place and begins no later.
 
     An item may be chosen again: its title then stands on both sides and proves nothing. A text leaks where it holds a
     title that is in the window and was not chosen before it.
@@ -89,6 +93,24 @@ def check_leakage(
     row 1 (user 'ann'), column history: 'Heat (1995)' stands in the window; tell only what lies before it
     """
     return prove(table, timeline(interactions), texts=texts)
+
+
+def told_texts(table: PreferenceTable) -> dict[str, list[str]]:
+    """Give, by user, what the prompts about each record tell of the history: the `texts` of `check_leakage`.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
+    >>> print(told_texts(table)["ann"][0])
+    A user chose these items, oldest first:
+    - Heat
+    """
+    if table.history is None:
+        raise InputError("table: no column history; the check compares it with the interactions")
+    texts: dict[str, list[str]] = {}
+    for user, titles in zip(table.users.tolist(), table.history, strict=True):
+        texts.setdefault(user, []).append(PLAIN.tell(titles).text())
+    return texts
 
 
 def prove(
@@ -174,19 +196,31 @@ class _Weights:
         self.category = line.category[order]
         self.weight = line.entry_weights(weighting)[order]
         self.first = np.searchsorted(line.place[order], np.arange(len(line.time) + 1))
+        weighed = np.concatenate([[0.0], np.cumsum(self.weight)])
+        self.upto = weighed[self.first]
+        self.begin = line.begin
 
     def agree(self, rows: np.ndarray, ranges: Ranges) -> np.ndarray:
         """Say for each row whether the weights of its ranges are those of the table."""
         good = ranges.cut[rows] >= 0
         for name, low, high in (
             ("counts", ranges.cut, ranges.stop),
-            ("history_counts", ranges.start, ranges.cut),
+            ("history_counts", self._counted_from(ranges), ranges.cut),
         ):
             held = getattr(self.table, name)
             if held is not None:
                 kept = np.flatnonzero(good)
                 good[kept] = self._same(held, rows[kept], low[rows[kept]], high[rows[kept]])
         return good
+
+    def _counted_from(self, ranges: Ranges) -> np.ndarray:
+        """Give where the weights of each history begin: with its first title, or before, where only some are shown."""
+        counts = self.table.history_counts
+        if counts is None or "titles" not in self.table.metadata:
+            return ranges.start
+        total = counts.sum(axis=1)
+        low = np.searchsorted(self.upto, self.upto[np.maximum(ranges.cut, 0)] - total - _TOTAL * (1.0 + total))
+        return np.minimum(np.maximum(low, self.begin[ranges.user]), ranges.start)
 
     def _same(self, held: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         good = np.ones(len(rows), dtype=bool)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from spectra_eval.artifacts import read_table
+from spectra_eval.artifacts import read_table, write_table
 from spectra_eval.data import DATASETS, prepare
 from spectra_eval_cli.main import main
 
@@ -118,9 +118,42 @@ def test_a_kill_leaves_nothing_behind_and_the_next_run_is_whole(tmp_path: Path) 
     assert (killed / "table.parquet").read_bytes() == (whole / "table.parquet").read_bytes()
 
 
+def test_a_run_and_training_texts_are_proven_clean_or_named(tmp_path: Path) -> None:
+    source, table, probed = REAL / "ml-latest-small", tmp_path / "t.parquet", tmp_path / "run"
+    done("movielens", source, "-o", table, "--limit", 5, "--context-windows", "1,3", "--quiet")
+    words = ["probe", table, "--backend", "mocked", "--no-dg", "--titles", "4", "-o", probed, "--quiet"]
+    assert CliRunner().invoke(main, [*map(str, words)]).exit_code == 0
+    told = read_table(probed).history
+    assert told is not None
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text(json.dumps({"user": "1", "text": f"saw {told[0][0]}"}) + "\n\n" + json.dumps({"text": "none"}))
+    for what in (table, probed):
+        result = run("movielens", source, "--check", what, "--texts", texts)
+        assert result.exit_code == 0, result.output
+        proof = json.loads(result.stdout)
+        assert (proof["records"], proof["prompts"], proof["training_texts"]) == (10, 10, 2)
+    made = read_table(table)
+    assert made.history is not None
+    spoiled = made.replace(history=[(*titles[:-1], "Nowhere (2030)") for titles in made.history])
+    write_table(spoiled, tmp_path / "spoiled.parquet")
+    result = run("movielens", source, "--check", tmp_path / "spoiled.parquet")
+    assert result.exit_code == 3 and "row 1 (user '1')" in result.output
+    log = DATASETS["movielens"].read(source)
+    latest = log.titles[log.item[log.user == "1"][np.argmax(log.time[log.user == "1"])]]
+    texts.write_text(json.dumps({"user": "1", "text": f"and then {latest}"}))
+    result = run("movielens", source, "--check", table, "--texts", texts)
+    assert result.exit_code == 3 and "text 1 of user '1'" in result.output
+    for text, said in (("{", "line 1: not JSON"), ("[]", "no object with a 'text'"), ('{"text": 3}', "no object with")):
+        texts.write_text(text)
+        result = run("movielens", source, "--check", table, "--texts", texts)
+        assert result.exit_code == 3 and said in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["csv", "here", "--check", "there"], 2, "give either --output"),
+        (["csv", "here", "--texts", __file__], 2, "held against the table of --check"),
         (["synthetic", "here"], 2, "has no SOURCE"),
         (["yelp"], 2, "name the SOURCE"),
         (["movielens", "here", "--level", "fine"], 2, "takes no option 'level'; it takes genre_set"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.data import check_leakage, prepare
+from spectra_eval.data import check_leakage, prepare, told_texts
 from spectra_eval.errors import InputError, LeakageError
 from spectra_eval.prompts import list_request
 from spectra_eval.tables import Interactions, PreferenceTable
@@ -159,3 +159,23 @@ def test_the_prompts_of_an_honest_table_pass_and_long_titles_are_known_as_they_a
     assert check_leakage(table, log, texts={"u": ask[:1]})["texts"] == 1
     with pytest.raises(LeakageError, match="text 2 of user 'u'"):
         check_leakage(table, log, texts={"u": ask})
+
+
+def test_a_probed_table_shows_the_newest_titles_and_is_proven_all_the_same() -> None:
+    table, log = two()
+    assert table.history is not None and table.history_counts is not None
+    shown = table.replace(history=[titles[-2:] for titles in table.history], metadata={**table.metadata, "titles": 2})
+    assert shown.history is not None
+    assert check_leakage(shown, log, texts=told_texts(shown)) == {
+        "records": 2, "users": 2, "told": 4, "held_back": 8, "cut_inside_a_second": 0, "texts": 2,
+    }  # fmt: skip
+    with pytest.raises(LeakageError, match="not found one before"):
+        check_leakage(shown.replace(metadata={**table.metadata}), log)  # nothing says that titles were left out
+    later = [(*titles[:-1], log.titles[log.item[row * 10 + 7]]) for row, titles in enumerate(shown.history)]
+    with pytest.raises(LeakageError, match=r"row 1 \(user 'ann'\)"):
+        check_leakage(shown.replace(history=later), log)
+    with pytest.raises(LeakageError, match="not found one before"):
+        check_leakage(shown.replace(history_counts=table.history_counts + 1.0), log)
+    assert check_leakage(shown.replace(history=[(), ()]), log)["told"] == 0
+    with pytest.raises(InputError, match="no column history"):
+        told_texts(table.replace(history=None))
