@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -110,10 +111,11 @@ def iter_table(
 ) -> Iterator[PreferenceTable]:
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
 
-    Of a Parquet file one block is in memory at a time, whatever its row groups, and beside it 8 bytes a record: hashes
-    by which a record that comes twice is found. When two hashes agree, the file is read again to tell, so chance
-    refuses nothing. If there are decoded lists, or a column `target`, these columns are read once before, so that
-    all blocks have lists of one width and agree on counts or shares. Other formats are read whole and cut.
+    Of a Parquet file one block is in memory at a time, whatever its row groups. A record that comes twice is found by
+    its neighbour where the records stand in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
+    agree, the file is read again to tell, so chance refuses nothing. If there are decoded lists, or a column `target`,
+    these columns are read once before, so that all blocks have lists of one width and agree on counts or shares. Other
+    formats are read whole and cut.
 
     Parameters
     ----------
@@ -187,15 +189,27 @@ def _narrowed(raw: Raw, wanted: frozenset[str] | None) -> Raw:
 
 
 class _Seen:
-    """Finds a record that stands in two blocks, with 8 bytes a record."""
+    """Finds a record that stands in two blocks: from the last one while they ascend, then with 8 bytes a record."""
 
     def __init__(self, how: How) -> None:
         self.how = how
         self._runs: list[np.ndarray] = []
+        self._last: tuple[Any, ...] | None = ()
+        """The record before, while all have ascended; None from the first on that has not."""
 
     def check(self, table: PreferenceTable, first_row: int) -> None:
         """Take the records of the next block; within a block the table has looked itself."""
         keys = _keys(table)
+        if self._last is not None:
+            if all(one < other for one, other in itertools.pairwise([self._last, *keys])):
+                self._last = keys[-1]
+                return
+            self._last = None
+            for earlier, row in self._blocks_before(first_row):
+                self._remember(earlier, row)
+        self._remember(keys, first_row)
+
+    def _remember(self, keys: list[tuple[Any, ...]], first_row: int) -> None:
         hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))
         known = np.zeros(len(hashes), dtype=bool)
         for run in self._runs:
@@ -217,17 +231,18 @@ class _Seen:
         raise self.how.fail(f"{place}: this record stands in the table twice; keep one of the two")
 
     def _stands_before(self, key: Any, row: int) -> bool:
+        return any(key in keys for keys, _ in self._blocks_before(row))
+
+    def _blocks_before(self, row: int) -> Iterator[tuple[list[tuple[Any, ...]], int]]:
+        """Read again the records before a row, block by block."""
         again = replace(self.how, empty_windows="keep", renormalise=True)
         with open_parquet(again, _ALWAYS) as source:
             for raw in source.blocks(65536):
                 if raw.first_row >= row:
-                    return False
-                if key in _keys(assemble(raw, source.how))[: row - raw.first_row]:
-                    return True
-        return False
+                    return
+                yield _keys(assemble(raw, source.how))[: row - raw.first_row], raw.first_row
 
 
 def _keys(table: PreferenceTable) -> list[tuple[Any, ...]]:
-    windows = [None] * table.n_users if table.context_window is None else table.context_window.tolist()
-    horizons = [None] * table.n_users if table.horizon is None else table.horizon.tolist()
-    return list(zip(table.users.tolist(), windows, horizons, strict=True))
+    others = [column.tolist() for column in (table.context_window, table.horizon) if column is not None]
+    return list(zip(table.users.tolist(), *others, strict=True))

@@ -422,8 +422,27 @@ def test_a_record_that_comes_twice_is_found_across_blocks(tmp_path: Path) -> Non
         read_table(tmp_path / "t.parquet")
 
 
+@pytest.mark.parametrize("place", [3, 39, 40, 41])
+def test_a_record_that_comes_twice_is_found_after_a_long_ascent(tmp_path: Path, place: int) -> None:
+    users = [f"u{i:03}" for i in range(50)]
+    users.insert(place, "u001")
+    pq.write_table(pa.table({"user": users, "counts": [[1.0, 2.0]] * 51}), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=rf"row {place + 1} \(user 'u001'\), column user: this record stands in the"):
+        list(iter_table(tmp_path / "t.parquet", block=3))
+
+
+def test_no_hash_is_kept_while_the_records_ascend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(make_table(n=30).replace(users=[f"u{i:02}" for i in range(30)]), tmp_path / "t.parquet")
+
+    def refused(key: object) -> int:
+        raise AssertionError("hashed")
+
+    monkeypatch.setitem(inspect.unwrap(iter_table).__globals__, "hash", refused)
+    assert sum(part.n_users for part in iter_table(tmp_path / "t.parquet", block=4)) == 30
+
+
 def test_hashes_that_agree_by_chance_refuse_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_table(make_table(n=30), tmp_path / "t.parquet")
+    write_table(make_table(n=30).select(slice(None, None, -1)), tmp_path / "t.parquet")
     monkeypatch.setitem(inspect.unwrap(iter_table).__globals__, "hash", lambda key: 7)
     assert sum(part.n_users for part in iter_table(tmp_path / "t.parquet", block=4)) == 30
 
