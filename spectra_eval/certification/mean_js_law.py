@@ -19,7 +19,9 @@ from spectra_eval.certification._base import (
     undefined,
 )
 from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.theory.dominance import fraction_from_means
 from spectra_eval.theory.truncation import truncated_js_lower
+from spectra_eval.units import Information
 
 __all__ = ["KIND"]
 
@@ -47,6 +49,8 @@ class _MeanJsLaw:
         floor = float(truncated_js_lower(max(0.0, missed.value)).bits)
         js_upper = 1.0 - agreement.value
         bound = floor - js_upper
+        # The same two bounds promise a share of users in total variation, and no larger one follows from them.
+        share = fraction_from_means(missed.value, Information.from_bits(js_upper))
         return Claim(
             claim=KIND.name,
             status="ok",
@@ -55,7 +59,8 @@ class _MeanJsLaw:
                 f"Against the law behind the windows, the mean JS of theta_s is at most {js_upper:.4f} bit, that of "
                 f"every distribution on the decoded top {options.k} at least {floor:.4f} bit, at level "
                 f"{options.level:g}: an advantage of at least {bound:+.4f} bit over {self.missed.n} users"
-                + ("." if bound > 0 else "; none is certified.")
+                + ("" if bound > 0 else "; none is certified")
+                + (f". In total variation theta_s is closer for at least {share:.1%} of them." if share > 0 else ".")
             ),
             target=KIND.target,
             scope=options.scope,
@@ -65,9 +70,10 @@ class _MeanJsLaw:
                 "mean_missed_mass": self.missed.mean,
                 "missed_mass_lower": missed.value,
                 "js_floor_bits": floor,
+                "implied_share": share,
             },
             **against(options, KIND, bound, default=0.0),
-            licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits",
+            licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits; and a share of users in TV",
             assumptions=independence(options),
             reference=KIND.reference,
             n_users=self.missed.n,

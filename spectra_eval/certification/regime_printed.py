@@ -9,6 +9,7 @@ import numpy as np
 
 from spectra_eval import simplex
 from spectra_eval.certification._base import CLAIMS, Claim, ClaimKind, Mean, Options, UserBlock, group_mean, undefined
+from spectra_eval.theory.dominance import fraction_from_means
 from spectra_eval.theory.js_envelope import phi_star
 from spectra_eval.theory.printed import paper_phi
 from spectra_eval.units import LN2, Information
@@ -58,6 +59,7 @@ class _RegimePrinted:
         positive = sum(cell["margin"] > 0 for cell in cells)
         sound = [cell for cell in cells if cell["margin"] > 0 and cell["valid"] and cell["reading"] == "mean"]
         exact = missed - float(phi_star(readings["mean"]))
+        share = fraction_from_means(min(1.0, missed), Information.from_bits(min(1.0, readings["mean"])))
         return Claim(
             claim=KIND.name,
             status="ok",
@@ -65,7 +67,7 @@ class _RegimePrinted:
             statement=(
                 f"The check of the paper comes out positive in {positive} of 12 combinations; {len(sound)} of them use "
                 f"a valid envelope and a reading that licenses a statement. With the exact envelope and the mean JS "
-                f"the margin is {exact:+.4f}: {_verdict(exact)}"
+                f"the margin is {exact:+.4f}: {_verdict(exact, share)}"
             ),
             target=KIND.target,
             scope="these windows",
@@ -75,6 +77,7 @@ class _RegimePrinted:
                 "cells": cells,
                 "n_positive": positive,
                 "exact_margin_mean": exact,
+                "exact_share_mean": share,
             },
             bound=None,
             threshold=None,
@@ -114,9 +117,12 @@ class _RegimePrinted:
         }
 
 
-def _verdict(margin: float) -> str:
+def _verdict(margin: float, share: float) -> str:
     if margin > 0:
-        return "on these windows the mean TV of theta_s is below that of every distribution on the lists."
+        return (
+            "on these windows the mean TV of theta_s is below that of every distribution on the lists, and its TV for "
+            f"at least {share:.1%} of the users, the largest share that follows from two means."
+        )
     return "no statement about the means follows."
 
 

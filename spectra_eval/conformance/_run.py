@@ -149,7 +149,7 @@ def _run(entry: Group | None, name: str, case: Mapping[str, Any]) -> dict[str, A
     try:
         with np.errstate(all="ignore"):
             computed = dict(entry.compute(given))
-    except (SpectraError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (SpectraError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())
         return {"computed": None, "ok": False, "differs": [f"{type(error).__name__}: {said}"]}
     differs, disputed = [], {}

@@ -28,7 +28,8 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     Returns
     -------
     (low, high)
-        All shares a with JS(Bernoulli(a), Bernoulli(share)) <= js. Far sharper than share ± phi* for a small share.
+        All shares a with JS(Bernoulli(a), Bernoulli(share)) <= js, NaN where either is. Far sharper than share ± phi*
+        for a small share.
 
     Examples
     --------
@@ -45,6 +46,8 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     def excess(a: float) -> float:
         return float(js_nats(np.array([a, 1.0 - a]), np.array([q, 1.0 - q]))) - limit
 
+    if np.isnan(limit) or np.isnan(q):
+        return float("nan"), float("nan")
     if limit <= 0:
         return q, q
     # A JS so small that rounding of the share itself exceeds it leaves the share alone.

@@ -99,7 +99,7 @@ def phi_star(js_bits: Any, *, round_up: bool = False) -> Any:
     j = np.asarray(js_bits, dtype=np.float64)
     if ((j < -_SLACK) | (j > 1 + _SLACK)).any():
         raise InputError(f"js: {j[(j < -_SLACK) | (j > 1 + _SLACK)].flat[0]:.6g} bit is outside [0, 1]; is it in nats?")
-    j = np.clip(j, 0.0, 1.0)
+    j = np.clip(j, 0.0, 1.0) + 0.0  # no minus zero, at which the slope would be minus infinity
     v = np.full(j.shape, np.nan)
     low, high = j <= 0.02, j > 0.7
     mid = (j > 0.02) & ~high

@@ -77,6 +77,13 @@ def floor(m: float) -> float:
     return bits(np.array([1.0, 0.0]), np.array([1 - m, m]))
 
 
+def share_from_means(m: float, js: float) -> float:
+    """The smallest f with f + (1-f) envelope(js/(1-f)) >= m: no larger share follows from two means."""
+    if envelope(js) >= m:
+        return 0.0
+    return solve(lambda f: f + (1 - f) * envelope(min(1.0, js / (1 - f))), m, 0.0, 1.0 - 1e-15)
+
+
 def log_tail(x: int, n: int, p: float) -> float:
     """The logarithm of Pr[Bin(n, p) >= x]."""
     ways = math.lgamma(n + 1) - math.lgamma(x + 1) - math.lgamma(n - x + 1)
@@ -293,6 +300,7 @@ def mean_js_law(u: Users, options: dict[str, Any], error: float) -> dict[str, An
         "mean_missed_mass": missed.mean(),
         "missed_mass_lower": mass,
         "js_floor_bits": floor(mass),
+        "implied_share": share_from_means(mass, 1 - agreement),
     }
     return {"inputs": inputs, "bound": floor(mass) - (1 - agreement), "threshold": 0.0, "n_users": len(js)}
 
@@ -376,6 +384,7 @@ def regime_printed(u: Users, options: dict[str, Any], error: float) -> dict[str,
         "cells": cells,
         "n_positive": positive,
         "exact_margin_mean": exact,
+        "exact_share_mean": share_from_means(missed, readings["mean"]),
     }
     return {
         "inputs": inputs,

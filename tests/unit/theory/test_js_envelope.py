@@ -85,6 +85,13 @@ def test_takes_arrays_and_nan() -> None:
     assert found.shape == (2, 2) and np.isnan(found[1, 0]) and found[1, 1] == 1.0
 
 
+def test_minus_zero_and_nan() -> None:
+    assert env.phi_star_slope(-0.0) == np.inf and not np.signbit(env.phi_star(-0.0))
+    nan = Information.from_bits(float("nan"))
+    assert np.isnan(binary_js_interval(0.3, nan)).all()
+    assert np.isnan(binary_js_interval(float("nan"), Information.from_bits(0.1))).all()
+
+
 def test_rounding_outside_is_taken_and_more_is_refused() -> None:
     assert env.phi_star(-1e-13) == 0.0 and env.phi_star(1 + 1e-13) == 1.0
     for wrong in (-1e-6, 1.01):
