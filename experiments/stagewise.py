@@ -1,7 +1,8 @@
 """The stage-wise experiment: pretrained, SFT only, CPT + SFT, beside predictors without a model, on ml-latest-small.
 
-    make stagewise                                   # writes docs/results.md; under an hour on two idle cores
-    python experiments/stagewise.py --quick          # minutes; shows that everything works, says nothing of quality
+    make stagewise                                    # writes docs/results.md; under an hour on two idle cores
+    python experiments/stagewise.py --plan short      # one seed, fewer users and steps: a third of that
+    python experiments/stagewise.py --plan quick      # minutes; shows that everything works, says nothing of quality
 
 Users are dealt into three groups by a hash of their names: `train` (the model is trained on what they did before their
 windows), `fit` (temperatures and weights are fitted on them), `test` (every number is of them; nothing is chosen or
@@ -44,7 +45,7 @@ RECENT, LISTED = 20, 8
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is done; `quick` is for a look."""
+    """How much is done."""
 
     test: int
     fit: int
@@ -63,17 +64,19 @@ class Plan:
 
 
 FULL = Plan(
-    test=110,
-    fit=30,
-    train=128,
-    cpt_steps=16,
-    sft_steps=40,
+    test=171,
+    fit=60,
+    train=256,
+    cpt_steps=32,
+    sft_steps=128,
     seeds=(0, 1),
     titles=5,
     bootstrap=2000,
     learning_rate=1e-3,
 )
+SHORT = replace(FULL, test=75, fit=25, train=128, cpt_steps=16, sft_steps=40, seeds=(0,))
 QUICK = replace(FULL, test=6, fit=4, train=8, cpt_steps=1, sft_steps=2, seeds=(0,), titles=3, bootstrap=200)
+PLANS = {"full": FULL, "short": SHORT, "quick": QUICK}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,15 +120,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, default=ROOT / "examples/data/ml-latest-small")
     parser.add_argument("--out", type=Path, default=ROOT / "stagewise-out", help="tables, adapters and runs")
-    parser.add_argument("--page", type=Path, help="the page; docs/results.md, or OUT/results.md with --quick")
-    parser.add_argument("--quick", action="store_true", help="few users and steps, to see that everything works")
+    parser.add_argument("--page", type=Path, help="the page; docs/results.md, or OUT/results.md of the quick plan")
+    parser.add_argument("--plan", choices=list(PLANS), default="full", help="how much is done")
     parser.add_argument("--workers", type=int, default=2, help="jobs at a time, each of one thread")
     parser.add_argument("--collect", action="store_true", help="do no job; write the page of those that are done")
     parser.add_argument("--job", help="do this job alone, in this process")
     given = parser.parse_args()
-    plan = QUICK if given.quick else FULL
-    out = given.out / ("quick" if given.quick else "full")
-    page = given.page or (out / "results.md" if given.quick else ROOT / "docs/results.md")
+    plan = PLANS[given.plan]
+    out = given.out / given.plan
+    page = given.page or (out / "results.md" if given.plan == "quick" else ROOT / "docs/results.md")
     jobs = jobs_of(plan)
     if given.job:
         (job,) = (job for job in jobs if job.name == given.job)
@@ -147,7 +150,7 @@ def main() -> None:
         clocks=clocks(jobs, out),
         missing=[job.name for job in jobs if not finished(job, out)],
     )
-    write_page(found, plan, page, out, quick=given.quick)
+    write_page(found, plan, page, out, name=given.plan)
 
 
 def read(data: Path, plan: Plan) -> tuple[PreferenceTable, Interactions, dict[str, np.ndarray]]:
@@ -159,8 +162,7 @@ def read(data: Path, plan: Plan) -> tuple[PreferenceTable, Interactions, dict[st
 
 def run_all(jobs: Sequence[Job], out: Path, given: argparse.Namespace) -> None:
     """Do every job that is not done, so many at a time; several of these may work on one folder."""
-    words = [sys.executable, __file__, "--data", str(given.data), "--out", str(given.out)]
-    words += ["--quick"] if given.quick else []
+    words = [sys.executable, __file__, "--data", str(given.data), "--out", str(given.out), "--plan", given.plan]
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     done = {job.name: job for job in jobs}
     broken: list[str] = []

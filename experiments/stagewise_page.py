@@ -156,26 +156,26 @@ def combined(
     return System(theta=softmax(test / tau + weight * known[groups["test"]], 1.0), tau=tau)
 
 
-def write_page(found: Found, plan: Any, page: Path, out: Path, *, quick: bool) -> None:
+def write_page(found: Found, plan: Any, page: Path, out: Path, *, name: str) -> None:
     """Compare all systems on the test users, and write the page and the comparison."""
     test = found.table.select(found.groups["test"])
     systems = systems_of(found, plan.offset)
     compared = compare(
         {name: test.replace(theta_s=one.theta) for name, one in systems.items()},
-        metrics=("js_divergence", "category_ndcg@10"),
+        metrics=("js_divergence", f"category_ndcg@{min(10, test.n_categories)}"),
         bootstrap=plan.bootstrap,
         rng=np.random.default_rng(0),
     )
-    text = written(compared, systems, found, plan, quick=quick)
+    text = written(compared, systems, found, plan, name)
     write_text(text, page)
     write_json(compared.to_json(), out / "comparison.json")
     print(text)
     print(f"written: {page}")
 
 
-def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, *, quick: bool) -> str:
+def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, plan_name: str) -> str:
     """Give the text of the page."""
-    js, ndcg = "js_divergence", "category_ndcg@10"
+    js, ndcg = "js_divergence", f"category_ndcg@{min(10, found.table.n_categories)}"
     pairs = {(p.metric, p.first, p.second): (p, 1) for p in compared.pairs}
     pairs |= {(p.metric, p.second, p.first): (p, -1) for p in compared.pairs}
     unit = next(p.unit for p in compared.pairs if p.metric == js)
@@ -191,7 +191,7 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         found_ = None if name == rival else interval(name, rival)
         return "-" if found_ is None else "{:+.4f} ({:+.4f} to {:+.4f})".format(*found_)
 
-    lines = [*introduction(found, plan, quick=quick)]
+    lines = [*introduction(found, plan, plan_name)]
     rivals = [*RIVALS, EARLIER]
     lines += [
         f"| system | JS ({unit}) | NDCG@10 | "
@@ -206,7 +206,7 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         mass = "-" if one.mass is None else f"{one.mass:.3f}"
         lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in rivals), tau, mass])} |")
     lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
-    if not quick:  # an interval over six users is no ground for a verdict
+    if plan_name != "quick":  # an interval over six users is no ground for a verdict
         lines += ["## Verdicts", "", *verdicts(interval, [name for name in systems if name not in BASELINES]), ""]
     lines += ["## Training", "", "| training | rows | steps | first loss | last loss |", "|---|--:|--:|--:|--:|"]
     lines += [
@@ -215,17 +215,18 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
     ]
     lines += ["", "Losses are means of the first and the last fifth of the steps, nats.", "", *cost(found)]
     notes = Path(__file__).with_name("stagewise_notes.md")
-    if not quick:
+    if plan_name != "quick":
         lines += ["", notes.read_text(encoding="utf-8").rstrip()]
     return "\n".join([*lines, ""])
 
 
-def introduction(found: Found, plan: Any, *, quick: bool) -> list[str]:
+def introduction(found: Found, plan: Any, name: str) -> list[str]:
     """Say what was done."""
     sizes = {name: len(rows) for name, rows in found.groups.items()}
     lines = ["# Results: the stages of an adapted model", ""]
-    lines += [f"Made by `{'python experiments/stagewise.py --quick' if quick else 'make stagewise'}`.", ""]
-    if quick:
+    command = "make stagewise" if name == "full" else f"python experiments/stagewise.py --plan {name}"
+    lines += [f"Made by `{command}`.", ""]
+    if name == "quick":
         lines += ["**A quick look at few users and steps: it shows that everything runs, and nothing more.**", ""]
     if found.missing:
         lines += [f"**Not finished when this page was written: {', '.join(found.missing)}.**", ""]
