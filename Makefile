@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # vLLM wants an older transformers than the rest, so it has an environment of its own.
 VLLM_VENV := .venv-vllm
+BENCH_VENV := .venv-bench
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo test test-slow test-browser test-vllm check lint types architecture prove stagewise clean
+.PHONY: help demo test test-slow test-browser test-vllm bench-probing check lint types architecture prove stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -69,6 +70,19 @@ test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
 	@$(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
 
+# The harness that the benchmark holds itself against stands beside what $(VENV) has, and changes nothing there.
+$(BENCH_VENV)/.made: $(VENV)/.dev constraints-bench.txt
+	@echo "setup: making $(BENCH_VENV) with lm-evaluation-harness"
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> $$($(BENCH_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -c constraints-bench.txt lm-eval
+	@touch $@
+
+bench-probing: $(BENCH_VENV)/.made  ## probing against the naive loop, lm-evaluation-harness, vLLM and the floor; some minutes
+	@$(BENCH_VENV)/bin/python benchmarks/probing.py
+
 stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle cores; writes docs/results.md
 	@$(BIN)/python experiments/stagewise.py
 
@@ -88,4 +102,4 @@ architecture: $(VENV)/.dev
 check: lint types architecture test  ## what CI runs
 
 clean:  ## remove what make made
-	rm -rf $(VENV) $(VLLM_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(BENCH_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

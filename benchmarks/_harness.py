@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["in_turn", "machine", "options", "report"]
+__all__ = ["Turns", "in_turn", "machine", "options", "report", "take_turns"]
+
+Turns = dict[str, list[tuple[float, float, Any]]]
+"""Of each side, of each turn: seconds by the clock, seconds of the processors, and what the side gave."""
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -37,6 +40,20 @@ def in_turn(sides: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, f
     return best
 
 
+def take_turns(sides: Mapping[str, Callable[[], Any]], repeats: int) -> Turns:
+    """Run each side, one after the other, `repeats` times over, and keep all that was measured."""
+    turns: Turns = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            clock, used = time.perf_counter(), time.process_time()
+            given = side()
+            clock, used = time.perf_counter() - clock, time.process_time() - used
+            if isinstance(given, dict):  # a process of its own measures itself
+                clock, used, given = given["seconds"], given["processor_seconds"], given["log_probs"]
+            turns[name].append((clock, used, given))
+    return turns
+
+
 def machine() -> dict[str, Any]:
     """Say what the numbers were measured on."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -56,9 +73,9 @@ def report(found: Mapping[str, Any], style: str) -> None:
         print(json.dumps(document, indent=2))
         return
     print(", ".join(f"{name} {value}" for name, value in document["machine"].items()))
-    for group in ("sizes", "seconds", "ratios"):
+    for group in ("sizes", "seconds", "ratios", "by_processor"):
         for name, value in document.get(group, {}).items():
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            print(f"{group[:-1] if group != 'seconds' else 'seconds':8s} {name:60s} {shown}")
+            print(f"{group.removesuffix('s') if group != 'seconds' else group:12s} {name:60s} {shown}")
     for note in document.get("notes", []):
         print(f"note: {note}")

@@ -54,15 +54,15 @@ def names(count: int) -> list[str]:
 
 
 def asked(prompter: Any, *, prefix: int, categories: Sequence[str], user: int) -> Asked:
-    """Put the questions about one user, with as many titles, from some place on, as fill a prefix of so many tokens."""
+    """Put the questions about one user, with as many titles as fill a prefix of about so many tokens."""
     with MOVIES.open(encoding="utf-8", newline="") as stream:
         titles = [row["title"] for row in csv.DictReader(stream)][97 * user :]
-    for shown in range(len(titles)):
-        request = likelihood.ask(titles[:shown], categories)
+    found: list[tuple[int, ProbeRequest, list[list[int]]]] = []
+    while not found or found[-1][0] < prefix:
+        request = likelihood.ask(titles[: len(found)], categories)
         prompts = prompter.prompts(request)
-        opening = common_opening(prompts)
-        if opening >= prefix:
-            break
+        found.append((common_opening(prompts), request, prompts))
+    opening, request, prompts = min(found, key=lambda some: abs(some[0] - prefix))
     unique = opening + sum(len(prompt) - opening for prompt in prompts)
     return Asked(request, prompts, prompter.answer_ids(ANSWERS), opening, unique)
 

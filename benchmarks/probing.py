@@ -1,6 +1,6 @@
 """How fast the backend `hf` probes: against the naive loop, lm-evaluation-harness, vLLM on the CPU, and the floor.
 
-`make bench-probing`, or `.venv-bench/bin/python benchmarks/probing.py [--dtype bfloat16] [--quick] [--format json]`.
+`make bench-probing`, or `.venv-bench/bin/python benchmarks/probing.py [--dtype bfloat16] [--quick]`.
 
 All sides read the same prompts about the same user, in turn, in this one run, and their log-probabilities are held
 against each other. The warm ratios time ready token ids on each side; the others the whole call, texts in, scores out.
@@ -11,7 +11,7 @@ against each other. The warm ratios time ready token ids on each side; the other
   asked it is stopped, so that it takes no time from the others.
 - ``floor_share_P``: share of our time that the matrix products alone take, for the tokens that are unique: the same
   shapes, the last layer and the head for the read rows only, run in this process in the same turns.
-  ``floor_share_P_all_parameters``: the same with tokens x 2 x all parameters at the rate of those products, which
+  ``floor_share_all_parameters_P``: the same with tokens x 2 x all parameters at the rate of those products, which
   counts the embedding as if it were multiplied.
 - ``probe_78_over_19``: seconds a question with 78 categories over those with 19; below 1, more categories are cheaper.
 - ``flat_over_hierarchical_1311``: 1,311 categories at once over 57 parents and 115 children (hierarchical, by mass).
@@ -26,18 +26,20 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _harness import in_turn, options, report
+from _harness import Turns, options, report, take_turns
 from _prompts import ANSWERS, GENRES, Asked, asked, names, opened
 
-PREFIXES = (80, 300)
+from spectra_eval.asking import Asker
+
 VLLM = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
-NO_VLLM = "there is no environment .venv-vllm: `make test-vllm` makes it"
+NO_VLLM = "vLLM was left out, or there is no environment .venv-vllm: `make test-vllm` makes it"
 NO_HARNESS = "lm-eval is not installed here: `make bench-probing` makes an environment that has it"
 TOLERANCE = {"float32": 1e-3, "bfloat16": 1.0}
 
@@ -102,16 +104,20 @@ def harness_sides(model: Any, tokenizer: Any, one: Asked, whole: list[str]) -> d
         for text in whole
         for answer in ANSWERS
     ]
+
+    def values(pairs: list[tuple[float, bool]]) -> list[float]:
+        return [value for value, _ in pairs]
+
     return {
-        "lm_eval": lambda: harness._loglikelihood_tokens(ready, disable_tqdm=True),
-        "lm_eval, texts": lambda: harness.loglikelihood(asked_in_words, disable_tqdm=True),
+        "lm_eval": lambda: values(harness._loglikelihood_tokens(ready, disable_tqdm=True)),
+        "lm_eval, texts": lambda: values(harness.loglikelihood(asked_in_words, disable_tqdm=True)),
     }
 
 
 @contextmanager
-def vllm(folder: str, dtype: str) -> Iterator[Callable[[Asked], dict[str, Any]] | None]:
+def vllm(folder: str, dtype: str, *, wanted: bool) -> Iterator[Callable[[Asked], dict[str, Any]] | None]:
     """Start vLLM; give what asks it. It is stopped while it is not asked."""
-    if not VLLM.is_file():
+    if not (wanted and VLLM.is_file()):
         yield None
         return
     read, write = os.pipe()
@@ -155,93 +161,108 @@ def held_together(found: dict[str, np.ndarray], dtype: str) -> float:
     return gap
 
 
+def one_prefix(
+    prefix: int, tools: tuple[Any, ...], asks: Callable[[Asked], dict[str, Any]] | None, repeats: int, dtype: str
+) -> tuple[dict[str, Any], Turns]:
+    """Measure all sides on the questions about one user."""
+    from spectra_eval.backends._hf_tree import naive
+
+    session, model, tokenizer, prompter = tools
+    one = asked(prompter, prefix=prefix, categories=GENRES, user=0)
+    lead = prompter.lead(one.request, one.prompts[0])
+    new, rows = one.unique - lead, len(one.prompts)  # the template's own opening is read once in a session
+    sides: dict[str, Callable[[], Any]] = {
+        "split": lambda: session._read(one.prompts, one.answers, lead),
+        "floor": products(model, new, rows),
+        "split, texts": lambda: session.score([one.request])[0].log_probs,
+        "naive": lambda: naive(model, one.prompts, one.answers),
+    }
+    sides["split"](), sides["floor"]()
+    if importlib.util.find_spec("lm_eval") is not None:
+        sides |= harness_sides(model, tokenizer, one, [tokenizer.decode(prompt) for prompt in one.prompts])
+    if asks is not None:
+        asks(one)
+        sides["vllm"] = lambda: asks(one)
+    turns = take_turns(sides, repeats)
+    shape = (rows, len(one.answers))
+    found = {name: np.asarray(some[-1][2]).reshape(shape) for name, some in turns.items() if name != "floor"}
+    return {
+        "tokens that all prompts share": one.prefix,
+        "tokens, shared ones once": one.unique,
+        "tokens read for a user": new,
+        "largest difference in a log-probability [nat]": held_together(found, dtype),
+        "operations": multiplied(model, new, rows),
+    }, turns
+
+
+def ratios_of(turns: Turns, facts: Mapping[str, Any], parameters: int, place: int) -> dict[str, float | None]:
+    """Hold the sides against each other by the clock (place 0) or by the processors' time (place 1)."""
+    least = {name: min(turn[place] for turn in some) for name, some in turns.items()}
+    ours = least["split"]
+    rate = facts["operations"] / least["floor"]
+    ratios = {name: least[name] / ours if name in least else None for name in ("naive", "lm_eval", "vllm")}
+    ratios["lm_eval_texts"] = least["lm_eval, texts"] / least["split, texts"] if "lm_eval" in least else None
+    ratios["floor_share"] = least["floor"] / ours
+    ratios["floor_share_all_parameters"] = facts["tokens read for a user"] * 2 * parameters / rate / ours
+    return ratios
+
+
 def main() -> None:
     """Measure and print."""
     parser = options(__doc__ or "")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--repeats", type=int, help="turns of each side; 3, with --quick 1")
+    parser.add_argument("--prefixes", type=int, nargs="+", default=[80, 300], help="tokens that all prompts share")
+    parser.add_argument("--no-vllm", action="store_true", help="leave vLLM out")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the process of vLLM is ended too
     repeats = chosen.repeats or (1 if chosen.quick else 3)
     tail = "" if chosen.dtype == "float32" else "_bf16"
     sizes: dict[str, Any] = {"dtype": chosen.dtype, "categories": len(GENRES), "repeats": repeats}
     seconds: dict[str, float] = {}
-    ratios: dict[str, Any] = {}
-    notes = ["each number is the least of its repeats; a warm side is given token ids that are ready"]
-    with opened(chosen.dtype) as (session, model, tokenizer, prompter), vllm(model.name_or_path, chosen.dtype) as asks:
-        from spectra_eval.backends._hf_tree import naive
-
-        harnessed = importlib.util.find_spec("lm_eval") is not None
-        notes += [] if harnessed else [NO_HARNESS]
+    by_clock: dict[str, Any] = {}
+    by_processor: dict[str, Any] = {}
+    notes = [
+        "each number is the least of its repeats; a warm side is given token ids that are ready",
+        "by_processor: the same ratios by the time that the processors gave, which other programs disturb less",
+    ]
+    with opened(chosen.dtype) as tools, vllm(tools[1].name_or_path, chosen.dtype, wanted=not chosen.no_vllm) as asks:
+        notes += [] if importlib.util.find_spec("lm_eval") else [NO_HARNESS]
         notes += [] if asks else [NO_VLLM]
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        for prefix in PREFIXES:
-            one = asked(prompter, prefix=prefix, categories=GENRES, user=0)
-            whole = [tokenizer.decode(prompt) for prompt in one.prompts]
-            lead = prompter.lead(one.request, one.prompts[0])  # the template's own opening: read once in a session
-            new = one.unique - lead
-            sides: dict[str, Callable[[], Any]] = {
-                "split": lambda one=one, lead=lead: session._read(one.prompts, one.answers, lead),
-                "floor": products(model, new, len(one.prompts)),
-                "split, texts": lambda one=one: session.score([one.request]),
-                "naive": lambda one=one: naive(model, one.prompts, one.answers),
-            }
-            if harnessed:
-                sides |= harness_sides(model, tokenizer, one, whole)
-            found = {"split": sides["split"](), "naive": sides["naive"]()}
-            if harnessed:
-                shape = found["naive"].shape
-                for name in ("lm_eval", "lm_eval, texts"):
-                    found[name] = np.array([value for value, _ in sides[name]()]).reshape(shape)
-            asked_of_vllm = [asks(one) for _ in range(2)] if asks else []  # the first warms it up
-            least = {name: float("inf") for name in sides}
-            for _ in range(repeats):
-                for name, value in in_turn(sides, 1).items():
-                    least[name] = min(least[name], value)
-                asked_of_vllm += [asks(one)] if asks else []
-            if asks:
-                found["vllm"] = np.array(asked_of_vllm[-1]["log_probs"])
-                least["vllm"] = min(answer["seconds"] for answer in asked_of_vllm[1:])
-            sizes |= {f"prefix_{prefix}": one.prefix, f"unique_{prefix}": one.unique, f"new_{prefix}": new}
-            sizes[f"largest difference in a log-probability, {prefix} [nat]"] = held_together(found, chosen.dtype)
-            seconds |= {f"{name}, {prefix}": value for name, value in least.items()}
-            ours, rate = least["split"], multiplied(model, new, len(one.prompts)) / least["floor"]
-            sizes[f"GFLOP/s of the products, {prefix}"] = rate / 1e9
-            for name in ("naive", "lm_eval", "vllm"):
-                ratios[f"{name}_{prefix}{tail}"] = least[name] / ours if name in least else None
-            if harnessed:
-                ratios[f"lm_eval_{prefix}_texts{tail}"] = least["lm_eval, texts"] / least["split, texts"]
-            ratios[f"floor_share_{prefix}{tail}"] = least["floor"] / ours
-            ratios[f"floor_share_{prefix}_all_parameters{tail}"] = new * 2 * parameters / rate / ours
-        found_many, sides_many = many(session, prompter, quick=chosen.quick)
-        least = in_turn(sides_many, repeats)
-        seconds |= least
-        sizes |= found_many
-        ratios[f"probe_78_over_19{tail}"] = least["78 categories"] / 78 / (least["19 categories"] / 19)
-        ratios[f"flat_over_hierarchical_1311{tail}"] = None
-        if "1311 categories" in least:
-            ratios[f"flat_over_hierarchical_1311{tail}"] = least["1311 categories"] / least["1311, hierarchical"]
-    report({"sizes": sizes, "seconds": seconds, "ratios": ratios, "notes": notes}, chosen.format)
+        parameters = sum(parameter.numel() for parameter in tools[1].parameters())
+        for prefix in chosen.prefixes:
+            facts, turns = one_prefix(prefix, tools, asks, repeats, chosen.dtype)
+            sizes |= {f"{name}, {prefix}": value for name, value in facts.items()}
+            seconds |= {f"{name}, {prefix}": min(turn[0] for turn in some) for name, some in turns.items()}
+            for place, ratios in enumerate((by_clock, by_processor)):
+                found = ratios_of(turns, facts, parameters, place)
+                ratios |= {f"{name}_{prefix}{tail}": value for name, value in found.items()}
+        turns = take_turns(many(tools[0], tools[3], quick=chosen.quick), repeats)
+        seconds |= {name: min(turn[0] for turn in some) for name, some in turns.items()}
+        for place, ratios in enumerate((by_clock, by_processor)):
+            least = {name: min(turn[place] for turn in some) for name, some in turns.items()}
+            ratios[f"probe_78_over_19{tail}"] = least["78 categories"] / 78 / (least["19 categories"] / 19)
+            flat = least.get("1311 categories")
+            ratios[f"flat_over_hierarchical_1311{tail}"] = flat and flat / least["1311, hierarchical"]
+    document = {"sizes": sizes, "seconds": seconds, "ratios": by_clock, "by_processor": by_processor, "notes": notes}
+    report(document, chosen.format)
 
 
-def many(session: Any, prompter: Any, *, quick: bool) -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+def many(session: Any, prompter: Any, *, quick: bool) -> dict[str, Callable[[], Any]]:
     """Give the sides with many categories; the largest number of them not in a quick run."""
-    sizes, sides = {}, {}
+    sides: dict[str, Callable[[], Any]] = {}
     for count in (19, 78):
-        one = asked(prompter, prefix=PREFIXES[0], categories=names(count), user=1)
-        sizes[f"unique tokens, {count} categories"] = one.unique
-        sides[f"{count} categories"] = lambda one=one: session.score([one.request])
+        one = asked(prompter, prefix=80, categories=names(count), user=1)
+        sides[f"{count} categories"] = lambda one=one: session.score([one.request])[0].log_probs
     if not quick:
-        from spectra_eval.asking import Asker
-
         leaves = [f"{parent} {number}" for parent in names(57) for number in range(23)]
         parents = [parent for parent in names(57) for _ in range(23)]
         flat = Asker(session, categories=leaves)
         choices = {"budget": 115, "residual": "uniform"}
         tree = Asker(session, readout="hierarchical", categories=leaves, parents=parents, options=choices)
-        history = ["Heat (1995)"]
-        sides["1311 categories"] = lambda: flat.read([history])
-        sides["1311, hierarchical"] = lambda: tree.read([history])
-    return sizes, sides
+        sides["1311 categories"] = lambda: flat.read([("Heat (1995)",)])
+        sides["1311, hierarchical"] = lambda: tree.read([("Heat (1995)",)])
+    return sides
 
 
 if __name__ == "__main__":
