@@ -19,7 +19,8 @@ from spectra_eval.certification._base import (
     undefined,
 )
 from spectra_eval.certification._bounds import keeps_values, lower_bound, others
-from spectra_eval.theory.rank_radius import rank_radii
+from spectra_eval.theory.rank_radius import js_ceiling, rank_radii
+from spectra_eval.units import LN2
 
 __all__ = ["KIND"]
 
@@ -43,14 +44,8 @@ class _RankingWindow:
         found = ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
         everyone = np.ones(len(star), dtype=bool)
         self.recovered.add(group_mean(found.astype(float), block, everyone)[0])
-        radii = rank_radii(star, k=k)
         linf = simplex.linf(star, held)
-        conditions = {
-            "theorem_1": gap > 2 * linf + TIE,
-            "tv_radius": block.tv < radii.tv - TIE,
-            "kl_radius": simplex.kl_nats(star, held) < radii.kl.nats - TIE,
-            "js_radius": block.js_bits < radii.js.bits - TIE,
-        }
+        conditions = {"theorem_1": gap > 2 * linf + TIE, **_inside(block, simplex.kl_nats(star, held), k)}
         shown = np.zeros(len(star), dtype=bool)
         for name, condition in conditions.items():
             shown |= condition
@@ -104,6 +99,18 @@ class _RankingWindow:
             n_users=self.recovered.n,
             method=bound.method,
         )
+
+
+def _inside(block: UserBlock, kl: np.ndarray, k: int) -> dict[str, np.ndarray]:
+    """Tell who lies inside each exact radius; only those below the largest radius that anyone can have are tried."""
+    near = np.flatnonzero((block.tv < 0.5 / k) | (kl < LN2 / k) | (block.js_bits < js_ceiling(k).bits))
+    inside = {name: np.zeros(len(kl), dtype=bool) for name in ("tv_radius", "kl_radius", "js_radius")}
+    if len(near):
+        radii = rank_radii(block.theta_star[near], k=k)
+        inside["tv_radius"][near] = block.tv[near] < radii.tv - TIE
+        inside["kl_radius"][near] = kl[near] < radii.kl.nats - TIE
+        inside["js_radius"][near] = block.js_bits[near] < radii.js.bits - TIE
+    return inside
 
 
 def _top(theta: np.ndarray, k: int) -> np.ndarray:
