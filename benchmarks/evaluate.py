@@ -1,8 +1,22 @@
-"""How fast `evaluate` is, against a loop over users, SciPy's bootstrap, and one pass of logarithms.
+"""How fast `evaluate` is, against a loop over users, ranx, SciPy's bootstrap, and one pass of logarithms.
 
-`python benchmarks/evaluate.py [--users 1000000] [--quick] [--format json]`. Both sides of each ratio are measured in
-this one run, in turn. The loop over users is measured on a slice and extrapolated; so is
-SciPy's bootstrap, over resamples.
+`python benchmarks/evaluate.py [--users 1000000] [--quick] [--format json]`; `pip install 'spectra-eval[bench]'` first.
+Both sides of each ratio are measured in this one run, in turn, on the same simulated table.
+
+a   `evaluate` of five systems (theta_s, dg, uniform, popularity, history) in all metrics, on all processors, against
+    the loop of `_by_user.py` over the same systems and metrics, whose values are held against those of `evaluate`.
+    Once without resamples on either side; and once with 1,000 on both, where the loop is followed by SciPy's bootstrap
+    of its metrics of one number a user, one system after the other.
+b   `category_ndcg`, one thread, from arrays; against `ranx.evaluate` from a Qrels and a Run, compiled beforehand, on
+    its threads. The means must agree.
+c   What 1,000 resamples add to `evaluate` of one system in all metrics; against SciPy's bootstrap of twenty metrics of
+    one number a user.
+d   The statistics of every user, one thread, against one pass of np.log over both arrays in blocks of the cache, into
+    one warm buffer.
+
+The loop is measured on a slice of users, ranx on another, SciPy's bootstrap on a few resamples: these are extrapolated.
+Memory is the most that a process holds while it evaluates with 1,000 resamples, Python and its libraries included,
+over what the table holds.
 """
 
 from __future__ import annotations
@@ -13,15 +27,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from _by_user import evaluate_by_user
 from _harness import in_turn, options, report
 
 from spectra_eval.evaluation import evaluate
-from spectra_eval.metrics import METRICS, BoundMetric, Comparison, category_buckets
+from spectra_eval.metrics import METRICS, BoundMetric, Comparison, category_buckets, category_ndcg
 from spectra_eval.tables import PreferenceTable
 
 K = 26
 CUTOFF = 10
 CHUNK = 65_536
+TWENTY = 20
+RESAMPLES = 1000
+ALL = [m.name + (f"@{CUTOFF}" if m.takes_cutoff else "") for m in METRICS]
+OF_USERS = [name for name in ALL if BoundMetric.parse(name).metric.is_mean]
 
 
 def simulated(users: int) -> PreferenceTable:
@@ -70,78 +89,69 @@ def statistics(table: PreferenceTable, names: list[str]) -> Callable[[], None]:
     return run
 
 
-def loop(table: PreferenceTable, users: int) -> Callable[[], None]:
-    """Give a loop over users with all metrics of one number a user, by SciPy, scikit-learn and NumPy."""
-    from scipy.spatial.distance import jensenshannon  # noqa: TID251
-    from scipy.stats import entropy, wasserstein_distance  # noqa: TID251
-    from sklearn.metrics import ndcg_score
-
-    places = np.arange(K)
-    tail = category_buckets(table.counts.sum(axis=0)) == 2
-
-    def of_user(p: np.ndarray, q: np.ndarray) -> tuple[float, ...]:
-        listed = np.argsort(-q, kind="stable")[:CUTOFF]
-        named = np.zeros(K)
-        named[listed] = np.arange(CUTOFF, 0, -1)
-        best = np.argsort(-p, kind="stable")[:CUTOFF]
-        best = best[p[best] > 0]
-        return (
-            jensenshannon(p, q, base=2) ** 2,
-            entropy(p, q),
-            np.abs(p - q).sum() / 2,
-            np.abs(p - q).max(),
-            np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2),
-            ((p - q) ** 2 / q).sum(),
-            ((p - q) ** 2).sum() + (p * (1 - p)).sum(),
-            -(p * np.log(q)).sum(),
-            ndcg_score(p[None], q[None], k=CUTOFF),
-            ndcg_score(p[None], named[None], k=CUTOFF),
-            p[listed].sum(),
-            np.isin(best, listed).sum() / len(best),
-            wasserstein_distance(places, places, p, q),
-            q[tail].sum(),
-            p[tail].sum(),
-        )
-
-    def run() -> None:
-        for p, q in zip(table.theta_star[:users], table.theta_s[:users], strict=True):
-            of_user(p, q)
-
-    return run
+def loop(table: PreferenceTable, users: int) -> Callable[[], dict[tuple[str, str], float]]:
+    """Give the loop over some users, with the distributions of all systems made beforehand."""
+    some = table.select(slice(0, users))
+    history = some.history_counts / some.history_counts.sum(axis=1, keepdims=True)
+    listed = np.zeros((users, K))
+    np.put_along_axis(listed, some.dg, 1.0 / CUTOFF, axis=1)
+    held = {
+        "theta_s": (some.theta_s, None),
+        "dg": (listed, some.dg),
+        "uniform": (np.full((users, K), 1.0 / K), None),
+        "popularity": (np.tile(history.mean(axis=0), (users, 1)), None),
+        "history": (history, None),
+    }
+    bucket = category_buckets(some.history_counts.sum(axis=0))
+    return lambda: evaluate_by_user(some.theta_star, held, bucket, k=CUTOFF)
 
 
-def ranked(table: PreferenceTable, users: int) -> Callable[[], None]:
-    """Give ir_measures' NDCG at the cut-off for some users, from run and judgements that are ready."""
-    import ir_measures
-    from ir_measures import nDCG
+def check_agreement(table: PreferenceTable, users: int) -> None:
+    """Hold every value of the loop against `evaluate` of the same users."""
+    found = evaluate(table.select(slice(0, users)), metrics=ALL, bootstrap=0)
+    theirs = loop(table, users)()
+    assert len(theirs) == len(found.results)
+    for row in found.results:
+        mine = np.inf if row.value is None else row.value
+        np.testing.assert_allclose(mine, theirs[row.metric.partition("@")[0], row.system], rtol=1e-9, atol=1e-12)
+
+
+def ranked(table: PreferenceTable, users: int) -> Callable[[], float]:
+    """Give ranx's mean NDCG at the cut-off for some users; its compiler has run when this returns."""
+    import ranx
 
     gains = np.rint(table.counts[:users]).astype(int)
-    judged = [
-        ir_measures.Qrel(str(u), f"c{c}", int(gains[u, c])) for u in range(users) for c in np.flatnonzero(gains[u])
-    ]
-    run = [ir_measures.ScoredDoc(str(u), f"c{c}", float(table.theta_s[u, c])) for u in range(users) for c in range(K)]
-    measure = nDCG(dcg="log2") @ CUTOFF
-    return lambda: ir_measures.calc_aggregate([measure], judged, run)
+    held = table.theta_s
+    judged = ranx.Qrels({str(u): {f"c{c}": int(gains[u, c]) for c in np.flatnonzero(gains[u])} for u in range(users)})
+    run = ranx.Run({str(u): {f"c{c}": float(held[u, c]) for c in range(K)} for u in range(users)})
+
+    def of_all() -> float:
+        return float(ranx.evaluate(judged, run, f"ndcg@{CUTOFF}"))
+
+    of_all()
+    return of_all
 
 
-def scipy_bootstrap(values: np.ndarray, resamples: int) -> Callable[[], None]:
-    """Give SciPy's percentile bootstrap of the mean for each of some columns."""
+def scipy_bootstrap(users: int, resamples: int) -> Callable[[], None]:
+    """Give SciPy's percentile bootstrap of the mean of each of twenty columns."""
     from scipy.stats import bootstrap
 
+    columns = np.random.default_rng(0).random((TWENTY, users))
+
     def run() -> None:
-        for column in values:
+        for column in columns:
             bootstrap((column,), np.mean, n_resamples=resamples, method="percentile", batch=1)
 
     return run
 
 
 PEAK = """
-import resource, sys
+import sys
 sys.path.insert(0, sys.argv[2])
-from evaluate import evaluate, simulated
+from evaluate import RESAMPLES, evaluate, simulated
 table = simulated(int(sys.argv[1]))
 open("/proc/self/clear_refs", "w").write("5")  # forget what making the table came to
-evaluate(table, bootstrap=1000)
+evaluate(table, bootstrap=RESAMPLES)
 held = sum(v.nbytes for v in vars(table).values() if hasattr(v, "nbytes")) + sum(map(sys.getsizeof, table.users))
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(held / 2**20, int(status["VmHWM"].split()[0]) / 1024)
@@ -149,10 +159,7 @@ print(held / 2**20, int(status["VmHWM"].split()[0]) / 1024)
 
 
 def peak(users: int) -> tuple[float, float]:
-    """Measure in a process of its own (Linux) the memory of the table, and the most that evaluate came to, in MiB.
-
-    The latter holds the table and Python with its libraries.
-    """
+    """Measure in a process of its own (Linux) the memory of the table, and the most that evaluate came to, in MiB."""
     here = str(Path(__file__).parent)
     said = subprocess.run(
         [sys.executable, "-c", PEAK, str(users), here], capture_output=True, text=True, check=True
@@ -166,77 +173,76 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     chosen = parser.parse_args()
     n = 50_000 if chosen.quick else chosen.users
-    repeats, slice_, few = (1, 100, 2) if chosen.quick else (3, 400, 5)
+    repeats, slice_, few = (1, 50, 2) if chosen.quick else (3, 200, 3)
     table = simulated(n)
     lone = table.replace(dg=None, history_counts=None)
-    every = [m.name + (f"@{CUTOFF}" if m.takes_cutoff else "") for m in METRICS]
-    of_users = [name for name in every if BoundMetric.parse(name).metric.is_mean]
-    ndcg = f"category_ndcg@{CUTOFF}"
+    some = min(n, 20_000)
+    check_agreement(table, slice_)
+    by_ranx = ranked(table, some)
+    truth, held = table.theta_star, table.theta_s
+    np.testing.assert_allclose(by_ranx(), category_ndcg(truth[:some], held[:some], k=CUTOFF).mean(), rtol=1e-9)
 
-    passes = in_turn(
+    short = in_turn(
         {
-            "np.log": logarithms(lone),
-            "js": statistics(lone, ["js_divergence"]),
-            "of users": statistics(lone, of_users),
-            "ndcg": statistics(lone, [ndcg]),
+            "np.log": logarithms(table),
+            "js": statistics(table, ["js_divergence"]),
+            "of users": statistics(table, OF_USERS),
+            "loop": loop(table, slice_),
+            "ranx": by_ranx,
+            "ndcg": lambda: category_ndcg(truth[:some], held[:some], k=CUTOFF),
         },
         repeats,
     )
-    loops = in_turn({"users": loop(lone, slice_), "ir_measures": ranked(lone, min(n, 20_000))}, repeats)
-    columns = np.random.default_rng(0).random((20, n))
-    drawn = in_turn(
+    one_system = {"metrics": ALL, "systems": ["theta_s"]}
+    long = in_turn(
         {
-            "all systems, all metrics": lambda: evaluate(table, metrics=every, bootstrap=0),
-            "one table, all metrics, 1000 resamples": lambda: evaluate(lone, metrics=every, bootstrap=1000),
-            "scipy": scipy_bootstrap(columns, few),
+            "five": lambda: evaluate(table, metrics=ALL, bootstrap=0),
+            "one": lambda: evaluate(lone, **one_system, bootstrap=0),
+            "one, drawn": lambda: evaluate(lone, **one_system, bootstrap=RESAMPLES),
+            "scipy": scipy_bootstrap(n, few),
         },
-        1,
+        2 if not chosen.quick else 1,
     )
-    whole = in_turn({"five systems": lambda: evaluate(table, metrics=every, bootstrap=1000)}, 1)["five systems"]
-    # Without its draws: two systems (theta_s and uniform) are always evaluated.
-    plain = in_turn({"plain": lambda: evaluate(lone, metrics=every, bootstrap=0)}, 1)["plain"]
-    held, most = peak(n)
-    resampling = drawn["one table, all metrics, 1000 resamples"] - plain
-    a_user = loops["users"] / slice_
+    five_drawn = in_turn({"five": lambda: evaluate(table, metrics=ALL, bootstrap=RESAMPLES)}, 1)["five"]
+    memory, most = peak(n)
+    a_loop = short["loop"] * n / slice_
+    twenty = long["scipy"] * RESAMPLES / few
+    resampling = long["one, drawn"] - long["one"]
+    of_its_metrics = twenty * 5 * len(OF_USERS) / TWENTY
     report(
         {
             "sizes": {
                 "users": n,
                 "categories": K,
-                "metrics": len(every),
-                "metrics of one number a user": len(of_users),
+                "metrics": len(ALL),
+                "metrics of one number a user": len(OF_USERS),
             },
             "seconds": {
-                "one pass of np.log over both arrays": passes["np.log"],
-                "js_divergence, one thread": passes["js"],
-                "all metrics of one number a user, one thread": passes["of users"],
-                f"{ndcg}, one thread": passes["ndcg"],
-                "loop over users with fifteen metrics, one system, extrapolated": a_user * n,
-                "ir_measures nDCG, one system, extrapolated": loops["ir_measures"] * n / min(n, 20_000),
-                "evaluate, five systems, all metrics, no resamples": drawn["all systems, all metrics"],
-                "evaluate, five systems, all metrics, 1000 resamples": whole,
-                "1000 resamples of all metrics, two systems": resampling,
-                "scipy.stats.bootstrap, twenty metrics, one system, extrapolated": drawn["scipy"] * 1000 / few,
-                "table [MiB]": held,
+                "one pass of np.log over both arrays": short["np.log"],
+                "js_divergence, one thread": short["js"],
+                "all metrics of one number a user, one thread": short["of users"],
+                f"category_ndcg, one thread, {some} users": short["ndcg"],
+                f"ranx ndcg, {some} users": short["ranx"],
+                "loop over users, five systems, all metrics, extrapolated": a_loop,
+                "evaluate, five systems, all metrics, no resamples": long["five"],
+                "evaluate, five systems, all metrics, 1000 resamples": five_drawn,
+                "1000 resamples of all metrics, one system": resampling,
+                "scipy.stats.bootstrap, twenty metrics, one system, extrapolated": twenty,
+                "table [MiB]": memory,
                 "peak memory of evaluate [MiB]": most,
             },
             "ratios": {
-                "a: loop of fifteen metrics / evaluate with all, a system": a_user
-                * n
-                * 5
-                / drawn["all systems, all metrics"],
-                "b: ir_measures nDCG / category_ndcg": loops["ir_measures"] * n / min(n, 20_000) / passes["ndcg"],
-                "c: scipy bootstrap of twenty / of all metrics and two systems": drawn["scipy"]
-                * 1000
-                / few
-                / resampling,
-                "d: js_divergence / np.log": passes["js"] / passes["np.log"],
-                "d: all metrics of one number a user / np.log": passes["of users"] / passes["np.log"],
-                "memory: peak / table": most / held,
+                "a: loop over users / evaluate": a_loop / long["five"],
+                "a: loop and SciPy's bootstrap / evaluate with 1000 resamples": (a_loop + of_its_metrics) / five_drawn,
+                "b: ranx ndcg / category_ndcg": short["ranx"] / short["ndcg"],
+                "c: SciPy's bootstrap of twenty metrics / of all metrics": twenty / resampling,
+                "d: js_divergence / np.log": short["js"] / short["np.log"],
+                "d: all metrics of one number a user / np.log": short["of users"] / short["np.log"],
+                "memory: peak / table": most / memory,
             },
             "notes": [
-                f"the loop ran over {slice_} users, SciPy's bootstrap over {few} resamples: both are extrapolated",
-                "the loop has the metrics of one number a user; evaluate has those of the cohort too",
+                f"extrapolated: the loop from {slice_} users, SciPy's bootstrap from {few} resamples",
+                "the loop's values are those of evaluate to 1e-9, ranx's mean NDCG is that of category_ndcg",
             ],
         },
         chosen.format,

@@ -1,6 +1,15 @@
 """The family of baselines: predictors without a model, computed on the same users."""
 
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, system, with_baseline
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, RowSystem, row_system, system, with_baseline
 from spectra_eval.baselines.markov import with_title_categories
 
-__all__ = ["BASELINES", "Baseline", "Prediction", "system", "with_baseline", "with_title_categories"]
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Prediction",
+    "RowSystem",
+    "row_system",
+    "system",
+    "with_baseline",
+    "with_title_categories",
+]

@@ -16,9 +16,11 @@ __all__ = [
     "BASELINES",
     "Baseline",
     "Prediction",
+    "RowSystem",
     "history_shares",
     "popularity_of",
     "predict",
+    "row_system",
     "system",
     "with_baseline",
 ]
@@ -70,6 +72,9 @@ class Baseline:
         The optional columns of the table that it is computed from.
     sees_window : bool
         Whether it looks at the window of the user it is held against: a ceiling then, and no rival.
+    rows : callable, optional
+        ``rows(table) -> make`` with ``make(rows) -> (n, K)``: the prediction for some rows, the same to the last bit,
+        for callers that need not the whole at once.
     """
 
     name: str
@@ -78,6 +83,20 @@ class Baseline:
     reference: str
     needs: tuple[str, ...] = ()
     sees_window: bool = False
+    rows: Callable[[PreferenceTable], Callable[[slice], np.ndarray]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowSystem:
+    """A baseline as a system whose distributions are made for the rows that are asked for, and not kept."""
+
+    name: str
+    make: Callable[[slice], np.ndarray]
+    lists: None = None
+
+    def held(self, rows: slice) -> np.ndarray:
+        """Give what it holds for some users."""
+        return self.make(rows)
 
 
 BASELINES: Registry[Baseline] = Registry("baseline", package="spectra_eval.baselines", group="spectra_eval.baselines")
@@ -95,13 +114,7 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
     ShapeError, SimplexError
         The entry, of a plug-in perhaps, gives no distributions of the table's shape.
     """
-    entry = BASELINES[method]
-    for column in entry.needs:
-        if getattr(table, column) is None:
-            raise InputError(
-                f"baseline {method!r}: the table has no {column}; make it with `prepare`, or add the column"
-            )
-    made = entry.predict(table)
+    made = _entry(table, method).predict(table)
     if made.theta.shape != (table.n_users, table.n_categories):
         shape = (table.n_users, table.n_categories)
         raise ShapeError(f"baseline {method!r}: gives shape {made.theta.shape}, but the table has {shape}")
@@ -110,6 +123,23 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
         row = int(np.flatnonzero(~good)[0])
         raise SimplexError(f"baseline {method!r}: row {row + 1} sums to {made.theta[row].sum():.6g}")
     return made
+
+
+def _entry(table: PreferenceTable, method: str) -> Baseline:
+    """Find a baseline, and see to it that the table has what it is computed from."""
+    entry = BASELINES[method]
+    for column in entry.needs:
+        if getattr(table, column) is None:
+            raise InputError(
+                f"baseline {method!r}: the table has no {column}; make it with `prepare`, or add the column"
+            )
+    return entry
+
+
+def row_system(table: PreferenceTable, method: str) -> System | RowSystem:
+    """Do as `system`, without a copy of the table's size where the baseline can be made row by row."""
+    entry = _entry(table, method)
+    return system(table, method) if entry.rows is None else RowSystem(name=method, make=entry.rows(table))
 
 
 def system(table: PreferenceTable, method: str) -> System:
@@ -187,12 +217,13 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
     return table.replace(theta_s=made.theta, scores=None, answer_mass=None, metadata=metadata)
 
 
-def history_shares(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray]:
+def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
     """Give each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
     assert table.history_counts is not None  # `predict` has seen to it
-    total = table.history_counts.sum(axis=1)
+    weights = table.history_counts[rows]
+    total = weights.sum(axis=1)
     told = total > 0
-    return table.history_counts / np.where(told, total, 1.0)[:, None], told
+    return weights / np.where(told, total, 1.0)[:, None], told
 
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
@@ -202,6 +233,7 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
     told = total > 0
     if not told.any():
         raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
-    # The shares themselves would be a copy of the whole column; rows without a history are zero.
-    mean = (1.0 / np.where(told, total, 1.0)) @ table.history_counts
+    # The shares themselves would be a copy of the whole column; rows without a history are zero. A product would be
+    # quicker, and have other last bits with other numbers of threads.
+    mean = np.einsum("i,ij->j", 1.0 / np.where(told, total, 1.0), table.history_counts)
     return np.asarray(mean / mean.sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, history_shares, popularity_of
@@ -15,32 +17,61 @@ LAPLACE = 1.0
 
 def uniform(table: PreferenceTable) -> Prediction:
     """Hold every category alike for everybody."""
-    row = np.full(table.n_categories, 1.0 / table.n_categories)
-    return Prediction(theta=np.broadcast_to(row, (table.n_users, table.n_categories)))
+    return Prediction(theta=_uniform_rows(table)(slice(None)))
+
+
+def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+    return _alike(table, np.full(table.n_categories, 1.0 / table.n_categories))
 
 
 def popularity(table: PreferenceTable) -> Prediction:
     """Hold for everybody the mean of all users' history shares."""
-    return Prediction(theta=np.broadcast_to(popularity_of(table), (table.n_users, table.n_categories)))
+    return Prediction(theta=_popularity_rows(table)(slice(None)))
+
+
+def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+    return _alike(table, popularity_of(table))
+
+
+def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndarray]:
+    """Give one row for everybody, without a copy a user."""
+    return lambda rows: np.broadcast_to(row, (len(range(*rows.indices(table.n_users))), len(row)))
 
 
 def history(table: PreferenceTable) -> Prediction:
     """Hold for each user the shares of their own history; those without one get popularity, and are counted."""
-    shares, told = history_shares(table)
-    shares[~told] = popularity_of(table)
-    return Prediction(theta=shares, counted=_untold(told))
+    return Prediction(theta=_history_rows(table)(slice(None)), counted=_untold(table))
+
+
+def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+    popular = popularity_of(table)
+
+    def make(rows: slice) -> np.ndarray:
+        shares, told = history_shares(table, rows)
+        shares[~told] = popular
+        return shares
+
+    return make
 
 
 def laplace(table: PreferenceTable) -> Prediction:
     """Add `LAPLACE` to each category's weight in the user's history before taking shares."""
+    return Prediction(theta=_laplace_rows(table)(slice(None)), counted=_untold(table))
+
+
+def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+    def make(rows: slice) -> np.ndarray:
+        assert table.history_counts is not None  # `predict` has seen to it
+        weights = table.history_counts[rows] + LAPLACE
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights
+
+    return make
+
+
+def _untold(table: PreferenceTable) -> dict[str, int]:
     assert table.history_counts is not None  # `predict` has seen to it
-    weights = table.history_counts + LAPLACE
-    _, told = history_shares(table)
-    return Prediction(theta=weights / weights.sum(axis=1, keepdims=True), counted=_untold(told))
-
-
-def _untold(told: np.ndarray) -> dict[str, int]:
-    return {"users_without_history": int((~told).sum())}
+    return {"users_without_history": int((~table.history_counts.any(axis=1)).sum())}
 
 
 _STECK = "Steck (2018), section 3, doi:10.1145/3240323.3240372"
@@ -52,6 +83,7 @@ for _entry in (
         predict=uniform,
         summary="Every category alike: what a readout without any signal holds.",
         reference="the reference of no knowledge",
+        rows=_uniform_rows,
     ),
     Baseline(
         name="popularity",
@@ -59,6 +91,7 @@ for _entry in (
         summary="The mean of all users' history shares, the same for everybody.",
         reference="Cremonesi, Koren and Turrin (2010), doi:10.1145/1864708.1864721",
         needs=("history_counts",),
+        rows=_popularity_rows,
     ),
     Baseline(
         name="history",
@@ -66,6 +99,7 @@ for _entry in (
         summary="The user's own history shares; popularity where there is no history.",
         reference=_STECK,
         needs=("history_counts",),
+        rows=_history_rows,
     ),
     Baseline(
         name="laplace",
@@ -73,6 +107,7 @@ for _entry in (
         summary=f"The user's own history with {LAPLACE:g} added to each category.",
         reference=_ZHAI,
         needs=("history_counts",),
+        rows=_laplace_rows,
     ),
 ):
     BASELINES.add(_entry)

@@ -13,14 +13,15 @@ import numpy as np
 from spectra_eval._version import __version__
 from spectra_eval.arrays import check_level
 from spectra_eval.baselines import BASELINES
-from spectra_eval.baselines import system as baseline
+from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of
 from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
-from spectra_eval.evaluation._measure import Cell, Cohort, Measured, measure
+from spectra_eval.evaluation._measure import Cell, Measured, measure
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
+from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples, percentile_interval
 from spectra_eval.stats.multiplicity import holm
@@ -41,7 +42,8 @@ class ComparedPair:
 
     `difference` is the value of `first` minus that of `second`; `better` names the one that is better where the
     adjusted p-value is at most 1 - level. `detectable` is the smallest mean difference that a test of these users by
-    itself would have found with a power of 0.8. The test and its sizes are None where the metric is no plain mean over
+    itself would have found with a power of 0.8. The test drops the `n_zero` users who differ by nothing; `n_tied`
+    of the others share their size. The test and its sizes are None where the metric is no plain mean over
     users, or has no value.
     """
 
@@ -56,6 +58,8 @@ class ComparedPair:
     log10_p: float | None = None
     adjusted_p_value: float | None = None
     test: str | None = None
+    n_zero: int | None = None
+    n_tied: int | None = None
     median_difference: float | None = None
     rank_biserial: float | None = None
     standardised: float | None = None
@@ -186,7 +190,7 @@ def compare(
         raise InputError("compare: no table; baselines are computed on the first one")
     bucket, source = buckets_of(first)
     seen, cohort, _ = cohort_of(first, bucket)
-    systems = [_readout(name, table, bucket) for name, table in aligned.items()]
+    systems: list[AnySystem] = [_readout(name, table, bucket) for name, table in aligned.items()]
     systems += [baseline(seen, name) for name in baselines]
     bound = bound_metrics(metrics, first.n_categories) if metrics is not None else _fitting(first.n_categories)
     resamples = None
@@ -285,6 +289,8 @@ def _sizes(tested: SignedRank, differences: np.ndarray, level: float) -> dict[st
         "p_value": tested.p_value,
         "log10_p": tested.log10_p,
         "test": f"wilcoxon signed rank, {tested.method}",
+        "n_zero": tested.n_zero,
+        "n_tied": tested.n_tied,
         "median_difference": tested.median,
         "rank_biserial": tested.rank_biserial,
         "standardised": float(differences.mean()) / deviation if deviation else None,

@@ -13,11 +13,12 @@ from spectra_eval._version import __version__
 from spectra_eval.arrays import check_level
 from spectra_eval.artifacts import TableDigest
 from spectra_eval.baselines import BASELINES
-from spectra_eval.baselines import system as baseline
+from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
-from spectra_eval.evaluation._measure import Cell, Cohort, ListSystem, measure
+from spectra_eval.evaluation._measure import Cell, measure
 from spectra_eval.evaluation._notes import notes
 from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
+from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples, percentile_interval
 from spectra_eval.tables import MetricResult, PreferenceTable, System
@@ -252,9 +253,9 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
     return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number)), rows
 
 
-def systems_of(table: PreferenceTable) -> list[System | ListSystem]:
+def systems_of(table: PreferenceTable) -> list[AnySystem]:
     """Give the systems of a table: what a model holds, and the predictors that stand beside it."""
-    systems: list[System | ListSystem] = []
+    systems: list[AnySystem] = []
     if table.theta_s is not None:
         systems.append(System(name="theta_s", theta=table.theta_s))
     if table.dg is not None:
@@ -265,11 +266,11 @@ def systems_of(table: PreferenceTable) -> list[System | ListSystem]:
     return systems
 
 
-def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[System | ListSystem]:
+def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySystem]:
     """Give the systems that were asked for."""
     if not names:
         raise InputError("systems: none named; name at least one, or leave the option out")
-    made: list[System | ListSystem] = []
+    made: list[AnySystem] = []
     for name in names:
         if name in [one.name for one in made]:
             raise InputError(f"systems: {name!r} is named twice; leave one out")

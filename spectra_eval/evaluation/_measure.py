@@ -6,8 +6,8 @@ and let go, so memory does not grow with the number of users.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,67 +17,12 @@ from threadpoolctl import threadpool_limits
 from spectra_eval.evaluation._parallel import in_order
 from spectra_eval.evaluation._strata import Stratification
 from spectra_eval.evaluation._sums import Drawn, Sums, add, no_sums, sums_of
+from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric, Comparison
+from spectra_eval.metrics._comparison import Part, rows_of_block
 from spectra_eval.stats.bootstrap import PART, Resamples
-from spectra_eval.tables import System
 
-__all__ = ["Cell", "Cohort", "ListSystem", "Measured", "measure"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cohort:
-    """The records that count, those of one user side by side.
-
-    Attributes
-    ----------
-    theta_star : (n, K) float array
-        What was observed; every row on the simplex.
-    owner : (n,) int array
-        The number of the user of each record, ascending.
-    bucket : (K,) int array
-        0 head, 1 mid, 2 tail.
-    n_users : int
-        The number of users.
-    """
-
-    theta_star: np.ndarray
-    owner: np.ndarray
-    bucket: np.ndarray
-    n_users: int
-
-    def rows(self, part: int) -> slice:
-        """Give the records of the users of a part."""
-        start, stop = np.searchsorted(self.owner, [part * PART, (part + 1) * PART])
-        return slice(int(start), int(stop))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ListSystem:
-    """A system that names lists (N, L) and nothing else; it holds the uniform distribution on each list.
-
-    With `truth` it holds the truth restricted to the list instead, which has the least JS divergence of all
-    distributions on the list: a ceiling for any way of making a distribution of it. The distributions are made for
-    the rows that are asked for, and not kept: together they would be the largest thing in memory.
-    """
-
-    name: str
-    lists: np.ndarray
-    n_categories: int
-    truth: np.ndarray | None = None
-
-    def held(self, rows: slice) -> np.ndarray:
-        """Give the distributions of some users, (n, K); NaN where the list names no category."""
-        lists = self.lists[rows]
-        named = np.zeros((len(lists), self.n_categories + 1))
-        np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)
-        size = named[:, :-1].sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            uniform = np.asarray(named[:, :-1] / size)
-            if self.truth is None:
-                return uniform
-            listed = self.truth[rows] * named[:, :-1]
-            captured = listed.sum(axis=1, keepdims=True)
-            return np.where((captured > 0) & (size > 0), listed / captured, uniform)
+__all__ = ["Cell", "Measured", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,7 +58,7 @@ class Measured:
 
 def measure(
     cohort: Cohort,
-    systems: Sequence[System | ListSystem],
+    systems: Sequence[AnySystem],
     metrics: Sequence[BoundMetric],
     stratifications: Sequence[Stratification],
     resamples: Resamples | None,
@@ -132,9 +77,42 @@ def measure(
         return _measured(cohort, systems, metrics, stratifications, resamples, paired=paired, threads=threads)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """What is computed of every user, each statistic once: metrics may be parts of one.
+
+    `sources` are the statistics. Metric m is made of the columns ``columns[m]`` of source ``of_source[m]``; of all
+    where that is None, and of none where it has no value for anybody. `mean` says of each source whether it is one
+    number a user.
+    """
+
+    sources: list[Callable[[Comparison], np.ndarray]]
+    of_source: list[int]
+    columns: list[np.ndarray | None]
+    mean: list[bool]
+
+
+def _plan(metrics: Sequence[BoundMetric], bucket: np.ndarray) -> _Plan:
+    plan = _Plan(sources=[], of_source=[], columns=[], mean=[])
+    known: dict[Any, int] = {}
+    for bound in metrics:
+        given = bound.metric.statistic
+        statistic, columns = given, None
+        if isinstance(given, Part):
+            statistic, columns = given.whole, given.columns(bucket, **bound.options)
+        key = (statistic, *sorted(bound.options.items()))
+        if key not in known:
+            known[key] = len(plan.sources)
+            plan.sources.append(functools.partial(statistic, **bound.options))
+            plan.mean.append(bound.metric.is_mean)
+        plan.of_source.append(known[key])
+        plan.columns.append(columns)
+    return plan
+
+
 def _measured(
     cohort: Cohort,
-    systems: Sequence[System | ListSystem],
+    systems: Sequence[AnySystem],
     metrics: Sequence[BoundMetric],
     stratifications: Sequence[Stratification],
     resamples: Resamples | None,
@@ -142,31 +120,47 @@ def _measured(
     paired: bool,
     threads: int | None,
 ) -> Measured:
+    plan = _plan(metrics, cohort.bucket)
     width: list[int] = []
-    sums: dict[tuple[int, int], Sums] = {}
-    kept: dict[tuple[str, str], list[np.ndarray]] = {}
+    sums: dict[tuple[int, int], list[Sums]] = {}
+    kept: dict[tuple[int, str], list[np.ndarray]] = {}
 
     def work(part: int) -> _Part:
-        return _measure_part(cohort, systems, metrics, stratifications, resamples, part, paired=paired)
+        rows = cohort.rows(part)
+        drawn = None
+        if resamples is not None:
+            drawn = resamples.counts(part)
+            if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
+                drawn = drawn[:, cohort.owner[rows] - part * PART]
+        return _measure_part(cohort, systems, plan, stratifications, drawn, rows, paired=paired)
 
     for made in in_order(work, range(-(-cohort.n_users // PART)), threads):
         width = made.width
         for key, found in made.sums.items():
             if key in sums:
-                add(sums[key], found)
+                for whole, more in zip(sums[key], found, strict=True):
+                    add(whole, more)
             else:
                 sums[key] = found
         for name, column in made.columns.items():
             kept.setdefault(name, []).append(column)
+    spans = _spans(width)
+    nobody = [no_sums(sum(width), len(width))] * len(systems)
     cells = {}
-    nobody = no_sums(sum(width), len(width))
     for which, stratification in enumerate(stratifications):
         for group, stratum in enumerate(stratification.names):
-            total = sums.get((which, group), nobody)
-            for place, (start, stop) in enumerate(_spans(width)):
-                bound, system = metrics[place % len(metrics)], systems[place // len(metrics)]
-                cells[bound.name, system.name, stratum] = _cell(bound, total, place, slice(start, stop))
-    return Measured(cells=cells, columns={key: np.concatenate(parts) for key, parts in kept.items()})
+            for system, total in zip(systems, sums.get((which, group), nobody), strict=True):
+                for bound, source, columns in zip(metrics, plan.of_source, plan.columns, strict=True):
+                    chosen = np.arange(*spans[source])
+                    chosen = chosen if columns is None else chosen[columns]
+                    cells[bound.name, system.name, stratum] = _cell(bound, total, source, chosen)
+    columns_of = {
+        (bound.name, system.name): np.concatenate(kept[source, system.name])
+        for bound, source in zip(metrics, plan.of_source, strict=True)
+        for system in systems
+        if paired and bound.metric.is_mean
+    }
+    return Measured(cells=cells, columns=columns_of)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -174,58 +168,115 @@ class _Part:
     """What one part of the users adds: the sums of each stratum that has a record, and the columns that are kept."""
 
     width: list[int]
-    sums: dict[tuple[int, int], Sums]
-    columns: dict[tuple[str, str], np.ndarray]
+    sums: dict[tuple[int, int], list[Sums]]
+    columns: dict[tuple[int, str], np.ndarray]
 
 
 def _measure_part(
     cohort: Cohort,
-    systems: Sequence[System | ListSystem],
-    metrics: Sequence[BoundMetric],
+    systems: Sequence[AnySystem],
+    plan: _Plan,
     stratifications: Sequence[Stratification],
-    resamples: Resamples | None,
-    part: int,
+    drawn: np.ndarray | None,
+    rows: slice,
     *,
     paired: bool,
 ) -> _Part:
-    rows = cohort.rows(part)
-    width, stacks = _statistics(cohort, systems, metrics, rows)
-    lost, endless = zip(*(_not_finite(stack, width) for stack in stacks), strict=True)
+    """Measure the records of a part; `drawn` (B, records) says how often each is drawn."""
+    groups = [
+        (which, group, members, None if drawn is None else Drawn(drawn[:, members]))
+        for which, stratification in enumerate(stratifications)
+        for group, members in _runs(stratification, rows)
+    ]
+    truth = _truth(cohort, rows)
+    found: dict[tuple[int, int], list[Sums]] = {(which, group): [] for which, group, _, _ in groups}
+    width: list[int] = []
     columns = {}
+    stack: np.ndarray | None = None
+    judged = []
+    for system in systems:
+        width, stack = _statistics(system, plan, truth, rows, into=stack)
+        total = stack.sum(axis=0)
+        nan, infinite = _not_finite(stack, width, total)
+        judged.append((stack, total, nan, infinite))
+        if paired:
+            stack = None  # nothing can be summed before all systems are seen
+        else:
+            _add_up(found, groups, width, plan, *judged.pop(), paired=False)
     if paired:
-        together = np.any(lost, axis=0)
-        lost, endless = [together] * len(systems), [one & ~together for one in endless]
-        for system, stack in zip(systems, stacks, strict=True):
-            for place, (bound, (start, _)) in enumerate(zip(metrics, _spans(width), strict=True)):
-                if bound.metric.is_mean:
-                    columns[bound.name, system.name] = np.where(together[:, place], np.nan, stack[:, start])
-    for stack, nan, infinite in zip(stacks, lost, endless, strict=True):
-        if nan.any() or infinite.any():
-            stack[np.repeat(nan | infinite, width, axis=1)] = 0.0
-    drawn = None
-    if resamples is not None:
-        drawn = resamples.counts(part)
-        if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
-            drawn = drawn[:, cohort.owner[rows] - part * PART]
-    many = np.repeat([number > 1 and not paired for number in width], width)
-    found = {}
-    for which, stratification in enumerate(stratifications):
-        for group, members in _runs(stratification, rows):
-            chosen = None if drawn is None else Drawn(drawn[:, members])
-            found[which, group] = _beside(
-                [
-                    sums_of(stack[members], nan[members], infinite[members], chosen, many)
-                    for stack, nan, infinite in zip(stacks, lost, endless, strict=True)
-                ]
-            )
-    return _Part(width=width * len(systems), sums=found, columns=columns)
+        together = np.any([nan for _, _, nan, _ in judged], axis=0)
+        for system, (held, total, _, infinite) in zip(systems, judged, strict=True):
+            for source, (start, _) in enumerate(_spans(width)):
+                if plan.mean[source]:
+                    columns[source, system.name] = np.where(together[:, source], np.nan, held[:, start])
+            _add_up(found, groups, width, plan, held, total, together, infinite & ~together, paired=True)
+    return _Part(width=width, sums=found, columns=columns)
 
 
-def _not_finite(stack: np.ndarray, width: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Tell for each record and metric whether a NaN is among its columns, and else whether an infinity is."""
+def _add_up(
+    found: dict[tuple[int, int], list[Sums]],
+    groups: Sequence[tuple[int, int, Any, Drawn | None]],
+    width: Sequence[int],
+    plan: _Plan,
+    stack: np.ndarray,
+    total: np.ndarray,
+    nan: np.ndarray,
+    infinite: np.ndarray,
+    *,
+    paired: bool,
+) -> None:
+    """Sum the statistics of one system over the records of each stratum; what is not finite is set to zero first."""
+    known: np.ndarray | None = total
+    if nan.any() or infinite.any():
+        stack[np.repeat(nan | infinite, width, axis=1)] = 0.0
+        known = None
+    single = np.repeat([not mean and not paired for mean in plan.mean], width)
+    for which, group, members, drawn in groups:
+        everybody = isinstance(members, slice)
+        found[which, group].append(
+            sums_of(stack[members], nan[members], infinite[members], drawn, single, total=known if everybody else None)
+        )
+
+
+def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
+    """Give the truth of some records in blocks of the cache, with their rows; systems are held beside it."""
+    theta = cohort.theta_star
+    step = rows_of_block(theta.shape[1])
+    blocks = [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
+    return [
+        (block, Comparison(theta_star=theta[block], theta_s=theta[block], lists=None, bucket=cohort.bucket))
+        for block in blocks
+    ]
+
+
+def _statistics(
+    system: AnySystem,
+    plan: _Plan,
+    truth: Sequence[tuple[slice, Comparison]],
+    rows: slice,
+    *,
+    into: np.ndarray | None,
+) -> tuple[list[int], np.ndarray]:
+    """Compute the statistics of a system: the width of each source, and all side by side, (records, columns).
+
+    They are written `into` an array of this shape where there is one.
+    """
+    width: list[int] = []
+    for block, known in truth:
+        one = known.beside(system.held(block), None if system.lists is None else system.lists[block])
+        made = [source(one) for source in plan.sources]
+        width = width or [statistic.shape[1] for statistic in made]
+        if into is None:
+            into = np.empty((rows.stop - rows.start, sum(width)))
+        np.concatenate(made, axis=1, out=into[block.start - rows.start : block.stop - rows.start])
+    assert into is not None  # a part has a record
+    return width, into
+
+
+def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell for each record and source whether a NaN is among its columns, and else whether an infinity is."""
     nan, infinite = np.zeros((2, len(stack), len(width)), dtype=bool)
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(stack.sum(axis=0))  # what is not finite shows in the sum of its column
+    finite = np.isfinite(total)  # what is not finite shows in the sum of its column
     for place, (start, stop) in enumerate(_spans(width)):
         if not finite[start:stop].all():
             nan[:, place] = np.isnan(stack[:, start:stop]).any(axis=1)
@@ -242,69 +293,25 @@ def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:
     return [(number, np.flatnonzero(group == number)) for number in np.unique(group[group >= 0]).tolist()]
 
 
-def _beside(parts: Sequence[Sums]) -> Sums:
-    """Put the sums of several systems side by side."""
-    joined: dict[str, Any] = {}
-    for item in dataclasses.fields(Sums):
-        values = [getattr(part, item.name) for part in parts]
-        joined[item.name] = None if values[0] is None else np.concatenate(values, axis=-1)
-    return Sums(**joined)
-
-
-def _statistics(
-    cohort: Cohort, systems: Sequence[System | ListSystem], metrics: Sequence[BoundMetric], rows: slice
-) -> tuple[list[int], list[np.ndarray]]:
-    """Compute the statistics of some records: the width of each metric, and one (rows, columns) array a system."""
-    truth: list[Comparison] = []
-    width: list[int] = []
-    stacks = []
-    for system in systems:
-        whole = Comparison(
-            theta_star=cohort.theta_star[rows],
-            theta_s=system.held(rows),
-            lists=None if system.lists is None else system.lists[rows],
-            bucket=cohort.bucket,
-        )
-        blocks = list(whole.blocks())
-        if truth:
-            blocks = [known.beside(one.theta_s, one.lists) for known, one in zip(truth, blocks, strict=True)]
-        truth = truth or blocks
-        stack = np.empty((0, 0))
-        at = 0
-        for block in blocks:
-            made = [bound.statistic(block) for bound in metrics]
-            if not at:
-                width = [statistic.shape[1] for statistic in made]
-                stack = np.empty((whole.n_users, sum(width)))
-            np.concatenate(made, axis=1, out=stack[at : at + block.n_users])
-            at += block.n_users
-        stacks.append(stack)
-    return width, stacks
-
-
 def _spans(width: Sequence[int]) -> list[tuple[int, int]]:
     stop = np.cumsum(width)
     return list(zip((stop - width).tolist(), stop.tolist(), strict=True))
 
 
-def _cell(bound: BoundMetric, found: Sums, place: int, span: slice) -> Cell:
+def _cell(bound: BoundMetric, found: Sums, source: int, columns: np.ndarray) -> Cell:
     """Take the value of the mean statistic, and of the mean in each resample."""
-    counted, infinite = int(found.counted[place]), int(found.infinite[place])
+    counted, missing, infinite = (int(of[source]) for of in (found.counted, found.missing, found.infinite))
+    if not len(columns):
+        counted, missing, infinite = 0, counted + missing, 0
     value: Any = np.nan
     replicates = None
     if infinite:
         value = np.inf
     elif counted:
-        value = bound.value(found.total[span] / counted)
+        value = bound.value(found.total[columns] / counted)
         if found.drawn_total is not None and found.drawn_counted is not None:
-            drawn = found.drawn_counted[:, place]
+            drawn = found.drawn_counted[:, source]
             some = drawn > 0
             replicates = np.full(len(drawn), np.nan)
-            replicates[some] = bound.value(found.drawn_total[some, span] / drawn[some, None])
-    return Cell(
-        value=float(value),
-        replicates=replicates,
-        n_records=counted,
-        n_missing=int(found.missing[place]),
-        n_infinite=infinite,
-    )
+            replicates[some] = bound.value(found.drawn_total[some][:, columns] / drawn[some, None])
+    return Cell(value=float(value), replicates=replicates, n_records=counted, n_missing=missing, n_infinite=infinite)

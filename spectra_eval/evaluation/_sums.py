@@ -1,11 +1,11 @@
 """Sums over the users of a part, as they are and in every resample: where the time of an evaluation goes.
 
-A product of resamples and columns is taken once for columns that are alike, and not at all for a column that is the
-same for everybody. Metrics of one number a user are summed in double precision. Those of many numbers a user, whose
-products are most of the work, are multiplied in single precision, as deviations from the column's mean in the part:
-how often a user is drawn is a small whole number and exact, so what is lost is 1e-6 of the spread between resamples,
-where a thousand resamples leave an end of an interval uncertain by 5e-2 of it. Differences of two systems may be much
-smaller than either spread, so what is paired is summed in double precision throughout.
+A column that is the same for everybody needs no product. Metrics of one number a user are summed in double precision.
+Those of many numbers a user, whose products are most of the work, are multiplied in single precision, as deviations
+from the column's mean in the part: how often a user is drawn is a small whole number and exact, so what is lost is
+1e-6 of the spread between resamples, where a thousand resamples leave an end of an interval uncertain by 5e-2 of it.
+Differences of two systems may be much smaller than either spread, so what is paired is summed in double precision
+throughout.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 __all__ = ["Drawn", "Sums", "add", "no_sums", "sums_of"]
+
+
+_RESAMPLES = 256
+"""Resamples in a product; a change gives other last bits."""
 
 
 @dataclass(eq=False)
@@ -41,13 +45,18 @@ class Drawn:
     def __init__(self, counts: np.ndarray) -> None:
         self.counts = counts
         self.times = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
-        self._as: dict[type, np.ndarray] = {}
 
-    def of_kind(self, kind: type) -> np.ndarray:
-        """Give the counts as floating-point numbers of a kind, made once."""
-        if kind not in self._as:
-            self._as[kind] = self.counts.astype(kind)
-        return self._as[kind]
+    def times_columns(self, *columns: np.ndarray) -> list[np.ndarray]:
+        """Give ``counts @ columns`` for each matrix, in its own precision, (B, its columns) each.
+
+        The counts are made floating-point numbers for some resamples at a time, which stay in the cache.
+        """
+        out = [np.empty((len(self.counts), one.shape[1]), dtype=one.dtype) for one in columns]
+        for start in range(0, len(self.counts), _RESAMPLES):
+            some = slice(start, start + _RESAMPLES)
+            for made, one in zip(out, columns, strict=True):
+                np.matmul(self.counts[some].astype(one.dtype), one, out=made[some])
+        return out
 
 
 def no_sums(columns: int, blocks: int) -> Sums:
@@ -82,19 +91,21 @@ def sums_of(
     infinite: np.ndarray,
     drawn: Drawn | None,
     single: np.ndarray,
+    total: np.ndarray | None = None,
 ) -> Sums:
     """Sum the statistics (n, columns) of some users, and what is said of their blocks (n, blocks).
 
-    `single` (columns,) says which columns single precision is enough for.
+    `single` (columns,) says which columns single precision is enough for; `total` is the plain sum where it is known.
     """
-    total = stacked.sum(axis=0)
+    if total is None:
+        total = stacked.sum(axis=0)
     drawn_total = drawn_counted = None
     if drawn is not None:
-        drawn_total = _products(drawn, stacked, total, single)
+        drawn_total = _products(drawn, stacked, single)
         drawn_counted = np.repeat(drawn.times[:, None], missing.shape[1], axis=1)
         if missing.any():
-            lost = missing.astype(np.float64)
-            drawn_counted -= _products(drawn, lost, lost.sum(axis=0), np.zeros(missing.shape[1], dtype=bool))
+            (lost,) = drawn.times_columns(missing.astype(np.float64))
+            drawn_counted -= lost
     return Sums(
         total=total,
         counted=len(missing) - missing.sum(axis=0),
@@ -105,42 +116,15 @@ def sums_of(
     )
 
 
-def _products(drawn: Drawn, columns: np.ndarray, total: np.ndarray, single: np.ndarray) -> np.ndarray:
+def _products(drawn: Drawn, columns: np.ndarray, single: np.ndarray) -> np.ndarray:
     """Give ``counts @ columns`` in double precision, (B, columns)."""
-    varied, source = _distinct(columns, total)
-    times = drawn.times
-    out = np.multiply.outer(times, columns[0])
-    made = np.empty((len(times), len(varied)))
-    for kind, short in ((np.float64, False), (np.float32, True)):
-        chosen = np.flatnonzero(single[varied] == short)
-        if not len(chosen):
-            continue
-        held = columns[:, varied[chosen]]
-        if short:
-            centre = held.mean(axis=0)
-            made[:, chosen] = drawn.of_kind(kind) @ (held - centre).astype(kind) + np.multiply.outer(times, centre)
-        else:
-            made[:, chosen] = drawn.of_kind(kind) @ held
-    filled = source >= 0
-    out[:, filled] = made[:, source[filled]]
-    return out
-
-
-def _distinct(columns: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the columns that vary, each of those that are alike once; and for each column its place there, or -1."""
     varies = (columns != columns[0]).any(axis=0)
-    source = np.full(len(total), -1)
-    chosen: list[int] = []
-    of_total: dict[float, list[int]] = {}
-    for column in np.flatnonzero(varies).tolist():
-        # Columns that are alike have the same sum, to the last bit: they were added in the same order.
-        rivals = of_total.setdefault(float(total[column]), [])
-        for place in rivals:
-            if np.array_equal(columns[:, column], columns[:, chosen[place]]):
-                source[column] = place
-                break
-        else:
-            source[column] = len(chosen)
-            rivals.append(len(chosen))
-            chosen.append(column)
-    return np.array(chosen, dtype=np.int64), source
+    double, short = np.flatnonzero(varies & ~single), np.flatnonzero(varies & single)
+    held = columns[:, short]
+    centre = held.mean(axis=0)
+    held -= centre
+    out = np.multiply.outer(drawn.times, columns[0])
+    of_double, of_short = drawn.times_columns(columns[:, double], held.astype(np.float32))
+    out[:, double] = of_double
+    out[:, short] = of_short + np.multiply.outer(drawn.times, centre)
+    return out

@@ -1,6 +1,7 @@
 """The family of metrics: what a system is measured by."""
 
-from spectra_eval.metrics._base import METRICS, BoundMetric, Comparison, Metric, metric, parse
+from spectra_eval.metrics._base import METRICS, BoundMetric, Metric, metric, parse
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.metrics._strata import category_buckets, tail_preference_groups
 from spectra_eval.metrics.bias import bucket_bias, category_bias, category_biases, tail_mass, tail_mass_error
 from spectra_eval.metrics.calibration import ReliabilityBins, reliability_bins, soft_ece, stratified_ece, top1_ece

@@ -7,7 +7,7 @@ sharding; none of them needs to know which metric it serves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_simplex, check_cutoff
 from spectra_eval.errors import InputError, ShapeError
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.registry import Registry
 from spectra_eval.units import Unit
 
@@ -22,14 +23,11 @@ __all__ = [
     "METRICS",
     "STRATA",
     "BoundMetric",
-    "Comparison",
     "Metric",
     "check_lists",
     "check_pair",
     "mean_over_users",
-    "mean_statistic",
     "metric",
-    "missing_rows",
     "parse",
     "shaped_like",
 ]
@@ -37,95 +35,7 @@ __all__ = [
 STRATA = ("head", "mid", "tail")
 """The strata of categories, by the number that `Comparison.bucket` holds."""
 
-BLOCK = 65_536
-"""Elements of an array in one block of `Comparison.blocks`: what a processor's cache holds several times."""
-
-T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Comparison:
-    """One system held against the truth for the same n users; what a statistic is computed from.
-
-    Attributes
-    ----------
-    theta_star : (n, K) float array
-        Observed frequencies; rows on the simplex, or NaN where nothing was observed.
-    theta_s : (n, K) float array
-        What the system holds; rows on the simplex, or NaN where it says nothing.
-    lists : (n, L) int array or None
-        The lists the system named itself (negative entries are no category); None where its list
-        is the order of `theta_s`.
-    bucket : (K,) int array
-        0 head, 1 mid, 2 tail: the stratum of each category.
-
-    Notes
-    -----
-    A statistic is quickest on the blocks that `blocks` gives.
-    """
-
-    theta_star: np.ndarray
-    theta_s: np.ndarray
-    lists: np.ndarray | None
-    bucket: np.ndarray
-    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    _of_truth: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def n_users(self) -> int:
-        """The number of users."""
-        return len(self.theta_s)
-
-    @property
-    def n_categories(self) -> int:
-        """The number of categories."""
-        return self.theta_s.shape[1]
-
-    def once(self, compute: Callable[..., T], *arguments: Any) -> T:
-        """Compute ``compute(self, *arguments)``, which several metrics share, the first time it is asked for."""
-        key = (compute, *arguments)
-        if key not in self._known:
-            self._known[key] = compute(self, *arguments)
-        found: T = self._known[key]
-        return found
-
-    def once_of_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
-        """Do as `once` for what depends on `theta_star` and `bucket` alone: all systems beside each other share it."""
-        key = (compute, *arguments)
-        if key not in self._of_truth:
-            self._of_truth[key] = compute(self, *arguments)
-        found: T = self._of_truth[key]
-        return found
-
-    def beside(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
-        """Hold another system against the same truth, of which nothing is computed twice."""
-        return Comparison(
-            theta_star=self.theta_star, theta_s=theta_s, lists=lists, bucket=self.bucket, _of_truth=self._of_truth
-        )
-
-    def blocks(self) -> Iterator[Comparison]:
-        """Give the same users in blocks that fit the cache, in order."""
-        step = max(1, BLOCK // self.n_categories)
-        for start in range(0, self.n_users, step):
-            rows = slice(start, start + step)
-            yield Comparison(
-                theta_star=self.theta_star[rows],
-                theta_s=self.theta_s[rows],
-                lists=None if self.lists is None else self.lists[rows],
-                bucket=self.bucket,
-            )
-
-
-def missing_rows(comparison: Comparison) -> np.ndarray:
-    """Tell which users have a NaN in the truth or in what the system holds, (n,) bool."""
-    return np.isnan(np.einsum("ij->i", comparison.theta_star) + np.einsum("ij->i", comparison.theta_s))
-
-
-def mean_statistic(statistic: Callable[..., np.ndarray], comparison: Comparison, **options: Any) -> np.ndarray:
-    """Average a statistic over users, block by block, (D,)."""
-    total = sum(statistic(block, **options).sum(axis=0) for block in comparison.blocks())
-    return np.asarray(total / comparison.n_users)
 
 
 def mean_over_users(statistic: np.ndarray, **_options: Any) -> Any:

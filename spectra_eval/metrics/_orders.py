@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectra_eval.metrics._base import Comparison
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.units import LN2
+
+_FEW_BITS = 6
+"""Bits of an index that single precision can give up, with enough left to tell most scores apart."""
 
 __all__ = [
     "best_first",
     "discounts",
-    "held_sorted",
     "listed_truth",
     "named_entries",
     "order_of_theta_s",
@@ -23,15 +25,32 @@ __all__ = [
 ]
 
 
-def best_first(scores: np.ndarray) -> np.ndarray:
-    """Order the categories of each row of (n, K) scores, best first; the lower index first among equals."""
-    order = np.argsort(-scores, axis=1)
-    ordered = taken(scores, order)
-    # The quick sort leaves equals in any order, so rows that have them are sorted again by the stable one.
-    tied = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
-    if len(tied):
-        order[tied] = np.argsort(-scores[tied], axis=1, kind="stable")
-    return order
+def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order the entries of each row of (n, K) scores, best first; the lower index first among equals.
+
+    Give the places of the entries in the flat array, and the entries, (n, K) both. NaN comes first or last.
+
+    Each score gives up its last bits to its index, so that sorting numbers sorts indices, which is several times
+    quicker than an argsort. Rows where this brought two scores out of order, which is seen afterwards, are
+    sorted again.
+    """
+    n, k = scores.shape
+    bits = (k - 1).bit_length()
+    number, word = (np.float32, np.int32) if bits <= _FEW_BITS else (np.float64, np.int64)
+    with np.errstate(over="ignore"):
+        keys = np.add(scores, 0.0, dtype=number, casting="same_kind").view(word)  # + 0 makes a zero of -0
+    keys &= word(-1 << bits)
+    keys |= np.arange(k - 1, -1, -1, dtype=word)
+    keys.sort(axis=1)
+    keys &= word((1 << bits) - 1)
+    places = np.subtract(np.arange(k - 1, n * k + k - 1, k)[:, None], keys[:, ::-1], dtype=np.intp)
+    ordered = scores.ravel().take(places)
+    wrong = ordered[:, 1:] > ordered[:, :-1]
+    if wrong.any():
+        rows = np.flatnonzero(wrong.any(axis=1))
+        places[rows] = np.argsort(-scores[rows], axis=1, kind="stable") + (rows * k)[:, None]
+        ordered[rows] = scores.ravel().take(places[rows])
+    return places, ordered
 
 
 def taken(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -45,20 +64,16 @@ def discounts(k: int) -> np.ndarray:
     return LN2 / np.log(np.arange(2.0, k + 2))
 
 
-def order_of_theta_s(comparison: Comparison) -> np.ndarray:
-    """Give the categories in the order of `theta_s`, (n, K)."""
+def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    """Give the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both."""
     return best_first(comparison.theta_s)
-
-
-def held_sorted(comparison: Comparison) -> np.ndarray:
-    """Give `theta_s` itself in that order, (n, K)."""
-    return taken(comparison.theta_s, comparison.once(order_of_theta_s))
 
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:
     """Give `theta_star` in the order of `theta_s`, (n, K); NaN for users of whom nothing is held."""
-    gains = taken(comparison.theta_star, comparison.once(order_of_theta_s))
-    missing = np.isnan(comparison.once(held_sorted)[:, -1])  # NaN sorts last
+    places, held = comparison.once(order_of_theta_s)
+    gains = comparison.theta_star.ravel().take(places)
+    missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
     if missing.any():
         gains[missing] = np.nan
     return gains
@@ -79,17 +94,16 @@ def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarra
     return np.where(good, lists, 0).astype(np.int64), good
 
 
-def listed_truth(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give `theta_star` at the first k places of the system's list, and which places name a category.
+def listed_truth(comparison: Comparison, k: int) -> np.ndarray:
+    """Give `theta_star` at the first k places of the system's list.
 
     The list is the one the system named, else the order of its `theta_s`. A place that names no category, or one
     that stands higher up already, holds 0.
     """
     if comparison.lists is None:
-        gains = comparison.once(truth_in_order)[:, :k]
-        return gains, np.ones(gains.shape, dtype=bool)
+        return comparison.once(truth_in_order)[:, :k]
     entries, good = comparison.once(named_entries, k)
     gains = taken(comparison.theta_star, entries)
     # A user without truth stays NaN even where the list is empty.
     gains *= good
-    return gains, good
+    return gains

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import (
-    METRICS,
-    STRATA,
-    Comparison,
-    Metric,
-    check_pair,
-    mean_statistic,
-    metric,
-    missing_rows,
-    shaped_like,
-)
+from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric, shaped_like
+from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, of_users
+from spectra_eval.metrics._pairs import differences
 from spectra_eval.units import Unit
 
 __all__ = ["bucket_bias", "category_bias", "category_biases", "tail_mass", "tail_mass_error"]
@@ -28,32 +19,17 @@ _POPULARITY = "Steck (2011), doi:10.1145/2043932.2043957"
 _HEAD, _MID, _TAIL = range(3)
 
 
-def _differences(comparison: Comparison) -> np.ndarray:
-    return comparison.theta_s - comparison.theta_star
-
-
 def _category_bias(comparison: Comparison) -> np.ndarray:
-    return comparison.once(_differences)
+    return comparison.once(differences)
 
 
 def _half_sum(mean_difference: np.ndarray, **_options: Any) -> Any:
     return np.abs(mean_difference).sum(axis=-1) / 2
 
 
-def _bucket_bias(bucket: int) -> Callable[[Comparison], np.ndarray]:
-    """Make the statistic of one stratum: the differences of its categories; NaN where it has none."""
-
-    def statistic(comparison: Comparison) -> np.ndarray:
-        columns = np.flatnonzero(comparison.bucket == bucket)
-        if not len(columns):
-            return np.full((comparison.n_users, 1), np.nan)
-        out = comparison.once(_differences)[:, columns]
-        missing = comparison.once(missing_rows)
-        if missing.any():
-            out[missing] = np.nan
-        return out
-
-    return statistic
+def _bucket_bias(bucket: int) -> Part:
+    """Make the statistic of one stratum: the differences of its categories."""
+    return Part(_category_bias, lambda buckets: np.flatnonzero(buckets == bucket))
 
 
 def _mean_size(mean_difference: np.ndarray, **_options: Any) -> Any:
@@ -65,12 +41,20 @@ def _on_tail(theta: np.ndarray, bucket: np.ndarray) -> np.ndarray:
     return np.minimum(mass, 1.0)[:, None]
 
 
-def _tail_mass(comparison: Comparison) -> np.ndarray:
+def _tail_of_system(comparison: Comparison) -> np.ndarray:
     return _on_tail(comparison.theta_s, comparison.bucket)
 
 
-def _true_tail_mass(comparison: Comparison) -> np.ndarray:
+def _tail_of_truth(comparison: Comparison) -> np.ndarray:
     return _on_tail(comparison.theta_star, comparison.bucket)
+
+
+def _tail_mass(comparison: Comparison) -> np.ndarray:
+    return comparison.once(_tail_of_system)
+
+
+def _true_tail_mass(comparison: Comparison) -> np.ndarray:
+    return comparison.once_of_truth(_tail_of_truth)
 
 
 def _tail_mass_error(comparison: Comparison) -> np.ndarray:
@@ -256,7 +240,7 @@ def tail_mass(theta: Theta, *, buckets: Any) -> PerUser | float:
     [0.25]
     """
     comparison, users = check_pair(theta, theta, buckets=buckets)
-    return shaped_like(users, _tail_mass(comparison))
+    return shaped_like(users, of_users(_tail_mass, comparison))
 
 
 METRICS.add(

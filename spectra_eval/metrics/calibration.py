@@ -5,7 +5,6 @@ The labels are soft: a pair of a user and a category is held at `theta_s` and tu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +12,9 @@ import numpy as np
 
 from spectra_eval.arrays import Theta
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
-from spectra_eval.metrics._base import (
-    METRICS,
-    STRATA,
-    Comparison,
-    Metric,
-    check_pair,
-    mean_statistic,
-    metric,
-    missing_rows,
-)
+from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric
+from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
+from spectra_eval.metrics._pairs import differences, held_or_zero
 from spectra_eval.units import Unit
 
 __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece", "top1_ece"]
@@ -53,51 +45,59 @@ def bin_of(theta: np.ndarray, bins: int) -> np.ndarray:
         return np.clip((theta * bins).astype(np.intp), 0, bins - 1)
 
 
-def _bin_sums(comparison: Comparison, bins: int) -> np.ndarray:
-    """Sum theta_s - theta_star over the pairs of each user, (n, strata, bins)."""
-    n = comparison.n_users
-    cell = bin_of(comparison.theta_s, bins)
-    cell += comparison.bucket * bins
-    cell += np.arange(0, n * 3 * bins, 3 * bins)[:, None]
-    difference = comparison.theta_s - comparison.theta_star
-    sums = np.bincount(cell.ravel(), weights=difference.ravel(), minlength=n * 3 * bins).reshape(n, 3, bins)
+def cells(theta: np.ndarray, bins: int, offset: Any, *, step: int) -> np.ndarray:
+    """Give ``bin + offset + step * row`` for each share of (n, K), bins as in `bin_of`."""
+    place = theta * bins
+    np.floor(place, out=place)
+    np.minimum(place, bins - 1, out=place)
+    place += np.arange(0.0, step * len(theta), step)[:, None]
+    place += offset
+    return place.astype(np.intp)
+
+
+def _sums_in_bins(comparison: Comparison, bins: int) -> np.ndarray:
+    """Sum theta_s - theta_star over the pairs of each user in each stratum and bin, as shares of all K pairs.
+
+    Every metric in bins is made of these, (n, 3 * bins + 3): head, mid and tail, and then how many of the categories
+    each of them has, as a share.
+    """
+    n, k = comparison.theta_s.shape
+    cell = cells(comparison.once(held_or_zero), bins, comparison.bucket * bins, step=3 * bins)
+    weights = comparison.once(differences) / k
+    out = np.empty((n, 3 * bins + 3))
+    out[:, :-3] = np.bincount(cell.ravel(), weights=weights.ravel(), minlength=n * 3 * bins).reshape(n, 3 * bins)
+    out[:, -3:] = np.bincount(comparison.bucket, minlength=3) / k
     missing = comparison.once(missing_rows)
     if missing.any():
-        sums[missing] = np.nan
-    return sums
+        out[missing] = np.nan
+    return out
 
 
-def _shares_of_pairs(comparison: Comparison, bins: int) -> np.ndarray:
-    """Give the same sums as shares of all K pairs of a user, (n, strata * bins).
-
-    Every metric in bins holds these very columns, and what resamples them does so once.
-    """
-    return comparison.once(_bin_sums, bins).reshape(comparison.n_users, -1) / comparison.n_categories
+def _shares_of_pairs(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+    return comparison.once(_sums_in_bins, bins)
 
 
-def _in_strata(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    return comparison.once(_shares_of_pairs, bins)
+_in_strata = Part(_shares_of_pairs, lambda bucket, *, bins=20: np.arange(3 * bins))
 
 
-def _stratum_ece(bucket: int) -> Callable[..., np.ndarray]:
-    """Make the statistic of one stratum: its bins, and the stratum's share of the categories; NaN where it has none."""
+def _stratum_ece(stratum: int) -> Part:
+    """Make the statistic of one stratum: its bins, and the stratum's share of the categories."""
 
-    def statistic(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-        size = int((comparison.bucket == bucket).sum())
-        out = np.full((comparison.n_users, bins + 1), size / comparison.n_categories if size else np.nan)
-        if size:
-            out[:, :bins] = comparison.once(_shares_of_pairs, bins)[:, bucket * bins : (bucket + 1) * bins]
-        return out
+    def columns(bucket: np.ndarray, *, bins: int = 20) -> np.ndarray:
+        if not (bucket == stratum).any():
+            return np.arange(0)
+        return np.append(np.arange(stratum * bins, (stratum + 1) * bins), 3 * bins + stratum)
 
-    return statistic
+    return Part(_shares_of_pairs, columns)
 
 
 def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    rows = np.arange(comparison.n_users)
+    n, k = comparison.theta_s.shape
     first = comparison.theta_s.argmax(axis=1)
-    held = comparison.theta_s[rows, first]
-    out = np.zeros((comparison.n_users, bins))
-    out[rows, bin_of(held, bins)] = held - comparison.theta_star[rows, first]
+    first += np.arange(0, n * k, k)
+    held = comparison.theta_s.ravel().take(first)
+    out = np.zeros((n, bins))
+    out[np.arange(n), bin_of(held, bins)] = comparison.once(differences).ravel().take(first)
     missing = comparison.once(missing_rows)
     if missing.any():
         out[missing] = np.nan

@@ -2,64 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from spectra_eval import simplex
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import Comparison, check_pair, metric, missing_rows, shaped_like
-from spectra_eval.metrics._kernels import js_nats_blocked, kl_nats_blocked
+from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._comparison import Comparison, of_users
+from spectra_eval.metrics._pairs import TINY, gaps, js_nats, kl_nats, roots_of_truth
 from spectra_eval.units import LN2, Information, Unit
 
 __all__ = ["chi_squared", "hellinger", "js_divergence", "kl_divergence", "linf_error", "total_variation"]
 
 _DIVERGENCE = frozenset({"zero_on_equal", "category_symmetric", "merging_never_increases", "jointly_convex"})
 _METRIC = _DIVERGENCE | {"symmetric", "bounded"}
-
-
-def _js_nats(comparison: Comparison) -> np.ndarray:
-    """Never above ln 2, which the sum over disjoint rows may pass by its last bit."""
-    return np.minimum(js_nats_blocked(comparison.theta_star, comparison.theta_s), LN2)
+_SMALL = 1e-140
+"""A length below which the squares that it is made of are near the end of floating-point numbers."""
 
 
 def _js_bits(comparison: Comparison) -> np.ndarray:
-    return _js_nats(comparison)[:, None] / LN2
+    return _js_nats(comparison) / LN2
+
+
+def _js_nats(comparison: Comparison) -> np.ndarray:
+    return js_nats(comparison)[:, None]
 
 
 def _kl_nats(comparison: Comparison) -> np.ndarray:
-    return kl_nats_blocked(comparison.theta_star, comparison.theta_s)[:, None]
+    return comparison.once(kl_nats)[:, None]
 
 
-def _of_rows(kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Comparison], np.ndarray]:
-    """Make a statistic of a kernel; users with a NaN get NaN whatever the kernel makes of it."""
-
-    def statistic(comparison: Comparison) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            out = np.asarray(kernel(comparison.theta_star, comparison.theta_s), dtype=np.float64)
-        missing = comparison.once(missing_rows)
-        if missing.any():
-            out[missing] = np.nan
-        return out[:, None]
-
-    return statistic
+def _total_variation(comparison: Comparison) -> np.ndarray:
+    sums = np.einsum("ij->i", comparison.once(gaps))
+    return np.minimum(sums / 2, 1.0)[:, None]
 
 
-def _hellinger_rows(theta_star: np.ndarray, theta_s: np.ndarray) -> np.ndarray:
-    """Give the length of sqrt(p) - sqrt(q) over sqrt(2), each row scaled by its largest entry: no square underflows."""
-    difference = np.abs(np.sqrt(theta_star) - np.sqrt(theta_s))
-    roots = np.sqrt(theta_star) + np.sqrt(theta_s)
-    # Near pairs lose digits in the difference of roots; (p - q) / (sqrt p + sqrt q) keeps them.
-    np.divide(np.abs(theta_star - theta_s), roots, out=difference, where=roots > 0)
-    largest = difference.max(axis=-1, keepdims=True)
-    scaled = difference / np.where(largest > 0, largest, 1.0)
-    return np.minimum(largest[..., 0] * np.sqrt(np.sum(scaled * scaled, axis=-1) / 2), 1.0)
+def _linf_error(comparison: Comparison) -> np.ndarray:
+    return comparison.once(gaps).max(axis=1)[:, None]
 
 
-_total_variation = _of_rows(lambda star, held: np.minimum(simplex.tv(star, held), 1.0))
-_hellinger = _of_rows(_hellinger_rows)
-_chi_squared = _of_rows(simplex.chi_squared)
-_linf_error = _of_rows(simplex.linf)
+def _chi_squared(comparison: Comparison) -> np.ndarray:
+    gap = comparison.once(gaps)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        terms = gap / comparison.theta_s
+        terms *= gap
+        if not comparison.theta_s.all():
+            terms[gap == 0] = 0.0  # 0/0
+        return np.einsum("ij->i", terms)[:, None]
+
+
+def _hellinger(comparison: Comparison) -> np.ndarray:
+    """Give the length of sqrt(p) - sqrt(q) over sqrt(2), each term as |p - q| / (sqrt(p) + sqrt(q)).
+
+    Near pairs would lose digits in the difference of roots. Where squares may underflow, the row is scaled first.
+    """
+    terms = np.sqrt(comparison.theta_s)
+    terms += comparison.once_of_truth(roots_of_truth)
+    np.maximum(terms, TINY, out=terms)
+    np.divide(comparison.once(gaps), terms, out=terms)
+    out = np.sqrt(np.einsum("ij,ij->i", terms, terms) / 2)
+    small = np.flatnonzero(out < _SMALL)
+    if len(small):
+        rows = terms[small]
+        largest = rows.max(axis=1)
+        rows /= np.where(largest > 0, largest, 1.0)[:, None]
+        out[small] = largest * np.sqrt(np.einsum("ij,ij->i", rows, rows) / 2)
+    return np.minimum(out, 1.0)[:, None]
 
 
 @metric(
@@ -108,7 +114,7 @@ def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     ([0.2158], [0.3113])
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return Information(shaped_like(users, _js_nats(comparison)))
+    return Information(shaped_like(users, of_users(_js_nats, comparison)))
 
 
 @metric(
@@ -148,11 +154,11 @@ def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     Examples
     --------
     >>> import numpy as np
-    >>> kl_divergence(np.array([1.0, 0.0]), np.array([0.5, 0.5])).bits
+    >>> round(kl_divergence(np.array([1.0, 0.0]), np.array([0.5, 0.5])).bits, 12)
     1.0
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return Information(shaped_like(users, _kl_nats(comparison)))
+    return Information(shaped_like(users, of_users(_kl_nats, comparison)))
 
 
 @metric(
@@ -193,7 +199,7 @@ def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [0.5]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _total_variation(comparison))
+    return shaped_like(users, of_users(_total_variation, comparison))
 
 
 @metric(
@@ -236,7 +242,7 @@ def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [1.0]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _hellinger(comparison))
+    return shaped_like(users, of_users(_hellinger, comparison))
 
 
 @metric(
@@ -280,7 +286,7 @@ def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [1.0]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _chi_squared(comparison))
+    return shaped_like(users, of_users(_chi_squared, comparison))
 
 
 @metric(
@@ -321,4 +327,4 @@ def linf_error(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [0.3]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _linf_error(comparison))
+    return shaped_like(users, of_users(_linf_error, comparison))

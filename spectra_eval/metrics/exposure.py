@@ -8,8 +8,9 @@ import numpy as np
 
 from spectra_eval.arrays import Lists, Theta, as_simplex, check_cutoff
 from spectra_eval.errors import UndefinedMetricError
-from spectra_eval.metrics._base import Comparison, check_lists, mean_statistic, metric
-from spectra_eval.metrics._orders import held_sorted, named_entries
+from spectra_eval.metrics._base import check_lists, metric
+from spectra_eval.metrics._comparison import Comparison, mean_statistic
+from spectra_eval.metrics._orders import named_entries, order_of_theta_s
 from spectra_eval.simplex import entropy_nats
 from spectra_eval.units import LN2, Information, Unit
 
@@ -23,7 +24,7 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
     theta_s = comparison.theta_s
     if k >= comparison.n_categories:
         return np.where(np.isnan(theta_s), np.nan, 1.0)
-    held = comparison.once(held_sorted)
+    _, held = comparison.once(order_of_theta_s)
     border = held[:, k - 1 : k]
     shares = (theta_s >= border).astype(np.float64)
     tied = np.flatnonzero(held[:, k] == held[:, k - 1])
@@ -33,8 +34,7 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
         level = rows == edge
         left = k - above.sum(axis=1, keepdims=True)
         shares[tied] = above + level * (left / level.sum(axis=1, keepdims=True))
-    # NaN sorts last, so a row with any NaN shows it in its last place.
-    missing = np.isnan(held[:, -1])
+    missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
     if missing.any():
         shares[missing] = np.nan
     return shares
@@ -42,10 +42,10 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
 
 def _listed_shares(comparison: Comparison, k: int) -> np.ndarray:
     entries, good = comparison.once(named_entries, k)
-    shares = np.zeros(comparison.theta_s.shape)
-    rows, places = np.nonzero(good)
-    shares[rows, entries[rows, places]] = 1.0
-    return shares
+    n, width = comparison.theta_s.shape
+    shares = np.zeros((n, width + 1))  # the last column takes the places that name nothing
+    shares.ravel()[np.where(good, entries, width) + np.arange(0, shares.size, width + 1)[:, None]] = 1.0
+    return shares[:, :-1]
 
 
 def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:

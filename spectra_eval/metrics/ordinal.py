@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import Comparison, check_pair, metric, shaped_like
+from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._comparison import Comparison, of_users
+from spectra_eval.metrics._pairs import differences
 from spectra_eval.units import Unit
 
 __all__ = ["wasserstein_ordinal"]
 
 
 def _wasserstein(comparison: Comparison) -> np.ndarray:
-    gap = np.cumsum(comparison.theta_s - comparison.theta_star, axis=1)
     # The last sum is left out: it is zero but for rounding, as both rows end at one.
-    return np.einsum("ij->i", np.abs(gap[:, :-1]))[:, None]
+    gap = np.cumsum(comparison.once(differences)[:, :-1], axis=1)
+    return np.einsum("ij->i", np.abs(gap, out=gap))[:, None]
 
 
 @metric(
@@ -59,4 +61,4 @@ def wasserstein_ordinal(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [1.5]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _wasserstein(comparison))
+    return shaped_like(users, of_users(_wasserstein, comparison))

@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from spectra_eval.arrays import Lists, PerUser, Theta, as_simplex, check_cutoff
-from spectra_eval.metrics._base import Comparison, check_lists, check_pair, metric, shaped_like
+from spectra_eval.metrics._base import check_lists, check_pair, metric, shaped_like
+from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import (
     best_first,
     discounts,
-    held_sorted,
     listed_truth,
+    order_of_theta_s,
     truth_in_order,
     truth_sorted,
 )
@@ -31,8 +32,9 @@ def _gained(values: np.ndarray, gain: str) -> np.ndarray:
     return values if gain == "linear" else np.expm1(values * LN2)
 
 
-def _ideal_gains(comparison: Comparison, gain: str) -> np.ndarray:
-    return _gained(comparison.once_of_truth(truth_sorted), gain)
+def _ideal(comparison: Comparison, gain: str, k: int) -> np.ndarray:
+    """Give the most that DCG can be, (n,)."""
+    return _discounted(_gained(comparison.once_of_truth(truth_sorted), gain), k)
 
 
 def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
@@ -42,29 +44,31 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
     the tie; the expected DCG at any cut-off is then an ordinary one.
     """
     gains = _gained(comparison.once(truth_in_order), gain)
-    held = comparison.once(held_sorted)
-    fresh = held[:, 1:] != held[:, :-1]
-    tied = np.flatnonzero(~fresh.all(axis=1))
-    if not len(tied):
+    _, held = comparison.once(order_of_theta_s)
+    fresh = np.ones(held.shape, dtype=bool)
+    np.not_equal(held[:, 1:], held[:, :-1], out=fresh[:, 1:])
+    if fresh.all():
         return gains
+    tied = np.flatnonzero(~fresh.all(axis=1))
     rows = gains[tied]
-    first = np.ones(rows.shape, dtype=bool)
-    first[:, 1:] = fresh[tied]
-    group = np.cumsum(first.ravel()) - 1
-    mean = np.bincount(group, weights=rows.ravel()) / np.bincount(group)
+    first = np.flatnonzero(fresh[tied])
+    sizes = np.diff(first, append=rows.size)
+    means = np.add.reduceat(rows.ravel(), first) / sizes
     out = gains.copy()
-    out[tied] = mean[group].reshape(rows.shape)
+    out[tied] = np.repeat(means, sizes).reshape(rows.shape)
     return out
 
 
-def _normalised(gains: np.ndarray, ideal: np.ndarray, k: int) -> np.ndarray:
+def _discounted(gains: np.ndarray, k: int) -> np.ndarray:
+    """Give the DCG of gains at each place, (n,); a list with places that name nothing may be longer than K."""
+    reached = gains[:, :k]
+    return np.einsum("ij,j->i", reached, discounts(reached.shape[1]))
+
+
+def _normalised(comparison: Comparison, gains: np.ndarray, gain: str, k: int) -> np.ndarray:
     """Divide the DCG of the gains at each place by that of the ideal gains; NaN where nothing can be gained."""
-    reached, best = gains[:, :k], ideal[:, :k]
-    # A list with entries that are no category may be longer than there are categories: its places count up to k.
-    weights = discounts(max(reached.shape[1], best.shape[1]))
-    dcg = np.einsum("ij,j->i", reached, weights[: reached.shape[1]])
     with np.errstate(invalid="ignore"):
-        ratio = dcg / np.einsum("ij,j->i", best, weights[: best.shape[1]])
+        ratio = _discounted(gains, k) / comparison.once_of_truth(_ideal, gain, k)
     return np.minimum(ratio, 1.0)[:, None]
 
 
@@ -73,32 +77,45 @@ def _category_ndcg(comparison: Comparison, *, k: int, ties: str = "average", gai
         gains = comparison.once(_expected_gains, gain)
     else:
         gains = _gained(comparison.once(truth_in_order)[:, :k], gain)
-    return _normalised(gains, comparison.once_of_truth(_ideal_gains, gain), k)
+    return _normalised(comparison, gains, gain, k)
 
 
 def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.ndarray:
-    gains, _ = listed_truth(comparison, k)
-    return _normalised(_gained(gains, gain), comparison.once_of_truth(_ideal_gains, gain), k)
+    return _normalised(comparison, _gained(comparison.once(listed_truth, k), gain), gain, k)
+
+
+def _captured(comparison: Comparison, k: int) -> np.ndarray:
+    gains = comparison.once(listed_truth, k)
+    return np.einsum("ij->i", gains) if gains.shape[1] else comparison.theta_star[:, 0] * 0.0
 
 
 def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
-    gains, _ = listed_truth(comparison, k)
-    mass = np.einsum("ij->i", gains) if gains.shape[1] else comparison.theta_star[:, 0] * 0.0
-    return np.minimum(mass, 1.0)[:, None]
+    return np.minimum(comparison.once(_captured, k), 1.0)[:, None]
+
+
+def _wanted(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
+    best = comparison.once_of_truth(truth_sorted)[:, :k]
+    border = best[:, -1:]
+    wanted = _count(best > 0)
+    return border, wanted, wanted - _count(best > border)
 
 
 def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
-    gains, _ = listed_truth(comparison, k)
-    best = comparison.once_of_truth(truth_sorted)[:, :k]
-    border = best[:, -1:]
-    wanted = (best > 0).sum(axis=1)
-    above = (gains > border).sum(axis=1)
-    level = ((gains == border) & (gains > 0)).sum(axis=1)
-    room = wanted - (best > border).sum(axis=1)
+    gains = comparison.once(listed_truth, k)
+    border, wanted, room = comparison.once_of_truth(_wanted, k)
+    above = _count(gains > border)
+    # Where the border is 0 there is no room, so a place that holds nothing never counts.
+    level = _count(gains >= border) - above
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (above + np.minimum(level, room)) / wanted
-    recall[np.isnan(border[:, 0]) | np.isnan(gains).any(axis=1)] = np.nan
+    recall[np.isnan(comparison.once(_captured, k))] = np.nan
     return recall[:, None]
+
+
+def _count(mask: np.ndarray) -> np.ndarray:
+    """Count what is true in each row; several times quicker than a sum of Booleans."""
+    return np.einsum("ij->i", mask.astype(np.float64))
 
 
 @metric(
@@ -157,7 +174,7 @@ def category_ndcg(
     [0.2738]
     """
     comparison, users = check_pair(theta_star, theta_s, k=k)
-    return shaped_like(users, _category_ndcg(comparison, k=k, ties=ties, gain=gain))
+    return shaped_like(users, of_users(_category_ndcg, comparison, k=k, ties=ties, gain=gain))
 
 
 def top_list(theta_s: Theta, *, k: int) -> Lists:
@@ -189,8 +206,8 @@ def top_list(theta_s: Theta, *, k: int) -> Lists:
     """
     (held,) = as_simplex(theta_s=theta_s)
     check_cutoff(k, held.shape[-1])
-    order = best_first(held.reshape(-1, held.shape[-1]))[:, :k]
-    return order.reshape(*held.shape[:-1], k)
+    places, _ = best_first(held.reshape(-1, held.shape[-1]))
+    return (places[:, :k] % held.shape[-1]).reshape(*held.shape[:-1], k)
 
 
 def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:
@@ -251,7 +268,7 @@ def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear")
     [0.7979]
     """
     comparison, users = _against_lists(theta_star, lists, k)
-    return shaped_like(users, _list_ndcg(comparison, k=k, gain=gain))
+    return shaped_like(users, of_users(_list_ndcg, comparison, k=k, gain=gain))
 
 
 @metric(
@@ -300,7 +317,7 @@ def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float
     [0.75]
     """
     comparison, users = _against_lists(theta_star, lists, k)
-    return shaped_like(users, _mass_captured(comparison, k=k))
+    return shaped_like(users, of_users(_mass_captured, comparison, k=k))
 
 
 @metric(
@@ -353,4 +370,4 @@ def top_recall(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
     [0.5]
     """
     comparison, users = _against_lists(theta_star, lists, k)
-    return shaped_like(users, _top_recall(comparison, k=k))
+    return shaped_like(users, of_users(_top_recall, comparison, k=k))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import Comparison, check_pair, metric, shaped_like
+from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._comparison import Comparison, of_users
+from spectra_eval.metrics._pairs import differences, entropies_of_truth, kl_nats
 from spectra_eval.units import Information, Unit
 
 __all__ = ["brier", "log_score"]
@@ -16,13 +17,18 @@ _GNEITING = "Gneiting and Raftery (2007), doi:10.1198/016214506000001437"
 
 def _brier(comparison: Comparison) -> np.ndarray:
     """Squared distance plus what no model avoids, the sum of t (1 - t): both positive, so nothing cancels."""
-    difference = comparison.theta_s - comparison.theta_star
+    difference = comparison.once(differences)
     avoidable = np.einsum("ij,ij->i", difference, difference)
-    return (avoidable + np.einsum("ij,ij->i", comparison.theta_star, 1.0 - comparison.theta_star))[:, None]
+    return (avoidable + comparison.once_of_truth(_unavoidable))[:, None]
+
+
+def _unavoidable(comparison: Comparison) -> np.ndarray:
+    return np.einsum("ij,ij->i", comparison.theta_star, 1.0 - comparison.theta_star)
 
 
 def _log_score(comparison: Comparison) -> np.ndarray:
-    return -np.einsum("ij->i", special.xlogy(comparison.theta_star, comparison.theta_s))[:, None] + 0.0
+    """Divergence plus what no model avoids, the entropy of the truth: both positive again."""
+    return (comparison.once(kl_nats) + comparison.once_of_truth(entropies_of_truth))[:, None]
 
 
 @metric(
@@ -67,7 +73,7 @@ def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     [0.5, 2.0]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return shaped_like(users, _brier(comparison))
+    return shaped_like(users, of_users(_brier, comparison))
 
 
 @metric(
@@ -113,4 +119,4 @@ def log_score(theta_star: Theta, theta_s: Theta) -> Information:
     [1.0, inf]
     """
     comparison, users = check_pair(theta_star, theta_s)
-    return Information(shaped_like(users, _log_score(comparison)))
+    return Information(shaped_like(users, of_users(_log_score, comparison)))

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import Theta
-from spectra_eval.metrics._base import Comparison, check_pair, mean_statistic, metric, missing_rows
+from spectra_eval.metrics._base import check_pair, metric
+from spectra_eval.metrics._comparison import Comparison, mean_statistic, missing_rows
+from spectra_eval.metrics._pairs import differences, held_or_zero
 from spectra_eval.units import Unit
 
 __all__ = ["smooth_ece"]
@@ -23,19 +25,22 @@ def _residuals(comparison: Comparison) -> np.ndarray:
     theta_s: there is no border that a share could cross.
     """
     n, k = comparison.theta_s.shape
-    missing = comparison.once(missing_rows)
-    held = np.where(missing[:, None], 0.0, comparison.theta_s) if missing.any() else comparison.theta_s
-    place = held * _CELLS
-    cell = np.minimum(place.astype(np.intp), _CELLS - 1)
-    above = place - cell
-    residual = comparison.theta_s - comparison.theta_star
     points = _CELLS + 1
-    cell += np.arange(0, n * points, points)[:, None]
-    flat, size = cell.ravel(), n * points
-    upper = (residual * above).ravel()
-    sums = np.bincount(flat, weights=residual.ravel() - upper, minlength=size)
-    sums += np.bincount(flat + 1, weights=upper, minlength=size)
-    out = sums.reshape(n, points) / k
+    held = comparison.once(held_or_zero)
+    at = np.empty((2, n, k), dtype=np.intp)
+    weights = np.empty((2, n, k))
+    place = held * _CELLS
+    cell = np.floor(place)
+    np.minimum(cell, _CELLS - 1, out=cell)
+    place -= cell
+    cell += np.arange(0.0, n * points, points)[:, None]
+    at[0] = cell
+    np.add(at[0], 1, out=at[1])
+    residual = comparison.once(differences) / k
+    np.multiply(residual, place, out=weights[1])
+    np.subtract(residual, weights[1], out=weights[0])
+    out = np.bincount(at.ravel(), weights=weights.ravel(), minlength=n * points).reshape(n, points)
+    missing = comparison.once(missing_rows)
     if missing.any():
         out[missing] = np.nan
     return out

@@ -31,6 +31,10 @@ _METHOD = "percentile bootstrap over users"
 class Resamples:
     """Resamples of N users with replacement, given as how often each user is drawn.
 
+    For up to 256 users, resample after resample is ``integers(0, N, size=N)`` of the stream
+    ``Generator(SFC64(SeedSequence(entropy, spawn_key=(1,))))``, with the four numbers
+    ``rng.integers(0, 2**32, size=4)`` as entropy. More users are counted part by part (`multinomial_counts`).
+
     Attributes
     ----------
     n_users, n_resamples : int

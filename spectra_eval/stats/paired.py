@@ -30,8 +30,8 @@ class SignedRank:
         Two-sided; the logarithm stays readable where the p-value itself is 0 in floating point.
     method : str
         ``exact``, ``normal``, or ``none`` where every difference is zero.
-    n, n_zero : int
-        Differences that are ranked, and zeros that are dropped.
+    n, n_zero, n_tied : int
+        Differences that are ranked, zeros that are dropped, and how many of those ranked share their size with another.
     w_plus, w_minus : float
         Sums of the ranks of positive and of negative differences.
     z : float or None
@@ -47,6 +47,7 @@ class SignedRank:
     method: Literal["exact", "normal", "none"]
     n: int
     n_zero: int
+    n_tied: int
     w_plus: float
     w_minus: float
     z: float | None
@@ -105,6 +106,7 @@ def signed_rank(differences: Any) -> SignedRank:
             method="none",
             n=0,
             n_zero=len(given),
+            n_tied=0,
             w_plus=0.0,
             w_minus=0.0,
             z=None,
@@ -131,6 +133,7 @@ def signed_rank(differences: Any) -> SignedRank:
         method=method,
         n=n,
         n_zero=len(given) - n,
+        n_tied=int(sizes[sizes > 1].sum()),
         w_plus=w_plus,
         w_minus=w_minus,
         z=z,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.errors import InputError
-from spectra_eval.metrics._base import METRICS, Comparison, Metric
+from spectra_eval.metrics._base import METRICS, Metric
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.theory._base import ENVELOPES, Envelope
 from spectra_eval.units import Information, Unit
 

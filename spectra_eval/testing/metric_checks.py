@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.errors import InputError
-from spectra_eval.metrics._base import Comparison, Metric
+from spectra_eval.metrics._base import Metric
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.testing._base import Check, python_of
 from spectra_eval.testing._rare import RARE_PAIRS
 from spectra_eval.testing._subjects import as_metric, source_of

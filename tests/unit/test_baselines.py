@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectra_eval.baselines import BASELINES, Baseline, Prediction, system, with_baseline
+from spectra_eval.baselines import BASELINES, Baseline, Prediction, RowSystem, row_system, system, with_baseline
 from spectra_eval.errors import InputError, ShapeError, SimplexError, UnknownNameError
-from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables import PreferenceTable, System
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_by_hand(table: PreferenceTable, method: str, expected: list[list[float]
     made = system(table, method)
     assert made.name == method and made.lists is None
     assert made.theta == pytest.approx(np.array(expected), abs=1e-15)
+
+
+@pytest.mark.parametrize("entry", BASELINES, ids=lambda entry: entry.name)
+def test_a_baseline_row_by_row_is_the_same_to_the_last_bit(table: PreferenceTable, entry: Baseline) -> None:
+    if entry.rows is None:
+        assert isinstance(row_system(table, "oracle"), System)
+        return
+    by_rows, whole = row_system(table, entry.name), system(table, entry.name)
+    assert isinstance(by_rows, RowSystem) and by_rows.name == entry.name and by_rows.lists is None
+    assert np.array_equal(by_rows.held(slice(None)), whole.theta)
+    assert np.array_equal(np.vstack([by_rows.held(slice(0, 2)), by_rows.held(slice(2, 3))]), whole.theta)
 
 
 @pytest.mark.parametrize("method", ["uniform", "popularity", "history", "laplace"])

@@ -52,6 +52,7 @@ def test_differences_intervals_and_tests_against_scipy(tables: dict[str, Prefere
         difference = tv[first] - tv[second]
         assert pair.difference == pytest.approx(difference.mean(), rel=1e-12)
         assert pair.median_difference == pytest.approx(np.median(difference))
+        assert (pair.n_zero, pair.n_tied) == (int((difference == 0).sum()), 0)
         assert pair.standardised == pytest.approx(difference.mean() / difference.std(ddof=1))
         expected = stats.wilcoxon(difference, method="asymptotic", correction=False)
         assert pair.p_value == pytest.approx(expected.pvalue, rel=1e-9)

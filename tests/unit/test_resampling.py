@@ -13,10 +13,11 @@ import pytest
 from scipy import stats
 
 from spectra_eval.evaluation import _parallel, compare, evaluate
-from spectra_eval.evaluation._measure import Cohort, measure
+from spectra_eval.evaluation._measure import measure
 from spectra_eval.evaluation._strata import Stratification
 from spectra_eval.evaluation._sums import Drawn, sums_of
-from spectra_eval.metrics import METRICS, BoundMetric, _base
+from spectra_eval.evaluation._systems import Cohort
+from spectra_eval.metrics import METRICS, BoundMetric, _comparison
 from spectra_eval.stats import _counts
 from spectra_eval.stats.bootstrap import PART, Resamples
 from spectra_eval.tables import PreferenceTable, System
@@ -105,7 +106,7 @@ def test_threads_and_block_size_change_no_bit(monkeypatch: pytest.MonkeyPatch) -
     table = made(PART + 300)
     expected = _document(table, threads=1)
     for threads, block in ((2, 700), (5, 10**9)):
-        monkeypatch.setattr(_base, "BLOCK", block)
+        monkeypatch.setattr(_comparison, "BLOCK", block)
         assert _document(table, threads=threads) == expected
     pair = {"one": table, "other": table.replace(theta_s=np.full((table.n_users, K), 1 / K))}
     compared = [compare(pair, bootstrap=30, threads=threads).to_json() for threads in (1, 3)]

@@ -11,6 +11,7 @@ from spectra_eval import metrics
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import METRICS, BoundMetric, Comparison, Metric, parse
 from spectra_eval.metrics._base import check_pair
+from spectra_eval.metrics._comparison import Part
 from spectra_eval.units import Unit
 
 NAMES = [f"{entry.name}@3" if entry.takes_cutoff else entry.name for entry in METRICS]
@@ -179,3 +180,18 @@ def test_pairs_must_fit_together() -> None:
     comparison, users = check_pair([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]])  # one truth for all
     assert users == (2,)
     assert comparison.theta_star.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize("bound", BOUND, ids=lambda bound: bound.name)
+def test_a_part_is_columns_of_its_whole_and_none_where_there_is_nothing(bound: BoundMetric) -> None:
+    part = bound.metric.statistic
+    if not isinstance(part, Part):
+        assert bound.metric.name not in ("soft_ece", "head_bias", "soft_ece_tail")
+        return
+    one = drawn(30)
+    chosen = part.columns(one.bucket, **bound.options)
+    assert np.array_equal(part(one, **bound.options), part.whole(one, **bound.options)[:, chosen])
+    assert part.__module__ == part.whole.__module__
+    lone = Comparison(theta_star=one.theta_star, theta_s=one.theta_s, lists=None, bucket=np.ones(7, dtype=int))
+    if bound.metric.name.startswith(("head", "tail")) or bound.metric.name.endswith(("head", "tail")):
+        assert np.isnan(part(lone, **bound.options)).all()

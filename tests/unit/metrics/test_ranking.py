@@ -15,6 +15,7 @@ from spectra_eval import metrics
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.metrics import METRICS, Comparison
 from spectra_eval.metrics._base import check_lists
+from spectra_eval.metrics._orders import best_first
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
 
@@ -161,3 +162,18 @@ def test_a_list_longer_than_there_are_categories_counts_its_places_up_to_k() -> 
     expected = (0.3 + 0.7 / 2) / (0.7 + 0.3 * np.log(2) / np.log(3))
     assert got[0] == pytest.approx(expected, rel=1e-14)
     assert metrics.list_ndcg(np.array([[0.7, 0.3]]), np.array([[1, -1, 0]]), k=2)[0] < got[0]
+
+
+@pytest.mark.parametrize("k", [1, 2, 26, 64, 65, 200])
+def test_the_order_is_that_of_a_stable_sort_whatever_the_scores(k: int) -> None:
+    """Keys that give up their last bits must not show: near equals, equals, signs, sizes beyond single precision."""
+    rng = np.random.default_rng(k)
+    base = rng.normal(size=(60, k))
+    near = 0.25 + rng.integers(0, 4, size=(60, k)) * 2.0**-54
+    mixed = np.where(rng.random((60, k)) < 0.3, -0.0, 0.0) + np.where(rng.random((60, k)) < 0.1, 1e-310, 0.0)
+    for scores in (base, near, np.round(base), mixed, base * 1e300, base * 1e-300):
+        places, ordered = best_first(scores)
+        expected = np.argsort(-scores, axis=1, kind="stable")
+        assert np.array_equal(places % k, expected)
+        assert np.array_equal(places // k, np.repeat(np.arange(60)[:, None], k, axis=1))
+        assert np.array_equal(ordered, np.take_along_axis(scores, expected, axis=1))

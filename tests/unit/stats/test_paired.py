@@ -81,3 +81,9 @@ def test_bad_differences_are_refused() -> None:
     for shape in (np.zeros((2, 2)), np.zeros(0)):
         with pytest.raises(ShapeError, match="one a user"):
             signed_rank(shape)
+
+
+def test_ties_and_zeros_are_counted() -> None:
+    found = signed_rank([0.0, 1.0, -1.0, 2.0, 0.0, 2.0, 2.0, 5.0])
+    assert (found.n, found.n_zero, found.n_tied) == (6, 2, 5)
+    assert signed_rank([0.0, 0.0]).n_tied == 0 and signed_rank([1.0, 2.0]).n_tied == 0

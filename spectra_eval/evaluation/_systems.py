@@ -1,0 +1,74 @@
+"""Whom an evaluation speaks of, and the systems that it holds against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from spectra_eval.baselines import RowSystem
+from spectra_eval.stats.bootstrap import PART
+from spectra_eval.tables import System
+
+__all__ = ["AnySystem", "Cohort", "ListSystem"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cohort:
+    """The records that count, those of one user side by side.
+
+    Attributes
+    ----------
+    theta_star : (n, K) float array
+        What was observed; every row on the simplex.
+    owner : (n,) int array
+        The number of the user of each record, ascending.
+    bucket : (K,) int array
+        0 head, 1 mid, 2 tail.
+    n_users : int
+        The number of users.
+    """
+
+    theta_star: np.ndarray
+    owner: np.ndarray
+    bucket: np.ndarray
+    n_users: int
+
+    def rows(self, part: int) -> slice:
+        """Give the records of the users of a part."""
+        start, stop = np.searchsorted(self.owner, [part * PART, (part + 1) * PART])
+        return slice(int(start), int(stop))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ListSystem:
+    """A system that names lists (N, L) and nothing else; it holds the uniform distribution on each list.
+
+    With `truth` it holds the truth restricted to the list instead, which has the least JS divergence of all
+    distributions on the list: a ceiling for any way of making a distribution of it. The distributions are made for
+    the rows that are asked for, and not kept: together they would be the largest thing in memory.
+    """
+
+    name: str
+    lists: np.ndarray
+    n_categories: int
+    truth: np.ndarray | None = None
+
+    def held(self, rows: slice) -> np.ndarray:
+        """Give the distributions of some users, (n, K); NaN where the list names no category."""
+        lists = self.lists[rows]
+        named = np.zeros((len(lists), self.n_categories + 1))
+        np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)
+        size = named[:, :-1].sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            uniform = np.asarray(named[:, :-1] / size)
+            if self.truth is None:
+                return uniform
+            listed = self.truth[rows] * named[:, :-1]
+            captured = listed.sum(axis=1, keepdims=True)
+            return np.where((captured > 0) & (size > 0), listed / captured, uniform)
+
+
+AnySystem: TypeAlias = System | RowSystem | ListSystem
+"""Whatever has a `name`, `lists` or None, and gives what it holds for some rows."""

@@ -1,0 +1,146 @@
+"""What a statistic is computed from: one system beside the truth, in blocks of the cache, with what metrics share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = ["BLOCK", "Comparison", "Part", "mean_statistic", "missing_rows", "of_users", "rows_of_block"]
+
+BLOCK = 16_384
+"""Elements of an array in one block of `Comparison.blocks`: what a processor's cache holds several times."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """One system held against the truth for the same n users; what a statistic is computed from.
+
+    Attributes
+    ----------
+    theta_star : (n, K) float array
+        Observed frequencies; rows on the simplex, or NaN where nothing was observed.
+    theta_s : (n, K) float array
+        What the system holds; rows on the simplex, or NaN where it says nothing.
+    lists : (n, L) int array or None
+        The lists the system named itself (negative entries are no category); None where its list
+        is the order of `theta_s`.
+    bucket : (K,) int array
+        0 head, 1 mid, 2 tail: the stratum of each category.
+
+    Notes
+    -----
+    A statistic is quickest on the blocks that `blocks` gives.
+    """
+
+    theta_star: np.ndarray
+    theta_s: np.ndarray
+    lists: np.ndarray | None
+    bucket: np.ndarray
+    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _of_truth: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_users(self) -> int:
+        """The number of users."""
+        return len(self.theta_s)
+
+    @property
+    def n_categories(self) -> int:
+        """The number of categories."""
+        return self.theta_s.shape[1]
+
+    def once(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Compute ``compute(self, *arguments)``, which several metrics share, the first time it is asked for."""
+        key = (compute, *arguments)
+        if key not in self._known:
+            self._known[key] = compute(self, *arguments)
+        found: T = self._known[key]
+        return found
+
+    def once_of_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Do as `once` for what depends on `theta_star` and `bucket` alone: all systems beside each other share it."""
+        key = (compute, *arguments)
+        if key not in self._of_truth:
+            self._of_truth[key] = compute(self, *arguments)
+        found: T = self._of_truth[key]
+        return found
+
+    def beside(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
+        """Hold another system against the same truth, of which nothing is computed twice."""
+        return Comparison(
+            theta_star=self.theta_star, theta_s=theta_s, lists=lists, bucket=self.bucket, _of_truth=self._of_truth
+        )
+
+    def blocks(self) -> Iterator[Comparison]:
+        """Give the same users in blocks that fit the cache, in order."""
+        step = rows_of_block(self.n_categories)
+        for start in range(0, self.n_users, step):
+            rows = slice(start, start + step)
+            yield Comparison(
+                theta_star=self.theta_star[rows],
+                theta_s=self.theta_s[rows],
+                lists=None if self.lists is None else self.lists[rows],
+                bucket=self.bucket,
+            )
+
+
+def rows_of_block(n_categories: int) -> int:
+    """Give how many users a block holds."""
+    return max(1, BLOCK // n_categories)
+
+
+def missing_rows(comparison: Comparison) -> np.ndarray:
+    """Tell which users have a NaN in the truth or in what the system holds, (n,) bool."""
+    return np.isnan(comparison.once_of_truth(_sums_of_truth) + np.einsum("ij->i", comparison.theta_s))
+
+
+def _sums_of_truth(comparison: Comparison) -> np.ndarray:
+    return np.einsum("ij->i", comparison.theta_star)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A statistic that is some columns of a larger one, which is computed, added up and resampled once for all parts.
+
+    Attributes
+    ----------
+    whole : callable
+        ``whole(comparison, **options) -> (n, D)``.
+    columns : callable
+        ``columns(bucket, **options)``: indices of columns of `whole`; none where the metric has no value for anybody.
+    """
+
+    whole: Callable[..., np.ndarray]
+    columns: Callable[..., np.ndarray]
+
+    def __post_init__(self) -> None:
+        # To whom asks where a statistic comes from, it comes from where its whole does.
+        object.__setattr__(self, "__module__", self.whole.__module__)
+
+    def __call__(self, comparison: Comparison, **options: Any) -> np.ndarray:
+        """Give the columns by themselves; NaN where there are none."""
+        chosen = self.columns(comparison.bucket, **options)
+        if not len(chosen):
+            return np.full((comparison.n_users, 1), np.nan)
+        return self.whole(comparison, **options)[:, chosen]
+
+
+def of_users(statistic: Callable[..., np.ndarray], comparison: Comparison, **options: Any) -> np.ndarray:
+    """Compute a statistic of one number a user, block by block, (n,)."""
+    out = np.empty(comparison.n_users)
+    at = 0
+    for block in comparison.blocks():
+        out[at : at + block.n_users] = statistic(block, **options)[:, 0]
+        at += block.n_users
+    return out
+
+
+def mean_statistic(statistic: Callable[..., np.ndarray], comparison: Comparison, **options: Any) -> np.ndarray:
+    """Average a statistic over users, block by block, (D,)."""
+    total = sum(statistic(block, **options).sum(axis=0) for block in comparison.blocks())
+    return np.asarray(total / comparison.n_users)

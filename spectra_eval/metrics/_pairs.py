@@ -1,0 +1,184 @@
+"""What the metrics of a pair share: differences, and the logarithms of ratios. Each is meant for `Comparison.once`.
+
+With s = p + q and z = |p - q|/s, the two shares are s/2 (1 + z) and s/2 (1 - z), and every term of the divergences
+that need logarithms is s times a function of z. It has two evaluations: a polynomial where z < `NEAR`, and logarithms
+elsewhere. The sums and their signs are arranged so that nothing cancels: the accuracy is that of `simplex`.
+
+Nothing branches, no elements are gathered, and each row is summed by itself, so the result is the same to the last
+bit however the rows are divided.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spectra_eval.metrics._comparison import Comparison, missing_rows
+from spectra_eval.units import LN2
+
+__all__ = ["TINY", "differences", "entropies_of_truth", "gaps", "held_or_zero", "js_nats", "kl_nats", "roots_of_truth"]
+
+NEAR = 0.25
+TINY = 2.2250738585072014e-308
+"""The smallest normal number stands in for zero: arithmetic on smaller ones is slow, and what they add is not seen."""
+
+# Polynomials in w = z², interpolated at the Chebyshev nodes of [0, NEAR²], lowest power first.
+# psi(z) = sum over k >= 1 of w^k / (2k (2k-1)), to 1.2e-16 of itself.
+_PSI = [
+    0.49999999999999994,
+    0.08333333333339177,
+    0.033333333313739076,
+    0.017857145355159375,
+    0.01111095513278421,
+    0.00758102392759028,
+    0.005396806299586214,
+    0.005091495849477152,
+]
+# artanh(z) = z + z w E(w), E(w) = sum over k >= 0 of w^k / (2k + 3), to 1.5e-15; it counts for a tenth at most.
+_ARTANH = [
+    0.33333333333333287,
+    0.2000000000009656,
+    0.14285714253346138,
+    0.11111115235678104,
+    0.09090651753289786,
+    0.07700984937948369,
+    0.06506058970194797,
+    0.07395443136751065,
+]
+
+
+class Ratios(NamedTuple):
+    """The two shares of each element over their mean, larger and smaller, and what is made of them, (n, K) each."""
+
+    total: np.ndarray
+    z: np.ndarray
+    square: np.ndarray
+    larger: np.ndarray
+    smaller: np.ndarray
+    log_larger: np.ndarray
+    log_smaller: np.ndarray
+    near: np.ndarray
+    far: np.ndarray
+
+
+def differences(comparison: Comparison) -> np.ndarray:
+    """Give theta_s - theta_star, (n, K)."""
+    return comparison.theta_s - comparison.theta_star
+
+
+def gaps(comparison: Comparison) -> np.ndarray:
+    """Give the sizes of the differences, (n, K)."""
+    return np.abs(comparison.once(differences))
+
+
+def held_or_zero(comparison: Comparison) -> np.ndarray:
+    """Give `theta_s`, (n, K), with zeros for users of whom something is missing."""
+    missing = comparison.once(missing_rows)
+    return np.where(missing[:, None], 0.0, comparison.theta_s) if missing.any() else comparison.theta_s
+
+
+def roots_of_truth(comparison: Comparison) -> np.ndarray:
+    """Give the square roots of `theta_star`, (n, K); for `Comparison.once_of_truth`."""
+    return np.sqrt(comparison.theta_star)
+
+
+def entropies_of_truth(comparison: Comparison) -> np.ndarray:
+    """Give the entropy of `theta_star` in nats, (n,); for `Comparison.once_of_truth`."""
+    logarithms = np.maximum(comparison.theta_star, TINY)
+    np.log(logarithms, out=logarithms)
+    return 0.0 - np.einsum("ij,ij->i", comparison.theta_star, logarithms)
+
+
+def ratios(comparison: Comparison) -> Ratios:
+    """Compute what both divergences need.
+
+    larger + smaller is kept at exactly 2 by carrying the rounding error of the larger into its logarithm; the smaller
+    one is accurate where it is small. `near` and `far` are 1 where their evaluation holds, and 0 elsewhere.
+    """
+    p, q = comparison.theta_star, comparison.theta_s
+    total = p + q
+    smaller, z, work = np.minimum(p, q), np.maximum(total, TINY), np.empty(total.shape)
+    smaller += smaller
+    smaller /= z
+    np.divide(comparison.once(gaps), z, out=z)
+    larger = 2.0 - smaller
+    np.log(larger, out=(log_larger := np.empty(total.shape)))
+    np.subtract(2.0, larger, out=work)
+    work -= smaller
+    work /= larger
+    log_larger += work
+    np.maximum(smaller, TINY, out=work)
+    log_smaller = np.log(work, out=work)
+    near = np.empty(total.shape)
+    np.less(z, NEAR, out=near, casting="unsafe")
+    return Ratios(
+        total=total,
+        z=z,
+        square=z * z,
+        larger=larger,
+        smaller=smaller,
+        log_larger=log_larger,
+        log_smaller=log_smaller,
+        near=near,
+        far=1.0 - near,
+    )
+
+
+def js_nats(comparison: Comparison) -> np.ndarray:
+    """Jensen-Shannon divergence of each user, (n,) in nats: the sum of s/2 psi(z).
+
+    Where z is large, 2 psi(z) = A ln A + B ln B with A = 1 + z and B = 1 - z. Never above ln 2, which the sum over
+    disjoint rows may pass by its last bit.
+    """
+    of = comparison.once(ratios)
+    terms = _polynomial(_PSI, of.square)
+    terms *= of.square
+    terms *= of.near
+    far = of.larger * of.log_larger
+    far += of.smaller * of.log_smaller
+    far *= of.far
+    far *= 0.5
+    terms += far
+    out: np.ndarray = np.einsum("ij,ij->i", of.total, terms)
+    out *= 0.5
+    return np.minimum(out, LN2, out=out)
+
+
+def kl_nats(comparison: Comparison) -> np.ndarray:
+    """Kullback-Leibler divergence of each user, (n,) in nats: the sum of p ln(p/q) - p + q, no term of which is < 0.
+
+    Near z = 0 the term is s z² (1 + (z² + z) E(z²)), with the sign of p - q at the lone z.
+    """
+    p, q = comparison.theta_star, comparison.theta_s
+    of, held_more = comparison.once(ratios), comparison.once(differences)
+    far = of.log_larger - of.log_smaller
+    np.copysign(far, held_more, out=far)
+    far *= p
+    np.subtract(held_more, far, out=far)
+    terms = _polynomial(_ARTANH, of.square)
+    signed = np.copysign(of.z, held_more)
+    np.subtract(of.square, signed, out=signed)
+    terms *= signed
+    terms += 1.0
+    terms *= of.square
+    terms *= of.total
+    terms *= of.near
+    far *= of.far
+    terms += far
+    strange = of.smaller < TINY
+    strange &= p > q
+    if strange.any():  # q is zero, or so small that the ratio overflows
+        star, held = p[strange], q[strange]
+        with np.errstate(divide="ignore"):
+            terms[strange] = star * (np.log(star) - np.log(held)) + (held - star)
+    return np.einsum("ij->i", terms)
+
+
+def _polynomial(coefficients: list[float], w: np.ndarray) -> np.ndarray:
+    out = coefficients[-1] * w
+    for coefficient in coefficients[-2:0:-1]:
+        out += coefficient
+        out *= w
+    out += coefficients[0]
+    return out
