@@ -37,6 +37,8 @@ def columns_of(
             header = [cell.removeprefix("\ufeff").strip() for cell in next(lines, [])]
             if not header:
                 raise SchemaError(f"{path}: empty; the first line must name the columns")
+            if twice := next((cell for cell in set(wanted.values()) if header.count(cell) > 1), None):
+                raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
             places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
             first = 1
             filled = (row for row in lines if row)

@@ -188,7 +188,7 @@ def prepare_file(
     (2, 2, 2)
     """
     cutter = Cutter.checked(limit=limit, **rules)
-    size = max(1, _CELLS // (len(log.categories) * cutter.records))
+    size = max(1, _CELLS // (max(1, len(log.categories)) * cutter.records))
     metadata: dict[str, Any] = {}
     kept = 0
 

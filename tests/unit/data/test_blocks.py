@@ -96,6 +96,9 @@ def test_what_prepare_refuses_is_refused_and_leaves_no_file(tmp_path: Path) -> N
     bare = Log(**{**vars_of(log), "bundle": np.full(len(log.user), -1)})
     with pytest.raises(SchemaError, match="no interaction has a category"):
         prepare_file(bare, made)
+    (tmp_path / "blank.csv").write_text("user,item,time,categories\nann,x,1,\nann,y,2, \n")
+    with pytest.raises(SchemaError, match=r"blank\.csv: no interaction has a category of the set"):
+        prepare_file(entry.load(tmp_path / "blank.csv"), made)
     assert not made.exists() and not list(tmp_path.glob(".*"))
 
 

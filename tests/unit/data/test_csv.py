@@ -155,6 +155,13 @@ def test_a_malformed_log_is_said_in_one_line(tmp_path: Path, text: str, said: st
     assert "log.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,time,categories,user\nann,x,1,A,bob\n")
+    with pytest.raises(SchemaError, match="column 'user' stands there twice"):
+        read(tmp_path / "log.csv")
+    assert read(tmp_path / "log.csv", user="item").user.tolist() == ["x"]
+
+
 def test_other_defects_are_named(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     with pytest.raises(SchemaError, match="no such file"):
