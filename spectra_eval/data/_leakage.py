@@ -48,8 +48,8 @@ def check_leakage(
     A table that was probed holds the history as it was shown, which may be its newest titles alone; its category
     weights are those of the whole and must be found as a run that ends at the same place and begins no later.
 
-    An item may be chosen again: its title then stands on both sides and proves nothing. A text leaks where it holds a
-    title that is in the window and was not chosen before it.
+    An item may be chosen again: its title then stands on both sides and proves nothing, and so does a title that is a
+    phrase of one chosen before. A text leaks where it holds any other title of the window.
 
     Parameters
     ----------
@@ -280,7 +280,8 @@ def _check_own_texts(line: Timeline, ranges: Ranges, texts: Mapping[str, Iterabl
         held = set[str]()
         for row in rows_of.get(name, []):
             before = set(line.titles[line.begin[ranges.user[row]] : ranges.cut[row]].tolist())
-            held |= set(line.titles[ranges.cut[row] : ranges.stop[row]].tolist()) - before
+            window = set(line.titles[ranges.cut[row] : ranges.stop[row]].tolist()) - before
+            held |= _unsaid(window, before)
         index = _TitleIndex(held)
         for place, text in enumerate(own, start=1):
             number += 1
@@ -297,13 +298,21 @@ def _check_all_texts(line: Timeline, ranges: Ranges, texts: Iterable[str]) -> in
     held_back = np.zeros(len(line.time), dtype=bool)
     for low, high in zip(ranges.cut.tolist(), ranges.stop.tolist(), strict=True):
         held_back[low:high] = True
-    index = _TitleIndex(set(line.titles[held_back].tolist()) - set(line.titles[~held_back].tolist()))
+    free = set(line.titles[~held_back].tolist())
+    index = _TitleIndex(_unsaid(set(line.titles[held_back].tolist()) - free, free))
     number = 0
     for number, text in enumerate(texts, start=1):
         title = index.first_in(text)
         if title is not None:
             raise LeakageError(f"text {number}: holds {title!r}, which only windows hold; leave it out")
     return number
+
+
+def _unsaid(titles: set[str], known: set[str]) -> set[str]:
+    """Leave out the titles that stand as a phrase in one that may be told: ``Crash`` in ``Crash Dive``."""
+    index = _TitleIndex(titles)
+    said = {found for title in known for found in index.all_in(clean_text(title))}
+    return {title for title in titles if clean_text(title) not in said}
 
 
 class _TitleIndex:
@@ -321,6 +330,10 @@ class _TitleIndex:
 
     def first_in(self, text: str) -> str | None:
         """Give a title that the text holds as a phrase of its own, or None."""
+        return next(self.all_in(text), None)
+
+    def all_in(self, text: str) -> Iterator[str]:
+        """Give the titles that the text holds as phrases of their own, one after another."""
         plain = " ".join(text.split())
         for word in _WORD.finditer(plain):
             for title, offset in self.by_word.get(word[0], ()):
@@ -332,5 +345,5 @@ class _TitleIndex:
                     and plain.startswith(title, start)
                     and not (_WORD.match(title[-1]) and _WORD.match(after))
                 ):
-                    return title
-        return next((title for title in self.wordless if title in plain), None)
+                    yield title
+        yield from (title for title in self.wordless if title in plain)

@@ -179,3 +179,14 @@ def test_a_probed_table_shows_the_newest_titles_and_is_proven_all_the_same() -> 
     assert check_leakage(shown.replace(history=[(), ()]), log)["told"] == 0
     with pytest.raises(InputError, match="no column history"):
         told_texts(table.replace(history=None))
+
+
+def test_a_title_that_is_part_of_one_told_before_proves_nothing() -> None:
+    log = events(["Crash Dive", "Crash, The", "Alien", "Dune", "Crash", "Crash Dive 2"], user=["ann"] * 6)
+    table = prepare(log, split=0.67)
+    told = [*told_texts(table)["ann"], "the crash", "Crash!", "Dunes"]
+    assert check_leakage(table, log, texts={"ann": told})["texts"] == 4
+    assert check_leakage(table, log, texts=told)["texts"] == 4
+    for texts in ({"ann": ["Crash Dive 2!"]}, ["Crash Dive 2!"]):
+        with pytest.raises(LeakageError, match="holds 'Crash Dive 2'"):
+            check_leakage(table, log, texts=texts)
