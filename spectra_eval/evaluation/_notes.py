@@ -15,6 +15,8 @@ __all__ = ["FLAT", "LOW_MASS", "notes"]
 
 FLAT = 0.02
 """A readout whose mean total variation to uniform is below this is called flat."""
+NEARLY = 0.1
+"""One that is closer to uniform than this share of what the users are is called nearly flat."""
 LOW_MASS = 0.05
 """Answer tokens that hold less probability than this on average are called out."""
 
@@ -51,14 +53,16 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
             "the model was trained on the windows that it is held against (metadata: leaked): no number of theta_s "
             "says how it would do on what it has not seen"
         )
-    uniform = np.full(table.n_categories, 1.0 / table.n_categories)
-    blocks = range(0, table.n_users, _BLOCK)
-    distance = sum(float(simplex.tv(table.theta_s[row : row + _BLOCK], uniform).sum()) for row in blocks)
-    distance /= table.n_users
+    distance = _from_uniform(table.theta_s)
     if distance < FLAT:
         yield (
             f"theta_s is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
             "almost nothing about anybody"
+        )
+    elif distance < NEARLY and distance < NEARLY * (truth := _from_uniform(table.theta_star)):
+        yield (
+            f"theta_s is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and that "
+            f"of what the users did {truth:.4f}, so it holds little about anybody"
         )
     if table.answer_mass is not None:
         mass = table.answer_mass[np.isfinite(table.answer_mass)]
@@ -67,6 +71,13 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
                 f"the answer tokens hold {float(mass.mean()):.4f} of the probability on average: the model was about "
                 "to say something else, so the readout compares what is left over"
             )
+
+
+def _from_uniform(theta: np.ndarray) -> float:
+    """Give the mean total variation of the rows to the uniform distribution."""
+    uniform = np.full(theta.shape[1], 1.0 / theta.shape[1])
+    blocks = range(0, len(theta), _BLOCK)
+    return sum(float(simplex.tv(theta[row : row + _BLOCK], uniform).sum()) for row in blocks) / len(theta)
 
 
 def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: Sequence[BoundMetric]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from spectra_eval.report._material import (
     Result,
     better,
     group_name,
+    is_ceiling,
     is_reference,
     metric_label,
     named_strata,
@@ -37,22 +38,28 @@ def bars(material: Material, base: str) -> Figure | None:
     label = metric_label(name)
     direction = better(material, name)
     rows = tuple((r.system, r.value, r.low, r.high, r.n_users) for r in found)
+    ceilings = " and ".join(r.system for r in found if is_ceiling(r.system))
+    hollow = f" The hollow bar, {ceilings}, has seen the window and shows what could be reached." if ceilings else ""
     level = next((r.level for r in found if r.low is not None), None)
     whiskers = f" Whiskers are {level:.0%} bootstrap intervals over users." if level is not None else ""
-    values = {r.system: r.value for r in found if r.value is not None}
+    values = {r.system: r.value for r in found if r.value is not None and not is_ceiling(r.system)}
+    values = values or {r.system: r.value for r in found if r.value is not None}
     best = (min if direction == "lower" else max)(values, key=lambda system: values[system])
     word = "best" if direction else "largest"
     return Figure(
         name=f"{base.replace('_', '-')}-bars",
         kind="bars",
         title=f"{label} of every system",
-        caption=f"Mean over users; {direction or 'neither direction'} is better.{whiskers}",
+        caption=f"Mean over {material.counted}; {direction or 'neither direction'} is better.{whiskers}{hollow}",
         alt=f"Bar chart of {label} for {len(rows)} systems; {best} is {word} with {short(values[best])}.",
         columns=("system", label + _unit(found[0]), "low", "high", "users"),
         rows=rows,
         labels=(label + _unit(found[0]),),
         extent=(6.6, 0.8 + 0.36 * len(rows)),
-        extra={"reference": tuple(is_reference(r.system) for r in found)},
+        extra={
+            "reference": tuple(is_reference(r.system) for r in found),
+            "ceiling": tuple(is_ceiling(r.system) for r in found),
+        },
     )
 
 

@@ -57,7 +57,16 @@ def _bars(canvas: Any, figure: Figure, colours: Palette) -> None:
     for place, (name, value, low, high, _) in enumerate(figure.rows):
         reference = figure.extra["reference"][place]
         colour = colours.stone if reference else _colour(name, place, colours)
-        axes.barh(place, value, height=0.62, color=colour, linewidth=0)
+        hollow = figure.extra["ceiling"][place]
+        edge = colours.muted if reference else colours.vermillion
+        axes.barh(
+            place,
+            value,
+            height=0.58 if hollow else 0.62,
+            color=colours.paper if hollow else colour,
+            edgecolor=edge,
+            linewidth=1.2 if hollow else 0,
+        )
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=colours.ink, linewidth=1.1, solid_capstyle="butt")
             axes.plot([low, high], [place, place], color=colours.ink, linestyle="", marker="|", markersize=6)
@@ -258,11 +267,15 @@ def _curve(canvas: Any, figure: Figure, colours: Palette) -> None:
     axes.axvline(0.0, color=colours.muted, linewidth=0.9)
     at, floor = figure.extra["at_zero"], figure.extra["floor"]
     axes.plot([0, 0], [floor, at], color=colours.ink, linewidth=1.2, marker="_", markersize=9, zorder=4)
+    # Where zero stands far right there is no room beside it; above the curve there is.
+    crowded = -t[0] > 0.6 * (t[-1] - t[0])
     axes.annotate(
         f"{at:.1%} of users are ahead,\nat least {floor:.1%}",
-        (0.0, at),
-        xytext=(8, 3),
+        (1.0, 0.8) if crowded else (0.0, at),
+        xycoords="axes fraction" if crowded else "data",
+        xytext=(-4, 0) if crowded else (8, 3),
         textcoords="offset points",
+        ha="right" if crowded else "left",
         va="bottom",
         color=colours.ink,
         fontsize=10.5,

@@ -60,7 +60,7 @@ _LABELS = {
 _GLOSSES = {
     "theta_s": "the readout of the model",
     "dg": "the decoded list",
-    "dg_best": "the best that any distribution on the list could do",
+    "dg_best": "the list, weighted by the truth",
     "uniform": "every category alike",
     "popularity": "everybody's average",
     "history": "the user's own history",

@@ -138,6 +138,7 @@ def _context(material: Material) -> dict[str, Any]:
         "claims": claims,
         "assumptions": _assumptions(claims),
         "tally": tally(material),
+        "counted": material.counted,
         "warnings": material.warnings,
         "columns": columns,
         "rows": rows,

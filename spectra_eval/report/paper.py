@@ -17,6 +17,20 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["write_paper"]
 
 _ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$"}
+_SHORT = MappingProxyType(
+    {
+        "js_divergence": "JS",
+        "total_variation": "TV",
+        "category_ndcg": "NDCG",
+        "list_ndcg": "List NDCG",
+        "mass_captured": "Mass",
+        "tail_mass_error": "Tail error",
+        "soft_ece": "ECE",
+        "exposure_entropy": "Exposure",
+    }
+)
+"""What stands over a column of the headline table, which has to fit a page."""
+
 _SPECIAL = MappingProxyType(
     {
         "\\": r"\textbackslash{}",
@@ -37,6 +51,7 @@ _SPECIAL = MappingProxyType(
         "\r": " ",
     }
 )
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 _PATTERN = re.compile("|".join(re.escape(sign) for sign in _SPECIAL))
 
 
@@ -123,11 +138,11 @@ def latex(text: str) -> str:
 def _systems(material: Material) -> str:
     columns, rows = headline(material)
     level = next((r.level for r in material.results if r.level is not None), None)
-    what = "Mean over users" if level is None else f"Mean over users with {level:.0%} intervals"
+    what = f"Mean over {material.counted}" + ("" if level is None else f" with {level:.0%} intervals")
     head = " & ".join(["System", *(_head(column) for column in columns)])
     body = "\n".join(line for at, row in enumerate(rows) for line in _system(row, rows[at - 1] if at else None))
     return (
-        "\\begin{table}\n\\centering\n\\small\n"
+        "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\\setlength{\\tabcolsep}{3pt}\n"
         f"\\caption{{{latex(material.title)}. {latex(what)}; the best of a column is bold.}}\n\\label{{tab:systems}}\n"
         f"\\begin{{tabular}}{{l{'r' * len(columns)}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
         "\\end{tabular}\n\\end{table}\n"
@@ -136,7 +151,9 @@ def _systems(material: Material) -> str:
 
 def _head(column: Column) -> str:
     unit = f" ({column.unit})" if column.unit else ""
-    return latex(f"{column.label}{unit}") + _ARROWS.get(column.better or "", "")
+    base, at, k = column.metric.partition("@")
+    label = f"{_SHORT[base]}{at}{k}" if base in _SHORT else column.label.replace("\u00a0", " ")
+    return latex(label + unit) + _ARROWS.get(column.better or "", "")
 
 
 def _system(row: Row, before: Row | None) -> list[str]:
@@ -163,23 +180,24 @@ def _results(material: Material) -> str:
             text.replace("-", "$-$") if text != "--" else text for text in numbers
         ]
         lines.append(" & ".join(cells) + r" \\")
-    head = r"Metric & Unit & System & Stratum & Value & Low & High & Users \\"
+    head = rf"Metric & Unit & System & Stratum & Value & Low & High & {material.counted.capitalize()} \\"
     return (
+        "% needs \\usepackage{booktabs,longtable}\n{\\scriptsize\\setlength{\\tabcolsep}{3pt}\n"
         "\\begin{longtable}{llllrrrr}\n"
         f"\\caption{{{latex(material.title)}. All results.}}\\label{{tab:results}}\\\\\n"
         f"\\toprule\n{head}\n\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n"
         + "\n".join(lines)
-        + "\n\\end{longtable}\n"
+        + "\n\\end{longtable}}\n"
     )
 
 
 def _claims(material: Material) -> str:
-    lines = [
-        f"{latex(line.name)} & {latex(line.verdict)} & {latex(line.standing)} & {latex(line.statement)} \\\\"
-        for line in claim_lines(material)
-    ]
+    lines = []
+    for line in claim_lines(material):
+        cells = [line.name, line.verdict, line.standing, _MINUS.sub("−", line.statement)]
+        lines.append(" & ".join(map(latex, cells)) + r" \\")
     return (
-        "\\begin{table}\n\\centering\n\\small\n"
+        "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\n"
         f"\\caption{{{latex(material.title)}. What can be claimed.}}\n\\label{{tab:claims}}\n"
         "\\begin{tabular}{lllp{0.55\\linewidth}}\n\\toprule\nClaim & Verdict & Standing & Statement \\\\\n\\midrule\n"
         + "\n\\addlinespace\n".join(lines)
