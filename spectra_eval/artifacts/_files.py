@@ -19,6 +19,7 @@ __all__ = ["file_format", "locate", "one_line", "os_error", "read_text", "write_
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
+_DESCRIPTORS = "/proc/self/fd"
 
 
 def one_line(error: object) -> str:
@@ -129,8 +130,9 @@ def read_text(path: Path) -> str:
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes its name only when everything was written; else nothing is left.
 
-    The bytes go to a hidden neighbour that replaces `path` at the end. What is no regular file
-    (a pipe, a terminal) gets the bytes when they are complete.
+    The bytes go to a file without a name where the system has such (Linux: a kill leaves nothing at all), else to a
+    hidden neighbour; at the end it replaces `path`. What is no regular file (a pipe, a terminal) gets the bytes when
+    they are complete.
 
     Raises
     ------
@@ -148,18 +150,37 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         return
     hidden = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
     with _said(path):
-        # Opened by number so that the file gets the rights that the umask gives, not those of a secret.
-        number = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        number, named = _opened(hidden)
         try:
             with os.fdopen(number, "wb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
+                if not named:
+                    _name(stream.fileno(), hidden)
             os.replace(hidden, target)
             _settle(target.parent)
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
+
+
+def _opened(hidden: Path) -> tuple[int, bool]:
+    """Open a new file, and say whether it has its name already."""
+    # Opened by number so that the file gets the rights that the umask gives, not those of a secret.
+    if hasattr(os, "O_TMPFILE") and Path(_DESCRIPTORS).is_dir():
+        with contextlib.suppress(OSError):  # this file system has no such files, or refuses what is refused below
+            return os.open(hidden.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), False
+    return os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
+
+
+def _name(number: int, hidden: Path) -> None:
+    """Give an open file without a name its name."""
+    folder = os.open(hidden.parent, os.O_RDONLY)
+    try:  # only with a folder's descriptor does the system follow the link to the open file
+        os.link(f"{_DESCRIPTORS}/{number}", hidden.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
 
 
 def _settle(folder: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +192,22 @@ def test_a_table_that_does_not_fit_its_file_is_refused(tmp_path: Path, table: Pr
 def test_json_of_other_programs_reads_the_same(tmp_path: Path) -> None:
     write_json({"a": [0.1, 1e-17]}, tmp_path / "d.json")
     assert json.loads((tmp_path / "d.json").read_bytes()) == {"a": [0.1, 1e-17]}
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_kill_while_writing_leaves_the_old_file_and_no_name(tmp_path: Path, nameless: bool) -> None:
+    (tmp_path / "t.txt").write_text("old")
+    code = (
+        "import os, signal, sys; from pathlib import Path; from spectra_eval.artifacts import _files\n"
+        f"_files._DESCRIPTORS = _files._DESCRIPTORS if {nameless} else 'nowhere'\n"
+        "with _files.written_whole(Path(sys.argv[1])) as stream:\n"
+        "    stream.write(b'new' * 10**6); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+    done = subprocess.run([sys.executable, "-c", path + code, str(tmp_path / "t.txt")], check=False)
+    assert done.returncode == -signal.SIGKILL and (tmp_path / "t.txt").read_text() == "old"
+    left = sorted(place.name for place in tmp_path.iterdir())
+    assert left[-1] == "t.txt" and all(name.startswith(".t.txt.") for name in left[:-1])
+    assert not left[:-1] or not nameless or not hasattr(os, "O_TMPFILE")
+    write_text("new", tmp_path / "t.txt")
+    assert (tmp_path / "t.txt").read_text() == "new"
