@@ -187,6 +187,8 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
     elif method == "topsoe":
         with np.errstate(divide="ignore"):
             out = np.sqrt(-np.expm1(2 * LN2 * np.log1p(-np.clip(bits, 0.0, 1.0))))
+        # Of a subnormal JS the product would keep a few digits only, and the bound could come to lie below phi*.
+        out = np.where(bits < 1e-290, np.sqrt(2 * LN2) * np.sqrt(np.clip(bits, 0.0, 1.0)), out)
     elif method == "sqrt":
         out = np.minimum(1.0, np.sqrt(2 * LN2) * np.sqrt(np.clip(bits, 0.0, 1.0)))
     elif method == "quadratic":
