@@ -86,7 +86,7 @@ bench-probing: $(BENCH_VENV)/.made  ## probing against the naive loop, lm-evalua
 stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle cores; writes docs/results.md
 	@$(BIN)/python experiments/stagewise.py
 
-prove: $(VENV)/.dev  ## the property tests with fifty times the examples
+prove: $(VENV)/.dev  ## the property tests with fifty times the examples, about a quarter of an hour on two idle cores
 	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property
 
 lint: $(VENV)/.dev
