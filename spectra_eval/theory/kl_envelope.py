@@ -40,7 +40,6 @@ _SERIES = (-17371 / 9185400, -421 / 85050, -13 / 810, -1 / 9, 1.0)
 _LANGEVIN = tuple(float(2 * (-1) ** (n + 1) * special.zeta(2 * n) / np.pi ** (2 * n)) for n in range(13, 0, -1))
 """coth t - 1/t = t times this polynomial of t², highest power first; for t < 0.6."""
 
-
 TV_ROUNDING = 1e-15
 """A measured TV is known to this; registered curves that are infinitely steep at TV = 1 are read this much below."""
 
@@ -142,13 +141,11 @@ def kl_lower_from_tv(tv: Any, *, method: str = "exact") -> Information:
             raise InputError(f"method: {method!r} is none of exact, {', '.join(_CLOSED)}")
         with np.errstate(divide="ignore", invalid="ignore"):
             return Information(_CLOSED[method](v))
-    out = np.empty(v.shape)
-    near, far = v < 0.01, v > 0.98
-    square = v[near] ** 2
+    out, near, far = np.empty(v.shape), v < 0.01, v > 0.98
+    square, middle = v[near] ** 2, ~(near | far)
     out[near] = 2 * square * (1 + square * (2 / 9 + square * (16 / 135 + square * 3536 / 42525)))
     with np.errstate(divide="ignore"):
         out[far] = -np.log1p(-v[far])
-    middle = ~(near | far)
     if middle.any():
         # The KL is stationary in q along the curve, so that q need only be roughly right.
         q = _langevin_shares(_solve(v[middle], 0, 2 * v[middle]))
@@ -264,8 +261,7 @@ def _amount(name: str, nats: Any) -> np.ndarray:
 
 
 def _exact(nats: np.ndarray) -> np.ndarray:
-    out = np.full(nats.shape, np.nan)
-    near, far = nats < _NEAR, nats >= _FAR
+    out, near, far = np.full(nats.shape, np.nan), nats < _NEAR, nats >= _FAR
     # Two roots, because KL/2 itself would lose the digits of a subnormal KL.
     out[near] = np.sqrt(0.5) * np.sqrt(nats[near]) * np.polyval(_SERIES, nats[near] / 2)
     out[far] = -np.expm1(-nats[far])
@@ -299,19 +295,16 @@ def _langevin_shares(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solve(target: np.ndarray, which: int, start: np.ndarray) -> np.ndarray:
-    """Solve _curve(t)[which] = target for t, from below, by Newton's steps in the logarithms of both.
+    """Solve _curve(t)[which] = target from below, by Newton's steps in the logarithms, where both curves are concave.
 
-    In the logarithms both curves rise and are concave: the steps climb to the root and do not pass it. What is made
-    of t does not feel its last digits: it is stationary there, or corrected once more.
+    What is made of t does not feel its last digits: it is stationary there, or corrected once more.
     """
     t = start
     for _ in range(40):
         value = _curve(t)[which]
-        coth = 1 / np.tanh(t)
-        langevin = _langevin_shares(t)
-        slope_v = 2 * langevin[0] * langevin[1] - t * (2 * langevin[0] - 1) * (1 / t**2 - coth**2 + 1)
-        slope = slope_v if which == 0 else 2 * t * slope_v
-        step = np.log(target / value) * value / (t * slope)
+        more, less = _langevin_shares(t)
+        slope = 2 * more * less - t * (more - less) * (1 / t**2 - 1 / np.tanh(t) ** 2 + 1)
+        step = np.log(target / value) * value / (t * slope * (1 if which == 0 else 2 * t))
         t = t * np.exp(np.clip(step, -1.0, 1.0))
         if (np.abs(step) < 1e-9).all():
             break
@@ -360,12 +353,9 @@ LINF_UPPER_FROM_KL = _from_kl(
     "data processing on {category, rest}; tight for two categories",
     method="exact",
 )
+_PINSKER = "Pinsker (1964); arXiv:2509.24189 Lemma 2"
 TV_UPPER_PINSKER = _from_kl(
-    "tv_upper_from_kl_pinsker",
-    "total_variation",
-    "TV <= min(1, sqrt(KL/2))",
-    "Pinsker (1964); arXiv:2509.24189 Lemma 2",
-    method="pinsker",
+    "tv_upper_from_kl_pinsker", "total_variation", "TV <= min(1, sqrt(KL/2))", _PINSKER, method="pinsker"
 )
 TV_UPPER_BRETAGNOLLE_HUBER = _from_kl(
     "tv_upper_from_kl_bretagnolle_huber",
