@@ -38,8 +38,9 @@ def _entries(family: str):  # type: ignore[no-untyped-def]  # five families, fiv
         return ENVELOPES
     if family == "readouts":
         from spectra_eval.readouts import READOUTS
+        from spectra_eval.readouts.dg import ENTRY
 
-        return READOUTS
+        return [*READOUTS, ENTRY]
     if family == "backends":
         from spectra_eval.backends import BACKENDS
 

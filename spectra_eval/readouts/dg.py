@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,8 +19,24 @@ from spectra_eval.errors import InputError
 from spectra_eval.prompts import clean_text, list_request, next_request
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
 
-__all__ = ["alone", "ask", "ask_next", "max_tokens", "name_index", "plain_name", "read"]
+__all__ = ["ENTRY", "alone", "ask", "ask_next", "max_tokens", "name_index", "plain_name", "read"]
 
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What `list readouts` says of the decoded list."""
+
+    name: str
+    summary: str
+    reference: str
+    stage: str = "stable"
+
+
+ENTRY = Entry(
+    name="dg",
+    summary="the decoded list beside a readout (probe --dg): greedy or drawn with a seed, free or held to the names",
+    reference="The paper, appendix A.3",
+)
 _MARK = re.compile(r"^\s*(?:[-*•–—+]+|[(\[]?\d{1,3}[.):\]]+|#\d{1,3}[.:]?)\s+")
 _EDGE = " \t\"'`*_“”‘’«».,;:!?"
 _MARK_TOKENS = 4

@@ -39,7 +39,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(table: Path, folder: Path, **options: object) -> None:
     with open_mocked("random", seed=3, noise=0.2) as session:
-        probe_file(table, session, run=folder, list_length=4, decoding="sampled", temperature="fitted", **options)
+        options = {"list_length": 3, "decoding": "sampled", "temperature": "fitted", "titles": 3, **options}
+        probe_file(table, session, run=folder, **options)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -53,7 +54,17 @@ def test_kills_at_random_moments_leave_no_trace(table: Path, tmp_path: Path, kil
     folders = tmp_path / "killed"
     folders.mkdir()
     # Warnings are errors in the children as they are here; threads of a library would not outlive a fork.
-    words = [sys.executable, "-W", "error", str(HERE / "killing.py"), str(table), str(folders), str(kills), "11"]
+    words = [
+        sys.executable,
+        "-W",
+        "error",
+        str(HERE / "killing.py"),
+        str(table),
+        str(folders),
+        str(kills),
+        "11",
+        "mocked",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=900, check=False, env=_environment())
     assert done.returncode == 0, done.stderr
     fell = Counter(done.stdout.splitlines())
@@ -126,7 +137,7 @@ def test_a_limit_and_a_file_give_what_a_table_gives(table: Path, tmp_path: Path)
 
     _run(table, tmp_path / "file", limit=21)
     with open_mocked("random", seed=3, noise=0.2) as session:
-        options = {"list_length": 4, "decoding": "sampled", "temperature": "fitted", "limit": 21}
+        options = {"list_length": 3, "decoding": "sampled", "temperature": "fitted", "titles": 3, "limit": 21}
         probe(read_table(table), session, run=tmp_path / "memory", **options)
         free = probe(read_table(table), session, **options)
     kept, other = read_table(tmp_path / "file"), read_table(tmp_path / "memory")
@@ -136,6 +147,23 @@ def test_a_limit_and_a_file_give_what_a_table_gives(table: Path, tmp_path: Path)
         np.testing.assert_array_equal(getattr(kept, name), getattr(free, name))
     assert kept.metadata["input_digest"] == other.metadata["input_digest"] == free.metadata["input_digest"]
     assert kept.metadata["mean_answer_mass"] == other.metadata["mean_answer_mass"] == free.metadata["mean_answer_mass"]
+
+
+@pytest.mark.hf
+@pytest.mark.slow
+def test_a_real_model_that_is_killed_leaves_no_trace(table: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.parquet"
+    write_table(read_table(table).select(slice(0, 16)), few)
+    folders = tmp_path / "killed"
+    folders.mkdir()
+    words = [sys.executable, str(HERE / "killing.py"), str(few), str(folders), "4", "2", "embedded"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900, check=False, env=_environment())
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    wanted, *others = (_files(run) for run in sorted(folders.iterdir()))
+    assert others and "table.parquet" in wanted
+    for files in others:
+        assert files == wanted
 
 
 def _environment() -> dict[str, str]:
