@@ -209,9 +209,9 @@ class HFSession:
             row = {opening: place for place, opening in enumerate(openings)}
             tokens = sorted({token for word in words for token in word})
             column = {token: place for place, token in enumerate(tokens)}
+            # Each prompt on its own: it is read once for all openings, which are many where the prompts are few.
             lead = self._prompter.lead(request, prompts[0])
-            read = self._read([prompt + list(o) for prompt in prompts for o in openings], tokens, lead)
-            steps = read.reshape(len(prompts), len(openings), len(tokens))
+            steps = np.stack([self._read([[*p, *o] for o in openings], tokens, lead) for p in prompts])
             for place, word in enumerate(words):
                 for size, token in enumerate(word):
                     total[:, place] += steps[:, row[tuple(word[:size])], column[token]]
