@@ -39,6 +39,10 @@ ties share their places (`category_ndcg`, `exposure_entropy`); where a list is m
 lower index comes first. Intervals resample users, and all
 records of a user are drawn together.
 
+An interval of a metric of the cohort that is the size of a difference (`soft_ece`, `tail_mass_error`, `category_bias`)
+may lie above its value where that is close to zero: a resample can only be off by more. Such a value says "too small to
+be told from zero", and the interval how large chance alone makes it.
+
 A window of $n$ interactions is a sample: even the true preferences are at a distance from it. No value here reaches
 its best on real data, and `oracle`, which copies the window, is no system. Compare with the baselines instead.
 """

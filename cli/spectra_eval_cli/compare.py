@@ -121,6 +121,8 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
         "adjusted p": shown(pair["adjusted_p_value"], ".2g"),
         "better": pair["better"] or "",
         "p": shown(pair["p_value"], ".2g"),
+        "zeros": "" if pair["n_zero"] is None else str(pair["n_zero"]),
+        "ties": "" if pair["n_tied"] is None else str(pair["n_tied"]),
         "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
         "detectable": shown(pair["detectable"], ".4f"),
     }

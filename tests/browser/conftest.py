@@ -16,6 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from spectra_eval_cli.main import main
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+METRICS = "js_divergence,kl_divergence,category_ndcg@5,tail_mass_error,soft_ece,smooth_ece"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -37,7 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = ["-O", "users=60", "-O", "categories=12", "-O", "noise=0.6", "-O", "list_length=5"]
     steps = (
         ["prepare", "synthetic", *world, "--context-windows", "1,3,5", "--horizons", "long,short", "-o", str(table)],
-        ["report", str(table), "--bootstrap", "100", "-o", str(page)],
+        ["report", str(table), "--metrics", METRICS, "--bootstrap", "100", "-o", str(page)],
     )
     for words in steps:
         done = CliRunner().invoke(main, words)
