@@ -118,6 +118,24 @@ def test_training_lowers_the_loss_and_a_second_run_is_the_same(tmp_path: Path) -
     assert least <= curve[-1] < 0.5 * (curve[0] + least)
 
 
+def test_the_first_step_is_that_of_adamw_after_a_warm_up(tmp_path: Path) -> None:
+    recipe = Recipe(how="full", learning_rate=1e-3, weight_decay=0.1, steps=20, batch=1, warmup=0.1, clip=1e9)
+
+    def stop(done: int, total: int, loss: float) -> None:
+        raise KeyboardInterrupt
+
+    model = tiny()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    with pytest.raises(KeyboardInterrupt):
+        train(model, score_rows(1), tmp_path / "a", recipe=recipe, about={}, progress=stop)
+    assert losses(tmp_path / "a")[0][2] == pytest.approx(5e-4), "half of the highest, in a warm-up of two steps"
+    for name, p in model.named_parameters():
+        # Both moments are the gradient's own, so that every weight that has one moves by the learning rate.
+        own = (p.detach() - before[name] * (1 - 5e-4 * 0.1)).abs()
+        assert float(own.max()) <= 5e-4 * 1.001
+        assert float(own.median()) == pytest.approx(5e-4, rel=0.01) or "embed" in name
+
+
 def test_the_folder_says_how_it_was_made(tmp_path: Path) -> None:
     made = train(tiny(), score_rows(), tmp_path / "a", recipe=FAST, about={"model": "tiny", "corpus_digest": "x"})
     said = json.loads((tmp_path / "a" / "manifest.json").read_text())
