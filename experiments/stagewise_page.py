@@ -207,7 +207,8 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in rivals), tau, mass])} |")
     lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
     if plan_name != "quick":  # an interval over six users is no ground for a verdict
-        lines += ["## Verdicts", "", *verdicts(interval, [name for name in systems if name not in BASELINES]), ""]
+        lines += ["## Verdicts", "", *verdicts(interval, [name for name in systems if name not in BASELINES])]
+        lines += [*steps(interval, list(systems)), ""]
     lines += ["## Training", "", "| training | rows | steps | first loss | last loss |", "|---|--:|--:|--:|--:|"]
     lines += [
         f"| {run['name']} | {run['rows']} | {run['steps']} | {run['first']:.4f} | {run['last']:.4f} |"
@@ -269,6 +270,26 @@ def verdicts(interval: Any, names: list[str]) -> list[str]:
                 words["beats" if high < 0 else "loses to" if low > 0 else "is not told apart from"].append(rival)
         said = "; ".join(f"{word} {', '.join(f'`{r}`' for r in rivals)}" for word, rivals in words.items() if rivals)
         lines.append(f"- **{name}** {said}.")
+    return lines
+
+
+def steps(interval: Any, names: list[str]) -> list[str]:
+    """Hold each stage against the one before it, and each model against itself with another user's scores."""
+    asked = [
+        (name, name.replace("CPT+SFT", "SFT")) for name in names if name.startswith(("CPT+SFT, seed", "CPT+SFT, gen"))
+    ]
+    asked += [(name, "pretrained") for name in names if name.startswith("SFT, seed")]
+    asked += [(name, "pretrained, generative") for name in names if name.startswith("SFT, generative")]
+    for name in names:
+        label, shuffled, _ = name.partition(", users shuffled")
+        own = [other for other in names if other.startswith((f"{label}, mean of", f"{label}, seed"))]
+        asked += [(name, own[-1])] if shuffled and own else []
+    lines = []
+    for name, other in asked:
+        found = interval(name, other) if other in names else None
+        if found is not None:
+            less, low, high = found
+            lines.append(f"- **{name}** less *{other}*: {less:+.4f} ({low:+.4f} to {high:+.4f}).")
     return lines
 
 
