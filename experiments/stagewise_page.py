@@ -43,6 +43,7 @@ class System:
 
     theta: np.ndarray
     tau: float | None = None
+    weight: float | None = None
     mass: float | None = None
 
 
@@ -82,6 +83,9 @@ def systems_of(found: Found, offset: str) -> dict[str, System]:
     systems = {name: System(theta=system(table, name).theta[groups["test"]]) for name in BASELINES}
     known = known_before(table, found.interactions, groups, offset).theta
     systems[EARLIER] = System(theta=softmax(known[groups["test"]], 1.0))
+    nothing = [np.zeros((len(groups[group]), table.n_categories)) for group in ("fit", "test")]
+    control = combined(table, groups, *nothing, known)
+    systems[f"{EARLIER}, exponent fitted"] = System(theta=control.theta, weight=control.weight)
     by_arm: dict[str, dict[str, list[Any]]] = {}
     for name, parts in found.probed.items():
         label, seed = label_of(name, offset)
@@ -89,6 +93,8 @@ def systems_of(found: Found, offset: str) -> dict[str, System]:
         one = (scores_of(parts["fit"]), scores_of(parts["test"]))
         own = f"{label}, seed {seed}" if seed is not None else label
         systems[own] = fitted(table, groups, *one, added, float(np.mean(parts["test"].metadata["mean_answer_mass"])))
+        if name == "probe-pretrained":  # a control: does training add to what the words of the prompt give?
+            systems[f"{label}, combined with {EARLIER}"] = combined(table, groups, *one, known)
         if seed is not None and not name.startswith("generative"):
             held = by_arm.setdefault(label, {"fit": [], "test": [], "added": [added]})
             held["fit"].append(one[0])
@@ -100,7 +106,7 @@ def systems_of(found: Found, offset: str) -> dict[str, System]:
             systems[f"{label}, mean of {len(held['fit'])} seeds"] = fitted(table, groups, fit, test, added)
         told_wrong = np.roll(test, 1, axis=0)
         systems[f"{label}, users shuffled"] = fitted(table, groups, fit, test, added, shown=told_wrong)
-        if added is None and label != "pretrained":
+        if added is None:
             systems[f"{label}, combined with {EARLIER}"] = combined(table, groups, fit, test, known)
     return systems
 
@@ -153,7 +159,7 @@ def combined(
             theta = softmax(fit / tau + weight * known[users], 1.0)
             best = min(best, (float(js_nats(table.theta_star[users], theta).mean()), float(tau), float(weight)))
     _, tau, weight = best
-    return System(theta=softmax(test / tau + weight * known[groups["test"]], 1.0), tau=tau)
+    return System(theta=softmax(test / tau + weight * known[groups["test"]], 1.0), tau=tau, weight=weight)
 
 
 def write_page(found: Found, plan: Any, page: Path, out: Path, *, name: str) -> None:
@@ -203,6 +209,7 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         numbers = [f"{compared.values[metric][name]:.4f}" for metric in (js, ndcg)]
         one = systems[name]
         tau = "-" if one.tau is None else f"{one.tau:.2f}"
+        tau += "" if one.weight is None else f", w {one.weight:.2f}"
         mass = "-" if one.mass is None else f"{one.mass:.3f}"
         lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in rivals), tau, mass])} |")
     lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
@@ -252,7 +259,9 @@ def introduction(found: Found, plan: Any, name: str) -> list[str]:
         f"model here. `{EARLIER}` is the same regression fitted on what a model here may see: earlier windows of "
         "users outside the test group. *on linear*: the logarithm of that regression is added to the scores, in "
         "training and in the readout, so that the model learns what the regression misses. *combined*: a model trained "
-        "without it, multiplied with it afterwards, both exponents fitted on the fit users. *shuffled*: each user gets "
+        "without it, multiplied with it afterwards, both exponents (1/tau and w) fitted on the fit users; *exponent "
+        "fitted*: "
+        "the same without a model. *shuffled*: each user gets "
         "the scores of another user.",
         "",
     ]
