@@ -185,7 +185,9 @@ def page(table: PreferenceTable, out: Path) -> str:
     for row, backend in asked:
         answered = read_table(out / backend / f"{_file(row)}.parquet")
         lines.append(_line(row, backend, answered, read_json(out / backend / f"{_file(row)}.json"), table))
-    lines += ["", *_agreement(out)]
+    missing = [row.name for row in ROWS if row not in [known for known, _ in asked]]
+    lines += ["", f"Not asked yet: {'; '.join(missing)}.", ""] if missing else [""]
+    lines += _agreement(out)
     return "\n".join(lines) + "\n"
 
 
@@ -203,7 +205,8 @@ def _line(row: Row, backend: str, answered: PreferenceTable, said: dict[str, Any
         words.append(f"{noticed['readable']:.0%} of the replies readable, the others taken as uniform")
         place = "–"
     else:
-        place = f"{noticed['position_bias']:.2f}" if "position_bias" in noticed else "–"
+        seen = row.options.get("options", {}).get("orders") != 1  # one order cannot tell a place from an option
+        place = f"{noticed['position_bias']:.2f}" if seen and "position_bias" in noticed else "–"
     if "residual" in noticed:
         words.append(f"residual {noticed['residual']:.2f}")
     if answered.scores is not None and np.isfinite(answered.scores).all():
