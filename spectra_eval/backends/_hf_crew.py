@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import signal
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["HFCrew"]
 
-_PATIENCE = 10.0
-"""Seconds that a process gets to end of itself, and then to end when told to."""
+_GRACE, _PATIENCE = 2.0, 10.0
+"""Seconds that the processes get to end of themselves, and that each then gets when told to."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ class HFCrew:
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.channel.close()  # whoever waits for a question ends at once
+        until = time.monotonic() + _GRACE
         for worker in workers:
-            worker.process.join(_PATIENCE if worker.process.is_alive() else 0)
+            worker.process.join(max(0.0, until - time.monotonic()))
             for end in (worker.process.terminate, worker.process.kill):
                 if worker.process.is_alive():
-                    end()
+                    end()  # nothing is lost: a process keeps no state
                     worker.process.join(_PATIENCE)
             worker.process.close()
 
