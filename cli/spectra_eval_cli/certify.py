@@ -155,6 +155,7 @@ def verdict(claim: dict[str, object]) -> str:
 def show(document: dict[str, object]) -> None:
     """Print a certificate for people: each claim as a sentence, then what it rests on."""
     import shutil
+    import sys
     import textwrap
 
     facts, options = document["facts"], document["options"]
@@ -165,7 +166,8 @@ def show(document: dict[str, object]) -> None:
     marks = {"holds": "✓", "does not hold": "✗", "undefined": "–", "shown only": "·"}
     colours = {"holds": "green", "does not hold": "red"}
     assumptions: dict[str, str] = {}
-    width = max(60, min(110, shutil.get_terminal_size((100, 40)).columns))
+    # A pipe or a file gets the same lines everywhere; a terminal gets its own width.
+    width = max(60, min(110, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
 
     def asked(claim: dict[str, object]) -> bool:
         return claim["claim"] in options["require"]  # type: ignore[index]
@@ -185,5 +187,5 @@ def show(document: dict[str, object]) -> None:
     if assumptions:
         click.echo("\nEvery proven claim rests on:")
         for name, text in assumptions.items():
-            click.echo(textwrap.fill(f"{name}: {text}.", 100, initial_indent="  ", subsequent_indent="    "))
+            click.echo(textwrap.fill(f"{name}: {text}.", width, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"\ntable {document['input_digest']}\nseal  {document['digest']}")
