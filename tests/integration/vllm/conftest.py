@@ -1,4 +1,4 @@
-"""One engine for all tests: starting one takes far longer than asking it."""
+"""One engine for all tests of a file: starting one takes far longer than asking it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def hf() -> Iterator[Any]:
         yield session
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Any]:
-    """VLLM on the same model."""
+    """VLLM on the same model; ended before other tests start engines of their own in this process."""
     with open_backend("vllm", model="embedded", kv_cache_gib=1) as session:
         yield session
 

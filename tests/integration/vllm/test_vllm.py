@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
 from spectra_eval.backends._hf_tree import naive
-from spectra_eval.backends._vllm_engine import quiet_engine, require_vllm
-from spectra_eval.errors import ModelLoadError, ProbeError
+from spectra_eval.errors import ProbeError
 from spectra_eval.readouts import likelihood
 from spectra_eval.tables import ProbeRequest, Sampling
 from spectra_eval.testing._base import run
@@ -139,84 +136,3 @@ def test_the_engine_leaves_the_process_as_it_was(engine: Any) -> None:
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
     assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
-
-
-def test_the_classify_route_gives_log_probabilities_too(tiny: Path) -> None:
-    with open_backend("hf", model=str(tiny)) as other:
-        expected = other.score(SHORT)
-    with open_backend("vllm", model=str(tiny), route="classify", kv_cache_gib=1) as session:
-        _same(session.score(SHORT), expected)
-        with pytest.raises(ProbeError, match="writes nothing"):
-            session.generate(SHORT[:1], max_tokens=3)
-    with pytest.raises(ProbeError, match="closed"):
-        session.score(SHORT)
-
-
-@pytest.fixture(scope="module")
-def adapter(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    place = tmp_path_factory.mktemp("adapters") / "lora"
-    torch.manual_seed(9)
-    settings = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False)
-    get_peft_model(AutoModelForCausalLM.from_pretrained(tiny), settings).save_pretrained(place)
-    return place
-
-
-@pytest.mark.parametrize("serve", [False, True])
-def test_an_adapter_is_merged_or_served(
-    serve: bool, tiny: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from spectra_eval.backends._adapter import merged
-
-    monkeypatch.setenv("SPECTRA_CACHE", str(tmp_path))
-    with open_backend("hf", model=str(merged(tiny, adapter))) as other, open_backend("hf", model=str(tiny)) as plain:
-        expected, without = other.score(SHORT), plain.score(SHORT)
-    assert np.abs(expected[0].log_probs - without[0].log_probs).max() > 0.05, "an adapter that does nothing"
-    options = {"model": str(tiny), "adapter": str(adapter), "serve_adapter": serve, "kv_cache_gib": 1}
-    with open_backend("vllm", **options) as session:
-        _same(session.score(SHORT), expected)
-        assert session.description["adapter_merged"] is not serve
-        assert len(session.description["adapter_digest"]) == 64
-
-
-def test_two_devices_share_one_model(tiny: Path) -> None:
-    with open_backend("hf", model=str(tiny)) as other:
-        expected = other.score(SHORT)
-    with open_backend("vllm", model=str(tiny), tensor_parallel=2, kv_cache_gib=0.25) as session:
-        _same(session.score(SHORT), expected)
-        assert session.description["tensor_parallel"] == 2
-
-
-def test_how_a_model_is_divided_reaches_the_engine(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vllm = require_vllm()
-    got: dict[str, Any] = {}
-
-    def remember(**arguments: Any) -> None:
-        got.update(arguments)
-        raise ValueError("enough")
-
-    with quiet_engine(), pytest.raises(ValueError, match="single-process"):  # what our own refusal rests on
-        vllm.LLM(model=str(tiny), data_parallel_size=2)
-    monkeypatch.setattr(vllm, "LLM", remember)
-    sizes = {"tensor_parallel": 2, "pipeline_parallel": 3, "engine": {"max_num_seqs": 7}}
-    with pytest.raises(ModelLoadError, match="enough"), open_backend("vllm", model=str(tiny), **sizes):
-        pass
-    asked = {"tensor_parallel_size": 2, "pipeline_parallel_size": 3, "data_parallel_size": 1, "max_num_seqs": 7}
-    ours = {"enable_prefix_caching": True, "block_size": 32, "logprobs_mode": "raw_logprobs", "dtype": "float32"}
-    assert got.items() >= {**asked, **ours}.items()
-    assert set(got) - {"use_tqdm_on_load"} <= {field.name for field in dataclasses.fields(vllm.EngineArgs)}
-
-
-def test_settings_that_do_not_fit_are_named() -> None:
-    with pytest.raises(ModelLoadError, match="attention heads"):
-        open_backend("vllm", model="embedded", tensor_parallel=2).__enter__()
-
-
-def test_an_engine_that_cannot_start_is_said_in_one_line(tiny: Path) -> None:
-    options = {"model": str(tiny), "engine": {"quantization": "no-such-thing"}}
-    with pytest.raises(ModelLoadError, match="vllm does not start") as caught, open_backend("vllm", **options):
-        pass
-    assert "\n" not in str(caught.value)
