@@ -214,6 +214,9 @@ def rivals(truth: np.ndarray, theta_s: np.ndarray, lists: np.ndarray, history: n
     even, restricted = np.zeros(truth.shape), np.zeros(truth.shape)
     for u, row in enumerate(lists):
         good = [c for c in row if c >= 0]
+        if not good:
+            even[u] = restricted[u] = np.nan
+            continue
         even[u, good] = 1 / len(good)
         restricted[u, good] = truth[u, good] / truth[u, good].sum() if truth[u, good].any() else 1 / len(good)
     return {
