@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from spectra_eval.artifacts import read_table, write_table
+from spectra_eval.metrics import METRICS
 from spectra_eval_cli.main import COMMANDS, main
 
 DATA = Path(__file__).parents[2] / "examples/data/ml-latest-small"
@@ -179,21 +180,32 @@ def test_help(command: str) -> None:
 
 @pytest.mark.hf
 def test_the_demo_on_a_few_users_with_the_real_model(tmp_path: Path) -> None:
-    result = done("demo", tmp_path / "out", "--users", 3, "--data", DATA)
+    result = done("demo", tmp_path / "out", "--users", 8, "--data", DATA)
     for name in ("table.parquet", "run/manifest.json", "run/table.parquet", "evaluation.json", "certificate.json"):
         assert (tmp_path / "out" / name).is_file(), name
     assert "<html" in (tmp_path / "out/report.html").read_text()
     assert "$ spectra-eval certify" in result.output and "values agree" in result.output
     table = read_table(tmp_path / "out/run")
-    assert table.n_users == 3 and table.dg is not None and table.answer_mass is not None
+    assert table.n_users == 8 and table.dg is not None and table.answer_mass is not None
     assert 0.01 < float(table.answer_mass.mean()) < 1.0
     assert table.metadata["mean_answer_mass"] == pytest.approx(float(table.answer_mass.mean()))
     assert table.metadata["readout"] == "likelihood"
-    # A script that knows NumPy only finds every number of the certificate again.
+    # Two scripts that know NumPy only find every number of the certificate and of the evaluation again.
     columns = {"users": table.users.astype(str), "counts": table.counts, "n_window": table.n_window}
+    columns |= {"owner": np.arange(table.n_users), "truth": table.theta_star, "history": table.history_counts}
     whole = np.array(table.metadata.get("weighting") != "fraction")
     np.savez(tmp_path / "table.npz", **columns, theta_s=table.theta_s, dg=table.dg, whole=whole)
-    script = Path(__file__).parents[1] / "agreement/recompute_certificate.py"
-    files = [tmp_path / "out/certificate.json", tmp_path / "table.npz"]
-    again = subprocess.run([sys.executable, script, *files], capture_output=True, text=True, check=False, timeout=300)
+    recomputed("certificate", tmp_path / "out/certificate.json", tmp_path / "table.npz")
+    recomputed("evaluation", tmp_path / "out/evaluation.json", tmp_path / "table.npz")
+    every = [metric.name + ("@4" if metric.takes_cutoff else "") for metric in METRICS]
+    systems = ("theta_s", "dg", "dg_best", "uniform", "popularity", "history", "laplace", "oracle")
+    wanted = ["--metrics", ",".join(every), "--systems", ",".join(systems)]
+    done("evaluate", tmp_path / "out/run", *wanted, "--bootstrap", 40, "--seed", 3, "-o", tmp_path / "all.json")
+    recomputed("evaluation", tmp_path / "all.json", tmp_path / "table.npz")
+
+
+def recomputed(what: str, made: Path, table: Path) -> None:
+    script = Path(__file__).parents[1] / f"agreement/recompute_{what}.py"
+    words = [sys.executable, script, made, table]
+    again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
     assert again.returncode == 0, again.stdout + again.stderr
