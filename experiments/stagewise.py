@@ -27,7 +27,9 @@ from typing import Any
 
 import numpy as np
 from stagewise_lower import kept_below
-from stagewise_page import Found, known_before, write_page
+from stagewise_offset import known_before
+from stagewise_page import Found, write_page
+from stagewise_regressions import RECENT, ROOT, SPLIT_SEED
 
 from spectra_eval.artifacts import read_table, write_json, write_table
 from spectra_eval.data import DATASETS, prepare
@@ -35,12 +37,10 @@ from spectra_eval.finetuning import finetune, split_users
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import Recipe, with_categories
 
-ROOT = Path(__file__).resolve().parents[1]
-SPLIT_SEED = 20
 ELSEWHERE = 75
 """The exit code of a job that another process is doing."""
-RECENT, LISTED = 20, 8
-"""Items that the second tally counts, and categories that a tally names."""
+LISTED = 8
+"""Categories that a tally names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,8 @@ class Plan:
     learning_rate: float
     batch: int = 2
     layers: int = 8
-    cuts: tuple[float, ...] = (0.65,)
+    cuts: tuple[float, ...] = (0.65, 0.8)
     orders: int = 1
-    offset: str = "linear"
 
 
 FULL = Plan(
@@ -68,7 +67,7 @@ FULL = Plan(
     fit=60,
     train=256,
     cpt_steps=32,
-    sft_steps=128,
+    sft_steps=192,
     seeds=(0, 1),
     titles=5,
     bootstrap=2000,
@@ -91,7 +90,7 @@ class Job:
 
 def jobs_of(plan: Plan) -> list[Job]:
     """List what is to be done, what matters most first; a job comes after the one that it needs."""
-    added, first = f"cpt-sft-{plan.offset}", plan.seeds[0]
+    added, first = "cpt-sft-added", plan.seeds[0]
 
     def train(name: str, seed: int, **how: Any) -> Job:
         after = "cpt-0" if name.startswith("cpt-") else None
@@ -104,14 +103,13 @@ def jobs_of(plan: Plan) -> list[Job]:
         return Job(name="-".join(words), kind="probe", how={"readout": readout}, after=after)
 
     cpt = Job(name="cpt-0", kind="train", how={"stage": "cpt", "seed": 0, "steps": plan.cpt_steps})
-    jobs = [cpt, train("sft", first), train(added, first, offset=plan.offset), train("cpt-sft", first)]
-    jobs += [probe("pretrained"), *(probe(name, first) for name in (added, "sft", "cpt-sft"))]
-    for seed in plan.seeds[1:]:
-        jobs += [train(added, seed, offset=plan.offset), probe(added, seed)]
-    jobs += [probe("pretrained", readout="generative")]
+    jobs = [cpt, train("sft", first), probe("pretrained"), probe("pretrained", readout="generative")]
+    jobs += [train("cpt-sft", first), train(added, first, added=True)]
+    jobs += [probe(name, first) for name in ("sft", "cpt-sft", added)]
     jobs += [probe(name, first, "generative") for name in ("sft", "cpt-sft")]
     for seed in plan.seeds[1:]:
-        jobs += [train("sft", seed), train("cpt-sft", seed), probe("sft", seed), probe("cpt-sft", seed)]
+        jobs += [train(added, seed, added=True), train("cpt-sft", seed), train("sft", seed)]
+        jobs += [probe(name, seed) for name in (added, "cpt-sft", "sft")]
     return jobs
 
 
@@ -261,8 +259,8 @@ def train(
         seed=how.pop("seed"),
         steps=how.pop("steps"),
     )
-    if "offset" in how:
-        known = known_before(table, interactions, groups, how["offset"])
+    if how.pop("added", False):
+        known = known_before(table, interactions, groups)
         how["offset"] = lambda earlier: np.vstack([known.of(part, plan.cuts[n]) for n, part in enumerate(earlier)])
     finetune(
         table.select(groups["train"]),

@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stagewise_offset import OFFSET, known_before
 
 from spectra_eval.artifacts import write_json, write_text
 from spectra_eval.baselines import system
 from spectra_eval.evaluation import compare
-from spectra_eval.finetuning import CUTS, earlier_tables, stacked
 from spectra_eval.readouts._base import softmax
 from spectra_eval.simplex import js_nats
 from spectra_eval.tables import Interactions, PreferenceTable
 
 BASELINES = ("uniform", "popularity", "history", "mixture", "linear")
 RIVALS = ("popularity", "history", "mixture", "linear")
-EARLIER = "linear, earlier windows"
-"""The same regression as `linear`, fitted on what a model here may see."""
 TEMPERATURES = np.exp(np.linspace(np.log(0.1), np.log(50.0), 400))
-LEAST = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,54 +44,24 @@ class System:
     mass: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """The logarithm of a baseline: for every user of the table, (N, K), and for each earlier cut of the others."""
-
-    theta: np.ndarray
-    earlier: dict[tuple[str, float], np.ndarray]
-
-    def of(self, part: PreferenceTable, cut: float) -> np.ndarray:
-        """Give the rows of one earlier table."""
-        return np.array([self.earlier[user, cut] for user in part.users.tolist()])
-
-
-def known_before(
-    table: PreferenceTable, interactions: Interactions, groups: dict[str, np.ndarray], baseline: str
-) -> Known:
-    """Compute a baseline that was fitted on no evaluation window and on no user of `test`.
-
-    It is fitted on the earlier windows of all users outside `test`, each user's numbers on those of other users; the
-    windows of the evaluation are emptied before, so that none can be used.
-    """
-    others = np.setdiff1d(np.arange(table.n_users), groups["test"])
-    emptied = table.replace(
-        counts=np.zeros((table.n_users, table.n_categories)), theta_star=None, n_window=np.zeros(table.n_users)
-    )
-    parts = earlier_tables(table.select(others), interactions, cuts=CUTS)
-    logs = np.log(np.maximum(system(stacked([*parts, emptied]), baseline).theta, LEAST))
-    keys = [(user, cut) for part, cut in zip(parts, CUTS, strict=True) for user in part.users.tolist()]
-    return Known(theta=logs[-table.n_users :], earlier=dict(zip(keys, logs, strict=False)))
-
-
-def systems_of(found: Found, offset: str) -> dict[str, System]:
+def systems_of(found: Found) -> dict[str, System]:
     """Give every system on the test users; temperatures are those of least mean JS divergence on `fit`."""
     table, groups = found.table, found.groups
     systems = {name: System(theta=system(table, name).theta[groups["test"]]) for name in BASELINES}
-    known = known_before(table, found.interactions, groups, offset).theta
-    systems[EARLIER] = System(theta=softmax(known[groups["test"]], 1.0))
+    known = known_before(table, found.interactions, groups).theta
+    systems[OFFSET] = System(theta=softmax(known[groups["test"]], 1.0))
     nothing = [np.zeros((len(groups[group]), table.n_categories)) for group in ("fit", "test")]
     control = combined(table, groups, *nothing, known)
-    systems[f"{EARLIER}, exponent fitted"] = System(theta=control.theta, weight=control.weight)
+    systems[f"{OFFSET}, exponent fitted"] = System(theta=control.theta, weight=control.weight)
     by_arm: dict[str, dict[str, list[Any]]] = {}
     for name, parts in found.probed.items():
-        label, seed = label_of(name, offset)
-        added = known if offset in name else None
+        label, seed = label_of(name)
+        added = known if "added" in name else None
         one = (scores_of(parts["fit"]), scores_of(parts["test"]))
         own = f"{label}, seed {seed}" if seed is not None else label
         systems[own] = fitted(table, groups, *one, added, float(np.mean(parts["test"].metadata["mean_answer_mass"])))
         if name == "probe-pretrained":  # a control: does training add to what the words of the prompt give?
-            systems[f"{label}, combined with {EARLIER}"] = combined(table, groups, *one, known)
+            systems[f"{label}, combined with {OFFSET}"] = combined(table, groups, *one, known)
         if seed is not None and not name.startswith("generative"):
             held = by_arm.setdefault(label, {"fit": [], "test": [], "added": [added]})
             held["fit"].append(one[0])
@@ -106,17 +73,17 @@ def systems_of(found: Found, offset: str) -> dict[str, System]:
             systems[f"{label}, mean of {len(held['fit'])} seeds"] = fitted(table, groups, fit, test, added)
         told_wrong = np.roll(test, 1, axis=0)
         systems[f"{label}, users shuffled"] = fitted(table, groups, fit, test, added, shown=told_wrong)
-        if added is None:
-            systems[f"{label}, combined with {EARLIER}"] = combined(table, groups, fit, test, known)
+        both = "both exponents fitted" if added is not None else f"combined with {OFFSET}"
+        systems[f"{label}, {both}"] = combined(table, groups, fit, test, known)
     return systems
 
 
-def label_of(job: str, offset: str) -> tuple[str, int | None]:
+def label_of(job: str) -> tuple[str, int | None]:
     """Give the name of an arm, and its seed, out of the name of a job."""
     kind, _, rest = job.partition("-")
     stem, _, last = rest.rpartition("-")
     name, seed = (stem, int(last)) if last.isdigit() else (rest, None)
-    label = {"pretrained": "pretrained", "sft": "SFT", "cpt-sft": "CPT+SFT"}.get(name, f"CPT+SFT on {offset}")
+    label = {"pretrained": "pretrained", "sft": "SFT", "cpt-sft": "CPT+SFT"}.get(name, f"CPT+SFT on {OFFSET}")
     return (f"{label}, generative" if kind == "generative" else label), seed
 
 
@@ -165,7 +132,7 @@ def combined(
 def write_page(found: Found, plan: Any, page: Path, out: Path, *, name: str) -> None:
     """Compare all systems on the test users, and write the page and the comparison."""
     test = found.table.select(found.groups["test"])
-    systems = systems_of(found, plan.offset)
+    systems = systems_of(found)
     compared = compare(
         {name: test.replace(theta_s=one.theta) for name, one in systems.items()},
         metrics=("js_divergence", f"category_ndcg@{min(10, test.n_categories)}"),
@@ -198,7 +165,7 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         return "-" if found_ is None else "{:+.4f} ({:+.4f} to {:+.4f})".format(*found_)
 
     lines = [*introduction(found, plan, plan_name)]
-    rivals = [*RIVALS, EARLIER]
+    rivals = [*RIVALS, OFFSET]
     lines += [
         f"| system | JS ({unit}) | NDCG@10 | "
         + " | ".join(f"JS less {r} (95 % CI)" for r in rivals)
@@ -255,14 +222,14 @@ def introduction(found: Found, plan: Any, name: str) -> list[str]:
         "reads. The generative readout shows "
         f"the options in {plan.orders} order.",
         "",
-        f"Baselines are fitted, fold by fold, on the *evaluation windows* of all other users: an advantage over any "
-        f"model here. `{EARLIER}` is the same regression fitted on what a model here may see: earlier windows of "
-        "users outside the test group. *on linear*: the logarithm of that regression is added to the scores, in "
-        "training and in the readout, so that the model learns what the regression misses. *combined*: a model trained "
-        "without it, multiplied with it afterwards, both exponents (1/tau and w) fitted on the fit users; *exponent "
-        "fitted*: "
-        "the same without a model. *shuffled*: each user gets "
-        "the scores of another user.",
+        "Baselines are fitted, fold by fold, on the *evaluation windows* of all other users: an advantage over any "
+        f"model here. `{OFFSET}` is `linear` fitted on what a model here may see instead, earlier windows of users "
+        "outside the test group; like the prompt, it also knows the shares of the last 20 items. "
+        f"*on {OFFSET}*: the logarithm of that regression is added to the scores, in training and in the readout, so "
+        "that the model learns what the regression misses. *combined*: a model trained without it, multiplied with it "
+        "afterwards, both exponents (1/tau and w) fitted on the fit users; *both exponents fitted*: the same with the "
+        "model trained on it; *exponent fitted*: the same without a model. *shuffled*: each user gets the scores of "
+        "another user.",
         "",
     ]
 
@@ -272,7 +239,7 @@ def verdicts(interval: Any, names: list[str]) -> list[str]:
     lines = []
     for name in names:
         words: dict[str, list[str]] = {"beats": [], "loses to": [], "is not told apart from": []}
-        for rival in (*RIVALS, EARLIER):
+        for rival in (*RIVALS, OFFSET):
             found = None if rival == name else interval(name, rival)
             if found is not None:
                 _, low, high = found

@@ -6,9 +6,10 @@ python experiments/stagewise_regressions.py      # a minute or two; prints a tab
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from stagewise import RECENT, ROOT, SPLIT_SEED
 
 from spectra_eval.baselines.fitted import _regress, _softmax
 from spectra_eval.data import DATASETS, prepare
@@ -17,6 +18,10 @@ from spectra_eval.simplex import js_nats
 from spectra_eval.tables import PreferenceTable
 from spectra_eval.training import with_categories
 
+ROOT = Path(__file__).resolve().parents[1]
+SPLIT_SEED = 20
+RECENT = 20
+"""Items that the second tally of a prompt counts."""
 PENALTIES = (10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
 
@@ -49,11 +54,10 @@ def predicted(
     theta = np.empty(table.theta_star.shape)
     for number in range(FOLDS):
         kept = [part.select(np.array([fold[u] != number for u in part.users.tolist()])) for part in parts]
-        x = np.vstack([features(part, inputs) for part in kept])
-        centre, scale = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-        weights = _regress(with_one((x - centre) / scale), np.vstack([part.theta_star for part in kept]), penalty)
+        x, standard = design(np.vstack([features(part, inputs) for part in kept]))
+        weights = _regress(x, np.vstack([part.theta_star for part in kept]), penalty)
         wanted = table.select(own == number)
-        theta[own == number] = _softmax(with_one((features(wanted, inputs) - centre) / scale) @ weights)
+        theta[own == number] = _softmax(standard(features(wanted, inputs)) @ weights)
     return js_nats(table.theta_star, theta)
 
 
@@ -89,9 +93,14 @@ def years(titles: tuple[str, ...], length: int) -> list[float]:
     ]
 
 
-def with_one(x: np.ndarray) -> np.ndarray:
-    """Put a one before the inputs."""
-    return np.hstack([np.ones((len(x), 1)), x])
+def design(x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Give inputs of mean 0 and deviation 1 with a one before them, and what does the same to those of others."""
+    centre, scale = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+
+    def standard(values: np.ndarray) -> np.ndarray:
+        return np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
+
+    return standard(x), standard
 
 
 if __name__ == "__main__":
