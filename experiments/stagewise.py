@@ -88,6 +88,17 @@ class Job:
     after: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What every job works with: the table, the ratings, the groups of users, and how much is done where."""
+
+    table: PreferenceTable
+    interactions: Interactions
+    groups: dict[str, np.ndarray]
+    plan: Plan
+    out: Path
+
+
 def jobs_of(plan: Plan) -> list[Job]:
     """List what is to be done, what matters most first; a job comes after the one that it needs."""
     added, first = "cpt-sft-added", plan.seeds[0]
@@ -132,17 +143,15 @@ def main() -> None:
         (job,) = (job for job in jobs if job.name == given.job)
         with claimed(job, out):
             if not finished(job, out):
-                do(job, *read(given.data, plan), plan, out)
+                do(job, Given(**read(given.data, plan), plan=plan, out=out))
         return
-    table, interactions, groups = read(given.data, plan)
+    material = read(given.data, plan)
     out.mkdir(parents=True, exist_ok=True)
-    write_table(table, out / "table.parquet")
+    write_table(material["table"], out / "table.parquet")
     if not given.collect:
         run_all(jobs, out, given)
     found = Found(
-        table=table,
-        interactions=interactions,
-        groups=groups,
+        **material,
         probed=probed(jobs, out),
         training=trained(jobs, out),
         clocks=clocks(jobs, out),
@@ -151,11 +160,11 @@ def main() -> None:
     write_page(found, plan, page, out, name=given.plan)
 
 
-def read(data: Path, plan: Plan) -> tuple[PreferenceTable, Interactions, dict[str, np.ndarray]]:
-    """Read the ratings, and divide the users."""
+def read(data: Path, plan: Plan) -> dict[str, Any]:
+    """Read the ratings, and divide the users: `table`, `interactions`, `groups`."""
     interactions = with_categories(DATASETS["movielens"].read(data))
     table = prepare(interactions, weighting="count")
-    return table, interactions, dealt(table, plan)
+    return {"table": table, "interactions": interactions, "groups": dealt(table, plan)}
 
 
 def run_all(jobs: Sequence[Job], out: Path, given: argparse.Namespace) -> None:
@@ -223,34 +232,20 @@ def teller(interactions: Interactions) -> Callable[[PreferenceTable], Preference
     return tell
 
 
-def do(
-    job: Job,
-    table: PreferenceTable,
-    interactions: Interactions,
-    groups: dict[str, np.ndarray],
-    plan: Plan,
-    out: Path,
-) -> None:
+def do(job: Job, given: Given) -> None:
     """Do one job in this process."""
     import torch
 
     torch.set_num_threads(1)
-    with kept_below(plan.layers, out / "lower") as counted:
-        clock = Clock(out / "clocks" / f"{job.name}.json")
-        (train if job.kind == "train" else ask)(job, table, interactions, groups, plan, out, clock)
+    with kept_below(given.plan.layers, given.out / "lower") as counted:
+        clock = Clock(given.out / "clocks" / f"{job.name}.json")
+        (train if job.kind == "train" else ask)(job, given, clock)
     clock.tick(f"{job.name}: done; lower layers computed for {counted['computed']} prompts, read for {counted['read']}")
 
 
-def train(
-    job: Job,
-    table: PreferenceTable,
-    interactions: Interactions,
-    groups: dict[str, np.ndarray],
-    plan: Plan,
-    out: Path,
-    clock: Clock,
-) -> None:
+def train(job: Job, given: Given, clock: Clock) -> None:
     """Train one adapter."""
+    table, interactions, groups, plan = given.table, given.interactions, given.groups, given.plan
     how = dict(job.how)
     recipe = Recipe(
         learning_rate=plan.learning_rate,
@@ -265,11 +260,11 @@ def train(
     finetune(
         table.select(groups["train"]),
         interactions,
-        out / job.name,
+        given.out / job.name,
         recipe=recipe,
         titles=plan.titles + 2,
         cuts=plan.cuts,
-        start=None if job.after is None else out / job.after,
+        start=None if job.after is None else given.out / job.after,
         tell=teller(interactions) if how["stage"] == "sft" else None,
         keep_every=4,
         progress=lambda done, total, loss: clock.tick(f"{job.name}: step {done} of {total}, loss {loss:.4f}"),
@@ -277,31 +272,23 @@ def train(
     )
 
 
-def ask(
-    job: Job,
-    table: PreferenceTable,
-    interactions: Interactions,
-    groups: dict[str, np.ndarray],
-    plan: Plan,
-    out: Path,
-    clock: Clock,
-) -> None:
+def ask(job: Job, given: Given, clock: Clock) -> None:
     """Probe the users of `fit` and `test`."""
     from spectra_eval.backends import open as open_backend
     from spectra_eval.probing import probe
 
-    tell = teller(interactions)
+    tell = teller(given.interactions)
     generative = job.how["readout"] == "generative"
-    with open_backend("hf", adapter=None if job.after is None else str(out / job.after)) as session:
+    with open_backend("hf", adapter=None if job.after is None else str(given.out / job.after)) as session:
         for group in ("fit", "test"):
             probe(
-                tell(table.select(groups[group])),
+                tell(given.table.select(given.groups[group])),
                 session,
                 readout=job.how["readout"],
-                options={"orders": plan.orders} if generative else None,
+                options={"orders": given.plan.orders} if generative else None,
                 dg=False,
-                titles=plan.titles + 2,
-                run=out / "runs" / f"{job.name}-{group}",
+                titles=given.plan.titles + 2,
+                run=given.out / "runs" / f"{job.name}-{group}",
                 progress=lambda done, total, group=group: clock.tick(f"{job.name}: {group} {done} of {total}"),
             )
 

@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 @pytest.fixture(scope="module")
 def modules() -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(EXPERIMENTS))
-    names = ("stagewise", "stagewise_page", "stagewise_lower")
+    names = ("stagewise", "stagewise_page", "stagewise_offset", "stagewise_regressions", "stagewise_lower")
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(EXPERIMENTS))
     for name in names:
@@ -37,14 +37,15 @@ def world(users: int = 40) -> Interactions:
         (f"u{user}", f"m{rng.integers(30)}", time) for user in range(users) for time in range(int(rng.integers(20, 40)))
     ]
     items = [row[1] for row in rows]
+    names = ("Crime", "War", "Noir")
     return Interactions(
         user=np.array([row[0] for row in rows], dtype=object),
         item=np.array(items, dtype=object),
         category=np.array([int(item[1:]) % 3 for item in items]),
         time=np.array([row[2] for row in rows]),
         weight=np.ones(len(rows)),
-        categories=("Crime", "War", "Noir"),
-        titles={item: f"Film {item}" for item in items},
+        categories=names,
+        titles={item: f"Film {item}: {names[int(item[1:]) % 3]}" for item in items},
     )
 
 
@@ -53,10 +54,10 @@ def groups() -> dict[str, np.ndarray]:
 
 
 def test_what_is_known_before_comes_from_no_evaluation_window_and_no_test_user(modules: Any) -> None:
-    page = modules["stagewise_page"]
+    offset = modules["stagewise_offset"]
     events = world()
     table = prepare(events, weighting="count")
-    known = page.known_before(table, events, groups(), "linear")
+    known = offset.known_before(table, events, groups())
     np.testing.assert_allclose(np.exp(known.theta).sum(axis=1), 1.0, atol=1e-2)
     in_window = np.ones(len(events.user), dtype=bool)
     for user, told in zip(table.users.tolist(), table.history, strict=True):
@@ -64,12 +65,12 @@ def test_what_is_known_before_comes_from_no_evaluation_window_and_no_test_user(m
     changed = dataclasses.replace(events, category=np.where(in_window, (events.category + 1) % 3, events.category))
     other_windows = prepare(changed, weighting="count")
     assert not np.array_equal(other_windows.counts, table.counts)
-    again = page.known_before(other_windows, changed, groups(), "linear")
+    again = offset.known_before(other_windows, changed, groups())
     np.testing.assert_array_equal(again.theta, known.theta)
     assert not {user for user, _ in known.earlier} & set(table.users[:12].tolist())
-    assert {cut for _, cut in known.earlier} == set(page.CUTS)
+    assert {cut for _, cut in known.earlier} == set(offset.CUTS)
     # What users outside `test` did before their windows does matter.
-    other = page.known_before(table, events, {**groups(), "test": np.arange(25)}, "linear")
+    other = offset.known_before(table, events, {**groups(), "test": np.arange(25)})
     assert not np.array_equal(other.theta, known.theta)
 
 
@@ -83,7 +84,7 @@ def test_two_lines_tell_the_shares_all_in_all_and_of_late(modules: Any) -> None:
     counts = np.asarray(table.history_counts)[row]
     first = events.categories[int(np.argmax(counts))]
     assert whole.startswith(f"all in all: {first} {counts.max() / counts.sum():.0%}")
-    of_late = [int(title[6:]) % 3 for title in titles[-20:]]
+    of_late = [int(title[6:].partition(":")[0]) % 3 for title in titles[-20:]]
     most = max(range(3), key=lambda k: (of_late.count(k), -k))
     assert late.startswith(f"of late: {events.categories[most]} {of_late.count(most) / 20:.0%}")
 
@@ -120,7 +121,7 @@ def test_the_page_says_what_the_tables_hold(modules: Any, tmp_path: Path) -> Non
         scores = np.log(np.asarray(table.theta_star)[rows] + 0.02) + noise * rng.normal(size=(len(rows), 3))
         return table.select(rows).replace(scores=scores, metadata={"mean_answer_mass": 0.5})
 
-    noise = {"probe-pretrained": 3.0, "probe-sft-0": 0.01, "probe-cpt-sft-linear-0": 3.0}
+    noise = {"probe-pretrained": 3.0, "probe-sft-0": 0.01, "probe-cpt-sft-added-0": 3.0}
     found = page.Found(
         table=table,
         interactions=events,
@@ -133,9 +134,10 @@ def test_the_page_says_what_the_tables_hold(modules: Any, tmp_path: Path) -> Non
     page.write_page(found, stagewise.SHORT, tmp_path / "page.md", tmp_path, name="short")
     text = (tmp_path / "page.md").read_text()
     rows = {line.split(" | ")[0][2:]: line.split(" | ") for line in text.splitlines() if line.startswith("| ")}
-    assert {*page.BASELINES, page.EARLIER, "pretrained", "SFT, seed 0", "SFT, users shuffled"} <= set(rows)
+    assert {*page.BASELINES, page.OFFSET, "pretrained", "SFT, seed 0", "SFT, users shuffled"} <= set(rows)
     js = {name: float(cells[1]) for name, cells in rows.items() if name in (*page.BASELINES, "SFT, seed 0")}
     assert js["SFT, seed 0"] < min(js[name] for name in page.BASELINES), "it was nearly told the truth"
+    assert f"CPT+SFT on {page.OFFSET}, both exponents fitted" in rows
     assert "- **SFT, seed 0** beats `popularity`, `history`, `mixture`, `linear`" in text
     assert "Not finished when this page was written: cpt-sft-0" in text
     assert "`python experiments/stagewise.py --plan short`" in text and "3 minutes of one core" in text
