@@ -97,7 +97,10 @@ def harness_sides(model: Any, tokenizer: Any, one: Asked, whole: list[str]) -> d
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
+    head = model.get_output_embeddings()
+    wide = head.weight
     harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=len(one.prompts), backend="causal")
+    head.weight = wide  # it has tied the head to the embedding again, which is narrow in bfloat16
     ready = [(("", ""), prompt, [answer]) for prompt in one.prompts for answer in one.answers]
     asked_in_words = [
         Instance(request_type="loglikelihood", doc={}, arguments=(text, answer), idx=0)

@@ -179,7 +179,8 @@ def _widen_head(model: Any) -> None:
             self.bias = None if bias is None else torch.nn.Parameter(bias.detach().float(), requires_grad=False)
 
         def forward(self, hidden: Any) -> Any:
-            return torch.nn.functional.linear(hidden.float(), self.weight, self.bias)
+            # Whoever ties the weights again puts narrow ones here: the same numbers, so that only time is lost.
+            return torch.nn.functional.linear(hidden.float(), self.weight.float(), self.bias)
 
     head = model.get_output_embeddings()
     if isinstance(head, torch.nn.Linear):

@@ -253,6 +253,9 @@ def test_bfloat16_is_close_and_a_closed_session_refuses(session: Any, folder: Pa
         with open_backend("hf", model=str(folder), dtype="bfloat16") as narrow:
             (answers,) = narrow.score(REQUESTS[:1])
             assert narrow.description["model"] == folder.name
+            narrow._model.tie_weights()  # as other tools do with a model that they are given
+            (again,) = narrow.score(REQUESTS[:1])
+    np.testing.assert_array_equal(again.log_probs, answers.log_probs)
     exact = type(answers)(log_probs=naive[0], n_prompt_tokens=answers.n_prompt_tokens)
     gap = np.abs(likelihood.read(answers).theta_s - likelihood.read(exact).theta_s).sum() / 2
     assert 0 < gap < 0.05
