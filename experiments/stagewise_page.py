@@ -189,10 +189,16 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         for run in found.training
     ]
     lines += ["", "Losses are means of the first and the last fifth of the steps, nats.", "", *cost(found)]
-    notes = Path(__file__).with_name("stagewise_notes.md")
     if plan_name != "quick":
-        lines += ["", notes.read_text(encoding="utf-8").rstrip()]
+        lines += ["", _notes()[1].rstrip()]
     return "\n".join([*lines, ""])
+
+
+def _notes() -> tuple[str, str]:
+    """Give what stands above the numbers, and what stands below them."""
+    text = Path(__file__).with_name("stagewise_notes.md").read_text(encoding="utf-8")
+    above, mark, below = text.partition("## What was tried")
+    return above, mark + below
 
 
 def introduction(found: Found, plan: Any, name: str) -> list[str]:
@@ -205,6 +211,8 @@ def introduction(found: Found, plan: Any, name: str) -> list[str]:
         lines += ["**A quick look at few users and steps: it shows that everything runs, and nothing more.**", ""]
     if found.missing:
         lines += [f"**Not finished when this page was written: {', '.join(found.missing)}.**", ""]
+    if name != "quick":
+        lines += [*_notes()[0].splitlines(), "## How", ""]
     return [
         *lines,
         "MovieLens ml-latest-small, 18 genres and IMAX, weight `count`; SmolLM2-135M-Instruct (embedded, dequantised "
