@@ -1,0 +1,75 @@
+"""The robustness tables R1 to R3 on real users: other wordings, other replies, other windows, other taxonomies.
+
+python experiments/robustness.py      # writes docs/robustness.md; a quarter of an hour on a core
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from spectra_eval.artifacts import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+SWEEPS = {"prompts": "R1", "verbalisers": "R1", "windows": "R2", "taxonomy": "R3"}
+INTRO = """# How much hangs on how one asks
+
+The first {users} users of ml-latest-small, SmolLM2-135M-Instruct, readout `likelihood`, weight `count`. Written by
+`experiments/robustness.py`, which does nothing but
+
+    spectra-eval prepare movielens examples/data/ml-latest-small --weighting count --details -o table.parquet
+    spectra-eval prepare movielens examples/data/ml-latest-small --weighting count --details \\
+        --context-windows 1,3,5,8 --horizons long,short -o windows.parquet
+    spectra-eval probe table.parquet --sweep prompts --limit {users} --no-dg -o sweeps/prompts     # and so on
+
+JS in bits, TV and NDCG with 95 % intervals over users. *JS less the first* is paired by user; *moved* is the mean
+total variation between the two readouts of a user. What the sweeps vary, and which of the paper's tables they stand
+for, is said in [prompts.md](prompts.md): R1 is wording, R2 windows, R3 the taxonomy. So few users tell large effects
+from none, and no more.
+
+As it ran for this page: other words move the readout by .03 to .08 in total variation, which is nearly all that it
+differs from uniform, and its NDCG from .40 to .70, while its JS stays near that of `uniform` in every row. More
+sessions told change the readout by nothing that shows; `history` gains from them. With fewer categories every JS
+falls, that of `uniform` too: a lower number there is no better readout. Asking anew for merged categories gives less
+JS than adding up what was asked for the fine ones, for a flat readout is flat over whatever it is asked.
+"""
+
+
+def main() -> None:
+    """Run what was not run yet, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--users", type=int, default=24)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--backend", default="hf")
+    parser.add_argument("--data", type=Path, default=ROOT / "examples/data/ml-latest-small")
+    parser.add_argument("--out", type=Path, default=ROOT / "robustness-out")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs/robustness.md")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    plain, windows = given.out / "table.parquet", given.out / "windows.parquet"
+    common = ["prepare", "movielens", given.data, "--weighting", "count", "--details"]
+    for table, more in ((plain, []), (windows, ["--context-windows", "1,3,5,8", "--horizons", "long,short"])):
+        if not table.is_file():
+            run(*common, *more, "-o", table)
+    parts = [INTRO.format(users=given.users)]
+    for sweep, name in SWEEPS.items():
+        place = given.out / f"{given.backend}-{given.users}" / sweep
+        table = windows if sweep == "windows" else plain
+        asked = ["--backend", given.backend, "--model", given.model, "--limit", given.users, "--no-dg"]
+        run("probe", table, "--sweep", sweep, *asked, "-o", place)
+        title, _, rest = (place / "sweep.md").read_text(encoding="utf-8").partition("\n")
+        parts.append(f"## {name}: {title.removeprefix('# ')} (`--sweep {sweep}`)\n{rest.rstrip()}\n")
+    write_text("\n".join(parts), given.page)
+    print(f"written: {given.page}")
+
+
+def run(*words: object) -> None:
+    """Run one command of spectra-eval."""
+    code = "from spectra_eval_cli.main import main; main()"
+    subprocess.run([sys.executable, "-c", code, *map(str, words)], check=True)
+
+
+if __name__ == "__main__":
+    main()
