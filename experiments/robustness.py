@@ -29,7 +29,7 @@ total variation between the two readouts of a user. What the sweeps vary, and wh
 for, is said in [prompts.md](prompts.md): R1 is wording, R2 windows, R3 the taxonomy. So few users tell large effects
 from none, and no more.
 
-As it ran for this page: other words move the readout by .03 to .08 in total variation, which is nearly all that it
+As it ran for this page: other words move the readout by .03 to .08 in total variation, which is as much as it
 differs from uniform, and its NDCG from .40 to .70, while its JS stays near that of `uniform` in every row. More
 sessions told change the readout by nothing that shows; `history` gains from them. With fewer categories every JS
 falls, that of `uniform` too: a lower number there is no better readout. Asking anew for merged categories gives less
