@@ -162,7 +162,12 @@ def test_whatever_ends_the_program_ends_its_processes(folder: Path, tmp_path: Pa
         os.killpg(program.pid, end)  # as a terminal does: the processes get it too
     else:
         program.kill()
-    _, said = program.communicate(timeout=120)
+    try:
+        _, said = program.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(program.pid, signal.SIGKILL)
+        program.communicate()
+        raise
     for place in ends:
         assert select.select([place], [], [], 60)[0], "a process is left behind"
         os.close(place)
