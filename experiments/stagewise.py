@@ -27,9 +27,8 @@ from typing import Any
 
 import numpy as np
 from stagewise_lower import kept_below
-from stagewise_offset import known_before
+from stagewise_offset import RECENT, ROOT, SPLIT_SEED, known_before
 from stagewise_page import Found, write_page
-from stagewise_regressions import RECENT, ROOT, SPLIT_SEED
 
 from spectra_eval.artifacts import read_table, write_json, write_table
 from spectra_eval.data import DATASETS, prepare

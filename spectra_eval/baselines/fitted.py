@@ -61,14 +61,8 @@ def linear(table: PreferenceTable) -> Prediction:
     inputs = np.hstack([shares, np.sqrt(shares)])
 
     def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-        given, truth = inputs[rows], table.theta_star[rows]
-        centre, scale = given.mean(axis=0), given.std(axis=0)
-        scale[scale == 0] = 1.0
-
-        def design(values: np.ndarray) -> np.ndarray:
-            return np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
-
-        x = design(given)
+        truth, design = table.theta_star[rows], _design(inputs[rows])
+        x = design(inputs[rows])
         penalty = _choose_penalty(x, truth)
         weights = _regress(x, truth, penalty)
         return lambda wanted: _softmax(design(inputs[wanted]) @ weights), penalty
@@ -79,6 +73,13 @@ def linear(table: PreferenceTable) -> Prediction:
         counted={"users_without_history": int((~told).sum())},
         fitted={"penalty": penalties, "fitting": _FOLDS},
     )
+
+
+def _design(given: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Give what brings inputs to the mean 0 and the deviation 1 of the given ones, and puts a one before them."""
+    centre, scale = given.mean(axis=0), given.std(axis=0)
+    scale[scale == 0] = 1.0
+    return lambda values: np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
 
 
 def _choose_penalty(x: np.ndarray, truth: np.ndarray) -> float:

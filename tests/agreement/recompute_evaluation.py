@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,14 @@ LN2 = np.log(2.0)
 
 Given = dict[str, tuple[np.ndarray, np.ndarray | None]]
 """By system: what it holds (records, K), and the lists that it names."""
+
+
+class Expected(NamedTuple):
+    """A value, the ends of its interval unless they were left out, and whether it is a mean of one number a user."""
+
+    value: float
+    ends: tuple[float, ...] = ()
+    is_mean: bool = True
 
 
 def index_stream(seed: int, n_users: int, resamples: int) -> np.ndarray:
@@ -165,11 +173,8 @@ def recompute(
     drawn: np.ndarray,
     k: int,
     only: Any = None,
-) -> dict[tuple[str, str], list[float]]:
-    """Give value, low and high (95 %) of each metric and system; records of a user are drawn together.
-
-    Where a metric is no mean of one number a user, one more number, 1, says so.
-    """
+) -> dict[tuple[str, str], Expected]:
+    """Give value, low and high (95 %) of each metric and system; records of a user are drawn together."""
     times = np.array([np.bincount(users, minlength=owner.max() + 1)[owner] for users in drawn], dtype=float)
     found = {}
     for system, (held, lists) in systems.items():
@@ -182,40 +187,43 @@ def recompute(
             has = ~np.isnan(column.reshape(len(column), -1)).any(axis=1)
             column, drawn_often = column[has], times[:, has]
             if not len(column) or not np.isfinite(column).all():
-                found[metric, system] = [np.inf if len(column) else np.nan]
+                found[metric, system] = Expected(np.inf if len(column) else np.nan)
                 continue
-            numbers = [value(metric, column.mean(axis=0))]
+            ends: tuple[float, ...] = ()
             if metric != "smooth_ece" or system == "dg":  # a search a resample takes its time
                 replicates = [
                     value(metric, np.tensordot(w, column, axes=1) / w.sum()) for w in drawn_often if w.sum() > 0
                 ]
-                numbers += np.percentile(replicates, [2.5, 97.5]).tolist()
-                numbers += [1.0] if column.ndim > 1 or metric == "tail_mass_error" else []
-            found[metric, system] = numbers
+                ends = tuple(np.percentile(replicates, [2.5, 97.5]).tolist())
+            is_mean = column.ndim == 1 and metric != "tail_mass_error"
+            found[metric, system] = Expected(value(metric, column.mean(axis=0)), ends, is_mean)
     return found
 
 
-def differences(rows: list[dict[str, Any]], expected: dict[tuple[str, str], list[float]]) -> list[str]:
+def differences(rows: list[dict[str, Any]], expected: dict[tuple[str, str], Expected]) -> list[str]:
     """Name each row of an evaluation whose value or interval is not what was recomputed."""
     found = []
     for row in rows:
-        point, *ends = expected[row["metric"], row["system"]]
+        point, ends, is_mean = expected[row["metric"], row["system"]]
         said = f"{row['metric']} of {row['system']}: "
         if not np.isfinite(point):
             if row["value"] is not None or ("infinite" if point > 0 else "value") not in str(row["reason"]):
                 found.append(f"{said}{row['value']} ({row['reason']}) is {point}")
+            continue
+        if row["value"] is None or row["interval"] is None:
+            found.append(f"{said}no value or no interval ({row['reason']}), where {point} is expected")
             continue
         relative, absolute = 1e-9, 1e-12
         if row["metric"] == "smooth_ece":
             # At the width of a cell of the grid, the finest there is, the Gaussian and its cosines differ a little.
             relative, absolute = (1e-9, 1e-8) if point > 0.03 else (0.02, 1.01 / CELLS)
         numbers = [(row["value"], point, relative, absolute)]
-        if len(ends) == 3:  # what is no plain mean is summed in single precision, around its mean
-            relative, absolute = max(relative, 1e-5), max(absolute, 1e-7)
-        ends_of = zip(("low", "high"), ends, strict=False)
-        numbers += [((row["interval"] or {}).get(end), number, relative, absolute) for end, number in ends_of]
+        if not is_mean:  # summed in single precision, around its mean
+            relative, absolute = 1e-5, max(absolute, 1e-7)
+        pairs = zip(("low", "high"), ends, strict=False)
+        numbers += [(row["interval"][end], number, relative, absolute) for end, number in pairs]
         for given, number, rel, near in numbers:
-            if given is None or abs(given - number) > max(near, rel * abs(number)):
+            if not abs(given - number) <= max(near, rel * abs(number)):
                 found.append(f"{said}{given} is {number}")
     return found
 

@@ -12,7 +12,16 @@ from spectra_eval.data import movielens, prepare
 from spectra_eval.evaluation import Evaluation, evaluate
 from spectra_eval.metrics import METRICS
 from spectra_eval.tables import PreferenceTable
-from tests.agreement.recompute_evaluation import Given, differences, index_stream, quarters, recompute, rivals, thirds
+from tests.agreement.recompute_evaluation import (
+    Expected,
+    Given,
+    differences,
+    index_stream,
+    quarters,
+    recompute,
+    rivals,
+    thirds,
+)
 
 B = 25
 
@@ -55,7 +64,7 @@ def evaluated(table: PreferenceTable, k: int, **options: Any) -> Evaluation:
     return evaluate(table, metrics=every, systems=systems, bootstrap=B, rng=np.random.default_rng(5), **options)
 
 
-def hold(found: Evaluation, expected: dict[tuple[str, str], list[float]], stratum: str = "all") -> int:
+def hold(found: Evaluation, expected: dict[tuple[str, str], Expected], stratum: str = "all") -> int:
     """Hold every row of a stratum against what was recomputed; give how many there were."""
     rows = [row for row in found.to_json()["results"] if row["stratum"] == stratum]
     assert {(row["metric"], row["system"]) for row in rows} == set(expected)

@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 @pytest.fixture(scope="module")
 def modules() -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(EXPERIMENTS))
-    names = ("stagewise", "stagewise_page", "stagewise_offset", "stagewise_regressions", "stagewise_lower")
+    names = ("stagewise", "stagewise_page", "stagewise_offset", "stagewise_lower")
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(EXPERIMENTS))
     for name in names:
