@@ -45,10 +45,16 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 1.0}
 
 
 def products(model: Any, tokens: int, rows: int) -> Callable[[], None]:
-    """Give the matrix products of one reading of so many tokens, of which so many rows are read, and nothing else."""
+    """Give the matrix products of one reading of so many tokens, of which so many rows are read, and nothing else.
+
+    They are in the type in which the reading computes.
+    """
     import torch
     from torch.nn.functional import linear
 
+    from spectra_eval.backends._hf_weights import arithmetic
+
+    dtype = arithmetic(model)
     layers = [
         [
             torch.cat([layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight, layer.self_attn.v_proj.weight]),
@@ -58,9 +64,10 @@ def products(model: Any, tokens: int, rows: int) -> Callable[[], None]:
         ]
         for layer in model.model.layers
     ]
+    layers = [[weight.detach().to(dtype) for weight in some] for some in layers]
     head = model.get_output_embeddings().weight
     width = {weight.shape[1] for some in layers for weight in some}
-    inputs = {size: torch.randn(tokens, size, dtype=layers[0][0].dtype) for size in width}
+    inputs = {size: torch.randn(tokens, size, dtype=dtype) for size in width}
     last = torch.randn(rows, head.shape[1], dtype=head.dtype)
 
     def run() -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "model_facts",
     "require_libraries",
     "versions",
+    "widen_head",
 ]
 
 DTYPES = ("float32", "bfloat16")
@@ -163,11 +164,11 @@ def load(folder: Path, *, dtype: str, device: str, merge: Callable[[Any], Any] |
     model.to(device)
     model.eval()
     if dtype != "float32":
-        _widen_head(model)
+        widen_head(model)
     return model, tokenizer
 
 
-def _widen_head(model: Any) -> None:
+def widen_head(model: Any) -> None:
     """Let the output head compute in float32: a bfloat16 logit near 31 moves in steps of an eighth."""
     import torch
 

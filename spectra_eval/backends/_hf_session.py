@@ -16,6 +16,7 @@ from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.backends._hf_tree import common_opening, naive, repeated, shared
+from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
@@ -60,13 +61,19 @@ class HFSession:
         self._chunk = chunk
         self._batch = batch
         self._description = dict(description)
+        computed = arithmetic(model)
+        self._widened = {} if computed == model.dtype else {"arithmetic": str(computed).removeprefix("torch.")}
         self._said = False
         self._cached = self._seen = 0
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record: backend, model, digests, dtype, strategy, versions."""
-        return {**self._description, "strategy": self._strategy, "template_digest": self._prompter.digest}
+        """What stands in the record: backend, model, digests, dtype, strategy, versions.
+
+        With ``arithmetic`` where `split` computes in another type than the weights have.
+        """
+        widened = self._widened if self._strategy == "split" else {}
+        return {**self._description, **widened, "strategy": self._strategy, "template_digest": self._prompter.digest}
 
     @property
     def context_limit(self) -> int | None:

@@ -115,7 +115,7 @@ def _pass(weights: Weights, memory: Memory, head: list[int], piece: range, endin
     tokens = [*(head[i] for i in piece), *(token for ending in endings for token in ending)]
     depth = np.concatenate([np.arange(piece.start, piece.stop), *(len(head) + np.arange(size) for size in sizes)])
     device = weights.embed.weight.device
-    hidden = weights.embed(torch.tensor(tokens, device=device))
+    hidden = weights.embed(torch.tensor(tokens, device=device)).to(weights.dtype)
     turn = _turn(weights, hidden, torch.from_numpy(depth).to(device))
     grid = _Grid.of(sizes, len(piece), device)
     for number, layer in enumerate(weights.layers):
@@ -192,15 +192,14 @@ def _layer(
 ) -> Any:
     """Go through one layer; the last one goes on with the rows that are read and drops all others."""
     import torch
-    from torch.nn.functional import linear, silu
+    from torch.nn.functional import silu
 
     heads, kv_heads, width = weights.heads, weights.kv_heads, weights.width
     n_q, n_kv = heads * width, kv_heads * width
-    weight, bias = layer.qkv
     normed = layer.attention_norm(hidden)
     if last:
-        joined = linear(normed, weight[n_q:], None if bias is None else bias[n_q:])
-        q = linear(normed[grid.last], weight[:n_q], None if bias is None else bias[:n_q]).view(-1, heads, width)
+        joined = _product(normed, layer.qkv, slice(n_q, None))
+        q = _product(normed[grid.last], layer.qkv, slice(n_q)).view(-1, heads, width)
         hidden = hidden[grid.last]
         if layer.q_norm is not None:
             q = layer.q_norm(q)
@@ -208,7 +207,7 @@ def _layer(
         k = joined[:, :n_kv].view(-1, kv_heads, width)
         k = _turned(k if layer.k_norm is None else layer.k_norm(k), turn)
     else:
-        joined = linear(normed, weight, bias)
+        joined = _product(normed, layer.qkv)
         q, k = joined[:, :n_q].view(-1, heads, width), joined[:, n_q : n_q + n_kv].view(-1, kv_heads, width)
         if layer.q_norm is not None:
             q.copy_(layer.q_norm(q))
@@ -224,11 +223,18 @@ def _layer(
         seen.append(_of_endings(q, k, v, keys, values, grid, weights.scaling, last=last))
     if not seen:  # the last layer of a pass without endings: only its keys and values are wanted
         return hidden
-    weight, bias = layer.out
-    hidden = linear(torch.cat(seen) if len(seen) > 1 else seen[0], weight, bias).add_(hidden)
-    gate_up = linear(layer.mlp_norm(hidden), *layer.gate_up)
+    hidden = _product(torch.cat(seen) if len(seen) > 1 else seen[0], layer.out).add_(hidden)
+    gate_up = _product(layer.mlp_norm(hidden), layer.gate_up)
     half = gate_up.shape[1] // 2
-    return linear(silu(gate_up[:, :half]).mul_(gate_up[:, half:]), *layer.down).add_(hidden)
+    return _product(silu(gate_up[:, :half]).mul_(gate_up[:, half:]), layer.down).add_(hidden)
+
+
+def _product(x: Any, pair: tuple[Any, Any], some: slice = slice(None)) -> Any:
+    """Multiply by some outputs of a weight and add their bias, both in the type of `x`."""
+    from torch.nn.functional import linear
+
+    weight, bias = pair
+    return linear(x, weight[some].to(x.dtype), None if bias is None else bias[some].to(x.dtype))
 
 
 def _of_opening(q: Any, keys: Any, values: Any, piece: range, scaling: float) -> Any:

@@ -2,22 +2,39 @@
 
 The products of one input are stacked, and the model's own matrices become views of the stack, so that nothing is
 held twice. A model that holds anything else than what the own pass computes is refused.
+
+A processor without instructions for bfloat16 multiplies it several times slower than float32. There the pass widens
+each matrix where it is used, which changes no weight, and all that is computed is float32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.errors import ProbeError
 
-__all__ = ["FAMILIES", "Layer", "Memory", "Weights"]
+__all__ = ["FAMILIES", "Layer", "Memory", "Weights", "arithmetic"]
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """The architectures of ``transformers`` that are known to be this pass and nothing else."""
 _ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary embeddings in which a position turns the same way whatever the length of the prompt."""
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+"""What PyTorch calls the instructions for bfloat16 on x86 and ARM processors."""
+
+
+def arithmetic(model: Any) -> Any:
+    """Give the type in which the own pass computes: that of the weights, or float32 where the processor lacks it."""
+    import torch
+
+    weight = model.get_input_embeddings().weight
+    if weight.device.type != "cpu" or weight.dtype != torch.bfloat16:
+        return weight.dtype
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not say
+    return weight.dtype if any(able.get(name) for name in _BFLOAT16) else torch.float32
 
 
 @dataclass(frozen=True)
@@ -36,8 +53,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weights:
-    """All that a pass needs of a model."""
+    """All that a pass needs of a model, and the type in which it computes."""
 
+    dtype: Any
     embed: Any
     rotary: Any
     layers: tuple[Layer, ...]
@@ -55,6 +73,7 @@ class Weights:
         inner = model.model
         first = inner.layers[0].self_attn
         return cls(
+            dtype=arithmetic(model),
             embed=inner.embed_tokens,
             rotary=inner.rotary_emb,
             layers=tuple(_layer_of(layer) for layer in inner.layers),
@@ -78,7 +97,8 @@ class Memory:
         """Make room for an opening."""
         shape = (len(weights.layers), weights.kv_heads, opening, weights.width)
         like = weights.embed.weight
-        return cls(keys=like.new_empty(shape), values=like.new_empty(shape))
+        keys, values = (like.new_empty(shape, dtype=weights.dtype) for _ in range(2))
+        return cls(keys=keys, values=values)
 
 
 def _norm_of(module: Any) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from spectra_eval.backends import _hf_split
+from spectra_eval.backends._hf_load import widen_head
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tree import naive
-from spectra_eval.backends._hf_weights import FAMILIES
+from spectra_eval.backends._hf_weights import FAMILIES, arithmetic
 from spectra_eval.errors import ProbeError
 
 torch = pytest.importorskip("torch", reason="the extra hf is not installed")
@@ -169,11 +171,44 @@ def test_weights_are_not_held_twice() -> None:
         assert torch.equal(parameter, before[name]), name
 
 
-def test_bfloat16_stays_close() -> None:
-    model = _model("qwen3", initializer_range=0.1)
-    oracle = naive(model, MIXED, ANSWERS)
-    gap = np.abs(split(model.to(torch.bfloat16), MIXED, ANSWERS, chunk=100) - oracle).max()
-    assert 0 < gap < 0.1
+def _rounded(dtype: Any) -> Any:
+    """Give a model whose weights are rounded to bfloat16 and held in a type; its positions are not rounded."""
+    model = _model("qwen3", initializer_range=0.1, attention_bias=True)
+    for weight in model.parameters():
+        weight.data = weight.data.to(torch.bfloat16).to(dtype)
+    if dtype == torch.bfloat16:
+        widen_head(model)
+    return model
+
+
+@pytest.fixture
+def processor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let PyTorch say that the processor has these instructions."""
+
+    def having(*names: str) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(names, True), raising=False)
+
+    return having
+
+
+def test_without_instructions_for_bfloat16_only_the_weights_are_rounded(processor: Callable[..., None]) -> None:
+    exact = naive(_rounded(torch.float32), MIXED, ANSWERS)
+    processor("avx2")
+    model = _rounded(torch.bfloat16)
+    for lead in (0, 7):
+        np.testing.assert_allclose(split(model, MIXED, ANSWERS, chunk=9, lead=lead), exact, rtol=0, atol=2e-5)
+    held = {weight.dtype for name, weight in model.named_parameters() if name != "lm_head.weight"}
+    assert arithmetic(model) == torch.float32 and held == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_with_them_the_pass_computes_in_bfloat16(processor: Callable[..., None], name: str) -> None:
+    exact = naive(_rounded(torch.float32), MIXED, ANSWERS)
+    processor("avx2", name)
+    model = _rounded(torch.bfloat16)
+    gap = np.abs(split(model, MIXED, ANSWERS, chunk=100) - exact).max()
+    assert arithmetic(model) == torch.bfloat16 and 1e-4 < gap < 0.1
+    assert arithmetic(_rounded(torch.float32)) == torch.float32
 
 
 @pytest.mark.parametrize(
