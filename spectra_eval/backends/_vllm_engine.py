@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.errors import BackendUnavailable, ModelLoadError, ProbeError
+from spectra_eval.backends._crew import shared_cores
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 
 __all__ = [
     "CPU_BLOCK",
     "CPU_CACHE_GIB",
     "MOST_IDS",
+    "environments",
     "head_names",
     "quiet_engine",
     "require_vllm",
@@ -102,6 +105,38 @@ def versions() -> dict[str, str]:
     return found
 
 
+def environments(copies: int, devices: int) -> list[dict[str, str]]:
+    """Give each of some copies of a model devices of its own, by the variables of its process.
+
+    Parameters
+    ----------
+    copies : int
+        Copies of the model.
+    devices : int
+        Devices that each is divided over.
+
+    Raises
+    ------
+    InputError
+        There are fewer devices than that.
+    """
+    import torch
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        # Left alone each copy binds its threads to the same cores, and all copies together are slower than one.
+        cores = shared_cores(copies * devices)
+        return [{"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(cores)}] * copies
+    variable = current_platform.device_control_env_var
+    named = [name for name in os.environ.get(variable, "").split(",") if name]
+    visible = named or [str(number) for number in range(torch.accelerator.device_count())]
+    if len(visible) < copies * devices:
+        raise InputError(
+            f"data_parallel: {copies} copies on {devices} devices each; {len(visible)} devices are visible here"
+        )
+    return [{variable: ",".join(visible[i * devices : (i + 1) * devices])} for i in range(copies)]
+
+
 def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: Mapping[str, Any]) -> Any:
     """Start an engine on a model folder.
 
@@ -144,6 +179,8 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     if current_platform.is_cpu():
         # Left alone it takes nearly all of the memory for its cache.
         arguments |= {"block_size": CPU_BLOCK, "kv_cache_memory_bytes": CPU_CACHE_GIB * 2**30}
+        if options["pipeline_parallel_size"] > 1:
+            arguments |= _warmed()
     arguments |= options
     several = options["tensor_parallel_size"] * options["pipeline_parallel_size"] > 1
     alone = current_platform.is_cpu() and not several and not _HERE
@@ -169,6 +206,17 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     if not apart:
         _HERE.add(engine)
     return engine
+
+
+def _warmed() -> dict[str, Any]:
+    """Give what makes the CPU build read something before it is asked.
+
+    A part of a divided model makes room for what the part before it sends only then (0.32), and it is left out where
+    nothing is compiled.
+    """
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++")):
+        raise ModelLoadError("pipeline_parallel: on a CPU vllm compiles for it, and there is no C++ compiler; say g++")
+    return {"enforce_eager": False, "compilation_config": {"mode": 1, "backend": "eager"}}
 
 
 def stop(engine: Any) -> None:

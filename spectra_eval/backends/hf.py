@@ -8,7 +8,7 @@ the rounding of the layers, about 0.1 in a score. On a processor without instruc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from spectra_eval.backends._adapter import adapter_facts, attached
 from spectra_eval.backends._base import BACKENDS, Backend, Session
-from spectra_eval.backends._hf_crew import HFCrew
+from spectra_eval.backends._crew import NaiveCrew, Place
 from spectra_eval.backends._hf_load import (
     DTYPES,
     check_device,
@@ -95,7 +95,7 @@ def open_hf(
         check_device(place)
     if len(places) > 1:
         options: dict[str, Any] = {"model": model, "dtype": dtype, "download": download, "strategy": strategy}
-        crew = HFCrew(places, {**options, "chunk": chunk, "batch": batch, "adapter": adapter})
+        crew = _crew(places, {**options, "chunk": chunk, "batch": batch, "adapter": adapter})
         try:
             yield crew
         finally:
@@ -123,6 +123,26 @@ def open_hf(
         yield session
     finally:
         session.close()
+
+
+def _crew(devices: list[str], options: Mapping[str, Any]) -> NaiveCrew:
+    """Hold the model once on each device; an answer does not depend on what else is asked, nor on who gives it."""
+    import torch
+
+    on_cpu = sum(device.startswith("cpu") for device in devices)
+    threads = max(1, torch.get_num_threads() // on_cpu) if on_cpu else None
+    return NaiveCrew(
+        [
+            Place(
+                name=f"device {device}",
+                backend="hf",
+                options={**options, "devices": device},
+                threads=threads if device.startswith("cpu") else None,
+            )
+            for device in devices
+        ],
+        at_once=1,
+    )
 
 
 BACKENDS.add(

@@ -18,9 +18,19 @@ import numpy as np
 
 from spectra_eval.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
+from spectra_eval.backends._crew import Crew, Place
 from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
 from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
-from spectra_eval.backends._vllm_engine import MOST_IDS, head_names, quiet_engine, require_vllm, start, stop, versions
+from spectra_eval.backends._vllm_engine import (
+    MOST_IDS,
+    environments,
+    head_names,
+    quiet_engine,
+    require_vllm,
+    start,
+    stop,
+    versions,
+)
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.tables import Sampling
 
@@ -47,6 +57,11 @@ class VLLMSession(PromptedSession):
     def cached_share(self) -> float:
         """Share of the prompts' tokens that came out of the prefix cache so far; NaN before the first question."""
         return self._cached / self._seen if self._seen else math.nan
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Tokens of prompts that came out of the prefix cache, and tokens of all prompts."""
+        return self._cached, self._seen
 
     def close(self) -> None:
         """End the processes of the engine; every further question is refused."""
@@ -181,15 +196,18 @@ def open_vllm(
         Folder of a low-rank adapter, as ``peft`` saves it. It is merged first, once.
     serve_adapter : bool
         Do not merge the adapter but let the engine apply it; slower, 15 times on a CPU.
-    tensor_parallel, pipeline_parallel, data_parallel : int
-        Devices, as vLLM counts them. Offline it refuses data parallelism: serve the model and use backend ``server``.
+    tensor_parallel, pipeline_parallel : int
+        Devices that a copy of the model is divided over, as vLLM counts them.
+    data_parallel : int
+        Copies of the model, each an engine in a process of its own with devices and prefix cache of its own; they
+        share the requests.
     max_model_len : int
         Most tokens of a prompt and its reply; less where the model was made for less.
     kv_cache_gib : float, optional
         Memory for the prefix cache, GiB; when not given 2 on a CPU, on a GPU what the model leaves.
     apart : bool, optional
-        Whether the engine works in processes of its own; when not given, unless it is one copy on a CPU
-        and the first that is open.
+        Whether the engine works in processes of its own; when not given, unless it is one of several copies that are
+        not divided, or the only one, on a CPU, and the first that is open.
     engine : mapping, optional
         Further arguments of ``vllm.LLM``.
 
@@ -213,6 +231,15 @@ def open_vllm(
     if kv_cache_gib is not None and not 0 < kv_cache_gib < math.inf:
         raise InputError(f"kv_cache_gib: {kv_cache_gib} is no amount of memory; give GiB above 0")
     library = require_vllm()
+    if data_parallel > 1:
+        asked = {"model": model, "dtype": dtype, "download": download, "route": route, "adapter": adapter}
+        asked |= {"serve_adapter": serve_adapter, **sizes, "max_model_len": max_model_len}
+        crew = _copies(data_parallel, {**asked, "kv_cache_gib": kv_cache_gib, "apart": apart, "engine": engine})
+        try:
+            yield crew
+        finally:
+            crew.close()
+        return
     folder, name = find_folder(model, download=download)
     description: dict[str, Any] = {
         "backend": "vllm",
@@ -264,6 +291,19 @@ def open_vllm(
         session.close()
 
 
+def _copies(count: int, options: Mapping[str, Any]) -> Crew:
+    """Start engines side by side: offline vLLM runs one copy of a model in a process."""
+    devices = options["tensor_parallel"] * options["pipeline_parallel"]
+    one = {**options, "data_parallel": 1}
+    if devices == 1 and one["apart"] is None:
+        one["apart"] = False  # the process of the copy is that of its engine
+    places = [
+        Place(name=f"copy {number} of {count}", backend="vllm", options=one, environment=environment)
+        for number, environment in enumerate(environments(count, devices), start=1)
+    ]
+    return Crew(places, facts={"data_parallel": count})
+
+
 def _check_options(
     dtype: str, route: str, sizes: Mapping[str, int], adapter: str | None, *, serve: bool, engine: Mapping[str, Any]
 ) -> None:
@@ -278,11 +318,6 @@ def _check_options(
         raise InputError("serve_adapter: there is no adapter; name its folder")
     if serve and route == "classify":
         raise InputError("serve_adapter: route 'classify' reads a head of its own; let the adapter be merged")
-    if sizes["data_parallel"] > 1:
-        raise InputError(
-            f"data_parallel: {sizes['data_parallel']}; offline vllm runs one copy of a model in a process: start "
-            f"`vllm serve --data-parallel-size {sizes['data_parallel']}` and use backend 'server'"
-        )
     own = sorted(_OWN & set(engine))
     if own:
         raise InputError(f"engine: {', '.join(own)} is set by the backend itself; leave it out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from spectra_eval.backends import open as open_backend
+from spectra_eval.backends._base import NaiveSession
 from spectra_eval.backends._vllm_engine import quiet_engine, require_vllm
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.readouts import likelihood
@@ -77,6 +79,38 @@ def test_two_devices_share_one_model(tiny: Path) -> None:
         assert session.description["tensor_parallel"] == 2
 
 
+def test_one_model_in_two_pieces(tiny: Path) -> None:
+    options = {"model": str(tiny), "pipeline_parallel": 2, "kv_cache_gib": 0.25}
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        with pytest.raises(ModelLoadError, match=r"no C\+\+ compiler"), open_backend("vllm", **options):
+            pass
+        return
+    with open_backend("hf", model=str(tiny)) as other:
+        expected = other.score(SHORT)
+    with open_backend("vllm", **options) as session:
+        _same(session.score(SHORT), expected)
+        assert session.description["pipeline_parallel"] == 2
+
+
+def test_two_copies_share_the_requests_and_leave_nothing_behind(tiny: Path) -> None:
+    with open_backend("hf", model=str(tiny)) as other:
+        expected = other.score(SHORT)
+    with open_backend("vllm", model=str(tiny), data_parallel=2, kv_cache_gib=0.25) as crew:
+        processes = [worker.process for worker in crew._workers]
+        assert len({process.pid for process in processes}) == 2
+        _same(crew.score(SHORT), expected)
+        assert crew.description["data_parallel"] == 2 and crew.context_limit == 512
+        assert 0 < crew.cached_share < 1
+        assert not isinstance(crew, NaiveSession), "vllm has no naive reading"
+        written = crew.generate(SHORT[:2], max_tokens=3)
+        assert [reply.n_prompt_tokens for (reply, *_) in written] == [e.n_prompt_tokens[0] for e in expected[:2]]
+        processes[0].kill()
+        with pytest.raises(ProbeError, match=r"the process on copy 1 of 2 was ended by SIGKILL"):
+            crew.score(SHORT)
+    with pytest.raises(ValueError, match="closed"):
+        processes[1].is_alive()
+
+
 def test_how_a_model_is_divided_reaches_the_engine(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vllm = require_vllm()
     got: dict[str, Any] = {}
@@ -85,7 +119,7 @@ def test_how_a_model_is_divided_reaches_the_engine(tiny: Path, monkeypatch: pyte
         got.update(arguments)
         raise ValueError("enough")
 
-    with quiet_engine(), pytest.raises(ValueError, match="single-process"):  # what our own refusal rests on
+    with quiet_engine(), pytest.raises(ValueError, match="single-process"):  # why copies are processes of ours
         vllm.LLM(model=str(tiny), data_parallel_size=2)
     monkeypatch.setattr(vllm, "LLM", remember)
     sizes = {"tensor_parallel": 2, "pipeline_parallel": 3, "engine": {"max_num_seqs": 7}}

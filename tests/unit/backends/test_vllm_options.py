@@ -12,7 +12,7 @@ import pytest
 
 from spectra_eval.backends import BACKENDS
 from spectra_eval.backends._adapter import adapter_digest, adapter_rank, merged
-from spectra_eval.backends._vllm_engine import head_names, quiet_engine
+from spectra_eval.backends._vllm_engine import _warmed, environments, head_names, quiet_engine
 from spectra_eval.backends.vllm import _asked_only, open_vllm
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 
@@ -26,7 +26,7 @@ from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, 
         ({"max_model_len": 0}, "max_model_len: 0"),
         ({"serve_adapter": True}, "there is no adapter"),
         ({"serve_adapter": True, "adapter": "here", "route": "classify"}, "let the adapter be merged"),
-        ({"data_parallel": 2}, "use backend 'server'"),
+        ({"data_parallel": 0}, "data_parallel: 0"),
         ({"engine": {"trust_remote_code": True}}, "trust_remote_code is set by the backend"),
         ({"kv_cache_gib": 0}, "kv_cache_gib: 0"),
         ({"kv_cache_gib": math.nan}, "kv_cache_gib: nan"),
@@ -53,6 +53,46 @@ def test_libraries_that_do_not_fit_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "vllm", Broken())
     with pytest.raises(BackendUnavailable, match=r"torchvision::nms .* uninstall it"), open_vllm():
         pass
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stand in for what vLLM says of the machine: one with GPUs."""
+    found = SimpleNamespace(is_cpu=lambda: False, device_control_env_var="CUDA_VISIBLE_DEVICES")
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "vllm.platforms", SimpleNamespace(current_platform=found))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return found
+
+
+def test_every_copy_has_devices_of_its_own(platform: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="the extra hf is not installed")
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 4)
+    assert environments(2, 2) == [{"CUDA_VISIBLE_DEVICES": "0,1"}, {"CUDA_VISIBLE_DEVICES": "2,3"}]
+    with pytest.raises(InputError, match="data_parallel: 3 copies on 2 devices each; 4 devices are visible here"):
+        environments(3, 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,GPU-5,2")
+    assert environments(3, 1) == [{"CUDA_VISIBLE_DEVICES": name} for name in ("7", "GPU-5", "2")]
+    with pytest.raises(InputError, match="3 devices are visible"):
+        environments(2, 2)
+
+
+def test_copies_on_a_processor_share_its_cores(platform: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="the extra hf is not installed")
+    platform.is_cpu = lambda: True
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    for copies, cores in ((2, "4"), (3, "2"), (99, "1")):
+        bound = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": cores}
+        assert environments(copies, 1) == [bound] * copies
+
+
+def test_a_divided_model_on_a_processor_needs_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ModelLoadError, match=r"pipeline_parallel: .* no C\+\+ compiler"):
+        _warmed()
+    (tmp_path / "g++").touch(mode=0o755)
+    assert _warmed()["enforce_eager"] is False
 
 
 def test_settings_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:

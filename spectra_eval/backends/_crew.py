@@ -1,19 +1,21 @@
-"""One model on several devices: a process for each, and one session in front of them.
+"""One model several times: a process for each copy, and one session in front of them.
 
 The processes are spawned, not forked, and talk over the pipes of the standard library, which carry plain values
-between processes of one program and nothing else. Whoever is idle gets the next request, so that a slow device
-holds nobody up; and since an answer does not depend on what else is asked, neither does it depend on who gave it.
+between processes of one program and nothing else. Whoever is idle gets the next piece, so that a slow device
+holds nobody up.
 """
 
 from __future__ import annotations
 
+import atexit
 import math
 import multiprocessing
+import os
 import signal
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -22,15 +24,45 @@ from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["HFCrew"]
+__all__ = ["Crew", "NaiveCrew", "Place", "shared_cores"]
 
 _GRACE, _PATIENCE = 2.0, 10.0
 """Seconds that the processes get to end of themselves, and that each then gets when told to."""
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where one copy of a model works, and how it is opened there.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it: ``device cuda:0``.
+    backend : str
+        Name of the backend that opens it.
+    options : mapping
+        What that is told.
+    environment : mapping of str to str
+        Variables that its process has beside those of this one.
+    threads : int, optional
+        Processors that it may use; None leaves that to its libraries.
+    """
+
+    name: str
+    backend: str
+    options: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
+
+
+def shared_cores(copies: int) -> int:
+    """Give the processors that each of some copies on this machine has to itself, 1 at least."""
+    return max(1, len(os.sched_getaffinity(0)) // copies if hasattr(os, "sched_getaffinity") else 1)
+
+
+@dataclass(frozen=True)
 class _Worker:
-    device: str
+    place: Place
     process: Any
     channel: Connection
 
@@ -44,15 +76,17 @@ class _Reply:
     said: tuple[str, ...] = ()
 
 
-class HFCrew:
-    """Sessions of the backend ``hf``, one a device, that work as one; made by `open_hf`.
+class Crew:
+    """Sessions of one backend, each in a process of its own, that work as one.
 
     Parameters
     ----------
-    devices : sequence of str
-        One process each; the same device may be named twice.
-    options : mapping
-        What each of them is opened with, the device aside.
+    places : sequence of Place
+        One process each.
+    at_once : int, optional
+        Most requests that one copy scores in one go; None gives each its share of all of them.
+    facts : mapping, optional
+        What stands in the record in the place of what a copy says of itself.
 
     Raises
     ------
@@ -60,35 +94,34 @@ class HFCrew:
         What opening one of them raises.
     """
 
-    def __init__(self, devices: Sequence[str], options: Mapping[str, Any]) -> None:
-        import torch
-
-        shared = sum(device.startswith("cpu") for device in devices)
-        threads = max(1, torch.get_num_threads() // shared) if shared else None
+    def __init__(
+        self, places: Sequence[Place], *, at_once: int | None = None, facts: Mapping[str, Any] | None = None
+    ) -> None:
         context = multiprocessing.get_context("spawn")
+        self._at_once = at_once
         self._workers: list[_Worker] = []
+        atexit.register(self.close)  # before the standard library waits for the processes, for ever
         try:
-            for device in devices:
+            for place in places:
                 ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=_serve, args=(theirs, device, dict(options), threads), name=f"hf on {device}", daemon=True
-                )
+                process = context.Process(target=_serve, args=(theirs, place), name=place.name)
                 process.start()
                 theirs.close()
-                self._workers.append(_Worker(device=device, process=process, channel=ours))
-            facts = [self._received(worker) for worker in self._workers]
+                self._workers.append(_Worker(place=place, process=process, channel=ours))
+            found = [self._received(worker) for worker in self._workers]
         except BaseException:
             self.close()
             raise
-        self._description, self._limit = facts[0]
-        for worker, (description, _) in zip(self._workers, facts, strict=True):
-            for name, value in self._description.items():
-                if description.get(name) != value:
+        description, self._limit = found[0]
+        for worker, (other, _) in zip(self._workers, found, strict=True):
+            for name, value in description.items():
+                if other.get(name) != value:
                     self.close()
                     raise ModelLoadError(
-                        f"devices: {name} is {value!r} on {devices[0]} and {description.get(name)!r} on "
-                        f"{worker.device}; name devices of one kind"
+                        f"{name} is {value!r} on {places[0].name} and {other.get(name)!r} on {worker.place.name}; "
+                        "name devices of one kind"
                     )
+        self._description = {**description, **(facts or {})}
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -122,21 +155,17 @@ class HFCrew:
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request."""
-        return self._spread("score", list(requests), size=1)
-
-    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give what `score` gives, with every prompt read whole and alone."""
-        return self._spread("score_naively", list(requests), size=1)
+        return self._spread("score", list(requests), size=self._at_once)
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
         """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
-        size = max(1, -(-len(requests) // len(self._open_workers())))
-        return self._spread("generate", list(requests), size=size, max_tokens=max_tokens, sampling=sampling)
+        return self._spread("generate", list(requests), max_tokens=max_tokens, sampling=sampling)
 
     def close(self) -> None:
         """End every process; every further question is refused."""
+        atexit.unregister(self.close)
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.channel.close()  # whoever waits for a question ends at once
@@ -149,8 +178,12 @@ class HFCrew:
                     worker.process.join(_PATIENCE)
             worker.process.close()
 
-    def _spread(self, name: str, requests: list[ProbeRequest], *, size: int, **options: Any) -> list[Any]:
-        """Hand pieces of some requests to whoever is idle; give the answers in the order of the requests."""
+    def _spread(self, name: str, requests: list[ProbeRequest], *, size: int | None = None, **options: Any) -> list[Any]:
+        """Hand pieces of some requests to whoever is idle; give the answers in the order of the requests.
+
+        A piece has `size` requests, or a share of all as large as the others'.
+        """
+        size = size or max(1, -(-len(requests) // len(self._open_workers())))
         pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
         answers: list[list[Any]] = [[] for _ in pieces]
         failed: dict[int, Exception] = {}
@@ -203,8 +236,16 @@ class HFCrew:
 
     def _open_workers(self) -> list[_Worker]:
         if not self._workers:
-            raise ProbeError("hf: the session is closed; ask inside its with block")
+            raise ProbeError("the session is closed; ask inside its with block")
         return self._workers
+
+
+class NaiveCrew(Crew):
+    """A crew whose copies can read every prompt whole and alone."""
+
+    def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+        """Give what `score` gives, with every prompt read whole and alone."""
+        return self._spread("score_naively", list(requests), size=self._at_once)
 
 
 def _death(worker: _Worker) -> ProbeError:
@@ -212,16 +253,16 @@ def _death(worker: _Worker) -> ProbeError:
     code = worker.process.exitcode
     how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
     return ProbeError(
-        f"the process on device {worker.device} {how} (out of memory ends one so); run it again, it goes on where it "
+        f"the process on {worker.place.name} {how} (out of memory ends one so); run it again, it goes on where it "
         "was. A script that names several devices needs `if __name__ == '__main__':`"
     )
 
 
-def _serve(channel: Connection, device: str, options: dict[str, Any], threads: int | None) -> None:
+def _serve(channel: Connection, place: Place) -> None:
     """Open a session in a process of its own and answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; who asks decides what becomes of it
-    from spectra_eval.backends._hf_load import require_libraries
-    from spectra_eval.backends.hf import open_hf
+    os.environ.update(place.environment)
+    from spectra_eval.backends import open as open_backend
 
     def replied(call: Any) -> bool:
         """Send what a call gives or how it fails; False where it failed or nobody listens any more."""
@@ -232,7 +273,7 @@ def _serve(channel: Connection, device: str, options: dict[str, Any], threads: i
             except errors.SpectraError as failure:
                 value, error = None, (type(failure).__name__, str(failure))
             except Exception as failure:  # nothing of this process may be lost silently
-                value, error = None, ("ProbeError", f"the process on device {device}: {failure!r}")
+                value, error = None, ("ProbeError", f"the process on {place.name}: {failure!r}")
         said = tuple(str(one.message) for one in caught if issubclass(one.category, UserWarning))
         try:
             channel.send(_Reply(value=value, error=error, said=said))
@@ -240,15 +281,14 @@ def _serve(channel: Connection, device: str, options: dict[str, Any], threads: i
             return False
         return error is None
 
-    require_libraries()
-    if threads is not None and device.startswith("cpu"):
-        import torch
-
-        torch.set_num_threads(threads)
-    opening = open_hf(devices=device, **options)
+    opening: Any = None
     opened: list[Any] = []
 
     def opened_facts() -> Any:
+        nonlocal opening
+        if place.threads is not None:
+            _limit_threads(place.threads)
+        opening = open_backend(place.backend, **place.options)
         session: Any = opening.__enter__()
         opened.append(session)
         return dict(session.description), session.context_limit
@@ -265,3 +305,12 @@ def _serve(channel: Connection, device: str, options: dict[str, Any], threads: i
             replied(lambda found=found, a=arguments, m=more: found(*a, **m) if callable(found) else found)
     finally:
         opening.__exit__(None, None, None)
+
+
+def _limit_threads(count: int) -> None:
+    from spectra_eval.backends._hf_load import require_libraries
+
+    require_libraries()
+    import torch
+
+    torch.set_num_threads(count)
