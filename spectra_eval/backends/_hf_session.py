@@ -142,24 +142,24 @@ class HFSession:
         flat = [prompt for prompts in asked for prompt in prompts]
         for prompt in flat:
             self._check_length(len(prompt), max_tokens)
-        stop = self._stop_tokens()
-        done: list[tuple[list[int], bool]] = []
-        asked_for: dict[str, Any] = {"max_tokens": max_tokens, "stop": stop, "sampling": sampling}
+        order = sorted(range(len(flat)), key=lambda i: len(flat[i]))  # those of like length need the least filling
+        asked_for: dict[str, Any] = {"max_tokens": max_tokens, "stop": self._stop_tokens(), "sampling": sampling}
+        done: dict[int, tuple[list[int], bool]] = {}
         while len(done) < len(flat):
-            some = flat[len(done) : len(done) + self._batch]
+            places = order[len(done) : len(done) + self._batch]
+            some = [flat[i] for i in places]
             try:
-                done += self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
+                replies = self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
+                done |= dict(zip(places, replies, strict=True))
             except MemoryError as error:
                 self._batch = self._halved("batch", self._batch, 1, error)
-        replies = iter(
-            Generation(
-                text=self._tokenizer.decode(tokens, skip_special_tokens=True),
-                truncated=cut,
-                n_prompt_tokens=len(prompt),
-            )
-            for prompt, (tokens, cut) in zip(flat, done, strict=True)
-        )
-        return [[next(replies) for _ in prompts] for prompts in asked]
+        written = iter(self._generation(flat[i], done[i]) for i in range(len(flat)))
+        return [[next(written) for _ in prompts] for prompts in asked]
+
+    def _generation(self, prompt: list[int], reply: tuple[list[int], bool]) -> Generation:
+        tokens, cut = reply
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return Generation(text=text, truncated=cut, n_prompt_tokens=len(prompt))
 
     def settle(self, dtype: str) -> None:
         """Hold the strategy against the naive one on one small request, and step back where it is wrong."""

@@ -163,6 +163,25 @@ def test_a_reply_is_text_and_the_same_in_a_batch(session: Any) -> None:
     assert together[1][0].n_prompt_tokens == session.count_tokens(listed)
 
 
+def test_prompts_of_like_length_are_decoded_together(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spectra_eval.backends import _hf_session as hf
+
+    sizes: list[list[int]] = []
+
+    def noted(model: Any, prompts: Any, **settings: Any) -> Any:
+        sizes.append([len(prompt) for prompt in prompts])
+        return decoded(model, prompts, **settings)
+
+    decoded = hf.decoded
+    asked = [dg.ask(("Heat (1995)",) * count, CATEGORIES, list_length=2) for count in (6, 2, 4, 1, 5)]
+    alone = [session.generate([one], max_tokens=3)[0] for one in asked]
+    monkeypatch.setattr(hf, "decoded", noted)
+    monkeypatch.setattr(session, "_batch", 2)
+    assert session.generate(asked, max_tokens=3) == alone
+    flat = [size for some in sizes for size in some]
+    assert [len(some) for some in sizes] == [2, 2, 1] and flat == sorted(flat) and len(set(flat)) == 5
+
+
 def test_a_prompt_beyond_the_context_is_refused(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.context_limit == 8192
     monkeypatch.setattr(session._model.config, "max_position_embeddings", 60)
