@@ -24,7 +24,7 @@ from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["Crew", "NaiveCrew", "Place", "shared_cores"]
+__all__ = ["Crew", "NaiveCrew", "Place"]
 
 _GRACE, _PATIENCE = 2.0, 10.0
 """Seconds that the processes get to end of themselves, and that each then gets when told to."""
@@ -53,11 +53,6 @@ class Place:
     options: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     threads: int | None = None
-
-
-def shared_cores(copies: int) -> int:
-    """Give the processors that each of some copies on this machine has to itself, 1 at least."""
-    return max(1, len(os.sched_getaffinity(0)) // copies if hasattr(os, "sched_getaffinity") else 1)
 
 
 @dataclass(frozen=True)
@@ -114,12 +109,12 @@ class Crew:
             raise
         description, self._limit = found[0]
         for worker, (other, _) in zip(self._workers, found, strict=True):
-            for name, value in description.items():
-                if other.get(name) != value:
+            for name in {**description, **other}:
+                if description.get(name) != other.get(name):
                     self.close()
                     raise ModelLoadError(
-                        f"{name} is {value!r} on {places[0].name} and {other.get(name)!r} on {worker.place.name}; "
-                        "name devices of one kind"
+                        f"{name} is {description.get(name)!r} on {places[0].name} and {other.get(name)!r} on "
+                        f"{worker.place.name}; name devices of one kind"
                     )
         self._description = {**description, **(facts or {})}
 
@@ -254,7 +249,7 @@ def _death(worker: _Worker) -> ProbeError:
     how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
     return ProbeError(
         f"the process on {worker.place.name} {how} (out of memory ends one so); run it again, it goes on where it "
-        "was. A script that names several devices needs `if __name__ == '__main__':`"
+        "was. A script that asks for several devices or copies needs `if __name__ == '__main__':`"
     )
 
 

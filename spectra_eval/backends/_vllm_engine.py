@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._crew import shared_cores
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 
 __all__ = [
@@ -125,8 +124,9 @@ def environments(copies: int, devices: int) -> list[dict[str, str]]:
 
     if current_platform.is_cpu():
         # Left alone each copy binds its threads to the same cores, and all copies together are slower than one.
-        cores = shared_cores(copies * devices)
-        return [{"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(cores)}] * copies
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = max(1, cores // (copies * devices))
+        return [{"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}] * copies
     variable = current_platform.device_control_env_var
     named = [name for name in os.environ.get(variable, "").split(",") if name]
     visible = named or [str(number) for number in range(torch.accelerator.device_count())]
@@ -214,8 +214,8 @@ def _warmed() -> dict[str, Any]:
     A part of a divided model makes room for what the part before it sends only then (0.32), and it is left out where
     nothing is compiled.
     """
-    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++")):
-        raise ModelLoadError("pipeline_parallel: on a CPU vllm compiles for it, and there is no C++ compiler; say g++")
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise ModelLoadError("pipeline_parallel: on a CPU vllm compiles for it, and there is no g++; install it")
     return {"enforce_eager": False, "compilation_config": {"mode": 1, "backend": "eager"}}
 
 

@@ -206,8 +206,8 @@ def open_vllm(
     kv_cache_gib : float, optional
         Memory for the prefix cache, GiB; when not given 2 on a CPU, on a GPU what the model leaves.
     apart : bool, optional
-        Whether the engine works in processes of its own; when not given, unless it is one of several copies that are
-        not divided, or the only one, on a CPU, and the first that is open.
+        Whether the engine works in processes of its own. When not given: always where the model is divided, else
+        neither as one of several copies nor as the first that is open on a CPU.
     engine : mapping, optional
         Further arguments of ``vllm.LLM``.
 
