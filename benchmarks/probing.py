@@ -14,6 +14,7 @@ against each other. The warm ratios time ready token ids on each side; the other
   ``floor_share_all_parameters_P``: the same with tokens x 2 x all parameters at the rate of those products, which
   counts the embedding as if it were multiplied.
 - ``probe_78_over_19``: seconds a question with 78 categories over those with 19; below 1, more categories are cheaper.
+- ``together_4_P``: four users read one by one over the same four in one pass (`together=4`).
 - ``flat_over_hierarchical_1311``: 1,311 categories at once over 57 parents and 115 children (hierarchical, by mass).
 
 What was tried and did not help stands in docs/speed.md.
@@ -42,6 +43,7 @@ VLLM = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
 NO_VLLM = "vLLM was left out, or there is no environment .venv-vllm: `make test-vllm` makes it"
 NO_HARNESS = "lm-eval is not installed here: `make bench-probing` makes an environment that has it"
 TOLERANCE = {"float32": 1e-3, "bfloat16": 1.0}
+PREFIXES = (80, 300)
 
 
 def products(model: Any, tokens: int, rows: int) -> Callable[[], None]:
@@ -176,14 +178,14 @@ def one_prefix(
     prefix: int, tools: tuple[Any, ...], asks: Callable[[Asked], dict[str, Any]] | None, repeats: int, dtype: str
 ) -> tuple[dict[str, Any], Turns]:
     """Measure all sides on the questions about one user."""
-    from spectra_eval.backends._hf_tree import naive
+    from spectra_eval.backends._hf_tree import Ask, naive
 
     session, model, tokenizer, prompter = tools
     one = asked(prompter, prefix=prefix, categories=GENRES, user=0)
     lead = prompter.lead(one.request, one.prompts[0])
     new, rows = one.unique - lead, len(one.prompts)  # the template's own opening is read once in a session
     sides: dict[str, Callable[[], Any]] = {
-        "split": lambda: session._read(one.prompts, one.answers, lead),
+        "split": lambda: session._read([Ask(one.prompts, one.answers, lead)])[0],
         "floor": products(model, new, rows),
         "split, texts": lambda: session.score([one.request])[0].log_probs,
         "naive": lambda: naive(model, one.prompts, one.answers),
@@ -223,7 +225,7 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--repeats", type=int, help="turns of each side; 3, with --quick 1")
-    parser.add_argument("--prefixes", type=int, nargs="+", default=[80, 300], help="tokens that all prompts share")
+    parser.add_argument("--prefixes", type=int, nargs="+", default=PREFIXES, help="tokens that all prompts share")
     parser.add_argument("--no-vllm", action="store_true", help="leave vLLM out")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the process of vLLM is ended too
@@ -253,6 +255,9 @@ def main() -> None:
         for place, ratios in enumerate((by_clock, by_processor)):
             least = {name: min(turn[place] for turn in some) for name, some in turns.items()}
             ratios[f"probe_78_over_19{tail}"] = least["78 categories"] / 78 / (least["19 categories"] / 19)
+            for prefix in PREFIXES:
+                alone, together = (least[f"4 users {how}, {prefix}"] for how in ("one by one", "together"))
+                ratios[f"together_4_{prefix}{tail}"] = alone / together
             flat = least.get("1311 categories")
             ratios[f"flat_over_hierarchical_1311{tail}"] = flat and flat / least["1311, hierarchical"]
     document = {"sizes": sizes, "seconds": seconds, "ratios": by_clock, "by_processor": by_processor, "notes": notes}
@@ -261,7 +266,18 @@ def main() -> None:
 
 def many(session: Any, prompter: Any, *, quick: bool) -> dict[str, Callable[[], Any]]:
     """Give the sides with many categories; the largest number of them not in a quick run."""
+    from spectra_eval.backends._hf_split import split
+    from spectra_eval.backends._hf_tree import Ask
+
     sides: dict[str, Callable[[], Any]] = {}
+    for prefix in PREFIXES:
+        four = [asked(prompter, prefix=prefix, categories=GENRES, user=user) for user in range(4)]
+        asks = [Ask(one.prompts, one.answers, prompter.lead(one.request, one.prompts[0])) for one in four]
+        apart = [[ask] for ask in asks]
+        sides |= {
+            f"4 users one by one, {prefix}": lambda some=apart: [split(session._model, s, chunk=512) for s in some],
+            f"4 users together, {prefix}": lambda asks=asks: split(session._model, asks, chunk=512),
+        }
     for count in (19, 78):
         one = asked(prompter, prefix=80, categories=names(count), user=1)
         sides[f"{count} categories"] = lambda one=one: session.score([one.request])[0].log_probs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,26 @@ from spectra_eval.backends._hf_decode import decoded
 from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter
-from spectra_eval.backends._hf_tree import common_opening, naive, repeated, shared
+from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, shared
 from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["STRATEGIES", "HFSession"]
 
-_FAST = {"split": split, "shared": shared, "repeated": repeated}
+_Reading = Callable[..., list[np.ndarray]]
+
+
+def _each(read: Callable[..., np.ndarray]) -> _Reading:
+    """Let a reading of one request read some, one after the other."""
+
+    def readings(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
+        return [read(model, ask.prompts, ask.answers, chunk=chunk) for ask in asks]
+
+    return readings
+
+
+_FAST: dict[str, _Reading] = {"split": split, "shared": _each(shared), "repeated": _each(repeated)}
 """From the fastest to the one that suits most models; each steps back to the next, the last to ``naive``."""
 STRATEGIES = (*_FAST, "naive")
 _TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5}
@@ -47,12 +59,22 @@ class HFSession:
         Most tokens of endings, and of an opening, in one pass.
     batch : int
         Most replies that are decoded together.
+    together : int
+        Most requests in one pass of `split`.
     description : mapping
         What is known of the model already.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, strategy: str, chunk: int, batch: int, description: Mapping[str, Any]
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        strategy: str,
+        chunk: int,
+        batch: int,
+        description: Mapping[str, Any],
+        together: int = 1,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -60,6 +82,7 @@ class HFSession:
         self._strategy = strategy
         self._chunk = chunk
         self._batch = batch
+        self._together = together
         self._description = dict(description)
         computed = arithmetic(model)
         self._widened = {} if computed == model.dtype else {"arithmetic": str(computed).removeprefix("torch.")}
@@ -105,7 +128,10 @@ class HFSession:
         ProbeError
             An answer is not one token, a prompt is longer than the context, or the model fails.
         """
-        return [self._score_one(request) for request in requests]
+        found: list[AnswerScores] = []
+        while len(found) < len(requests):
+            found += self._score_some(requests[len(found) : len(found) + self._together])
+        return found
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
@@ -165,18 +191,18 @@ class HFSession:
         """Hold the strategy against the naive one on one small request, and step back where it is wrong."""
         self._open_model()
         prompts, answers = self._prompter.prompts(_CHECK), self._prompter.answer_ids(_CHECK.answers)
-        lead = self._prompter.lead(_CHECK, prompts[0])
+        asks = [Ask(prompts, answers, self._prompter.lead(_CHECK, prompts[0]))] * min(2, self._together)
         while self._strategy != "naive":
             if self._strategy == "shared" and has_windows(self._model.config):
                 self._step_back("some of its layers see a window only")
                 continue
             oracle = self._guarded(lambda: naive(self._model, prompts, answers))
             try:
-                got = self._guarded(lambda: self._fast(prompts, answers, lead))
+                got = self._guarded(lambda: self._fast(asks))
             except ProbeError as error:
                 self._step_back(str(error))
                 continue
-            gap = float(np.abs(got - oracle).max())
+            gap = max(float(np.abs(one - oracle).max()) for one in got)
             if gap <= _TOLERANCE[dtype]:
                 return
             self._step_back(f"it differs from the naive reading by {gap:.2g} nats")
@@ -186,62 +212,80 @@ class HFSession:
         self._model = None
         gc.collect()
 
-    def _score_one(self, request: ProbeRequest) -> AnswerScores:
+    def _score_some(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         self._open_model()
+        asked = [self._asks(request) for request in requests]
+        read = iter(self._read([ask for asks in asked for ask in asks]))
+        return [
+            self._scores(request, asks, [next(read) for _ in asks])
+            for request, asks in zip(requests, asked, strict=True)
+        ]
+
+    def _asks(self, request: ProbeRequest) -> list[Ask]:
+        """Give what is to be read of a request: all its prompts at once, or one by one where answers have many tokens.
+
+        Then every opening of an answer is one more ending of the prompt, and these are many.
+        """
         if not request.answers:
             raise ProbeError("a request without answers cannot be scored; name the replies")
-        if request.many_tokens:
-            return self._score_words(request)
-        answers = self._prompter.answer_ids(request.answers)
+        words = self._prompter.answer_tokens(request.answers) if request.many_tokens else None
+        answers = self._prompter.answer_ids(request.answers) if words is None else []
         prompts = self._prompter.prompts(request)
-        lengths = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
         if not prompts:
-            return AnswerScores(log_probs=np.empty((0, len(answers))), n_prompt_tokens=lengths)
-        self._check_length(int(lengths.max()), 0)
-        log_probs = self._read(prompts, answers, self._prompter.lead(request, prompts[0]))
+            return []
+        lead = self._prompter.lead(request, prompts[0])
+        longest = max(map(len, prompts))
+        if words is None:
+            self._check_length(longest, 0)
+            return [Ask(prompts, answers, lead)]
+        self._check_length(longest, max(map(len, words)))
+        openings, tokens = _openings(words), sorted({token for word in words for token in word})
+        return [Ask([[*prompt, *opening] for opening in openings], tokens, lead) for prompt in prompts]
+
+    def _scores(self, request: ProbeRequest, asks: Sequence[Ask], read: Sequence[np.ndarray]) -> AnswerScores:
+        """Put together what was read of a request; an answer of several tokens has the sum over its tokens."""
+        counts = None
+        if request.many_tokens:
+            words = self._prompter.answer_tokens(request.answers)
+            counts = np.array([len(word) for word in words], dtype=np.int64)
+            lengths = np.array([len(ask.prompts[0]) for ask in asks], dtype=np.int64)  # its opening is the empty one
+            log_probs = np.zeros((len(asks), len(words)))
+            row = {opening: place for place, opening in enumerate(_openings(words))}
+            for number, (ask, steps) in enumerate(zip(asks, read, strict=True)):
+                column = {token: place for place, token in enumerate(ask.answers)}
+                for place, word in enumerate(words):
+                    for size, token in enumerate(word):
+                        log_probs[number, place] += steps[row[tuple(word[:size])], column[token]]
+        else:
+            lengths = np.array([len(prompt) for ask in asks for prompt in ask.prompts], dtype=np.int64)
+            log_probs = read[0] if read else np.empty((0, len(request.answers)))
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
-        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths)
+        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths, n_answer_tokens=counts)
 
-    def _score_words(self, request: ProbeRequest) -> AnswerScores:
-        """Score answers of several tokens: every opening of an answer is one more ending of the prompt."""
-        words = self._prompter.answer_tokens(request.answers)
-        prompts = self._prompter.prompts(request)
-        lengths = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
-        counts = np.array([len(word) for word in words], dtype=np.int64)
-        total = np.zeros((len(prompts), len(words)))
-        if prompts:
-            self._check_length(int(lengths.max()), int(counts.max()))
-            openings = sorted({tuple(word[:size]) for word in words for size in range(len(word))})
-            row = {opening: place for place, opening in enumerate(openings)}
-            tokens = sorted({token for word in words for token in word})
-            column = {token: place for place, token in enumerate(tokens)}
-            # Each prompt on its own: it is read once for all openings, which are many where the prompts are few.
-            lead = self._prompter.lead(request, prompts[0])
-            steps = np.stack([self._read([[*p, *o] for o in openings], tokens, lead) for p in prompts])
-            for place, word in enumerate(words):
-                for size, token in enumerate(word):
-                    total[:, place] += steps[:, row[tuple(word[:size])], column[token]]
-        if not np.isfinite(total).all():
-            raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
-        return AnswerScores(log_probs=total, n_prompt_tokens=lengths, n_answer_tokens=counts)
-
-    def _read(self, prompts: list[list[int]], answers: list[int], lead: int) -> np.ndarray:
-        self._seen += sum(map(len, prompts))
-        if self._strategy != "naive":
-            self._cached += (len(prompts) - 1) * common_opening(prompts)
-        while True:
+    def _read(self, asks: Sequence[Ask]) -> list[np.ndarray]:
+        for ask in asks:
+            self._seen += sum(map(len, ask.prompts))
+            if self._strategy != "naive":
+                self._cached += (len(ask.prompts) - 1) * common_opening(ask.prompts)
+        found: list[np.ndarray] = []
+        while len(found) < len(asks):
+            some = asks[len(found) : len(found) + self._together]
             try:
-                if self._strategy == "naive":
-                    return self._guarded(lambda: naive(self._model, prompts, answers))
-                return self._guarded(lambda: self._fast(prompts, answers, lead))
+                found += self._guarded(lambda some=some: self._fast(some))
             except MemoryError as error:
                 if self._strategy == "naive":
                     raise ProbeError("out of memory on a single prompt; show fewer titles, or use bfloat16") from error
-                self._chunk = self._halved("chunk", self._chunk, _SMALLEST_CHUNK, error)
+                if len(some) > 1:
+                    self._together = self._halved("number of requests a pass", len(some), 1, error)
+                else:
+                    self._chunk = self._halved("chunk", self._chunk, _SMALLEST_CHUNK, error)
+        return found
 
-    def _fast(self, prompts: list[list[int]], answers: list[int], lead: int) -> np.ndarray:
-        return _FAST[self._strategy](self._model, prompts, answers, chunk=self._chunk, lead=lead)
+    def _fast(self, asks: Sequence[Ask]) -> list[np.ndarray]:
+        if self._strategy == "naive":
+            return [naive(self._model, ask.prompts, ask.answers) for ask in asks]
+        return _FAST[self._strategy](self._model, asks, chunk=self._chunk)
 
     def _guarded(self, call: Any) -> Any:
         """Run a pass of the model; out of memory is a `MemoryError`, whatever else fails is a `ProbeError`."""
@@ -292,3 +336,8 @@ class HFSession:
         if self._model is None:
             raise ProbeError("hf: the session is closed; ask inside its with block")
         return self._model
+
+
+def _openings(words: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """List what stands before some token of some answer; the empty opening comes first."""
+    return sorted({tuple(word[:size]) for word in words for size in range(len(word))})

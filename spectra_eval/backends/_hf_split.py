@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spectra_eval.backends._hf_tree import Prompts, chunks_of, common_opening, log_probs
-from spectra_eval.backends._hf_weights import Layer, Memory, Weights
+from spectra_eval.backends._hf_tree import Ask, chunks_of, common_opening, log_probs
+from spectra_eval.backends._hf_weights import Memory, Weights
 
 __all__ = ["split"]
 
@@ -25,26 +25,25 @@ _MOST_HEADS = 8
 """Beginnings that are remembered; a session knows one for each message to the system."""
 
 
-def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
-    """Read the common opening once, and the endings packed side by side, each attending to the opening and itself.
+def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
+    """Read the common opening of each request once, and its endings packed side by side.
+
+    An ending attends to its opening and to itself. The requests go side by side through the products: in the last
+    digits an answer depends on what stands beside it.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
         Of one of `_hf_weights.FAMILIES`, without windows, in evaluation mode. Its matrices become views of fused ones.
-    prompts : sequence of R token lists
-        Each with at least one token.
-    answers : sequence of V int
-        Token ids that may come next.
+    asks : sequence of Ask
+        What is read in one go. The `lead` of each is read once, by itself, and remembered: what follows is the same
+        whichever request came first.
     chunk : int
-        Most tokens of the opening, and most of endings, in one pass.
-    lead : int
-        Tokens at the start that other requests share too, such as those of the template. They are read once, by
-        themselves, and remembered: what follows is the same whichever request came first.
+        Most tokens of an opening, and most of the endings of a request, in one pass.
 
     Returns
     -------
-    (R, V) float64 array
+    list of (R, V) float64 arrays
         Log-probabilities, nats.
 
     Raises
@@ -57,28 +56,81 @@ def split(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, l
     if model not in _READ:
         _READ[model] = Weights.of(model)
     weights = _READ[model]
-    opening = common_opening(prompts)
-    head = list(prompts[0][:opening])
-    # Endings of like length stand together: they are padded to the longest of a pass.
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    endings = [list(prompts[i][opening:]) for i in order]
-    parts = list(chunks_of([len(ending) for ending in endings], chunk))
-    lead = min(lead, opening)
-    pieces = _pieces(lead, opening, chunk)
-    result = np.empty((len(prompts), len(answers)))
+    found = [np.empty((len(ask.prompts), len(ask.answers))) for ask in asks]
     with torch.inference_mode():
+        trees = [_Tree.of(weights, ask, chunk) for ask in asks]
+        for number in range(max(len(tree.pieces) for tree in trees) - 1):
+            some = [tree for tree in trees if number < len(tree.pieces) - 1]
+            _pass(weights, [_Walk(tree, tree.pieces[number], range(0)) for tree in some])
+        for number in range(max(len(tree.parts) for tree in trees)):
+            places = [i for i, tree in enumerate(trees) if number < len(tree.parts)]
+            walks = [trees[i].walk(number) for i in places]
+            logits = model.get_output_embeddings()(weights.norm(_pass(weights, walks)))
+            for i, walk, rows in zip(places, walks, logits.split([len(walk.part) for walk in walks]), strict=True):
+                found[i][[walk.tree.order[j] for j in walk.part]] = log_probs(rows, asks[i].answers)
+    return found
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """One request: an opening that is remembered, and endings.
+
+    Attributes
+    ----------
+    head : list of int
+        The opening.
+    endings : list of token lists
+        In order of length: they are padded to the longest of a pass.
+    order : list of int
+        Which prompt each of them ends.
+    pieces : list of range
+        The parts of the opening that are read one after the other, the remembered lead aside.
+    parts : list of range
+        The endings that are read together.
+    memory : Memory
+        Keys and values of the opening.
+    """
+
+    head: list[int]
+    endings: list[list[int]]
+    order: list[int]
+    pieces: list[range]
+    parts: list[range]
+    memory: Memory
+
+    @classmethod
+    def of(cls, weights: Weights, ask: Ask, chunk: int) -> _Tree:
+        """Lay out a request; called in inference mode."""
+        opening = common_opening(ask.prompts)
+        head = list(ask.prompts[0][:opening])
+        order = sorted(range(len(ask.prompts)), key=lambda i: len(ask.prompts[i]))
+        endings = [list(ask.prompts[i][opening:]) for i in order]
+        lead = min(ask.lead, opening)
         memory = Memory.empty(weights, opening)
         if lead:
             known = _remembered(weights, head[:lead], chunk)
             memory.keys[:, :, :lead], memory.values[:, :, :lead] = known.keys, known.values
-        for piece in pieces[:-1]:
-            _pass(weights, memory, head, piece, [])
-        for number, part in enumerate(parts):
-            piece = pieces[-1] if number == 0 else range(opening, opening)
-            hidden = _pass(weights, memory, head, piece, [endings[i] for i in part])
-            logits = model.get_output_embeddings()(weights.norm(hidden))
-            result[[order[i] for i in part]] = log_probs(logits, answers)
-    return result
+        parts = list(chunks_of([len(ending) for ending in endings], chunk))
+        return cls(head, endings, order, _pieces(lead, opening, chunk), parts, memory)
+
+    def walk(self, number: int) -> _Walk:
+        """Give a part of the endings, with the last piece of the opening before the first of them."""
+        end = len(self.head)
+        return _Walk(self, self.pieces[-1] if number == 0 else range(end, end), self.parts[number])
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What one pass reads of a request: a piece of its opening, and a part of its endings."""
+
+    tree: _Tree
+    piece: range
+    part: range
+
+    @property
+    def endings(self) -> list[list[int]]:
+        """The endings of the part."""
+        return [self.tree.endings[i] for i in self.part]
 
 
 def _pieces(start: int, stop: int, size: int) -> list[range]:
@@ -92,8 +144,9 @@ def _remembered(weights: Weights, head: list[int], chunk: int) -> Memory:
         if len(weights.heads_read) >= _MOST_HEADS:
             weights.heads_read.clear()
         memory = Memory.empty(weights, len(head))
-        for piece in _pieces(0, len(head), chunk):
-            _pass(weights, memory, head, piece, [])
+        alone = _Tree(head, [], [], _pieces(0, len(head), chunk), [], memory)
+        for piece in alone.pieces:
+            _pass(weights, [_Walk(alone, piece, range(0))])
         weights.heads_read[key] = memory
     return weights.heads_read[key]
 
@@ -101,27 +154,30 @@ def _remembered(weights: Weights, head: list[int], chunk: int) -> Memory:
 _READ: WeakKeyDictionary[Any, Weights] = WeakKeyDictionary()
 
 
-def _pass(weights: Weights, memory: Memory, head: list[int], piece: range, endings: list[list[int]]) -> Any:
-    """Read a piece of the opening, which is remembered, and some endings; give the hidden row of each last token.
+def _pass(weights: Weights, walks: Sequence[_Walk]) -> Any:
+    """Read pieces of openings, which are remembered, and some endings; give the hidden row of each last token.
 
     Returns
     -------
     (R, hidden) tensor
-        Before the last norm.
+        Before the last norm; the endings of the first walk first.
     """
     import torch
 
-    sizes = np.array([len(ending) for ending in endings], dtype=np.int64)
-    tokens = [*(head[i] for i in piece), *(token for ending in endings for token in ending)]
-    depth = np.concatenate([np.arange(piece.start, piece.stop), *(len(head) + np.arange(size) for size in sizes)])
     device = weights.embed.weight.device
+    tokens: list[int] = []
+    depth: list[np.ndarray] = []
+    grids = []
+    for walk in walks:
+        head, sizes = walk.tree.head, np.array([len(ending) for ending in walk.endings], dtype=np.int64)
+        grids.append(_Grid.of(sizes, len(walk.piece), len(tokens), device))
+        tokens += [*(head[i] for i in walk.piece), *(token for ending in walk.endings for token in ending)]
+        depth += [np.arange(walk.piece.start, walk.piece.stop), *(len(head) + np.arange(size) for size in sizes)]
     hidden = weights.embed(torch.tensor(tokens, device=device)).to(weights.dtype)
-    turn = _turn(weights, hidden, torch.from_numpy(depth).to(device))
-    grid = _Grid.of(sizes, len(piece), device)
-    for number, layer in enumerate(weights.layers):
-        keys, values = memory.keys[number], memory.values[number]
-        last = number == len(weights.layers) - 1
-        hidden = _layer(weights, layer, hidden, turn, grid, piece, keys, values, last=last)
+    turn = _turn(weights, hidden, torch.from_numpy(np.concatenate(depth)).to(device))
+    ends = torch.cat([grid.first + grid.last for grid in grids])
+    for number in range(len(weights.layers)):
+        hidden = _layer(weights, number, hidden, turn, walks, grids, ends)
     return hidden
 
 
@@ -131,20 +187,24 @@ class _Grid:
 
     Attributes
     ----------
+    first, stop : int
+        Rows of the walk among all rows of a pass; all others are counted from the first of them.
     n_lead : int
-        Rows of the opening that come before them.
+        Rows of the opening that come before the endings.
     rows : (R * L,) int tensor
-        Row of each place of the padded grid among all rows; a place that pads repeats the ending's last token.
+        Row of each place of the padded grid; a place that pads repeats the ending's last token.
     back : int tensor
         Place in the grid of each row of an ending.
     last : (R,) int tensor
-        Row of each last token among all rows.
+        Row of each last token.
     unseen : (L, L) bool tensor
         True where a place may not look: what follows it, padding among it.
     last_unseen : (R, L) bool tensor
         The same for the last token of each ending.
     """
 
+    first: int
+    stop: int
     n_lead: int
     shape: tuple[int, int]
     rows: Any
@@ -154,7 +214,7 @@ class _Grid:
     last_unseen: Any
 
     @classmethod
-    def of(cls, sizes: np.ndarray, n_lead: int, device: Any) -> _Grid:
+    def of(cls, sizes: np.ndarray, n_lead: int, first: int, device: Any) -> _Grid:
         """Lay out endings of these sizes."""
         import torch
 
@@ -168,6 +228,8 @@ class _Grid:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
         return cls(
+            first=first,
+            stop=first + n_lead + int(sizes.sum()),
             n_lead=n_lead,
             shape=(len(sizes), longest),
             rows=moved(rows.ravel()),
@@ -180,30 +242,28 @@ class _Grid:
 
 def _layer(
     weights: Weights,
-    layer: Layer,
+    number: int,
     hidden: Any,
     turn: tuple[Any, Any],
-    grid: _Grid,
-    piece: range,
-    keys: Any,
-    values: Any,
-    *,
-    last: bool,
+    walks: Sequence[_Walk],
+    grids: Sequence[_Grid],
+    ends: Any,
 ) -> Any:
-    """Go through one layer; the last one goes on with the rows that are read and drops all others."""
+    """Go through one layer; the last one goes on with the rows that are read, `ends`, and drops all others."""
     import torch
     from torch.nn.functional import silu
 
+    layer, last = weights.layers[number], number == len(weights.layers) - 1
     heads, kv_heads, width = weights.heads, weights.kv_heads, weights.width
     n_q, n_kv = heads * width, kv_heads * width
     normed = layer.attention_norm(hidden)
     if last:
         joined = _product(normed, layer.qkv, slice(n_q, None))
-        q = _product(normed[grid.last], layer.qkv, slice(n_q)).view(-1, heads, width)
-        hidden = hidden[grid.last]
+        q = _product(normed[ends], layer.qkv, slice(n_q)).view(-1, heads, width)
+        hidden = hidden[ends]
         if layer.q_norm is not None:
             q = layer.q_norm(q)
-        q = _turned(q, tuple(part[grid.last] for part in turn))
+        q = _turned(q, tuple(part[ends] for part in turn))
         k = joined[:, :n_kv].view(-1, kv_heads, width)
         k = _turned(k if layer.k_norm is None else layer.k_norm(k), turn)
     else:
@@ -214,19 +274,32 @@ def _layer(
             k.copy_(layer.k_norm(k))
         q, k = _turned(joined[:, : n_q + n_kv].view(-1, heads + kv_heads, width), turn).split([heads, kv_heads], dim=1)
     v = joined[:, -n_kv:].view(-1, kv_heads, width)
-    keys[:, piece.start : piece.stop] = k[: grid.n_lead].transpose(0, 1)
-    values[:, piece.start : piece.stop] = v[: grid.n_lead].transpose(0, 1)
-    seen = []
-    if grid.n_lead and not last:
-        seen.append(_of_opening(q[: grid.n_lead], keys, values, piece, weights.scaling))
-    if grid.shape[0]:
-        seen.append(_of_endings(q, k, v, keys, values, grid, weights.scaling, last=last))
+    seen: list[Any] = []
+    asked = q.split([grid.shape[0] if last else grid.stop - grid.first for grid in grids])
+    for walk, grid, own_q in zip(walks, grids, asked, strict=True):
+        keys, values = walk.tree.memory.keys[number], walk.tree.memory.values[number]
+        own = own_q, k[grid.first : grid.stop], v[grid.first : grid.stop]
+        seen += _attended(*own, keys, values, walk.piece, grid, weights.scaling, last=last)
     if not seen:  # the last layer of a pass without endings: only its keys and values are wanted
         return hidden
     hidden = _product(torch.cat(seen) if len(seen) > 1 else seen[0], layer.out).add_(hidden)
     gate_up = _product(layer.mlp_norm(hidden), layer.gate_up)
     half = gate_up.shape[1] // 2
     return _product(silu(gate_up[:, :half]).mul_(gate_up[:, half:]), layer.down).add_(hidden)
+
+
+def _attended(
+    q: Any, k: Any, v: Any, keys: Any, values: Any, piece: range, grid: _Grid, scaling: float, *, last: bool
+) -> list[Any]:
+    """Remember the keys and values of a piece, and let every row of a request see what it may."""
+    keys[:, piece.start : piece.stop] = k[: grid.n_lead].transpose(0, 1)
+    values[:, piece.start : piece.stop] = v[: grid.n_lead].transpose(0, 1)
+    seen = []
+    if grid.n_lead and not last:
+        seen.append(_of_opening(q[: grid.n_lead], keys, values, piece, scaling))
+    if grid.shape[0]:
+        seen.append(_of_endings(q, k, v, keys, values, grid, scaling, last=last))
+    return seen
 
 
 def _product(x: Any, pair: tuple[Any, Any], some: slice = slice(None)) -> Any:

@@ -10,13 +10,33 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Prompts", "chunks_of", "common_opening", "log_probs", "naive", "repeated", "shared"]
+__all__ = ["Ask", "Prompts", "chunks_of", "common_opening", "log_probs", "naive", "repeated", "shared"]
 
 Prompts = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request, as token ids.
+
+    Attributes
+    ----------
+    prompts : sequence of R token lists
+        Each with at least one token.
+    answers : sequence of V int
+        Token ids that may come next.
+    lead : int
+        Tokens at the start that other requests share too, such as those of the template.
+    """
+
+    prompts: Prompts
+    answers: Sequence[int]
+    lead: int = 0
 
 
 def common_opening(prompts: Prompts) -> int:
@@ -79,7 +99,7 @@ def naive(model: Any, prompts: Prompts, answers: Sequence[int]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
+def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
     """Read the common opening once, and the endings packed side by side under a tree mask.
 
     Parameters
@@ -88,8 +108,6 @@ def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, 
         As for `naive`; the model uses scaled dot product attention (``sdpa``) in every layer, without a window.
     chunk : int
         Most tokens of endings in one pass.
-    lead : int
-        Tokens at the start that other requests share too; nothing is made of it here.
 
     Returns
     -------
@@ -125,7 +143,7 @@ def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, 
     return np.concatenate(rows)
 
 
-def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, lead: int = 0) -> np.ndarray:
+def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
     """Read the common opening once, and the endings as a batch of rows that each hold a copy of it.
 
     Parameters and result are those of `shared`; any attention that a cache supports will do.

@@ -1,6 +1,7 @@
 """Models of the library ``transformers``, read exactly and with the user's part of each prompt read once.
 
-The answer to a request does not depend on the others in its batch: each request is read on its own.
+The answer to a request does not depend on the others in its batch: each request is read on its own, unless several
+are read `together`.
 In float32 the strategies agree within 1e-4 in every log-probability; in bfloat16 each of them carries
 the rounding of the layers, about 0.1 in a score. On a processor without instructions for bfloat16 the strategy
 ``split`` rounds the weights alone and computes in float32, which is faster there and nearer to the model.
@@ -42,6 +43,7 @@ def open_hf(
     strategy: str = "split",
     chunk: int = 512,
     batch: int = 8,
+    together: int = 1,
     devices: str = "cpu",
     adapter: str | None = None,
 ) -> Iterator[Session]:
@@ -63,6 +65,9 @@ def open_hf(
         Most tokens of endings, and of an opening, in one pass; halved when memory runs out.
     batch : int
         Most replies that are decoded together; halved when memory runs out.
+    together : int
+        Most requests that one pass of ``split`` reads; halved when memory runs out. More of them keep a device busier;
+        but the last digits of an answer may then depend on its neighbours, so that the record names it.
     devices : str
         Where the model runs, in the words of PyTorch; several with commas between them, ``cuda:0,cuda:1``, hold the
         model once each, in a process of their own, and share the requests.
@@ -87,15 +92,16 @@ def open_hf(
         raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
     if strategy not in STRATEGIES:
         raise InputError(f"strategy: {strategy!r} is none of {', '.join(STRATEGIES)}")
-    if chunk < 1 or batch < 1:
-        raise InputError(f"chunk {chunk}, batch {batch}: give at least 1 each")
+    if min(chunk, batch, together) < 1:
+        raise InputError(f"chunk {chunk}, batch {batch}, together {together}: give at least 1 each")
     require_libraries()
     places = [place.strip() for place in devices.split(",")]
     for place in places:
         check_device(place)
     if len(places) > 1:
         options: dict[str, Any] = {"model": model, "dtype": dtype, "download": download, "strategy": strategy}
-        crew = _crew(places, {**options, "chunk": chunk, "batch": batch, "adapter": adapter})
+        options |= {"chunk": chunk, "batch": batch, "together": together, "adapter": adapter}
+        crew = _crew(places, options, at_once=together)
         try:
             yield crew
         finally:
@@ -111,10 +117,19 @@ def open_hf(
         "model_digest": model_digest(folder),
         "dtype": dtype,
         "versions": versions(),
+        **({"together": together} if together > 1 else {}),
         **facts,
     }
     try:
-        session = HFSession(loaded, tokenizer, strategy=strategy, chunk=chunk, batch=batch, description=description)
+        session = HFSession(
+            loaded,
+            tokenizer,
+            strategy=strategy,
+            chunk=chunk,
+            batch=batch,
+            together=together,
+            description=description,
+        )
         session.settle(dtype)
     except ProbeError as error:
         raise ModelLoadError(f"{name}: cannot be probed: {error}") from error
@@ -125,7 +140,7 @@ def open_hf(
         session.close()
 
 
-def _crew(devices: list[str], options: Mapping[str, Any]) -> NaiveCrew:
+def _crew(devices: list[str], options: Mapping[str, Any], *, at_once: int) -> NaiveCrew:
     """Hold the model once on each device; an answer does not depend on what else is asked, nor on who gives it."""
     import torch
 
@@ -141,7 +156,7 @@ def _crew(devices: list[str], options: Mapping[str, Any]) -> NaiveCrew:
             )
             for device in devices
         ],
-        at_once=1,
+        at_once=at_once,
     )
 
 

@@ -199,11 +199,11 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
 
     asked: list[int] = []
 
-    def tight(model: Any, prompts: Any, answers: Any, *, chunk: int, lead: int) -> np.ndarray:
+    def tight(model: Any, asks: Any, *, chunk: int) -> list[np.ndarray]:
         asked.append(chunk)
         if chunk > 10:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-        return hf.split(model, prompts, answers, chunk=chunk, lead=lead)
+        return hf.split(model, asks, chunk=chunk)
 
     monkeypatch.setitem(hf._FAST, "split", tight)
     monkeypatch.setattr(session, "_chunk", 40)
@@ -212,16 +212,45 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
         (answers,) = session.score(REQUESTS[:1])
     assert asked == [40, 20, 10] and len(caught) == 1
     np.testing.assert_allclose(answers.log_probs, naive[0], rtol=0, atol=1e-4)
-    monkeypatch.setitem(hf._FAST, "split", lambda *_, chunk, lead: tight(*_, chunk=99, lead=lead))
+    monkeypatch.setitem(hf._FAST, "split", lambda *given, chunk: tight(*given, chunk=99))
     with pytest.raises(ProbeError, match="out of memory even with a chunk of 8"):
         session.score(REQUESTS[:1])
+
+
+def test_requests_are_read_together_and_fewer_where_memory_is_short(
+    session: Any, naive: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spectra_eval.backends import _hf_session as hf
+
+    asked: list[int] = []
+    room = 3
+
+    def noted(model: Any, asks: Any, *, chunk: int) -> list[np.ndarray]:
+        asked.append(len(asks))
+        if len(asks) > room:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return hf.split(model, asks, chunk=chunk)
+
+    monkeypatch.setitem(hf._FAST, "split", noted)
+    monkeypatch.setattr(session, "_together", 3)
+    monkeypatch.setattr(session, "_said", False)
+    for answers, oracle in zip(session.score(REQUESTS), naive, strict=True):
+        np.testing.assert_allclose(answers.log_probs, oracle, rtol=0, atol=1e-4)
+    assert asked == [3]
+    asked.clear()
+    room = 1
+    with pytest.warns(UserWarning, match="the number of requests a pass is halved from 3"):
+        some = session.score(REQUESTS)
+    assert asked == [3, 1, 1, 1] and session._together == 1
+    for answers, oracle in zip(some, naive, strict=True):
+        np.testing.assert_allclose(answers.log_probs, oracle, rtol=0, atol=1e-4)
 
 
 def test_a_strategy_that_is_wrong_is_dropped_loudly(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from spectra_eval.backends import _hf_session as hf
 
-    def wrong(*arguments: Any, chunk: int, lead: int) -> np.ndarray:
-        return hf.split(*arguments, chunk=chunk, lead=lead) + 0.01
+    def wrong(*arguments: Any, chunk: int) -> list[np.ndarray]:
+        return [found + 0.01 for found in hf.split(*arguments, chunk=chunk)]
 
     monkeypatch.setitem(hf._FAST, "split", wrong)
     monkeypatch.setattr(session, "_strategy", "split")
@@ -254,7 +283,12 @@ def test_what_is_no_model_is_refused_in_one_line(session: Any, folder: Path, tmp
 
 
 def test_options_out_of_range_are_refused(session: Any) -> None:
-    for options, words in (({"dtype": "int4"}, "dtype"), ({"strategy": "magic"}, "strategy"), ({"chunk": 0}, "chunk")):
+    for options, words in (
+        ({"dtype": "int4"}, "dtype"),
+        ({"strategy": "magic"}, "strategy"),
+        ({"chunk": 0}, "chunk"),
+        ({"together": 0}, "together 0"),
+    ):
         with pytest.raises(InputError, match=words), open_backend("hf", **options):
             pass
 

@@ -79,6 +79,17 @@ def test_two_processes_give_the_bytes_of_one_session(crew: Any, alone: Any) -> N
     assert crew.generate(LISTS, max_tokens=6, sampling=drawn) == alone.generate(LISTS, max_tokens=6, sampling=drawn)
 
 
+def test_requests_that_are_read_together_stay_together(folder: Path, alone: Any) -> None:
+    with (
+        open_backend("hf", model=str(folder), devices="cpu,cpu", together=2) as crew,
+        open_backend("hf", model=str(folder), together=2) as one,
+    ):
+        assert crew.description == one.description and one.description["together"] == 2
+        for some, more, apart in zip(crew.score(REQUESTS), one.score(REQUESTS), alone.score(REQUESTS), strict=True):
+            assert some.log_probs.tobytes() == more.log_probs.tobytes()
+            np.testing.assert_allclose(more.log_probs, apart.log_probs, rtol=0, atol=1e-4)
+
+
 def test_facts_about_prompts_come_from_one_of_them(crew: Any, alone: Any) -> None:
     assert crew.count_tokens(REQUESTS[0]) == alone.count_tokens(REQUESTS[0])
     assert crew.labels(5) == alone.labels(5)

@@ -10,8 +10,7 @@ import pytest
 
 from spectra_eval.backends import _hf_split
 from spectra_eval.backends._hf_load import widen_head
-from spectra_eval.backends._hf_split import split
-from spectra_eval.backends._hf_tree import naive
+from spectra_eval.backends._hf_tree import Ask, common_opening, naive
 from spectra_eval.backends._hf_weights import FAMILIES, arithmetic
 from spectra_eval.errors import ProbeError
 
@@ -68,6 +67,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 ANSWERS = [5, 11, 2]
 
 
+def split(model: Any, prompts: Any, answers: Any, *, chunk: int, lead: int = 0) -> np.ndarray:
+    """Read one request."""
+    (found,) = _hf_split.split(model, [Ask(prompts, answers, lead)], chunk=chunk)
+    return found
+
+
 def _model(family: str, **changes: Any) -> Any:
     import transformers
 
@@ -85,6 +90,12 @@ def _prompts(opening: int, sizes: list[int]) -> list[list[int]]:
     rng = np.random.default_rng(3)
     head = rng.integers(0, 97, opening).tolist()
     return [[*head, j, *rng.integers(0, 97, size).tolist()] for j, size in enumerate(sizes)]
+
+
+def _unique(prompts: list[list[int]]) -> int:
+    """Count the tokens, those of the common opening once."""
+    opening = common_opening(prompts)
+    return opening + sum(len(prompt) - opening for prompt in prompts)
 
 
 MIXED = _prompts(21, [4, 1, 7, 3, 0, 5])
@@ -136,6 +147,41 @@ def test_a_beginning_that_is_remembered_changes_nothing(llama: Any, lead: int, c
     for prompts in (MIXED, others, MIXED):
         got = split(llama, prompts, ANSWERS, chunk=chunk, lead=lead)
         np.testing.assert_allclose(got, naive(llama, prompts, ANSWERS), rtol=0, atol=5e-5)
+
+
+TOGETHER = [
+    Ask(MIXED, ANSWERS),
+    Ask([[1, 2, 3], [4, 2], [9]], [7, 8]),
+    Ask(_prompts(60, [2, 9, 4]), ANSWERS, lead=21),
+    Ask([[*MIXED[0][:7], 8]], [3], lead=7),
+    Ask(_prompts(5, [j % 9 for j in range(50)]), ANSWERS, lead=40),
+    Ask(MIXED[:3], [1, 0], lead=21),
+]
+
+
+@pytest.mark.parametrize("case", ["llama", "llama, biases", "llama, one layer", "qwen3, biases, tied"])
+@pytest.mark.parametrize("chunk", [9, 40, 1000])
+def test_requests_that_are_read_together_get_what_each_gets_alone(case: str, chunk: int) -> None:
+    family, changes = CASES[case]
+    model = _model(family, **changes)
+    got = _hf_split.split(model, TOGETHER, chunk=chunk)
+    for found, ask in zip(got, TOGETHER, strict=True):
+        np.testing.assert_allclose(found, naive(model, ask.prompts, ask.answers), rtol=0, atol=5e-5)
+
+
+def test_their_tokens_stand_side_by_side(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+
+    def counted(x: Any, *rest: Any) -> Any:
+        rows.append(len(x))
+        return product(x, *rest)
+
+    product = _hf_split._product
+    monkeypatch.setattr(_hf_split, "_product", counted)
+    asks = [Ask(MIXED, ANSWERS), Ask(_prompts(30, [2, 3]), ANSWERS)]
+    tokens = sum(_unique(ask.prompts) for ask in asks)
+    _hf_split.split(llama, asks, chunk=1000)
+    assert max(rows) == tokens and len(rows) == 4 * 3 + 1, "four products a layer, one more where the last splits one"
 
 
 def test_few_beginnings_are_remembered(llama: Any) -> None:
