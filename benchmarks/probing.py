@@ -28,7 +28,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,6 @@ VLLM = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
 NO_VLLM = "vLLM was left out, or there is no environment .venv-vllm: `make test-vllm` makes it"
 NO_HARNESS = "lm-eval is not installed here: `make bench-probing` makes an environment that has it"
 TOLERANCE = {"float32": 1e-3, "bfloat16": 1.0}
-PREFIXES = (80, 300)
 
 
 def products(model: Any, tokens: int, rows: int) -> Callable[[], None]:
@@ -225,7 +224,7 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--repeats", type=int, help="turns of each side; 3, with --quick 1")
-    parser.add_argument("--prefixes", type=int, nargs="+", default=PREFIXES, help="tokens that all prompts share")
+    parser.add_argument("--prefixes", type=int, nargs="+", default=[80, 300], help="tokens that all prompts share")
     parser.add_argument("--no-vllm", action="store_true", help="leave vLLM out")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the process of vLLM is ended too
@@ -250,12 +249,12 @@ def main() -> None:
             for place, ratios in enumerate((by_clock, by_processor)):
                 found = ratios_of(turns, facts, parameters, place)
                 ratios |= {f"{name}_{prefix}{tail}": value for name, value in found.items()}
-        turns = take_turns(many(tools[0], tools[3], quick=chosen.quick), repeats)
+        turns = take_turns(many(tools[0], tools[3], chosen.prefixes, quick=chosen.quick), repeats)
         seconds |= {name: min(turn[0] for turn in some) for name, some in turns.items()}
         for place, ratios in enumerate((by_clock, by_processor)):
             least = {name: min(turn[place] for turn in some) for name, some in turns.items()}
             ratios[f"probe_78_over_19{tail}"] = least["78 categories"] / 78 / (least["19 categories"] / 19)
-            for prefix in PREFIXES:
+            for prefix in chosen.prefixes:
                 alone, together = (least[f"4 users {how}, {prefix}"] for how in ("one by one", "together"))
                 ratios[f"together_4_{prefix}{tail}"] = alone / together
             flat = least.get("1311 categories")
@@ -264,13 +263,13 @@ def main() -> None:
     report(document, chosen.format)
 
 
-def many(session: Any, prompter: Any, *, quick: bool) -> dict[str, Callable[[], Any]]:
+def many(session: Any, prompter: Any, prefixes: Sequence[int], *, quick: bool) -> dict[str, Callable[[], Any]]:
     """Give the sides with many categories; the largest number of them not in a quick run."""
     from spectra_eval.backends._hf_split import split
     from spectra_eval.backends._hf_tree import Ask
 
     sides: dict[str, Callable[[], Any]] = {}
-    for prefix in PREFIXES:
+    for prefix in prefixes:
         four = [asked(prompter, prefix=prefix, categories=GENRES, user=user) for user in range(4)]
         asks = [Ask(one.prompts, one.answers, prompter.lead(one.request, one.prompts[0])) for one in four]
         apart = [[ask] for ask in asks]

@@ -15,6 +15,7 @@ import signal
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -24,7 +25,7 @@ from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["Crew", "NaiveCrew", "Place"]
+__all__ = ["Crew", "NaiveCrew", "Place", "threads_each"]
 
 _GRACE, _PATIENCE = 2.0, 10.0
 """Seconds that the processes get to end of themselves, and that each then gets when told to."""
@@ -53,6 +54,13 @@ class Place:
     options: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     threads: int | None = None
+
+
+def threads_each(shares: int) -> int:
+    """Give the threads of PyTorch that each of some shares of the processors has, 1 at least."""
+    import torch
+
+    return max(1, torch.get_num_threads() // shares)
 
 
 @dataclass(frozen=True)
@@ -276,21 +284,18 @@ def _serve(channel: Connection, place: Place) -> None:
             return False
         return error is None
 
-    opening: Any = None
     opened: list[Any] = []
 
     def opened_facts() -> Any:
-        nonlocal opening
         if place.threads is not None:
             _limit_threads(place.threads)
-        opening = open_backend(place.backend, **place.options)
-        session: Any = opening.__enter__()
+        session: Any = until_the_end.enter_context(open_backend(place.backend, **place.options))
         opened.append(session)
         return dict(session.description), session.context_limit
 
-    if not replied(opened_facts):
-        return
-    try:
+    with ExitStack() as until_the_end:
+        if not replied(opened_facts):
+            return
         while True:
             try:
                 name, arguments, more = channel.recv()
@@ -298,8 +303,6 @@ def _serve(channel: Connection, place: Place) -> None:
                 return
             found = getattr(opened[0], name)
             replied(lambda found=found, a=arguments, m=more: found(*a, **m) if callable(found) else found)
-    finally:
-        opening.__exit__(None, None, None)
 
 
 def _limit_threads(count: int) -> None:

@@ -6,6 +6,7 @@ import gc
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._hf_decode import decoded
 from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.backends._hf_split import split
-from spectra_eval.backends._hf_tokens import Prompter
+from spectra_eval.backends._hf_tokens import Prompter, answer_steps
 from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, shared
 from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
@@ -44,6 +45,17 @@ _CHECK = ProbeRequest(
     answers=("Yes", "No"),
 )
 _SMALLEST_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is read of one request: all its prompts at once, or each alone where answers have many tokens.
+
+    Then every opening of an answer is one more ending of the prompt, and `words` holds the tokens of each answer.
+    """
+
+    asks: list[Ask]
+    words: Sequence[Sequence[int]] | None = None
 
 
 class HFSession:
@@ -129,7 +141,7 @@ class HFSession:
             An answer is not one token, a prompt is longer than the context, or the model fails.
         """
         found: list[AnswerScores] = []
-        while len(found) < len(requests):
+        while len(found) < len(requests):  # no more prompts are held at once than are read together
             found += self._score_some(requests[len(found) : len(found) + self._together])
         return found
 
@@ -179,7 +191,7 @@ class HFSession:
                 done |= dict(zip(places, replies, strict=True))
             except MemoryError as error:
                 self._batch = self._halved("batch", self._batch, 1, error)
-        written = iter(self._generation(flat[i], done[i]) for i in range(len(flat)))
+        written = (self._generation(prompt, done[i]) for i, prompt in enumerate(flat))
         return [[next(written) for _ in prompts] for prompts in asked]
 
     def _generation(self, prompt: list[int], reply: tuple[list[int], bool]) -> Generation:
@@ -214,54 +226,43 @@ class HFSession:
 
     def _score_some(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         self._open_model()
-        asked = [self._asks(request) for request in requests]
-        read = iter(self._read([ask for asks in asked for ask in asks]))
+        plans = [self._plan(request) for request in requests]
+        read = iter(self._read([ask for plan in plans for ask in plan.asks]))
         return [
-            self._scores(request, asks, [next(read) for _ in asks])
-            for request, asks in zip(requests, asked, strict=True)
+            self._scores(request, plan, [next(read) for _ in plan.asks])
+            for request, plan in zip(requests, plans, strict=True)
         ]
 
-    def _asks(self, request: ProbeRequest) -> list[Ask]:
-        """Give what is to be read of a request: all its prompts at once, or one by one where answers have many tokens.
-
-        Then every opening of an answer is one more ending of the prompt, and these are many.
-        """
+    def _plan(self, request: ProbeRequest) -> _Plan:
         if not request.answers:
             raise ProbeError("a request without answers cannot be scored; name the replies")
         words = self._prompter.answer_tokens(request.answers) if request.many_tokens else None
         answers = self._prompter.answer_ids(request.answers) if words is None else []
         prompts = self._prompter.prompts(request)
         if not prompts:
-            return []
+            return _Plan([], words)
         lead = self._prompter.lead(request, prompts[0])
-        longest = max(map(len, prompts))
+        self._check_length(max(map(len, prompts)), 0 if words is None else max(map(len, words)))
         if words is None:
-            self._check_length(longest, 0)
-            return [Ask(prompts, answers, lead)]
-        self._check_length(longest, max(map(len, words)))
-        openings, tokens = _openings(words), sorted({token for word in words for token in word})
-        return [Ask([[*prompt, *opening] for opening in openings], tokens, lead) for prompt in prompts]
+            return _Plan([Ask(prompts, answers, lead)])
+        # Each prompt on its own: it is read once for all openings, which are many where the prompts are few.
+        steps = answer_steps(words)
+        tokens = sorted({token for following in steps.values() for token in following})
+        return _Plan([Ask([[*prompt, *o] for o in sorted(steps)], tokens, lead) for prompt in prompts], words)
 
-    def _scores(self, request: ProbeRequest, asks: Sequence[Ask], read: Sequence[np.ndarray]) -> AnswerScores:
-        """Put together what was read of a request; an answer of several tokens has the sum over its tokens."""
+    def _scores(self, request: ProbeRequest, plan: _Plan, read: Sequence[np.ndarray]) -> AnswerScores:
         counts = None
-        if request.many_tokens:
-            words = self._prompter.answer_tokens(request.answers)
-            counts = np.array([len(word) for word in words], dtype=np.int64)
-            lengths = np.array([len(ask.prompts[0]) for ask in asks], dtype=np.int64)  # its opening is the empty one
-            log_probs = np.zeros((len(asks), len(words)))
-            row = {opening: place for place, opening in enumerate(_openings(words))}
-            for number, (ask, steps) in enumerate(zip(asks, read, strict=True)):
-                column = {token: place for place, token in enumerate(ask.answers)}
-                for place, word in enumerate(words):
-                    for size, token in enumerate(word):
-                        log_probs[number, place] += steps[row[tuple(word[:size])], column[token]]
-        else:
-            lengths = np.array([len(prompt) for ask in asks for prompt in ask.prompts], dtype=np.int64)
+        if plan.words is None:
+            lengths = [len(prompt) for ask in plan.asks for prompt in ask.prompts]
             log_probs = read[0] if read else np.empty((0, len(request.answers)))
+        else:
+            counts = np.array([len(word) for word in plan.words], dtype=np.int64)
+            lengths = [len(ask.prompts[0]) for ask in plan.asks]  # the empty opening comes first
+            log_probs = _summed(plan, read)
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
-        return AnswerScores(log_probs=log_probs, n_prompt_tokens=lengths, n_answer_tokens=counts)
+        n_prompt_tokens = np.array(lengths, dtype=np.int64)
+        return AnswerScores(log_probs=log_probs, n_prompt_tokens=n_prompt_tokens, n_answer_tokens=counts)
 
     def _read(self, asks: Sequence[Ask]) -> list[np.ndarray]:
         for ask in asks:
@@ -338,6 +339,16 @@ class HFSession:
         return self._model
 
 
-def _openings(words: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """List what stands before some token of some answer; the empty opening comes first."""
-    return sorted({tuple(word[:size]) for word in words for size in range(len(word))})
+def _summed(plan: _Plan, read: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum the log-probabilities of the tokens of each word, prompt by prompt: (prompts, words)."""
+    words = plan.words or ()
+    total = np.zeros((len(plan.asks), len(words)))
+    if not plan.asks:
+        return total
+    row = {opening: place for place, opening in enumerate(sorted(answer_steps(words)))}
+    column = {token: place for place, token in enumerate(plan.asks[0].answers)}
+    steps = np.stack(read)
+    for place, word in enumerate(words):
+        for size, token in enumerate(word):
+            total[:, place] += steps[:, row[tuple(word[:size])], column[token]]
+    return total

@@ -29,7 +29,7 @@ def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
     """Read the common opening of each request once, and its endings packed side by side.
 
     An ending attends to its opening and to itself. The requests go side by side through the products: in the last
-    digits an answer depends on what stands beside it.
+    digits an answer may depend on what stands beside it.
 
     Parameters
     ----------
@@ -169,15 +169,15 @@ def _pass(weights: Weights, walks: Sequence[_Walk]) -> Any:
     depth: list[np.ndarray] = []
     grids = []
     for walk in walks:
-        head, sizes = walk.tree.head, np.array([len(ending) for ending in walk.endings], dtype=np.int64)
-        grids.append(_Grid.of(sizes, len(walk.piece), len(tokens), device))
-        tokens += [*(head[i] for i in walk.piece), *(token for ending in walk.endings for token in ending)]
-        depth += [np.arange(walk.piece.start, walk.piece.stop), *(len(head) + np.arange(size) for size in sizes)]
+        head, endings = walk.tree.head, walk.endings
+        grids.append(_Grid.of(walk, len(tokens), device))
+        tokens += [*(head[i] for i in walk.piece), *(token for ending in endings for token in ending)]
+        depth += [np.arange(walk.piece.start, walk.piece.stop), *(len(head) + np.arange(len(some)) for some in endings)]
     hidden = weights.embed(torch.tensor(tokens, device=device)).to(weights.dtype)
     turn = _turn(weights, hidden, torch.from_numpy(np.concatenate(depth)).to(device))
-    ends = torch.cat([grid.first + grid.last for grid in grids])
+    ends = torch.cat([grid.own.start + grid.last for grid in grids])
     for number in range(len(weights.layers)):
-        hidden = _layer(weights, number, hidden, turn, walks, grids, ends)
+        hidden = _layer(weights, number, hidden, turn, grids, ends)
     return hidden
 
 
@@ -187,10 +187,10 @@ class _Grid:
 
     Attributes
     ----------
-    first, stop : int
-        Rows of the walk among all rows of a pass; all others are counted from the first of them.
-    n_lead : int
-        Rows of the opening that come before the endings.
+    walk : _Walk
+        What is read; the rows of a piece of the opening come before those of the endings.
+    own : slice
+        Its rows among all rows of a pass; all others are counted from the first of them.
     rows : (R * L,) int tensor
         Row of each place of the padded grid; a place that pads repeats the ending's last token.
     back : int tensor
@@ -203,9 +203,8 @@ class _Grid:
         The same for the last token of each ending.
     """
 
-    first: int
-    stop: int
-    n_lead: int
+    walk: _Walk
+    own: slice
     shape: tuple[int, int]
     rows: Any
     back: Any
@@ -214,10 +213,12 @@ class _Grid:
     last_unseen: Any
 
     @classmethod
-    def of(cls, sizes: np.ndarray, n_lead: int, first: int, device: Any) -> _Grid:
-        """Lay out endings of these sizes."""
+    def of(cls, walk: _Walk, first: int, device: Any) -> _Grid:
+        """Lay out the endings of a walk whose rows begin at `first`."""
         import torch
 
+        sizes = np.array([len(ending) for ending in walk.endings], dtype=np.int64)
+        n_lead = len(walk.piece)
         longest = int(sizes.max(initial=0))
         place = np.arange(longest)
         start = n_lead + np.cumsum(sizes) - sizes
@@ -228,9 +229,8 @@ class _Grid:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
         return cls(
-            first=first,
-            stop=first + n_lead + int(sizes.sum()),
-            n_lead=n_lead,
+            walk=walk,
+            own=slice(first, first + n_lead + int(sizes.sum())),
             shape=(len(sizes), longest),
             rows=moved(rows.ravel()),
             back=moved(np.flatnonzero(held.ravel())),
@@ -245,7 +245,6 @@ def _layer(
     number: int,
     hidden: Any,
     turn: tuple[Any, Any],
-    walks: Sequence[_Walk],
     grids: Sequence[_Grid],
     ends: Any,
 ) -> Any:
@@ -275,11 +274,9 @@ def _layer(
         q, k = _turned(joined[:, : n_q + n_kv].view(-1, heads + kv_heads, width), turn).split([heads, kv_heads], dim=1)
     v = joined[:, -n_kv:].view(-1, kv_heads, width)
     seen: list[Any] = []
-    asked = q.split([grid.shape[0] if last else grid.stop - grid.first for grid in grids])
-    for walk, grid, own_q in zip(walks, grids, asked, strict=True):
-        keys, values = walk.tree.memory.keys[number], walk.tree.memory.values[number]
-        own = own_q, k[grid.first : grid.stop], v[grid.first : grid.stop]
-        seen += _attended(*own, keys, values, walk.piece, grid, weights.scaling, last=last)
+    asked = q.split([grid.shape[0] for grid in grids]) if last else [q[grid.own] for grid in grids]
+    for grid, own_q in zip(grids, asked, strict=True):
+        seen += _attended(own_q, k[grid.own], v[grid.own], number, grid, weights.scaling, last=last)
     if not seen:  # the last layer of a pass without endings: only its keys and values are wanted
         return hidden
     hidden = _product(torch.cat(seen) if len(seen) > 1 else seen[0], layer.out).add_(hidden)
@@ -288,15 +285,15 @@ def _layer(
     return _product(silu(gate_up[:, :half]).mul_(gate_up[:, half:]), layer.down).add_(hidden)
 
 
-def _attended(
-    q: Any, k: Any, v: Any, keys: Any, values: Any, piece: range, grid: _Grid, scaling: float, *, last: bool
-) -> list[Any]:
-    """Remember the keys and values of a piece, and let every row of a request see what it may."""
-    keys[:, piece.start : piece.stop] = k[: grid.n_lead].transpose(0, 1)
-    values[:, piece.start : piece.stop] = v[: grid.n_lead].transpose(0, 1)
+def _attended(q: Any, k: Any, v: Any, number: int, grid: _Grid, scaling: float, *, last: bool) -> list[Any]:
+    """Remember the keys and values of a piece in one layer, and let every row of a request see what it may."""
+    piece, memory = grid.walk.piece, grid.walk.tree.memory
+    keys, values, n_lead = memory.keys[number], memory.values[number], len(piece)
+    keys[:, piece.start : piece.stop] = k[:n_lead].transpose(0, 1)
+    values[:, piece.start : piece.stop] = v[:n_lead].transpose(0, 1)
     seen = []
-    if grid.n_lead and not last:
-        seen.append(_of_opening(q[: grid.n_lead], keys, values, piece, scaling))
+    if n_lead and not last:
+        seen.append(_of_opening(q[:n_lead], keys, values, piece, scaling))
     if grid.shape[0]:
         seen.append(_of_endings(q, k, v, keys, values, grid, scaling, last=last))
     return seen

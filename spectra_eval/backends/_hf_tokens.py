@@ -18,7 +18,7 @@ from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ProbeError
 from spectra_eval.tables import ProbeRequest
 
-__all__ = ["Prompter"]
+__all__ = ["Prompter", "answer_steps"]
 
 _USER = "SPECTRA0USER0TEXT"
 _SYSTEM = "SPECTRA0SYSTEM0TEXT"
@@ -222,3 +222,12 @@ class Prompter:
 
 def _ends_with_control(tail: str, tokenizer: Any) -> bool:
     return any(tail.endswith(str(token)) for token in tokenizer.added_tokens_decoder.values()) or tail.endswith("]")
+
+
+def answer_steps(answers: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
+    """List what is to be read after a prompt: for each opening of an answer the tokens that may follow it."""
+    steps: dict[tuple[int, ...], dict[int, None]] = {}
+    for tokens in answers:
+        for k, token in enumerate(tokens):
+            steps.setdefault(tuple(tokens[:k]), {})[token] = None
+    return {opening: list(following) for opening, following in steps.items()}

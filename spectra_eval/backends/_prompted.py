@@ -15,7 +15,7 @@ import numpy as np
 
 from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._embedded import silenced
-from spectra_eval.backends._hf_tokens import Prompter
+from spectra_eval.backends._hf_tokens import Prompter, answer_steps
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
@@ -79,7 +79,7 @@ class PromptedSession(ABC):
         for request in requests:
             if not request.answers:
                 raise ProbeError("a request without answers cannot be scored; name the replies")
-            steps = _steps(self._prompter.answer_tokens(request.answers))
+            steps = answer_steps(self._prompter.answer_tokens(request.answers))
             for prompt in self._prompter.prompts(request):
                 self._check_length(len(prompt), 1 + max(map(len, steps)))
                 questions += [([*prompt, *opening], ids) for opening, ids in steps.items()]
@@ -116,7 +116,7 @@ class PromptedSession(ABC):
     def _scores(self, request: ProbeRequest, read: Iterator[tuple[Question, list[float]]]) -> AnswerScores:
         """Put together what was read for one request; an answer of several tokens has the sum over its tokens."""
         answers = self._prompter.answer_tokens(request.answers)
-        steps = _steps(answers)
+        steps = answer_steps(answers)
         log_probs = np.empty((len(request.suffixes), len(answers)))
         lengths = np.empty(len(request.suffixes), dtype=np.int64)
         for row in range(len(request.suffixes)):
@@ -142,17 +142,6 @@ class PromptedSession(ABC):
                 f"a prompt of {length} tokens and {room} for the reply; the context of the engine is "
                 f"{self.context_limit}; show fewer titles"
             )
-
-
-def _steps(answers: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
-    """List what is to be read after a prompt: for each opening of an answer the tokens that may follow it."""
-    steps: dict[tuple[int, ...], list[int]] = {}
-    for tokens in answers:
-        for k, token in enumerate(tokens):
-            following = steps.setdefault(tuple(tokens[:k]), [])
-            if token not in following:
-                following.append(token)
-    return steps
 
 
 def load_tokenizer(folder: Path) -> Any:

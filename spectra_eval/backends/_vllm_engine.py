@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spectra_eval.backends._crew import threads_each
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 
 __all__ = [
@@ -124,9 +125,8 @@ def environments(copies: int, devices: int) -> list[dict[str, str]]:
 
     if current_platform.is_cpu():
         # Left alone each copy binds its threads to the same cores, and all copies together are slower than one.
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = max(1, cores // (copies * devices))
-        return [{"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}] * copies
+        threads = str(threads_each(copies * devices))
+        return [{"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": threads}] * copies
     variable = current_platform.device_control_env_var
     named = [name for name in os.environ.get(variable, "").split(",") if name]
     visible = named or [str(number) for number in range(torch.accelerator.device_count())]

@@ -17,7 +17,7 @@ from typing import Any
 
 from spectra_eval.backends._adapter import adapter_facts, attached
 from spectra_eval.backends._base import BACKENDS, Backend, Session
-from spectra_eval.backends._crew import NaiveCrew, Place
+from spectra_eval.backends._crew import NaiveCrew, Place, threads_each
 from spectra_eval.backends._hf_load import (
     DTYPES,
     check_device,
@@ -141,11 +141,9 @@ def open_hf(
 
 
 def _crew(devices: list[str], options: Mapping[str, Any], *, at_once: int) -> NaiveCrew:
-    """Hold the model once on each device; an answer does not depend on what else is asked, nor on who gives it."""
-    import torch
-
+    """Hold the model once on each device; those on processors share them."""
     on_cpu = sum(device.startswith("cpu") for device in devices)
-    threads = max(1, torch.get_num_threads() // on_cpu) if on_cpu else None
+    threads = threads_each(on_cpu) if on_cpu else None
     return NaiveCrew(
         [
             Place(
