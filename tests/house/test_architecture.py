@@ -25,8 +25,18 @@ def _loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_library_loads_nothing_heavy() -> None:
-    assert not _loaded_by("import spectra_eval").intersection(HEAVY)
+def test_importing_the_library_loads_no_other_package() -> None:
+    assert not _loaded_by("import spectra_eval").intersection([*HEAVY, "numpy", "scipy", "jaxtyping"])
+
+
+def test_using_the_whole_face_loads_nothing_heavy() -> None:
+    everything = "import spectra_eval as se; [getattr(se, name) for name in se.__all__]"
+    assert not _loaded_by(everything).intersection(set(HEAVY) - {"pandas", "pyarrow"})
+
+
+def test_the_help_of_a_command_loads_click_alone() -> None:
+    asked = "from spectra_eval_cli.main import main; main(['verify', '--help'], standalone_mode=False)"
+    assert not _loaded_by(asked).intersection([*set(HEAVY) - {"click"}, "numpy"])
 
 
 def test_the_command_line_loads_click_alone() -> None:
