@@ -9,7 +9,7 @@ BENCH_VENV := .venv-bench
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo test test-slow test-browser test-vllm bench-probing check lint types architecture prove stagewise clean
+.PHONY: help demo quick test test-slow test-browser test-vllm bench-probing check lint types architecture prove stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -39,6 +39,10 @@ demo: $(VENV)/.demo  ## the main job: a real model probes real users; ends with 
 
 test: $(VENV)/.dev  ## the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# The numbers without the models, the pages and the kit: what changes most often.
+quick: $(VENV)/.dev  ## the inner loop: unit tests of metrics, theory, statistics, certificates and data, under a minute
+	@$(BIN)/python -m pytest -q -n 2 tests/unit $(foreach part,backends finetuning probing report sweeping testing training,--ignore=tests/unit/$(part))
 
 test-browser: $(VENV)/.dev  ## the report in a real browser, headless
 	@for program in chromium chromedriver; do command -v $$program >/dev/null || \
