@@ -5,6 +5,8 @@ A public function checks its arrays here once, and hands them to kernels that on
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ __all__ = [
     "as_simplex",
     "check_cutoff",
     "check_level",
+    "check_number",
+    "check_seed",
+    "check_whole",
     "row_sums",
 ]
 
@@ -81,20 +86,79 @@ def as_counts(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def check_level(name: str, value: float) -> float:
-    """Refuse a probability level that is not strictly between 0 and 1."""
-    if not 0.0 < value < 1.0:
-        raise InputError(f"{name}: {value} is not strictly between 0 and 1")
-    return float(value)
+def check_level(name: str, value: Any) -> float:
+    """Refuse a probability level that is not a number strictly between 0 and 1."""
+    number = _real(value)
+    if number is None or not 0.0 < number < 1.0:
+        raise InputError(f"{name}: {_shown(value)} is not strictly between 0 and 1")
+    return number
 
 
-def check_cutoff(k: int, n_categories: int | None = None) -> int:
-    """Refuse a cut-off below one, or above the number of categories when that is given."""
-    if k < 1:
-        raise InputError(f"k: {k} is below 1; choose a cut-off of at least one category")
-    if n_categories is not None and k > n_categories:
-        raise InputError(f"k: {k} exceeds the {n_categories} categories; choose k <= {n_categories}")
-    return int(k)
+def check_number(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf) -> float:
+    """Refuse what is not a finite number in [low, high].
+
+    Examples
+    --------
+    >>> check_number("weight", 1, low=0.0)
+    1.0
+    """
+    number = _real(value)
+    if number is None or not math.isfinite(number):
+        raise InputError(f"{name}: {_shown(value)} is not a finite number")
+    if not low <= number <= high:
+        raise InputError(f"{name}: {_shown(value)} is outside [{low:g}, {high:g}]")
+    return number
+
+
+def check_whole(name: str, value: Any, *, least: int = 0, most: int = 10**9, why: str = "") -> int:
+    """Refuse what is not a whole number from `least` to `most`; `why` completes the message.
+
+    Examples
+    --------
+    >>> check_whole("bins", np.int64(20), least=1)
+    20
+    """
+    item = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Integral):
+        raise InputError(f"{name}: {_shown(value)} is not a whole number{why and f'; {why}'}")
+    number = int(item)
+    if number < least:
+        raise InputError(f"{name}: {_shown(value)} is below {least}{why and f'; {why}'}")
+    if number > most:
+        raise InputError(f"{name}: {_shown(value)} is above {most:,}, the most that is allowed")
+    return number
+
+
+def check_seed(value: Any, *, name: str = "seed") -> int:
+    """Refuse a seed that is not a whole number from 0 to 2^64 - 1."""
+    return check_whole(name, value, most=2**64 - 1)
+
+
+def check_cutoff(k: Any, n_categories: int | None = None) -> int:
+    """Refuse a cut-off that is not a whole number from one to the number of categories, where that is given."""
+    number = check_whole("k", k, least=1, why="choose a cut-off of at least one category")
+    if n_categories is not None and number > n_categories:
+        raise InputError(f"k: {number} exceeds the {n_categories} categories; choose k <= {n_categories}")
+    return number
+
+
+def _real(value: Any) -> float | None:
+    """Return a real number as a float, and None for everything else, Booleans and texts included."""
+    item = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):
+        return None
+    try:
+        return float(item)
+    except OverflowError:
+        return math.inf if item > 0 else -math.inf  # type: ignore[operator]  # a whole number or a fraction
+
+
+def _shown(value: Any) -> str:
+    """Write a value for a message; one of thousands of digits would not fit a line, and Python refuses to print it."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    text = " ".join(str(value).split()) if isinstance(value, int | float | np.number) else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def row_sums(values: np.ndarray) -> np.ndarray:

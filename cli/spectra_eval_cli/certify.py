@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +16,6 @@ from spectra_eval_cli._group import (
     say_read,
     table_options,
 )
-
-if TYPE_CHECKING:
-    from spectra_eval.tables import PreferenceTable
 
 __all__ = ["command"]
 
@@ -85,10 +80,9 @@ def command(
     blocks = iter_table(
         table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
     )
-    read: dict[str, object] = {}
     with naming(table):
         certificate = certify(
-            _noting(blocks, read),
+            blocks,
             k=k,
             level=level,
             scope=scope,
@@ -99,7 +93,7 @@ def command(
             require=parse_requirements(require),
             claims=claims or None,
         )
-    say_read(table, read, quiet=quiet)
+    say_read(table, blocks.metadata, quiet=quiet)
     document = certificate.to_json()
     if output is not None:
         write_json(document, output)
@@ -112,13 +106,6 @@ def command(
         short = [name for name in certificate.options.require if certificate[name].holds is not True]
         log(f"required and not reached: {', '.join(short)}", quiet=quiet)
         ctx.exit(1)
-
-
-def _noting(blocks: Iterable[PreferenceTable], read: dict[str, object]) -> Iterator[PreferenceTable]:
-    """Pass the blocks on, and note from the first how the file was understood."""
-    for block in blocks:
-        read.setdefault("read", block.metadata.get("read"))
-        yield block
 
 
 COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg")

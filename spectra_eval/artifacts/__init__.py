@@ -9,9 +9,12 @@ from spectra_eval.artifacts._digest import TableDigest
 from spectra_eval.artifacts._files import write_text
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
 from spectra_eval.artifacts._parquet import write_blocks, write_table
-from spectra_eval.artifacts._read import iter_table, read_table
+from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
+from spectra_eval.artifacts._unique import HashRuns
 
 __all__ = [
+    "HashRuns",
+    "TableBlocks",
     "TableDigest",
     "iter_table",
     "json_digest",

@@ -20,6 +20,7 @@ from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error, written_whole
 from spectra_eval.artifacts._json import dump_json, parse_json
 from spectra_eval.artifacts._npz import default_names
+from spectra_eval.artifacts._unique import unique_blocks
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
 
@@ -279,7 +280,7 @@ def write_blocks(
     Raises
     ------
     InputError
-        There are no rows, a block has other categories or lacks a column of another, or as `write_table`.
+        No rows, a record that comes twice, a block with other categories or columns, or as `write_table`.
 
     Examples
     --------
@@ -296,7 +297,7 @@ def write_blocks(
 
     place = Path(path)
     head, names = None, set()
-    for block in blocks():
+    for block in unique_blocks(blocks, place):
         head = block if head is None else head
         if block.categories != head.categories:
             raise InputError(f"{place}: a block has other categories than the first; make the blocks alike")

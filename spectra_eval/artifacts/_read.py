@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
 from spectra_eval.artifacts._files import file_format, locate
@@ -17,10 +15,11 @@ from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._npz import read_npz
 from spectra_eval.artifacts._parquet import open_parquet
 from spectra_eval.artifacts._text import read_long
+from spectra_eval.artifacts._unique import Key, UniqueRecords, record_keys
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["iter_table", "read_table"]
+__all__ = ["TableBlocks", "iter_table", "read_table"]
 
 _WHOLE = {"npz": read_npz, "csv": read_long, "tsv": read_long, "jsonl": read_lines}
 _ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon"))
@@ -100,6 +99,26 @@ def read_table(
         return assemble(raw, source.how)
 
 
+class TableBlocks(Iterator[PreferenceTable]):
+    """The blocks of one file, among which no record stands twice: whoever reads them need not look again.
+
+    Attributes
+    ----------
+    metadata : dict
+        Of the first block, once it was read; empty before.
+    """
+
+    def __init__(self, blocks: Iterator[PreferenceTable]) -> None:
+        self._blocks = blocks
+        self.metadata: dict[str, Any] = {}
+
+    def __next__(self) -> PreferenceTable:
+        """Return the next block."""
+        table = next(self._blocks)
+        self.metadata = self.metadata or dict(table.metadata)
+        return table
+
+
 def iter_table(
     path: str | os.PathLike[str],
     *,
@@ -108,7 +127,7 @@ def iter_table(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
-) -> Iterator[PreferenceTable]:
+) -> TableBlocks:
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
 
     Of a Parquet file one block is in memory at a time, whatever its row groups. A record that comes twice is found by
@@ -126,10 +145,11 @@ def iter_table(
     columns : collection of str, optional
         Optional columns to keep (`theta_s`, `dg`, `scores`, …); users, truth and window are always there.
 
-    Yields
-    ------
-    PreferenceTable
-        ``metadata["read"]`` speaks of the whole file but for `rows_divided`, which counts the block's rows.
+    Returns
+    -------
+    TableBlocks
+        An iterator of PreferenceTable. ``metadata["read"]`` of a block speaks of the whole file but for
+        `rows_divided`, which counts the block's rows.
 
     Raises
     ------
@@ -146,6 +166,19 @@ def iter_table(
     ...     [part.n_users for part in iter_table(Path(folder) / "t.parquet", block=2)]
     [2, 1]
     """
+    reading: dict[str, Any] = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows}
+    return TableBlocks(_blocks(path, block=block, columns=columns, **reading))
+
+
+def _blocks(
+    path: str | os.PathLike[str],
+    *,
+    block: int,
+    columns: Collection[str] | None,
+    mapping: Mapping[str, str] | None,
+    renormalise: bool,
+    empty_windows: str,
+) -> Iterator[PreferenceTable]:
     if block < 1:
         raise InputError(f"block: {block} rows; choose at least one")
     wanted = None if columns is None else _ALWAYS.union(columns)
@@ -158,7 +191,7 @@ def iter_table(
         for start in range(0, table.n_users, block):
             yield table.select(slice(start, start + block))
         return
-    seen = _Seen(how)
+    seen = UniqueRecords(functools.partial(_before, how), functools.partial(_twice, how))
     with open_parquet(how, wanted) as source:
         for raw in source.blocks(block):
             table = assemble(raw, source.how)
@@ -188,61 +221,15 @@ def _narrowed(raw: Raw, wanted: frozenset[str] | None) -> Raw:
     return replace(raw, matrices=matrices, others=others)
 
 
-class _Seen:
-    """Finds a record that stands in two blocks: from the last one while they ascend, then with 8 bytes a record."""
-
-    def __init__(self, how: How) -> None:
-        self.how = how
-        self._runs: list[np.ndarray] = []
-        self._last: tuple[Any, ...] | None = ()
-        """The record before, while all have ascended; None from the first on that has not."""
-
-    def check(self, table: PreferenceTable, first_row: int) -> None:
-        """Take the records of the next block; within a block the table has looked itself."""
-        keys = _keys(table)
-        if self._last is not None:
-            if all(one < other for one, other in itertools.pairwise([self._last, *keys])):
-                self._last = keys[-1]
+def _before(how: How, row: int) -> Iterator[tuple[list[Key], int]]:
+    """Read again the records before a row, block by block."""
+    again = replace(how, empty_windows="keep", renormalise=True)
+    with open_parquet(again, _ALWAYS) as source:
+        for raw in source.blocks(65536):
+            if raw.first_row >= row:
                 return
-            self._last = None
-            for earlier, row in self._blocks_before(first_row):
-                self._remember(earlier, row)
-        self._remember(keys, first_row)
-
-    def _remember(self, keys: list[tuple[Any, ...]], first_row: int) -> None:
-        hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))
-        known = np.zeros(len(hashes), dtype=bool)
-        for run in self._runs:
-            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
-        if known.any():
-            self._confirm({keys[i]: first_row + int(i) for i in np.flatnonzero(known)[::-1]})
-        self._runs.append(np.sort(hashes))
-        # Runs of about one length are merged, so that there are few of them however long the file is.
-        while len(self._runs) > 1 and len(self._runs[-1]) >= len(self._runs[-2]):
-            self._runs[-2:] = [np.sort(np.concatenate(self._runs[-2:]))]
-
-    def _confirm(self, suspects: dict[Any, int]) -> None:
-        found = [row for key, row in suspects.items() if self._stands_before(key, row)]
-        if not found:
-            return
-        row = min(found)
-        user = next(key[0] for key, place in suspects.items() if place == row)
-        place = self.how.at(row, user, "user")
-        raise self.how.fail(f"{place}: this record stands in the table twice; keep one of the two")
-
-    def _stands_before(self, key: Any, row: int) -> bool:
-        return any(key in keys for keys, _ in self._blocks_before(row))
-
-    def _blocks_before(self, row: int) -> Iterator[tuple[list[tuple[Any, ...]], int]]:
-        """Read again the records before a row, block by block."""
-        again = replace(self.how, empty_windows="keep", renormalise=True)
-        with open_parquet(again, _ALWAYS) as source:
-            for raw in source.blocks(65536):
-                if raw.first_row >= row:
-                    return
-                yield _keys(assemble(raw, source.how))[: row - raw.first_row], raw.first_row
+            yield record_keys(assemble(raw, source.how))[: row - raw.first_row], raw.first_row
 
 
-def _keys(table: PreferenceTable) -> list[tuple[Any, ...]]:
-    others = [column.tolist() for column in (table.context_window, table.horizon) if column is not None]
-    return list(zip(table.users.tolist(), *others, strict=True))
+def _twice(how: How, row: int, user: str) -> InputError:
+    return how.fail(f"{how.at(row, user, 'user')}: this record stands in the table twice; keep one of the two")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.artifacts import TableDigest, json_digest
+from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, Certificate, Options, UserBlock, document, undefined
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
@@ -146,24 +146,28 @@ def _check(table: PreferenceTable, options: Options) -> None:
 
 
 def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[PreferenceTable]:
-    """Cut into blocks that never part the records of one user."""
+    """Cut into blocks that never part the records of one user, and refuse a user who comes back."""
+    vouched = isinstance(source, TableBlocks | PreferenceTable)  # no record stands in them twice
     if isinstance(source, PreferenceTable):
         whole = source
         source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
     held: PreferenceTable | None = None
-    done = _Finished()
+    done = HashRuns()
     for incoming in source:
         table = incoming
         if table.context_window is None and table.horizon is None:
+            if not vouched:
+                _check_once(table.users, done)
             yield table  # a user has one record: nothing to hold together
             continue
         if held is not None:
             table = _joined(held, incoming)
-        _check_together(table.users, done)
+        heads = _heads(table.users)
+        _check_together(heads, done)
         last = int(np.flatnonzero(table.users == table.users[-1])[0])
         held = table.select(slice(last, None))
         if last:
-            done.add(table.users[:last])
+            done.add(heads[:-1].tolist())
             yield table.select(slice(0, last))
     if held is not None:
         yield held
@@ -177,36 +181,30 @@ def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
     return PreferenceTable(categories=first.categories, metadata=first.metadata, **columns)
 
 
-class _Finished:
-    """Remembers which users are done with, in 8 bytes a user."""
-
-    def __init__(self) -> None:
-        self._hashes = np.empty(0, dtype=np.int64)
-
-    def add(self, users: np.ndarray) -> None:
-        """Take users whose records have all been seen; they stand together."""
-        new = _hashes(users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))])
-        self._hashes = np.sort(np.concatenate([self._hashes, new]), kind="stable")  # two runs: a merge
-
-    def holds(self, users: np.ndarray) -> np.ndarray:
-        """Tell which of these users were added before."""
-        if not len(self._hashes):
-            return np.zeros(len(users), dtype=bool)
-        wanted = _hashes(users)
-        found = self._hashes[np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)]
-        return np.asarray(found == wanted)
+def _heads(users: np.ndarray) -> np.ndarray:
+    """Return each user once for every run of records; a user comes twice where the records do not stand together."""
+    return users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))]
 
 
-def _hashes(users: np.ndarray) -> np.ndarray:
-    return np.fromiter(map(hash, users.tolist()), dtype=np.int64, count=len(users))
-
-
-def _check_together(users: np.ndarray, done: _Finished) -> None:
-    heads = users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))]
-    again = done.holds(heads)
-    names, first = np.unique(heads, return_index=True)
-    if len(names) < len(heads):
-        again |= ~np.isin(np.arange(len(heads)), first)
+def _check_once(users: np.ndarray, done: HashRuns) -> None:
+    again = done.add(users.tolist()) | _repeated(users)
     if again.any():
-        name = heads[np.flatnonzero(again)[0]]
-        raise InputError(f"column user: the records of {str(name)!r} are not together; sort the table by user")
+        name = str(users[np.flatnonzero(again)[0]])
+        raise InputError(
+            f"column user: {name!r} comes twice; keep one record of each user, or give the column context_window"
+        )
+
+
+def _check_together(heads: np.ndarray, done: HashRuns) -> None:
+    again = done.holds(np.fromiter(map(hash, heads.tolist()), dtype=np.int64, count=len(heads))) | _repeated(heads)
+    if again.any():
+        name = str(heads[np.flatnonzero(again)[0]])
+        raise InputError(f"column user: the records of {name!r} are not together; sort the table by user")
+
+
+def _repeated(users: np.ndarray) -> np.ndarray:
+    """Mark each user who stands earlier in the same array."""
+    names, first = np.unique(users, return_index=True)
+    if len(names) == len(users):
+        return np.zeros(len(users), dtype=bool)
+    return ~np.isin(np.arange(len(users)), first)

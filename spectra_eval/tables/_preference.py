@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spectra_eval.errors import InputError
 from spectra_eval.tables._checks import (
     MATRICES,
     check_categories,
@@ -152,7 +153,10 @@ class PreferenceTable:
         return self.n_window != 0
 
     def select(self, rows: Any) -> PreferenceTable:
-        """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""
+        """Keep some records: a slice, a Boolean mask or indices, none of them twice; nothing else is checked again."""
+        indices = np.asarray(rows) if not isinstance(rows, slice) else np.empty(0, dtype=bool)
+        if indices.dtype != bool and indices.size and len(np.unique(indices % self.n_users)) < indices.size:
+            raise InputError("rows: an index comes twice; each record is in a table once")
         made = object.__new__(PreferenceTable)
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)

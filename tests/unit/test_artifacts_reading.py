@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spectra_eval.artifacts import iter_table, read_table, write_table
+from spectra_eval.artifacts import HashRuns, iter_table, read_table, write_blocks, write_table
 from spectra_eval.certification import certify, verify
 from spectra_eval.errors import InputError, SchemaError, SimplexError
 from spectra_eval.tables import PAD, UNKNOWN
@@ -153,13 +153,32 @@ def test_no_hash_is_kept_while_the_records_ascend(tmp_path: Path, monkeypatch: p
     def refused(key: object) -> int:
         raise AssertionError("hashed")
 
-    monkeypatch.setitem(inspect.unwrap(iter_table).__globals__, "hash", refused)
+    monkeypatch.setitem(inspect.unwrap(HashRuns.add).__globals__, "hash", refused)
     assert sum(part.n_users for part in iter_table(tmp_path / "t.parquet", block=4)) == 30
+
+
+@pytest.mark.parametrize("users", ["abca", "abcda", "zyxz", "aa"])
+def test_blocks_that_are_written_hold_no_record_twice(tmp_path: Path, users: str) -> None:
+    table = make_table(n=len(users)).replace(users=[f"u{i}" for i in range(len(users))])
+    parts = [table.select(slice(i, i + 1)).replace(users=[name]) for i, name in enumerate(users)]
+    with pytest.raises(InputError, match=rf"row {len(users)} \(user '{users[-1]}'\).* twice"):
+        write_blocks(lambda: iter(parts), tmp_path / "t.parquet")
+    assert not any(tmp_path.iterdir())
+    write_blocks(lambda: iter(parts[1:]), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").users.tolist() == list(users[1:])
+
+
+def test_rows_that_are_chosen_hold_no_record_twice() -> None:
+    table = make_table(n=5)
+    for rows in ([0] * 60, np.array([1, 2, 1]), [4, -1]):
+        with pytest.raises(InputError, match="comes twice"):
+            table.select(rows)
+    assert table.select([3, 1]).users.tolist() == table.users[[3, 1]].tolist()
 
 
 def test_hashes_that_agree_by_chance_refuse_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_table(make_table(n=30).select(slice(None, None, -1)), tmp_path / "t.parquet")
-    monkeypatch.setitem(inspect.unwrap(iter_table).__globals__, "hash", lambda key: 7)
+    monkeypatch.setitem(inspect.unwrap(HashRuns.add).__globals__, "hash", lambda key: 7)
     assert sum(part.n_users for part in iter_table(tmp_path / "t.parquet", block=4)) == 30
 
 

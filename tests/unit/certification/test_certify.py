@@ -237,6 +237,17 @@ def test_a_user_who_comes_back_in_a_later_block_is_named() -> None:
     assert certify(iter(kept), k=3).facts["n_users"] == 3
 
 
+@pytest.mark.parametrize("again", [1, 7])
+def test_a_user_who_is_given_many_times_without_a_context_window_is_refused(again: int) -> None:
+    table = simulated(20)
+    one = table.select(slice(3, 4))
+    with pytest.raises(InputError, match="'u00003' comes twice"):
+        certify(iter([one] * 60), k=3)
+    with pytest.raises(InputError, match="'u00003' comes twice"):
+        certify(iter([table.select(slice(i, i + again)) for i in range(0, 20, again)] + [one]), k=3)
+    assert certify(iter([table.select(slice(i, i + again)) for i in range(0, 20, again)]), k=3).facts["n_users"] == 20
+
+
 def test_users_without_a_window_are_counted() -> None:
     table = simulated(50)
     counts, windows = table.counts.copy(), table.n_window.copy()

@@ -1,0 +1,134 @@
+"""Find a record that comes twice in a table that comes in blocks, with 8 bytes a record at the most."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError
+from spectra_eval.tables import PreferenceTable
+
+__all__ = ["HashRuns", "Key", "UniqueRecords", "record_keys", "unique_blocks"]
+
+Key = tuple[Any, ...]
+"""What tells one record from another: the user, then the context window and the horizon where the table has them."""
+
+
+def record_keys(table: PreferenceTable) -> list[Key]:
+    """Return the key of each record."""
+    others = [column.tolist() for column in (table.context_window, table.horizon) if column is not None]
+    return list(zip(table.users.tolist(), *others, strict=True))
+
+
+class HashRuns:
+    """A set of hashes that only grows: sorted runs, of which neighbours of about one length are merged."""
+
+    def __init__(self) -> None:
+        self._runs: list[np.ndarray] = []
+
+    def add(self, values: Sequence[Any]) -> np.ndarray:
+        """Take some more values; return for each whether one of the same hash was taken in an earlier call."""
+        hashes = np.fromiter(map(hash, values), dtype=np.int64, count=len(values))
+        known = self.holds(hashes)
+        self._runs.append(np.sort(hashes))
+        while len(self._runs) > 1 and len(self._runs[-1]) >= len(self._runs[-2]):
+            self._runs[-2:] = [np.sort(np.concatenate(self._runs[-2:]))]
+        return known
+
+    def holds(self, hashes: np.ndarray) -> np.ndarray:
+        """Return for each hash whether it was taken."""
+        known = np.zeros(len(hashes), dtype=bool)
+        for run in self._runs:
+            if len(run):
+                known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        return known
+
+
+class UniqueRecords:
+    """Holds the blocks of a source against all that came before: by the last record alone while they ascend.
+
+    Parameters
+    ----------
+    before : callable
+        Reads the source again up to a row: ``before(row)`` gives the keys of earlier records and the row of the first.
+    refusal : callable
+        Makes the error for a row (counted from 0) and its user.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[int], Iterator[tuple[list[Key], int]]],
+        refusal: Callable[[int, str], InputError],
+    ) -> None:
+        self._before = before
+        self._refusal = refusal
+        self._hashes = HashRuns()
+        self._last: Key | None = ()
+        """The record before, while all have ascended; None from the first on that has not."""
+
+    def check(self, table: PreferenceTable, first_row: int) -> None:
+        """Take the records of the next block.
+
+        Raises
+        ------
+        InputError
+            A record stands in the source twice. When two hashes agree the source is read again, so that chance refuses
+            nothing.
+        """
+        keys = record_keys(table)
+        if self._last is not None:
+            if all(one < other for one, other in itertools.pairwise([self._last, *keys])):
+                self._last = keys[-1]
+                return
+            self._last = None
+            for earlier, row in self._before(first_row):
+                self._remember(earlier, row)
+        self._remember(keys, first_row)
+
+    def _remember(self, keys: list[Key], first_row: int) -> None:
+        seen: set[Key] = set()
+        for place, key in enumerate(keys):
+            if key in seen:
+                raise self._refusal(first_row + place, key[0])
+            seen.add(key)
+        known = self._hashes.add(keys)
+        if known.any():
+            self._confirm({keys[i]: first_row + int(i) for i in np.flatnonzero(known)[::-1]})
+
+    def _confirm(self, suspects: dict[Key, int]) -> None:
+        found = [row for key, row in suspects.items() if self._stands_before(key, row)]
+        if found:
+            row = min(found)
+            raise self._refusal(row, next(key[0] for key, place in suspects.items() if place == row))
+
+    def _stands_before(self, key: Key, row: int) -> bool:
+        return any(key in keys for keys, _ in self._before(row))
+
+
+def unique_blocks(blocks: Callable[[], Iterable[PreferenceTable]], place: Path) -> Iterator[PreferenceTable]:
+    """Pass on the blocks that are to be written to a place, and refuse a record that stands in them twice."""
+    unique, row = UniqueRecords(functools.partial(_before, blocks), functools.partial(_twice, place)), 0
+    for block in blocks():
+        unique.check(block, row)
+        row += block.n_users
+        yield block
+
+
+def _before(blocks: Callable[[], Iterable[PreferenceTable]], row: int) -> Iterator[tuple[list[Key], int]]:
+    """Go through the blocks again, up to a row."""
+    first = 0
+    for block in blocks():
+        if first >= row:
+            return
+        yield record_keys(block)[: row - first], first
+        first += block.n_users
+
+
+def _twice(place: Path, row: int, user: str) -> InputError:
+    what = "this record stands in the blocks twice; keep one of the two"
+    return InputError(f"{place}: row {row + 1} (user {user!r}), column user: {what}")
