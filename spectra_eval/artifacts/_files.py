@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from spectra_eval.artifacts._limits import unpack
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 
-__all__ = ["file_format", "locate", "one_line", "os_error", "read_text", "write_text", "written_whole"]
+__all__ = ["file_format", "locate", "one_line", "os_error", "read_text", "reading", "write_text", "written_whole"]
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
@@ -42,6 +43,32 @@ def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{path}: the disk is full; nothing was written, free some space and run the command again")
     return InputError(f"{path}: {one_line(error.strerror or error)}; check the file and its disk")
+
+
+@contextlib.contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Map whatever another library raises on a file to one line; put its calls alone in here, and no code of ours.
+
+    Examples
+    --------
+    >>> with reading(Path("a.npz"), "NPZ file"):
+    ...     raise TypeError("shape")
+    Traceback (most recent call last):
+    spectra_eval.errors.SchemaError: a.npz: not a readable NPZ file (TypeError: shape); write it again
+    """
+    try:
+        yield
+    except SpectraError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise os_error(path, error) from error
+        raise SchemaError(f"{path}: not a readable {what} ({one_line(error)[:160]}); write it again") from error
+    except MemoryError as error:  # of a parser that met too many brackets, too
+        raise SchemaError(f"{path}: not a readable {what}, or too large for this machine; write it again") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {one_line(error)[:160]}"
+        raise SchemaError(f"{path}: not a readable {what} ({reason}); write it again") from error
 
 
 def locate(path: Path) -> Path:
@@ -110,7 +137,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
         if data.startswith(_GZIP):
-            data = gzip.decompress(data)
+            data = unpack(path, data)
     except OSError as error:
         raise os_error(path, error) from error
     except (EOFError, zlib.error) as error:

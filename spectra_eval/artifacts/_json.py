@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._files import one_line, read_text, write_text
+from spectra_eval.artifacts._limits import check_depth, first_twice
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["dump_json", "json_digest", "parse_json", "read_json", "write_json"]
@@ -113,6 +114,7 @@ def json_digest(document: Any) -> str:
 
 def parse_json(text: str) -> Any:
     """Parse strict JSON; `json.JSONDecodeError` says where it is broken, `SchemaError` what is not allowed."""
+    check_depth(text)
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError:
@@ -139,8 +141,7 @@ def _finite(digits: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        twice = first_twice(name for name, _ in pairs)
         raise SchemaError(f"{twice!r} is named twice in one object; merge the two or rename one")
     return found
 

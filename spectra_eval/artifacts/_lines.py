@@ -12,6 +12,7 @@ import numpy as np
 from spectra_eval.artifacts._columns import TRUTHS, How, Raw
 from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._json import parse_json
+from spectra_eval.artifacts._limits import check_size, check_table
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
@@ -51,14 +52,18 @@ def read_lines(how: How) -> tuple[Raw, How]:
     users = [_user(record) for record in records]
     weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in how.columns}
     categories = tuple(sorted({name for column in weights.values() for row in column for name in row or ()}))
+    check_table(how.path, len(records), len(categories))
     index = {name: place for place, name in enumerate(categories)}
     matrices = {}
     for name, column in weights.items():
         if name in TRUTHS or any(row is not None for row in column):
             matrices[name] = _matrix(name, column, index, records)
     others: dict[str, Any] = {}
-    if "dg" in how.columns and (lists := pad_lists([_list(record, index) for record in records])) is not None:
-        others["dg"] = lists
+    if "dg" in how.columns:
+        drawn = [_list(record, index) for record in records]
+        check_size(how.path, 4 * len(drawn) * max(map(len, drawn)), "its longest list in every row")
+        if (lists := pad_lists(drawn)) is not None:
+            others["dg"] = lists
     if "context_window" in how.columns:
         others["context_window"] = _whole_column("context_window", records)
     if "horizon" in how.columns:
@@ -146,6 +151,10 @@ def _list(record: _Record, index: dict[str, int]) -> list[int]:
         return []
     if not isinstance(value, list):
         raise record.fail("dg", f"{value!r:.40} is no list; write the categories' names, best first")
+    if len(value) > (most := max(1000, 2 * len(index))):
+        raise record.fail(
+            "dg", f"{len(value):,} entries for {len(index)} categories; a list ends at {most} at the latest"
+        )
     places = []
     for name in value:
         if name is not None and (not isinstance(name, str) or name not in index):

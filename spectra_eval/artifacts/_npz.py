@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, whole_numbers
-from spectra_eval.artifacts._files import one_line, os_error
+from spectra_eval.artifacts._files import one_line, reading
+from spectra_eval.artifacts._limits import check_size, check_table, first_twice
 from spectra_eval.errors import SchemaError, ShapeError
 from spectra_eval.tables import PAD, UNKNOWN
 
@@ -23,8 +22,9 @@ def read_npz(how: How) -> tuple[Raw, How]:
     """Read an archive: matrices (N, K) under the names of the columns, `users` (N,) and `categories` (K,) optional."""
     arrays, how = _arrays(how)
     truth = next(arrays[name] for name in TRUTHS if name in arrays)
-    matrices = {name: _matrix(name, arrays[name], truth.shape, how) for name in MATRICES if name in arrays}
     n, k = truth.shape
+    check_table(how.path, n, k)  # a matrix of small integers grows when it becomes one of float64
+    matrices = {name: _matrix(name, arrays[name], truth.shape, how) for name in MATRICES if name in arrays}
     users = _texts("user", arrays["user"], n, how) if "user" in arrays else default_names("user", n)
     categories = _texts("categories", arrays["categories"], k, how) if "categories" in arrays else None
     others: dict[str, Any] = {}
@@ -51,28 +51,33 @@ def default_names(kind: str, n: int) -> list[str]:
 
 
 def _arrays(how: How) -> tuple[dict[str, np.ndarray], How]:
-    try:
-        with how.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            how = how.understood(archive.files, _ALLOWED)
-            return {name: _array(archive, name, column, how) for name, column in how.columns.items()}, how
-    except SchemaError:
-        raise
-    except OSError as error:
-        raise os_error(how.path, error) from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise how.fail(f"not a readable NPZ file ({one_line(error)}); write it again", SchemaError) from error
+    with reading(how.path, "NPZ file"):
+        stream = how.path.open("rb")
+    with stream:
+        with reading(how.path, "NPZ file"):
+            archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise how.fail("not a NPZ file; save it with numpy.savez", SchemaError)
+        if (twice := first_twice(archive.files)) is not None:
+            raise how.fail(f"array {twice!r} stands there twice; rename one", SchemaError)
+        how = how.understood(archive.files, _ALLOWED)
+        assert archive.zip is not None  # it is closed with the stream
+        sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.zip.infolist()}
+        check_size(how.path, sum(sizes[column] for column in how.columns.values()))
+        return {name: _array(archive, name, column, how) for name, column in how.columns.items()}, how
 
 
 def _array(archive: Any, name: str, column: str, how: How) -> np.ndarray:
-    try:
-        value = archive[column]
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
-        mend = "save numbers and texts with a plain dtype"
-        raise how.fail(
-            f"column {column}: holds Python objects, which are not unpickled; {mend}", SchemaError
-        ) from error
+    with reading(how.path, "NPZ file"):
+        try:
+            value = archive[column]
+        except ValueError as error:
+            if "pickle" not in str(error):
+                raise
+            fix = "save numbers and texts with a plain dtype"
+            raise how.fail(
+                f"column {column}: holds Python objects, which are not unpickled; {fix}", SchemaError
+            ) from error
     if not isinstance(value, np.ndarray):  # a member of the archive that is no array comes as bytes
         raise how.fail(f"column {column}: no NumPy array; save it with numpy.savez", SchemaError)
     if name in TRUTHS and value.ndim != 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,9 @@ from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
 from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error, written_whole
-from spectra_eval.artifacts._json import dump_json, parse_json
+from spectra_eval.artifacts._footer import KEY, SCHEMA, VERSION, batch_rows, check_values, read_description
+from spectra_eval.artifacts._json import dump_json
+from spectra_eval.artifacts._limits import check_table, first_twice
 from spectra_eval.artifacts._npz import default_names
 from spectra_eval.artifacts._unique import unique_blocks
 from spectra_eval.errors import InputError, SchemaError, SpectraError
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks", "write_table"]
 
-SCHEMA = "spectra-eval/preference-table"
-VERSION = 1
-KEY = b"spectra_eval"
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
 _GROUP = 65536
@@ -56,6 +54,7 @@ class ParquetSource:
     def blocks(self, size: int) -> Iterator[Raw]:
         """Yield the rows in order, `size` at a time; the last block may be shorter."""
         first_row = 0
+        check_table(self.how.path, min(size, self.how.n_rows), max(len(self.categories), self.width // 2))
         for part in self._tables(list(dict.fromkeys(self.how.columns.values())), size):
             with mapped(self.how):
                 raw = self._raw(part, first_row)
@@ -88,7 +87,8 @@ class ParquetSource:
         held: list[Any] = []
         n_held = 0
         with mapped(self.how):
-            for batch in self.file.iter_batches(batch_size=min(size, _GROUP), columns=columns):
+            rows = batch_rows(self.file, columns, min(size, _GROUP))
+            for batch in self.file.iter_batches(batch_size=rows, columns=columns):
                 held.append(batch)
                 n_held += batch.num_rows
                 while n_held >= size:
@@ -161,16 +161,17 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
                 pq.ParquetFile(how.path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
             )
             names = file.schema_arrow.names
-            if len(set(names)) != len(names):
-                twice = next(name for place, name in enumerate(names) if name in names[:place])
+            if (twice := first_twice(names)) is not None:
                 raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
-            categories, others = _description(file.schema_arrow.metadata or {}, how)
+            categories, others = read_description(file.schema_arrow.metadata or {}, how)
             how = how.understood(names, _ALLOWED)
             kept = {name: column for name, column in how.columns.items() if wanted is None or name in wanted}
             how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
             if how.n_rows == 0:
                 raise how.fail("no rows; at least one user is needed", SchemaError)
             source = ParquetSource(file=file, how=how, others=others)
+            check_table(how.path, 1, len(categories))
+            check_values(how, file)
         source.drop_empty()
         source.categories = categories or tuple(default_names("category", source.count_categories()))
         source.scan()
@@ -198,33 +199,6 @@ def mapped(how: How) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     return one_line(error)[:160]
-
-
-def _description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Read what the schema says of the table: categories, parents and how it came to be."""
-    try:
-        if KEY in metadata:
-            said = parse_json(metadata[KEY].decode("utf-8"))
-        elif b"categories" in metadata:
-            said = {"categories": parse_json(metadata[b"categories"].decode("utf-8"))}
-        else:
-            return (), {}
-    except (json.JSONDecodeError, UnicodeDecodeError, SchemaError) as error:
-        raise how.fail(f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError) from error
-    if not isinstance(said, dict) or not _names(said.get("categories", [])) or not _names(said.get("parents") or []):
-        raise how.fail("schema metadata names no list of categories; write the file again", SchemaError)
-    if said.get("schema", SCHEMA) != SCHEMA or said.get("version", VERSION) != VERSION:
-        form = f"{said.get('schema')!r} version {said.get('version')!r}"
-        raise how.fail(f"its schema is {form}, not {SCHEMA!r} version {VERSION}; read it with its own release")
-    parents = said.get("parents")
-    others = {"metadata": said.get("metadata") or {}, "parents": tuple(parents) if parents else None}
-    if not isinstance(others["metadata"], dict):
-        raise how.fail("schema metadata holds no mapping under 'metadata'; write the file again", SchemaError)
-    return tuple(said.get("categories", ())), others
-
-
-def _names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from spectra_eval.artifacts._columns import How, Raw, whole_numbers
 from spectra_eval.artifacts._files import one_line, read_text
+from spectra_eval.artifacts._limits import check_size, check_table, first_twice
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
@@ -34,9 +35,8 @@ class _Lines:
         self.header = [name.strip() for name in next(rows, (0, []))[1]]
         if not self.header:
             raise how.fail("no header line; begin with user,category,target", SchemaError)
-        twice = sorted({name for name in self.header if self.header.count(name) > 1})
-        if twice:
-            raise how.fail(f"line 1: column {twice[0]!r} stands there twice; rename one", SchemaError)
+        if (twice := first_twice(self.header)) is not None:
+            raise how.fail(f"line 1: column {twice!r} stands there twice; rename one", SchemaError)
         self._rest = rows
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -54,7 +54,7 @@ class _Lines:
     def chunks(self) -> Iterator[dict[str, Sequence[str]]]:
         """Yield the cells by column, some thousand rows at a time."""
         width = len(self.header)
-        while pairs := list(islice(self._rest, _CHUNK)):
+        while pairs := list(islice(self._rest, max(1, 8 * _CHUNK // max(8, width)))):
             for line, row in pairs:
                 if len(row) != width:
                     message = f"line {line}: {len(row)} fields, but the header names {width}; mend the line"
@@ -157,6 +157,7 @@ def _place(lines: _Lines, cells: dict[str, Sequence[str]], index: int, start: in
 def _grouped(columns: dict[str, np.ndarray], keys: list[Any], names: tuple[str, ...], lines: _Lines) -> tuple[Raw, How]:
     """Lay the lines out as rows of a table."""
     how = lines.how
+    check_table(how.path, len(keys), len(names))
     order = sorted(range(len(names)), key=names.__getitem__)
     rank_by_name = np.empty(len(names), dtype=np.int64)
     rank_by_name[order] = np.arange(len(names))
@@ -235,6 +236,7 @@ def _lists(
         raise refuse(int(far[0]), f"rank {ranks[far[0]]:.0f} is out of range; a list ends before {most}")
     place = ranks[listed].astype(np.int64) - base
     width = int(place.max(initial=-1)) + 1
+    check_size(how.path, 4 * len(users) * width, "its longest list in every row")
     lists = np.full((len(users), width), PAD, dtype=np.int32)
     spot = record[listed] * max(width, 1) + place
     order = np.argsort(spot, kind="stable")

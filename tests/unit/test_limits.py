@@ -1,0 +1,189 @@
+"""Files that are small and hold much: refused by a stated limit before memory is taken, and read where it is raised."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spectra_eval.artifacts import iter_table, read_json, read_table
+from spectra_eval.errors import InputError, SchemaError
+
+MIB = 1 << 20
+
+
+def packed_text(folder: Path) -> Path:
+    path = folder / "z.csv.gz"
+    with gzip.open(path, "wb") as stream:
+        stream.write(b"user,category,target\nu,a,1\nu,b,1\n" + b"\n" * (40 * MIB))
+    return path
+
+
+def packed_lines(folder: Path) -> Path:
+    path = folder / "z.jsonl.gz"
+    with gzip.open(path, "wb") as stream:
+        stream.write(b'{"user": "u", "target": {"a": 1, "b": 1}}\n' + b" " * (40 * MIB))
+    return path
+
+
+def packed_arrays(folder: Path) -> Path:
+    path = folder / "z.npz"
+    np.savez_compressed(path, counts=np.ones((2500, 2000)))
+    return path
+
+
+def small_integers(folder: Path) -> Path:
+    path = folder / "i.npz"
+    np.savez_compressed(path, counts=np.ones((2500, 2000), dtype=np.int8))
+    return path
+
+
+def repeated_rows(folder: Path) -> Path:
+    path = folder / "z.parquet"
+    pq.write_table(pa.table({"counts": pa.FixedSizeListArray.from_arrays(np.ones(2500 * 2000), 2000)}), path)
+    return path
+
+
+def sparse_text(folder: Path) -> Path:
+    path = folder / "sparse.csv"
+    path.write_text("user,category,count\n" + "".join(f"u{i},c{i},1\n" for i in range(2100)))
+    return path
+
+
+def sparse_lines(folder: Path) -> Path:
+    path = folder / "sparse.jsonl"
+    path.write_text("".join(json.dumps({"user": i, "counts": {f"c{i}": 1}}) + "\n" for i in range(2100)))
+    return path
+
+
+def one_long_list(folder: Path) -> Path:
+    path = folder / "list.csv"
+    path.write_text(
+        "user,category,count,dg_rank\n" + "".join(f"u{i},a,1,\n" for i in range(9000)) + "v,a,1,1\nv,b,1,990\n"
+    )
+    return path
+
+
+BOMBS = [
+    packed_text,
+    packed_lines,
+    packed_arrays,
+    small_integers,
+    repeated_rows,
+    sparse_text,
+    sparse_lines,
+    one_long_list,
+]
+
+
+@pytest.mark.parametrize("make", BOMBS)
+def test_what_is_large_in_memory_is_refused_before_it_is_there(
+    tmp_path: Path, make: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_UNPACKED", "30M")
+    monkeypatch.setattr("spectra_eval.artifacts._limits._RATIO", 1)
+    tracemalloc.start()
+    with pytest.raises(SchemaError, match=r"the limit for this file is 30.0 MiB; set SPECTRA_EVAL_MAX_UNPACKED"):
+        read_table(path)
+    with pytest.raises(SchemaError, match=rf"{path.name}: "):
+        next(iter_table(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30 * MIB
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_UNPACKED", "1G")
+    assert read_table(path).n_users >= 1
+
+
+def test_a_file_may_unpack_to_a_hundred_times_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_UNPACKED", "1K")
+    text = "user,category,target\n" + "".join(f"{i},a,1\n{i},b,2\n" for i in range(2000))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert read_table(tmp_path / "t.csv.gz").n_users == 2000
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "npz", "parquet"])
+def test_more_categories_than_the_limit(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, names = tmp_path / f"t.{suffix}", [f"c{i}" for i in range(11)]
+    if suffix == "csv":
+        path.write_text("user,category,count\n" + "".join(f"u,{name},1\n" for name in names))
+    elif suffix == "jsonl":
+        path.write_text(json.dumps({"user": "u", "counts": dict.fromkeys(names, 1)}))
+    elif suffix == "npz":
+        np.savez(path, counts=np.ones((1, 11)))
+    else:
+        pq.write_table(pa.table({"counts": [[1.0] * 11]}), path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_CATEGORIES", "10")
+    with pytest.raises(SchemaError, match=r"11 categories, and the limit is 10; set SPECTRA_EVAL_MAX_CATEGORIES=11"):
+        read_table(path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_CATEGORIES", "11")
+    assert read_table(path).n_categories == 11
+
+
+def test_categories_that_only_the_footer_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_CATEGORIES", "10")
+    said = {b"categories": json.dumps([f"c{i}" for i in range(11)]).encode()}
+    table = pa.table({"counts": [[1.0] * 2]}).replace_schema_metadata(said)
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(SchemaError, match="11 categories, and the limit is 10"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_nesting_ends_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "d.json"
+    path.write_text("[" * 100 + r'"[[\"[[\\"' + "]" * 100)
+    assert read_json(path)
+    path.write_text("[" * 101 + "]" * 101)
+    with pytest.raises(SchemaError, match=r"nested too deeply: 101 levels, and the limit is 100; .*SPECTRA_EVAL_MAX"):
+        read_json(path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_DEPTH", "101")
+    assert read_json(path)
+    path.write_text("[" + ",".join(["[[]]"] * 500) + "]")  # many brackets, and not deep
+    assert len(read_json(path)) == 500
+
+
+@pytest.mark.parametrize("value", ["", "0", "-3", "many", "1.5G", "9" * 40])
+def test_a_limit_that_is_no_number_is_refused(tmp_path: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_CATEGORIES", value)
+    np.savez(tmp_path / "t.npz", counts=np.ones((1, 2)))
+    with pytest.raises(InputError, match=r"SPECTRA_EVAL_MAX_CATEGORIES: .*write a whole number"):
+        read_table(tmp_path / "t.npz")
+
+
+def test_ten_times_the_keys_take_ten_times_the_steps(tmp_path: Path) -> None:
+    """A repeated key or column is found in one walk: 200,000 names would take minutes in a walk for each."""
+    names = [f"c{i}" for i in range(200_000)]
+    pairs = ",".join(f'"{name}":1' for name in [*names, names[-1]])
+    (tmp_path / "t.jsonl").write_text(f'{{"user":"u","target":{{{pairs}}}}}')
+    with pytest.raises(SchemaError, match="'c199999' is named twice in one object"):
+        read_table(tmp_path / "t.jsonl")
+    (tmp_path / "t.csv").write_text(",".join([*names, names[-1]]) + "\n")
+    with pytest.raises(SchemaError, match="column 'c199999' stands there twice"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_an_archive_that_holds_a_name_twice(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", counts=np.ones((1, 2)))
+    member = zipfile.ZipFile(tmp_path / "a.npz").read("counts.npy")
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("counts.npy", member)
+        archive.writestr("counts", member)
+    with pytest.raises(SchemaError, match="array 'counts' stands there twice"):
+        read_table(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("shape", ["(True, 3)", "(-1, 3)", "(10**12, 0)", "(" * 400, "(1000000000000, 0)"])
+def test_a_header_that_lies(tmp_path: Path, shape: str) -> None:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("counts.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(48))
+    with pytest.raises(SchemaError, match=r"t.npz: "):
+        read_table(tmp_path / "t.npz")
