@@ -9,7 +9,7 @@ BENCH_VENV := .venv-bench
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo quick test test-slow test-browser test-vllm bench-probing check lint types architecture prove stagewise clean
+.PHONY: help demo quick test test-slow test-browser test-vllm bench-probing check lint types architecture prove mutate stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -92,6 +92,10 @@ stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle
 
 prove: $(VENV)/.dev  ## the property tests with fifty times the examples, about a quarter of an hour on two idle cores
 	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property
+
+mutate: $(VENV)/.dev  ## change 300 places of the mathematics, one at a time: do the tests notice? An hour or more
+	@$(PIP) -e '.[mutate]'
+	@$(BIN)/python tests/mutation.py
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
