@@ -15,7 +15,7 @@ from spectra_eval.units import LN2
 __all__ = ["SignedRank", "signed_rank"]
 
 EXACT = 50
-"""Up to this many differences the null distribution is computed exactly, when none tie."""
+"""Up to this many differences the null distribution is computed exactly, with or without ties."""
 
 _LN10 = math.log(10.0)
 
@@ -35,7 +35,7 @@ class SignedRank:
     w_plus, w_minus : float
         Sums of the ranks of positive and of negative differences.
     z : float or None
-        The standardised smaller sum of the normal approximation.
+        The standardised smaller sum of the normal approximation; None where that was not used.
     median : float
         Median of all differences, zeros included.
     rank_biserial : float
@@ -56,10 +56,11 @@ class SignedRank:
 
 
 def signed_rank(differences: Any) -> SignedRank:
-    """Test whether paired differences lie symmetrically around zero (Wilcoxon's signed-rank test, two-sided).
+    """Test whether paired differences are symmetric around zero (Wilcoxon's signed-rank test, two-sided).
 
-    Zeros are dropped and counted, equal sizes share their mean rank. Up to 50 differences without ties the null
-    distribution is exact; otherwise it is normal, with the correction for ties and without one for continuity.
+    Zeros are dropped and counted; equal sizes share their mean rank. Up to 50 differences the null distribution is
+    exact, with ties too: each of the 2^n sign patterns of the ranks at hand is equally likely. For more it is normal,
+    with the correction for ties and without one for continuity.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ def signed_rank(differences: Any) -> SignedRank:
     >>> found = signed_rank([-1.0, 2.0, 3.0, -4.0, 5.0])
     >>> found.p_value, found.w_plus, found.method, round(found.rank_biserial, 3)
     (0.625, 10.0, 'exact', 0.333)
+    >>> signed_rank([0.5, 0.5, 0.5, 0.5]).p_value
+    0.125
     """
     given = np.asarray(differences, dtype=np.float64)
     if given.ndim != 1 or not len(given):
@@ -120,15 +123,17 @@ def signed_rank(differences: Any) -> SignedRank:
     least = min(w_plus, w_minus)
     z: float | None = None
     method: Literal["exact", "normal"] = "exact"
-    if n <= EXACT and len(sizes) == n:
-        log_p = math.log(_exact_two_sided(n, int(least)))
+    if n <= EXACT:
+        p_value = _exact_two_sided(ranks, least)
+        log_p = math.log(p_value)
     else:
         method = "normal"
         variance = n * (n + 1) * (2 * n + 1) / 24 - float((sizes**3 - sizes).sum()) / 48
         z = (least - total / 2) / math.sqrt(variance)
         log_p = min(0.0, LN2 + float(special.log_ndtr(z)))
+        p_value = math.exp(log_p)
     return SignedRank(
-        p_value=math.exp(log_p),
+        p_value=p_value,
         log10_p=log_p / _LN10,
         method=method,
         n=n,
@@ -149,10 +154,15 @@ def _mean_ranks(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (last - (count - 1) / 2)[group], count.astype(np.float64)
 
 
-def _exact_two_sided(n: int, least: int) -> float:
-    """Twice the share of the 2^n sign patterns whose positive ranks sum to at most `least`."""
-    patterns = [1] + [0] * least  # whole numbers of any size: no rounding before the last division
-    for rank in range(1, min(n, least) + 1):
-        for total in range(least, rank - 1, -1):
-            patterns[total] += patterns[total - rank]
-    return min(1.0, sum(patterns) / 2 ** (n - 1))
+def _exact_two_sided(ranks: np.ndarray, least: float) -> float:
+    """Return twice the proportion of sign patterns whose positive ranks sum to at most `least`.
+
+    A mean rank is a whole or a half number, so twice the ranks are counted. There are at most 2^50 patterns, which
+    64 bits hold exactly: nothing is rounded before the last division.
+    """
+    patterns = np.zeros(round(2 * least) + 1, dtype=np.int64)
+    patterns[0] = 1
+    for rank in np.rint(2 * ranks).astype(np.int64).tolist():
+        if rank < len(patterns):
+            patterns[rank:] += patterns[:-rank].copy()
+    return min(1.0, int(patterns.sum()) / 2 ** (len(ranks) - 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,41 @@ def test_golden(case: dict[str, Any]) -> None:
         assert found.log10_p == pytest.approx(float(case["log10_p"]), rel=rtol)
 
 
-@pytest.mark.parametrize("n", [1, 3, 8])
-def test_the_exact_distribution_against_all_patterns_of_signs(n: int) -> None:
-    sums = [
-        sum(r for r, s in zip(range(1, n + 1), signs, strict=True) if s)
-        for signs in itertools.product((0, 1), repeat=n)
-    ]
-    for signs in itertools.product((-1.0, 1.0), repeat=n):
-        differences = np.array(signs) * np.arange(1, n + 1)
-        plus = differences[differences > 0].sum()
-        tail = min(sum(s <= plus for s in sums), sum(s >= plus for s in sums))
-        assert signed_rank(differences).p_value == pytest.approx(min(1.0, 2 * tail / 2**n), rel=1e-12)
+SMALL = [
+    [1.0],
+    [1.0, 2.0, 3.0],
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+    [2.0, 2.0],
+    [1.0, 1.0, 1.0, 1.0],
+    [1.0, 1.0, 2.0, 2.0, 2.0, 5.0],
+    [0.5, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0, 4.0],
+]
+
+
+@pytest.mark.parametrize("sizes", SMALL, ids=str)
+def test_the_exact_distribution_against_all_patterns_of_signs(sizes: list[float]) -> None:
+    ranks = stats.rankdata(sizes)
+    patterns = list(itertools.product((0.0, 1.0), repeat=len(sizes)))
+    sums = np.array([np.dot(ranks, pattern) for pattern in patterns])
+    for pattern, plus in zip(patterns, sums, strict=True):
+        tail = min((sums <= plus).mean(), (sums >= plus).mean())
+        found = signed_rank(np.where(pattern, sizes, np.negative(sizes)))
+        assert found.p_value == pytest.approx(min(1.0, 2 * tail), rel=1e-12)
+        assert (found.method, found.z) == ("exact", None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([2.0, 2.0], 0.5),
+        ([1.0] * 4, 0.125),
+        ([1.0] * 5, 0.0625),
+        ([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0], 0.125),
+    ],
+)
+def test_equal_differences_are_no_normal_ones(differences: list[float], p: float) -> None:
+    assert signed_rank(differences).p_value == p
+    assert signed_rank(np.negative(differences)).p_value == p
 
 
 @pytest.mark.parametrize("n", [12, 50, 51, 400])
@@ -52,11 +77,43 @@ def test_scipy_agrees(n: int) -> None:
     for differences in (rng.normal(0.2, 1.0, n), rng.integers(-3, 5, n).astype(float)):
         found = signed_rank(differences)
         kept = differences[differences != 0]
-        method = "exact" if found.method == "exact" else "asymptotic"
-        expected = stats.wilcoxon(kept, method=method, correction=False, zero_method="wilcox")
+        assert found.method == ("exact" if len(kept) <= 50 else "normal")
+        if found.method == "normal":
+            expected = stats.wilcoxon(kept, method="asymptotic", correction=False, zero_method="wilcox")
+        elif found.n_tied and len(kept) > 16:
+            continue  # SciPy enumerates the patterns of signs where some tie
+        else:
+            permuted = stats.PermutationMethod(n_resamples=2 ** len(kept) + 1)
+            expected = stats.wilcoxon(kept, method=permuted if found.n_tied else "exact")
         assert found.p_value == pytest.approx(expected.pvalue, rel=1e-10)
         assert min(found.w_plus, found.w_minus) == pytest.approx(expected.statistic)
-        assert found.method == ("exact" if n <= 50 and len(np.unique(np.abs(kept))) == len(kept) else "normal")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_ties_against_sums_counted_one_by_one(seed: int) -> None:
+    """All 2^n patterns of up to 50 tied differences, gathered by their sum in a dictionary of fractions."""
+    rng = np.random.default_rng(seed)
+    differences = rng.integers(-4, 7, rng.integers(1, 60)).astype(float)[:50]
+    kept = differences[differences != 0]
+    ranks = [Fraction(rank) for rank in stats.rankdata(np.abs(kept)).tolist()]
+    chances = {Fraction(0): Fraction(1)}
+    for rank in ranks:
+        grown: dict[Fraction, Fraction] = {}
+        for total, chance in chances.items():
+            for reached in (total, total + rank):
+                grown[reached] = grown.get(reached, Fraction(0)) + chance / 2
+        chances = grown
+    least = min(sum(r for r, d in zip(ranks, kept, strict=True) if (d > 0) == up) for up in (True, False))
+    expected = min(1.0, float(2 * sum(chance for total, chance in chances.items() if total <= least)))
+    assert signed_rank(differences).p_value == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_exact_test_keeps_its_level_with_ties() -> None:
+    """Under the null no level is exceeded: the chance of p <= a, over all signs, is at most a."""
+    sizes = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0])
+    found = np.array([signed_rank(sizes * signs).p_value for signs in itertools.product((-1.0, 1.0), repeat=9)])
+    for level in np.unique(found):
+        assert (found <= level).mean() <= level * (1 + 1e-12)
 
 
 def test_a_p_value_too_small_for_a_double_keeps_its_logarithm() -> None:
