@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
 from spectra_eval.artifacts._npz import check_padding
@@ -42,21 +43,16 @@ class Cells:
 
     def texts(self, name: str) -> list[str]:
         """Read one text a row."""
-        import pyarrow as pa
+        fail = functools.partial(self._refusal, name)
+        found = texts(self._array(name), fail)
+        if None in found:
+            raise fail(found.index(None), "null; give every row one")
+        return [text for text in found if text is not None]
 
-        array = self._array(name)
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        kind = array.type
-        known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)
-        if not known and not pa.types.is_string_view(kind):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: holds {kind}; write texts or whole numbers", SchemaError)
-        if array.null_count:
-            row = int(np.flatnonzero(_nulls(array))[0])
-            place = f"row {self.first_row + row + 1}, column {self.how.columns[name]}"
-            raise self.how.fail(f"{place}: null; give every row one", SchemaError)
-        return [str(value) for value in array.to_pylist()]
+    def _refusal(self, name: str, row: int | None, message: str) -> InputError:
+        """Make an error for a row, without its user, who may be what cannot be read; or for the whole column."""
+        place = "" if row is None else f"row {self.first_row + row + 1}, "
+        return self.how.fail(f"{place}column {self.how.columns[name]}: {message}", SchemaError)
 
     def list_size(self, name: str) -> int | None:
         """Give the length of a column's lists, as its type or its first list says."""
@@ -65,7 +61,7 @@ class Cells:
         array = self._lists_of(name)
         if pa.types.is_fixed_size_list(array.type):
             return int(array.type.list_size)
-        lengths = _lengths(array)
+        lengths = list_lengths(array)
         present = lengths[~_nulls(array)]
         return int(present[0]) if len(present) else None
 
@@ -74,21 +70,22 @@ class Cells:
         import pyarrow as pa
 
         array = self._lists_of(name)
-        value_type = array.type.value_type
-        if not (pa.types.is_integer(value_type) or pa.types.is_floating(value_type)):
+        values = plain(array.flatten())
+        if pa.types.is_decimal(values.type):
+            values = values.cast(pa.float64())
+        if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
             column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: lists of {value_type}; write lists of numbers", SchemaError)
+            raise self.how.fail(f"column {column}: lists of {values.type}; write lists of numbers", SchemaError)
         missing = _nulls(array)
         if missing.any() and name not in TRUTHS:
             raise self.fail(int(np.flatnonzero(missing)[0]), name, "null, though other rows have it; fill it in")
-        wrong = ~missing & (_lengths(array) != k)
+        wrong = ~missing & (list_lengths(array) != k)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            message = f"{_lengths(array)[row]} numbers for {k} categories; give one a category"
+            message = f"{list_lengths(array)[row]} numbers for {k} categories; give one a category"
             raise self.fail(row, name, message, ShapeError)
         if k == 0:
             return np.zeros((len(array), 0))
-        values = array.flatten()
         if values.null_count:
             place = int(np.flatnonzero(_nulls(values))[0]) // k
             row = int(np.flatnonzero(~missing)[place])
@@ -105,6 +102,8 @@ class Cells:
         import pyarrow as pa
 
         array = self._array(name)
+        if pa.types.is_decimal(array.type):
+            array = array.cast(pa.float64())
         if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
             column = self.how.columns[name]
             raise self.how.fail(f"column {column}: holds {array.type}; write whole numbers", SchemaError)
@@ -124,13 +123,13 @@ class Cells:
 
     def titles(self, name: str) -> list[tuple[str, ...]]:
         """Read one list of texts a row; null is the empty list."""
-        import pyarrow as pa
-
-        array = self._lists_of(name)
-        if not (pa.types.is_string(array.type.value_type) or pa.types.is_large_string(array.type.value_type)):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: lists of {array.type.value_type}; write lists of texts", SchemaError)
-        return [tuple(str(title) for title in titles or ()) for titles in array.to_pylist()]
+        found = []
+        for row, titles in enumerate(as_lists(self._lists_of(name), functools.partial(self._refusal, name))):
+            shown = tuple(title for title in titles or () if title is not None)
+            if len(shown) != len(titles or ()):
+                raise self.fail(row, name, "a title is null; write it, or leave it out")
+            found.append(shown)
+        return found
 
     def details(self, name: str) -> list[tuple[Detail, ...]]:
         """Read one list of details a row; null is the empty list."""
@@ -142,7 +141,7 @@ class Cells:
 
     def longest(self, name: str, categories: tuple[str, ...]) -> int:
         """Give the length of the longest decoded list; one of absurd length is refused."""
-        lengths = _lengths(self._lists_of(name))
+        lengths = list_lengths(self._lists_of(name))
         most = max(1000, 2 * len(categories))
         if lengths.max(initial=0) > most:
             row = int(lengths.argmax())
@@ -155,14 +154,10 @@ class Cells:
         import pyarrow as pa
 
         array = self._lists_of(name)
-        lengths = _lengths(array)
-        entries = array.flatten()
+        lengths = list_lengths(array)
+        entries = plain(array.flatten())
         rows = np.repeat(np.arange(len(array)), lengths)
-        value_type = entries.type
-        if pa.types.is_dictionary(value_type):
-            entries = entries.dictionary_decode()
-            value_type = entries.type
-        if pa.types.is_integer(value_type):
+        if pa.types.is_integer(entries.type):
             places = entries.fill_null(OUT_OF_VOCABULARY).to_numpy(zero_copy_only=False).astype(np.int64)
             far = np.flatnonzero((places >= len(categories)) | (places < PAD))
             if len(far):
@@ -170,11 +165,11 @@ class Cells:
                 message = f"entry {entry} is no category of 0..{len(categories) - 1}"
                 mend = f"write {OUT_OF_VOCABULARY} for an out-of-vocabulary entry"
                 raise self.fail(int(rows[far[0]]), name, f"{message}; {mend}", InputError)
-        elif pa.types.is_string(value_type) or pa.types.is_large_string(value_type):
-            places = self._places(entries.to_pylist(), rows, name, categories)
+        elif pa.types.is_floating(entries.type) or pa.types.is_decimal(entries.type):
+            raise self._refusal(name, None, f"lists of {entries.type}; write lists of int32")
         else:
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: lists of {value_type}; write lists of int32", SchemaError)
+            names = texts(entries, lambda row, message: self._refusal(name, None, f"lists, one of which {message}"))
+            places = self._places(names, rows, name, categories)
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
         padded = np.full((len(array), width), PAD, dtype=np.int32)
         padded[rows, np.arange(len(rows)) - starts] = places
@@ -191,28 +186,15 @@ class Cells:
         return np.fromiter((index[entry] for entry in names), dtype=np.int64, count=len(names))
 
     def _array(self, name: str) -> Any:
-        import pyarrow as pa
-
-        chunked = self.table.column(self.how.columns[name])
-        return pa.concat_arrays(chunked.chunks) if chunked.num_chunks else pa.array([], chunked.type)
+        return plain(self.table.column(self.how.columns[name]))
 
     def _lists_of(self, name: str) -> Any:
-        import pyarrow as pa
-
         array = self._array(name)
-        kind = array.type
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        if not is_list(array.type):
             column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: holds {kind}; write one list a row", SchemaError)
+            raise self.how.fail(f"column {column}: holds {array.type}; write one list a row", SchemaError)
         return array
 
 
 def _nulls(array: Any) -> np.ndarray:
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _lengths(array: Any) -> np.ndarray:
-    """(N,) int64: entries of each list; a null one has none."""
-    import pyarrow.compute as pc
-
-    return pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)

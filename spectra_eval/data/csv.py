@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._cells import as_lists, is_list, plain, texts, times
+from spectra_eval.artifacts._files import reading
+from spectra_eval.artifacts._footer import batch_rows
+from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
@@ -149,34 +153,43 @@ def _delimiter(path: Path, delimiter: str | None) -> str:
 
 
 def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
-    """Give the wanted columns of a Parquet file as texts; a list of labels becomes one text."""
-    import pyarrow as pa
+    """Yield the wanted columns of a Parquet file as texts; a list of labels becomes one text."""
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            columns = found_columns(path, wanted, file.schema_arrow.names)
-            first = 1
-            for batch in file.iter_batches(batch_size=ROWS, columns=list(dict.fromkeys(columns.values()))):
-                yield {role: _texts(path, batch.column(name), role, name, first) for role, name in columns.items()}
-                first += batch.num_rows
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise SchemaError(f"{path}: not a Parquet file of events ({' '.join(str(error).split())})") from error
+    with reading(path, "Parquet file of events"):
+        file = pq.ParquetFile(path)
+    with file:
+        names = file.schema_arrow.names
+        if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
+            raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
+        columns = found_columns(path, wanted, names)
+        read = list(dict.fromkeys(columns.values()))
+        first = 1
+        with reading(path, "Parquet file of events"):
+            batches = file.iter_batches(batch_size=batch_rows(file, read, ROWS), columns=read)
+        while True:
+            with reading(path, "Parquet file of events"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield {role: _texts(path, batch.column(name), role, name, first) for role, name in columns.items()}
+            first += batch.num_rows
 
 
 def _texts(path: Path, array: Any, role: str, name: str, first: int) -> np.ndarray:
-    import pyarrow as pa
+    def fail(row: int | None, message: str) -> InputError:
+        place = "" if row is None else f"entry {first + row}, "
+        return SchemaError(f"{path}: {place}column {name}: {message}")
 
-    if array.null_count and role not in ("categories", "title", "rating"):
-        row = next(place for place, valid in enumerate(array.is_valid().to_pylist()) if not valid)
-        raise SchemaError(f"{path}: entry {first + row}, column {name}: null; every event needs a value there")
-    kind = array.type
-    if role == "categories" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        return text_column(_SEPARATOR.join(label or "" for label in held or []) for held in array.to_pylist())
-    if role == "time" and pa.types.is_timestamp(kind):
-        moments = array.cast(pa.timestamp("s", kind.tz), safe=False).to_numpy(zero_copy_only=False)
-        return text_column(np.datetime_as_string(moments).tolist())
-    return text_column("" if value is None else str(value) for value in array.to_pylist())
+    with reading(path, "Parquet file of events"):
+        array = plain(array)
+    if role == "categories" and is_list(array.type):
+        lists = as_lists(array, fail)
+        return text_column(_SEPARATOR.join(label or "" for label in held or ()) for held in lists)
+    found = times(array, fail) if role == "time" else texts(array, fail, names=role not in ("weight", "rating"))
+    if None in found and role not in ("categories", "title", "rating"):
+        raise fail(found.index(None), "null; every event needs a value there")
+    return text_column(text or "" for text in found)
 
 
 def _weights(path: Path, texts: np.ndarray, first: int) -> np.ndarray:

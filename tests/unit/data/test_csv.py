@@ -181,7 +181,7 @@ def test_other_defects_are_named(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="not a CSV file"):
         read(tmp_path / "log.csv.gz")
     (tmp_path / "log.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SchemaError, match="not a Parquet file"):
+    with pytest.raises(SchemaError, match="not a readable Parquet file"):
         read(tmp_path / "log.parquet")
     pd.DataFrame({"user": ["a", None], "item": "x", "time": 1, "categories": "A"}).to_parquet(tmp_path / "log.parquet")
     with pytest.raises(SchemaError, match="entry 2, column user: null"):

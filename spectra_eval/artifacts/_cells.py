@@ -1,0 +1,150 @@
+"""One set of rules for columns of Arrow: every type is decoded into texts, or refused by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.errors import InputError
+
+__all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times"]
+
+Fail = Callable[[int | None, str], InputError]
+"""Makes the error for a row (from 0), or for the whole column where there is none."""
+_WHOLE = {2: 1 << 11, 4: 1 << 24, 8: 1 << 53}
+"""Up to here a float of so many bytes tells whole numbers apart."""
+
+
+def plain(array: Any) -> Any:
+    """Undo how Arrow stores an array: chunks, dictionaries, runs, extension types; a UUID becomes its text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+        array = array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
+    while True:
+        kind = array.type
+        if isinstance(kind, pa.BaseExtensionType):
+            if kind.extension_name == "arrow.uuid":
+                return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+            array = array.storage
+        elif pa.types.is_dictionary(kind):
+            array = array.dictionary_decode()
+        elif pa.types.is_run_end_encoded(kind):
+            array = pc.run_end_decode(array)
+        elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+            array = pa.array(array.to_pylist(), pa.large_list(kind.value_type))  # its own cast loses lengths
+        else:
+            return array
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type (one of `plain`) is a list."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
+    r"""Return one text a row, None for null; whole numbers become their digits, bytes are read as UTF-8.
+
+    Numbers with a fraction are no `names`, and are refused unless these texts are none.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> texts(pa.array([7.0, None]), ValueError), texts(pa.array([b"Caf\xc3\xa9"]), ValueError)
+    (['7', None], ['Café'])
+    """
+    import pyarrow as pa
+
+    array = plain(array)
+    kind, kinds = array.type, pa.types
+    if kinds.is_null(kind):
+        return [None] * len(array)
+    if kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind):
+        found: list[str | None] = array.to_pylist()
+        return found
+    if kinds.is_integer(kind):
+        return [None if value is None else str(value) for value in array.to_pylist()]
+    if _is_binary(kind):
+        return [_decoded(value, row, fail) for row, value in enumerate(array.to_pylist())]
+    if (kinds.is_floating(kind) or kinds.is_decimal(kind)) and not names:
+        return [None if value is None or value != value else str(value) for value in array.to_pylist()]
+    if kinds.is_floating(kind):
+        most = _WHOLE[kind.bit_width // 8]
+        return [_digits(value, row, most, fail) for row, value in enumerate(array.to_pylist())]
+    if kinds.is_decimal(kind):
+        return [_digits(value, row, None, fail) for row, value in enumerate(array.to_pylist())]
+    raise fail(None, f"holds {kind}; write texts or whole numbers")
+
+
+def times(array: Any, fail: Fail) -> list[str | None]:
+    """Return one time a row as text: an ISO date, or digits of a number, None for null."""
+    import pyarrow as pa
+
+    array = plain(array)
+    kind, kinds = array.type, pa.types
+    if kinds.is_date(kind):
+        array, kind = array.cast(pa.timestamp("s")), pa.timestamp("s")
+    if kinds.is_timestamp(kind):
+        moments = array.cast(pa.timestamp("s"), safe=False).to_numpy(zero_copy_only=False)
+        return [None if text == "NaT" else text for text in np.datetime_as_string(moments).tolist()]
+    if kinds.is_time(kind) or kinds.is_duration(kind) or is_list(kind):
+        raise fail(None, f"holds {kind}, no moment; write a date or a number since 1970")
+    return texts(array, fail, names=False)
+
+
+def as_lists(array: Any, fail: Fail) -> list[list[str | None] | None]:
+    """Return the texts of a list a row, None for a null list and for a null entry.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> as_lists(pa.array([["a", None, "b"], None]), ValueError)
+    [['a', None, 'b'], None]
+    """
+    array = plain(array)
+    rows = np.repeat(np.arange(len(array)), list_lengths(array)).tolist()
+
+    def at(entry: int | None, message: str) -> InputError:
+        return fail(None, f"a list {message}") if entry is None else fail(rows[entry], message)
+
+    lists: list[list[str | None] | None] = [[] if valid else None for valid in array.is_valid().to_pylist()]
+    for row, text in zip(rows, texts(array.flatten(), at), strict=True):
+        held = lists[row]
+        assert held is not None  # a null list has no entries
+        held.append(text)
+    return lists
+
+
+def list_lengths(array: Any) -> np.ndarray:
+    """(N,) int64: entries of each list; a null one has none."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _decoded(value: bytes | None, row: int, fail: Fail) -> str | None:
+    try:
+        return None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise fail(row, f"{value!r:.40} is not UTF-8; write texts") from error
+
+
+def _digits(value: Any, row: int, most: int | None, fail: Fail) -> str | None:
+    if value is None or value != value:  # pandas writes NaN where a whole number is missing
+        return None
+    if value in (float("inf"), float("-inf")) or value != int(value) or (most is not None and abs(value) > most):
+        raise fail(row, f"{value} is no whole number that can name something; write texts or whole numbers")
+    return str(int(value))
