@@ -108,14 +108,26 @@ def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
     if not isinstance(read, Mapping):
         return
     columns = dict(read.get("columns", {}))
-    if read.get("format") == "parquet" and all(name == column for name, column in columns.items()):
+    own = read.get("format") == "parquet" and all(name == column for name, column in columns.items())
+    if own and "absent" not in read:
         return
     renamed = ", ".join(name if name == column else f"{name} from {column}" for name, column in columns.items())
     divided = ", rows divided by their sums" if read.get("renormalised") else ""
     said = (
         f"read: {path} as {read.get('format')}, {read.get('n_categories')} categories, target as {read.get('target')}"
     )
-    log(f"{said} ({renamed}){divided}", quiet=quiet)
+    log(f"{said} ({renamed}){divided}{_options(read)}", quiet=quiet)
+
+
+def _options(read: Mapping[str, Any]) -> str:
+    """Say what the records offer, and what absent cells were taken for."""
+    sizes, absent = read.get("options"), read.get("absent")
+    offers = f"; records offer {sizes['least']} to {sizes['most']} of the categories" if sizes else ""
+    if absent is None:
+        return offers
+    other = {"zero": "not-offered", "not-offered": "zero"}[absent]
+    meaning = {"zero": "a zero", "not-offered": "not offered"}[absent]
+    return f"{offers}; a cell that is absent is {meaning} (--absent {other} reads it otherwise)"
 
 
 @contextlib.contextmanager
@@ -237,7 +249,16 @@ def format_option(function: F) -> F:
 
 
 def table_options(function: F) -> F:
-    """Add the options that say how a table is read."""
+    """Add the options that say how a table is read; the command gets them as `reading`, for `artifacts.read_table`."""
+
+    @functools.wraps(function)
+    def called(
+        *args: Any, mapping: tuple[str, ...], renormalise: bool, empty_windows: str, absent: str | None, **options: Any
+    ) -> Any:
+        how = {"renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
+        return function(*args, reading={"mapping": parse_mapping(mapping), **how}, **options)
+
+    made = cast("F", called)
     for option in (
         click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="Read column NAME from COLUMN."),
         click.option("--renormalise", is_flag=True, help="Divide rows that do not sum to one by their sum; recorded."),
@@ -248,9 +269,15 @@ def table_options(function: F) -> F:
             show_default=True,
             help="Users without a single interaction in the window.",
         ),
+        click.option(
+            "--absent",
+            type=click.Choice(["zero", "not-offered"]),
+            help="What a category means that a record of a CSV or JSON file does not name.  "
+            "[default: not-offered where there is a prediction, else zero]",
+        ),
     ):
-        function = option(function)
-    return function
+        made = option(made)
+    return made
 
 
 def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:

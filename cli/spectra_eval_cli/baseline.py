@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, log, table_options
 
 __all__ = ["command"]
 
@@ -21,9 +22,7 @@ def command(
     table: Path,
     method: str,
     output: Path,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Write TABLE with a reference predictor in the place of theta_s.
@@ -33,7 +32,7 @@ def command(
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.baselines import with_baseline
 
-    source = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    source = read_table(table, **reading)
     made = with_baseline(source, method)
     write_table(made, output)
     log(f"table: {output}, theta_s is the {method} baseline", quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,7 +12,6 @@ from spectra_eval_cli._group import (
     emit,
     log,
     naming,
-    parse_mapping,
     parse_requirements,
     say_read,
     table_options,
@@ -64,9 +64,7 @@ def command(
     claims: tuple[str, ...],
     style: str,
     output: Path | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Say, with a proof attached, what TABLE shows.
@@ -77,9 +75,7 @@ def command(
     from spectra_eval.artifacts import iter_table, write_json
     from spectra_eval.certification import certify
 
-    blocks = iter_table(
-        table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
-    )
+    blocks = iter_table(table, **reading, columns=COLUMNS)
     with naming(table):
         certificate = certify(
             blocks,

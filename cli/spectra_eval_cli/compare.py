@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options, write_text
+from spectra_eval_cli._group import common_options, emit, log, table_options, write_text
 from spectra_eval_cli.evaluate import names
 
 __all__ = ["command", "table_names"]
@@ -35,9 +35,7 @@ def command(
     seed: int,
     style: str,
     output: Path | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Hold the readouts of TABLES against each other on the same users.
@@ -52,9 +50,7 @@ def command(
 
     read: dict[str, Any] = {}
     for path, name in zip(tables, table_names(tables), strict=True):
-        read[name] = read_table(
-            path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows
-        )
+        read[name] = read_table(path, **reading)
     found = compare(
         read,
         metrics=names(metrics),

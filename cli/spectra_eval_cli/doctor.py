@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli._backends import backend_option, open_named
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, emit, log, table_options
 
 __all__ = ["command"]
 
@@ -52,9 +52,7 @@ def command(
     titles: int,
     style: str,
     output: Path | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Say whether a probe of this model measures anything: tokens, template, answer mass, noise, parity, bias, speed.
@@ -66,7 +64,7 @@ def command(
 
     read = None
     if table is not None:
-        read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        read = read_table(table, **reading)
 
     first = open_named(backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter)
     other: AbstractContextManager[Any] = nullcontext(None)

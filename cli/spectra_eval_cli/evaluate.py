@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, say_read, table_options
+from spectra_eval_cli._group import common_options, emit, log, say_read, table_options
 
 __all__ = ["command", "rows_of"]
 
@@ -48,9 +48,7 @@ def command(
     limit: int | None,
     style: str,
     output: Path | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Hold every system of each of TABLES against what the users did.
@@ -64,7 +62,7 @@ def command(
 
     documents = []
     for path in tables:
-        table = read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        table = read_table(path, **reading)
         if limit is not None:
             table = table.select(slice(0, limit))
         result = evaluate(

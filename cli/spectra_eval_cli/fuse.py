@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,9 +50,7 @@ def command(
     seed: int,
     style: str,
     output: Path | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Take theta_s of TABLE as a category prior for the item scores of a recommender.
@@ -65,7 +64,7 @@ def command(
     from spectra_eval.fusion import fuse, read_item_scores, write_fused
 
     wanted = parse_number(weight, "--weight")
-    read = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    read = read_table(table, **reading)
     given = read_item_scores(scores, read.categories, items=items, mapping=parse_mapping(scores_map))
     found = fuse(
         read,

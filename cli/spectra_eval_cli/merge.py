@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, log, table_options
 
 __all__ = ["command"]
 
@@ -29,9 +30,7 @@ def command(
     name: str,
     groups: Path | None,
     output: Path,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Write TABLE with fewer categories, their masses added up: 19 to 15 to 10, or the parents of a taxonomy.
@@ -45,7 +44,7 @@ def command(
 
     if n_categories is not None and groups is not None:
         raise click.UsageError("--to and --groups: give one of the two")
-    source = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+    source = read_table(table, **reading)
     if n_categories is not None:
         made = merge_rarest(source, n_categories, name=name)
     elif groups is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, parse_mapping, parse_requirements, table_options
+from spectra_eval_cli._group import common_options, emit, parse_requirements, table_options
 
 __all__ = ["command"]
 
@@ -41,9 +42,7 @@ def command(
     predicate_error: float,
     require: tuple[str, ...],
     style: str,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Say how many users, and how many interactions each, the claims would need.
@@ -55,7 +54,7 @@ def command(
 
     guesses: dict[str, float] = {}
     if table is not None:
-        pilot = read_table(table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
+        pilot = read_table(table, **reading)
         guesses = guesses_from(certify(pilot, k=k, level=level))
     typed = {
         "share": share,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli._backends import backend_option, open_named
-from spectra_eval_cli._group import common_options, detail, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, detail, log, table_options
 from spectra_eval_cli._progress import progress
 from spectra_eval_cli._sweeps import sweep_table
 
@@ -90,9 +90,7 @@ def command(
     seed: int,
     limit: int | None,
     output: Path,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Ask a model about every user of TABLE and keep the answers in a run folder.
@@ -104,7 +102,6 @@ def command(
     from spectra_eval.probing import FileSource, probe_file
     from spectra_eval.wording import read_template
 
-    reading = {"mapping": parse_mapping(mapping), "renormalise": renormalise, "empty_windows": empty_windows}
     asked = {
         "readout": readout,
         "options": parse_choices(choices),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, log, table_options
 from spectra_eval_cli.compare import table_names
 from spectra_eval_cli.evaluate import names
 
@@ -45,9 +46,7 @@ def command(
     bootstrap: int,
     seed: int,
     title: str | None,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Write one page: what can be claimed, the systems side by side, figures, and how it was made.
@@ -61,10 +60,7 @@ def command(
     from spectra_eval.evaluation import align, evaluate
     from spectra_eval.report import default_title, questions, write_paper, write_report
 
-    read = {
-        name: read_table(path, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows)
-        for name, path in zip(table_names(tables), tables, strict=True)
-    }
+    read = {name: read_table(path, **reading) for name, path in zip(table_names(tables), tables, strict=True)}
     subject = next(iter(read.values()))
     asked = {"metrics": names(metrics), "systems": names(systems), "strata": names(strata)}
     given = {name: value for name, value in asked.items() if value is not None}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, parse_mapping, table_options
+from spectra_eval_cli._group import common_options, log, table_options
 
 __all__ = ["command"]
 
@@ -21,9 +22,7 @@ def command(
     ctx: click.Context,
     certificate: Path,
     table: Path,
-    mapping: tuple[str, ...],
-    renormalise: bool,
-    empty_windows: str,
+    reading: dict[str, Any],
     quiet: bool,
 ) -> None:
     """Recompute every number of CERTIFICATE from TABLE.
@@ -38,9 +37,7 @@ def command(
     document = read_json(certificate)
     if not isinstance(document, dict):
         raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o FILE`")
-    blocks = iter_table(
-        table, mapping=parse_mapping(mapping), renormalise=renormalise, empty_windows=empty_windows, columns=COLUMNS
-    )
+    blocks = iter_table(table, **reading, columns=COLUMNS)
     found = verify(document, blocks)
     for line in found.differences:
         click.echo(f"differs: {line}")

@@ -17,7 +17,7 @@ from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, Detail
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Cells"]
+__all__ = ["Cells", "fixed_lists"]
 
 
 class Cells:
@@ -25,6 +25,8 @@ class Cells:
 
     def __init__(self, table: pa.Table, how: How, first_row: int) -> None:
         self.table, self.how, self.first_row = table, how, first_row
+        self.absent: dict[str, np.ndarray] = {}
+        """By column, the numbers (N, K) that are null, of those that `matrix` has read."""
 
     def has(self, name: str) -> bool:
         """Whether these rows hold a column."""
@@ -87,15 +89,56 @@ class Cells:
         if k == 0:
             return np.zeros((len(array), 0))
         if values.null_count:
-            place = int(np.flatnonzero(_nulls(values))[0]) // k
-            row = int(np.flatnonzero(~missing)[place])
-            raise self.fail(row, name, "a number is null; write 0 where there is nothing")
+            if name not in (*TRUTHS, "theta_s"):
+                place = int(np.flatnonzero(_nulls(values))[0]) // k
+                row = int(np.flatnonzero(~missing)[place])
+                raise self.fail(row, name, "a number is null; write 0 where there is nothing")
+            self.absent[name] = np.zeros((len(array), k), dtype=bool)
+            self.absent[name][~missing] = _nulls(values).reshape(-1, k)
+            values = values.fill_null(0)
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False).reshape(-1, k)
         if not missing.any():
             return numbers
         matrix = np.zeros((len(array), k))
         matrix[~missing] = numbers
         return matrix
+
+    def support(self, k: int) -> tuple[np.ndarray | None, dict[str, Any]]:
+        """Return what each row offers, from the column `support` and the numbers that are null, and what to note."""
+        stated = self._stated(k) if self.has("support") else None
+        if not self.absent:
+            return stated, {}
+        absent = self.how.absent or ("not-offered" if "theta_s" in self.absent else None)
+        if absent is None:
+            name, cells = next(iter(self.absent.items()))
+            mend = "write 0 where there is nothing, or say what it means with --absent zero or --absent not-offered"
+            raise self.fail(int(np.flatnonzero(cells.any(axis=1))[0]), name, f"a number is null; {mend}")
+        if absent == "not-offered":
+            offered = ~np.any(list(self.absent.values()), axis=0)
+            stated = offered if stated is None else stated & offered
+        return stated, {"absent": absent}
+
+    def _stated(self, k: int) -> np.ndarray:
+        """Read one list of K truth values a row; a null list offers everything."""
+        import pyarrow as pa
+
+        array = self._lists_of("support")
+        missing = _nulls(array)
+        wrong = ~missing & (_lengths(array) != k)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            message = f"{list_lengths(array)[row]} entries for {k} categories; give one a category"
+            raise self.fail(row, "support", message, ShapeError)
+        values = plain(array.flatten())
+        if not pa.types.is_boolean(values.type):
+            column = self.how.columns["support"]
+            raise self.how.fail(f"column {column}: lists of {values.type}; write lists of bool", SchemaError)
+        if values.null_count:
+            place = int(np.flatnonzero(_nulls(values))[0]) // k
+            raise self.fail(int(np.flatnonzero(~missing)[place]), "support", "an entry is null; write true or false")
+        offered = np.ones((len(array), k), dtype=bool)
+        offered[~missing] = values.to_numpy(zero_copy_only=False).reshape(-1, k)
+        return offered
 
     def whole(self, name: str, *, missing: int | None) -> np.ndarray:
         """Read one whole number of at least 0 a row; null is `missing`, or refused."""
@@ -198,3 +241,10 @@ class Cells:
 
 def _nulls(array: Any) -> np.ndarray:
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def fixed_lists(values: np.ndarray) -> Any:
+    """Return the rows of a matrix as an Arrow array of lists of one length."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])

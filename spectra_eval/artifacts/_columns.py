@@ -14,7 +14,18 @@ from spectra_eval.arrays import ATOL, row_sums
 from spectra_eval.errors import InputError, SchemaError, ShapeError, SimplexError
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 
-__all__ = ["MATRICES", "TRUTHS", "How", "Raw", "TargetScan", "assemble", "match_columns", "whole_numbers"]
+__all__ = [
+    "ABSENT",
+    "MATRICES",
+    "TRUTHS",
+    "How",
+    "Raw",
+    "TargetScan",
+    "assemble",
+    "match_columns",
+    "options",
+    "whole_numbers",
+]
 
 NAMES: dict[str, tuple[str, ...]] = {
     "user": ("user", "users"),
@@ -34,11 +45,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "history_details": ("history_details",),
     "scores": ("scores",),
     "answer_mass": ("answer_mass",),
+    "support": ("support",),
 }
 """Column of a table by name, and what files call it."""
 TRUTHS = ("counts", "theta_star", "target")
 _LARGEST = 1e300
 MATRICES = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
+ABSENT = ("zero", "not-offered")
+"""What a cell that is not in the file can mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +67,7 @@ class How:
     mapping: Mapping[str, str] = field(default_factory=dict)
     renormalise: bool = False
     empty_windows: str = "refuse"
+    absent: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     n_rows: int = 0
@@ -87,6 +102,7 @@ class Raw:
     n_window: np.ndarray | None = None
     others: dict[str, Any] = field(default_factory=dict)
     first_row: int = 0
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def match_columns(
@@ -137,6 +153,18 @@ def whole_numbers(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         good: np.ndarray = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**63)
     return good
+
+
+def options(present: np.ndarray, how: How, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """Tell from the cells (N, K) that a text holds what each record offers, and what to note of it.
+
+    Where there is a prediction its author has written the options down, so an absent cell is none; without one the
+    file may hold the outcomes alone, and options derived from outcomes would give the truth away.
+    """
+    if present.all():
+        return None, {}
+    absent = how.absent or ("not-offered" if predicted else "zero")
+    return (present if absent == "not-offered" else None), {"absent": absent}
 
 
 @dataclass
@@ -221,6 +249,8 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
             "renormalised": bool(how.renormalise or (isinstance(earlier, dict) and earlier.get("renormalised"))),
             "rows_divided": divided,
             **how.notes,
+            **raw.notes,
+            **_sizes(others.get("support")),
         },
     }
     columns_of_table: dict[str, Any] = {"users": raw.users, "categories": raw.categories, "n_window": n_window}
@@ -235,6 +265,13 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
         place = how.at(raw.first_row + row, table.users[row], "counts" if kind == "counts" else "theta_star")
         raise how.fail(f"{place}: no interactions in the window; drop the user or pass --empty-windows keep")
     return table
+
+
+def _sizes(support: np.ndarray | None) -> dict[str, Any]:
+    if support is None:
+        return {}
+    offered = np.count_nonzero(support, axis=1)
+    return {"options": {"least": int(offered.min()), "most": int(offered.max())}}
 
 
 def _check_users(raw: Raw, how: How) -> None:
@@ -327,5 +364,7 @@ def _located(error: InputError, raw: Raw, how: How) -> InputError:
         return f"column {how.columns.get(match[1], match[1])}:"
 
     text = re.sub(r"^row (\d+) ", row, str(error), count=1)
+    if how.notes.get("absent") == "not-offered" and ", column support: " in text:
+        text += "; or read absent cells as zeros (--absent zero)"
     text = re.sub(r"(?<![^ ])column (\w+):", column, text, count=1)
     return type(error)(f"{how.path}: {text}")

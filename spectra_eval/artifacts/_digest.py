@@ -24,6 +24,7 @@ class TableDigest:
     `context_window`, `horizon`, `n_window`, the truth, `theta_s` and the decoded list without its padding.
     The truth is `counts` where the table has them (fraction.law needs the weights themselves), else `theta_star`;
     so a table of counts and one of the shares made from it differ, as what can be claimed of them differs.
+    The options of the records (`support`) are counted where a record offers less than all categories.
 
     Not counted are the file format, the order of the categories (they are sorted by name first), how the rows
     were cut into blocks, metadata, and the columns that no claim reads. Each column has its own running hash,
@@ -45,6 +46,8 @@ class TableDigest:
         self._form: dict[str, Any] | None = None
         self._columns: dict[str, Any] = {}
         self._n_rows = 0
+        self._full_rows = 0
+        """Rows at the end that offer every category and are not counted yet: they are where a later row does not."""
 
     def update(self, table: PreferenceTable) -> None:
         """Take the next rows.
@@ -71,6 +74,7 @@ class TableDigest:
             self._matrix("theta_s", table.theta_s, order)
         if table.dg is not None:
             self._lists(table.dg, order)
+        self._support(table, order)
         self._n_rows += table.n_users
 
     def hexdigest(self) -> str:
@@ -84,7 +88,13 @@ class TableDigest:
         if self._form is None:
             raise InputError("table: no rows; there is nothing to take a digest of")
         columns = {name: column.hexdigest() for name, column in self._columns.items()}
-        parts = {**self._form, "n_rows": self._n_rows, "columns": columns}
+        form = self._form
+        if "support" in columns:
+            whole = self._columns["support"].copy()
+            whole.update(_full(self._full_rows, len(form["categories"])))
+            columns["support"] = whole.hexdigest()
+            form = {**form, "has": [*form["has"], "support"]}
+        parts = {**form, "n_rows": self._n_rows, "columns": columns}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _truth(self, table: PreferenceTable, order: np.ndarray) -> None:
@@ -100,6 +110,14 @@ class TableDigest:
         if len(other):
             self._bytes("theta_star_rows", (other + self._n_rows).astype("<i8"))
             self._matrix("theta_star", table.theta_star[other], order)
+
+    def _support(self, table: PreferenceTable, order: np.ndarray) -> None:
+        if table.support is None or bool(table.support.all()):
+            self._full_rows += table.n_users
+            return
+        self._hash("support").update(_full(self._full_rows, table.n_categories))
+        self._full_rows = 0
+        self._bytes("support", np.packbits(table.support[:, order], axis=1))
 
     def _matrix(self, name: str, values: np.ndarray, order: np.ndarray) -> None:
         sorted_by_name = values if (order[1:] > order[:-1]).all() else values[:, order]
@@ -124,6 +142,11 @@ class TableDigest:
 
     def _hash(self, name: str) -> Any:
         return self._columns.setdefault(name, hashlib.sha256())
+
+
+def _full(rows: int, n_categories: int) -> bytes:
+    """Return what rows that offer every category add to the digest."""
+    return np.packbits(np.ones(n_categories, dtype=bool)).tobytes() * rows
 
 
 def _form(table: PreferenceTable) -> dict[str, Any]:

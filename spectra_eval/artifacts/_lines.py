@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import TRUTHS, How, Raw
+from spectra_eval.artifacts._columns import TRUTHS, How, Raw, options
 from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_size, check_table
@@ -58,7 +58,13 @@ def read_lines(how: How) -> tuple[Raw, How]:
     for name, column in weights.items():
         if name in TRUTHS or any(row is not None for row in column):
             matrices[name] = _matrix(name, column, index, records)
-    others: dict[str, Any] = {}
+    present = np.zeros((len(records), len(index)), dtype=bool)
+    for name in (*TRUTHS, "theta_s"):
+        for row, cells in enumerate(weights.get(name, ())):
+            present[row, [index[category] for category in cells or ()]] = True
+    support, notes = options(present, how, predicted="theta_s" in matrices)
+    how = replace(how, notes=notes)
+    others: dict[str, Any] = {"support": support}
     if "dg" in how.columns:
         drawn = [_list(record, index) for record in records]
         check_size(how.path, 4 * len(drawn) * max(map(len, drawn)), "its longest list in every row")

@@ -15,7 +15,7 @@ from spectra_eval.tables import PAD, UNKNOWN
 
 __all__ = ["check_padding", "default_names", "read_npz"]
 
-_ALLOWED = ("user", "categories", *MATRICES, "dg", "n_window", "context_window", "horizon")
+_ALLOWED = ("user", "categories", *MATRICES, "dg", "n_window", "context_window", "horizon", "support")
 
 
 def read_npz(how: How) -> tuple[Raw, How]:
@@ -34,6 +34,8 @@ def read_npz(how: How) -> tuple[Raw, How]:
         others["context_window"] = _whole("context_window", arrays["context_window"], users, how, unknown=False)
     if "horizon" in arrays:
         others["horizon"] = _texts("horizon", arrays["horizon"], n, how)
+    if "support" in arrays:
+        others["support"] = _support(arrays["support"], truth.shape, how)
     n_window = _whole("n_window", arrays["n_window"], users, how) if "n_window" in arrays else None
     raw = Raw(
         users=users,
@@ -92,6 +94,15 @@ def _matrix(name: str, value: np.ndarray, shape: tuple[int, ...], how: How) -> n
     if value.shape != shape:
         raise how.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
     return value.astype(np.float64)
+
+
+def _support(value: np.ndarray, shape: tuple[int, ...], how: How) -> np.ndarray:
+    column = how.columns["support"]
+    if value.shape != shape:
+        raise how.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
+    if value.dtype.kind not in "biu" or (value.dtype.kind != "b" and not np.isin(value, (0, 1)).all()):
+        raise how.fail(f"column {column}: holds something else than true and false; save it as bool", SchemaError)
+    return value.astype(np.bool_)
 
 
 def _texts(name: str, value: np.ndarray, n: int, how: How) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.arrays import row_sums
-from spectra_eval.artifacts._arrow import Cells
+from spectra_eval.artifacts._arrow import Cells, fixed_lists
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
 from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error, written_whole
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks", "write_table"]
 
-_OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details")
+_OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details", "support")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
@@ -129,6 +129,7 @@ class ParquetSource:
         categories = self.categories
         matrices = {name: cells.matrix(name, len(categories)) for name in MATRICES if cells.has(name)}
         others = dict(self.others)
+        others["support"], notes = cells.support(len(categories))
         if cells.has("dg") and self.width:
             others["dg"] = cells.lists("dg", categories, self.width)
         if cells.has("context_window"):
@@ -147,6 +148,7 @@ class ParquetSource:
             n_window=n_window,
             others=others,
             first_row=first_row,
+            notes=notes,
         )
 
 
@@ -324,7 +326,7 @@ def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
 def _columns(table: PreferenceTable) -> set[str]:
     """Name the optional columns that a block needs."""
     names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
-    found = {name for name in (*names, "dg") if getattr(table, name) is not None}
+    found = {name for name in (*names, "dg", "support") if getattr(table, name) is not None}
     return found if _derived(table) else found | {"theta_star"}
 
 
@@ -333,7 +335,7 @@ def _arrays(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
     import pyarrow as pa
 
     columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
-    lacking = [name for name in names if name not in ("dg", "theta_star") and getattr(table, name) is None]
+    lacking = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
     if lacking:
         raise ValueError(f"column {lacking[0]} is missing in some blocks")
     if table.context_window is not None:
@@ -347,23 +349,21 @@ def _arrays(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
     for name in ("history_counts", "counts", "theta_star"):
         values = getattr(table, name)
         if name in names:
-            columns[name] = _fixed(np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values)
+            columns[name] = fixed_lists(
+                np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values
+            )
     columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
     for name in ("scores", "theta_s", "answer_mass"):
         if getattr(table, name) is not None:
-            columns[name] = _fixed(getattr(table, name))
+            columns[name] = fixed_lists(getattr(table, name))
+    if "support" in names:
+        columns["support"] = fixed_lists(table.offered)
     if "dg" in names:
         lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
         held = lists != PAD
         ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
         columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[held], pa.int32()))
     return columns
-
-
-def _fixed(values: np.ndarray) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 
 
 def _derived(table: PreferenceTable) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
+from spectra_eval.artifacts._columns import ABSENT, NAMES, TRUTHS, How, Raw, assemble
 from spectra_eval.artifacts._files import file_format, locate
 from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._npz import read_npz
@@ -22,7 +22,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["TableBlocks", "iter_table", "read_table"]
 
 _WHOLE = {"npz": read_npz, "csv": read_long, "tsv": read_long, "jsonl": read_lines}
-_ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon"))
+_ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon", "support"))
 
 
 def read_table(
@@ -31,6 +31,7 @@ def read_table(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    absent: str | None = None,
 ) -> PreferenceTable:
     """Read a preference table, a run folder, or the results of any system, and say what was understood.
 
@@ -44,7 +45,7 @@ def read_table(
     NPZ             the same names; matrices (N, K); `users` and `categories` may be missing; `dg` ends with -2
     CSV, TSV        one line a user and category: ``user,category,target[,prediction][,dg_rank][,n_window]``
                     ``[,context_window][,horizon]``. Ranks begin at 1, or, where the first of every list is 0, at 0;
-                    a rank that is skipped was held by an entry out of vocabulary. A category without a line is a zero.
+                    a rank that is skipped was held by an entry out of vocabulary
     JSON lines      one object a record, `target`, `prediction` as ``{"Drama": 3, …}``, `dg` as names, null where
                     out of vocabulary, `n_window`; a JSON list of such objects is read too
     ==============  ====================================================================================================
@@ -58,6 +59,12 @@ def read_table(
     that names the first row that does not sum to one. A row of zeros (or without a target) is a window without
     interactions, whatever the kind.
 
+    **Options.** Where records offer different categories, the table has a `support`. Parquet and NPZ may hold it as
+    `support`, lists or a matrix of Booleans, and a null number in the lists of `theta_s` says the same. Of texts a
+    category without a line (or a key) in a record is absent: where a prediction is given the record does not offer
+    it, elsewhere it is a zero, because options derived from outcomes would give the truth away. `absent` says
+    otherwise.
+
     Parameters
     ----------
     path : path-like
@@ -68,12 +75,15 @@ def read_table(
         Divide rows of shares and of `theta_s` that do not sum to one by their sum; recorded in the metadata.
     empty_windows : {"refuse", "keep"}
         Records whose window holds no interaction.
+    absent : {"zero", "not-offered"}, optional
+        What a cell means that is absent from a text, or null in Parquet; see above.
 
     Returns
     -------
     PreferenceTable
         ``metadata["read"]`` says what was understood: `format`, `columns` (column of the file by name), `ignored`,
-        `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided`.
+        `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided`; `absent`, what
+        absent cells were taken for, where there are any; and `options`, the least and the most a record offers.
 
     Raises
     ------
@@ -90,7 +100,7 @@ def read_table(
     >>> table.categories, table.counts.tolist(), table.metadata["read"]["target"]
     (('Drama', 'Noir'), [[3.0, 1.0]], 'counts')
     """
-    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows)
+    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
     if how.format != "parquet":
         raw, how = _read_whole(how)
         return assemble(raw, how)
@@ -127,6 +137,7 @@ def iter_table(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    absent: str | None = None,
 ) -> TableBlocks:
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
 
@@ -138,7 +149,7 @@ def iter_table(
 
     Parameters
     ----------
-    path, mapping, renormalise, empty_windows
+    path, mapping, renormalise, empty_windows, absent
         As in `read_table`.
     block : int
         Rows a block.
@@ -166,8 +177,8 @@ def iter_table(
     ...     [part.n_users for part in iter_table(Path(folder) / "t.parquet", block=2)]
     [2, 1]
     """
-    reading: dict[str, Any] = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows}
-    return TableBlocks(_blocks(path, block=block, columns=columns, **reading))
+    how = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
+    return TableBlocks(_blocks(path, block=block, columns=columns, reading=how))
 
 
 def _blocks(
@@ -175,16 +186,14 @@ def _blocks(
     *,
     block: int,
     columns: Collection[str] | None,
-    mapping: Mapping[str, str] | None,
-    renormalise: bool,
-    empty_windows: str,
+    reading: Mapping[str, Any],
 ) -> Iterator[PreferenceTable]:
     if block < 1:
         raise InputError(f"block: {block} rows; choose at least one")
     wanted = None if columns is None else _ALWAYS.union(columns)
     if unknown := sorted((wanted or frozenset()).difference(NAMES)):
         raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
-    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows)
+    how = _how(path, **reading)
     if how.format != "parquet":
         raw, how = _read_whole(how)
         table = assemble(_narrowed(raw, wanted), how)
@@ -202,6 +211,8 @@ def _blocks(
 def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said: Any) -> How:
     if said["empty_windows"] not in ("refuse", "keep"):
         raise InputError(f"empty_windows: {said['empty_windows']!r}; choose 'refuse' or 'keep'")
+    if said["absent"] not in (None, *ABSENT):
+        raise InputError(f"absent: {said['absent']!r}; choose 'zero' or 'not-offered'")
     place = locate(Path(path))
     return How(path=place, format=file_format(place), mapping=dict(mapping or {}), **said)
 
@@ -223,7 +234,7 @@ def _narrowed(raw: Raw, wanted: frozenset[str] | None) -> Raw:
 
 def _before(how: How, row: int) -> Iterator[tuple[list[Key], int]]:
     """Read again the records before a row, block by block."""
-    again = replace(how, empty_windows="keep", renormalise=True)
+    again = replace(how, empty_windows="keep", renormalise=True, absent="zero")
     with open_parquet(again, _ALWAYS) as source:
         for raw in source.blocks(65536):
             if raw.first_row >= row:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import How, Raw, whole_numbers
+from spectra_eval.artifacts._columns import How, Raw, options, whole_numbers
 from spectra_eval.artifacts._files import one_line, read_text
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
 from spectra_eval.errors import InputError, SchemaError
@@ -170,8 +170,10 @@ def _grouped(columns: dict[str, np.ndarray], keys: list[Any], names: tuple[str, 
             matrix = np.zeros((len(keys), len(names)))
             matrix[record, category] = columns[name]
             matrices[name] = matrix
-    others: dict[str, Any] = {}
-    notes: dict[str, Any] = {}
+    present = np.zeros((len(keys), len(names)), dtype=bool)
+    present[record, category] = True
+    support, notes = options(present, how, predicted="theta_s" in columns)
+    others: dict[str, Any] = {} if support is None else {"support": support}
     if "dg_rank" in columns:
         others["dg"], notes["first_dg_rank"] = _lists(columns["dg_rank"], record, category, users, lines)
     n_window = None

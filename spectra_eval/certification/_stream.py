@@ -11,7 +11,7 @@ from spectra_eval._version import __version__
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, Certificate, Options, UserBlock, document, undefined
 from spectra_eval.errors import InputError
-from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables import PreferenceTable, joined_support
 
 __all__ = ["certify"]
 
@@ -178,7 +178,8 @@ def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
     for name in ("users", "theta_star", "n_window", "theta_s", "context_window", "horizon", "counts", "dg"):
         a, b = getattr(first, name), getattr(second, name)
         columns[name] = None if a is None or b is None else np.concatenate([a, b])
-    return PreferenceTable(categories=first.categories, metadata=first.metadata, **columns)
+    support = joined_support([first, second])
+    return PreferenceTable(categories=first.categories, metadata=first.metadata, support=support, **columns)
 
 
 def _heads(users: np.ndarray) -> np.ndarray:

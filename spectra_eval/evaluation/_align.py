@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.errors import InputError
-from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables import PreferenceTable, joined_support
 
 __all__ = ["align"]
 
@@ -52,6 +52,15 @@ def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dic
                 f"{name}: user {str(user)!r} has another window than in {first_name}; compare tables made from one "
                 "`prepare`"
             )
+        offers = joined_support([table, truth])
+        if offers is not None:
+            other = (offers[: table.n_users] != offers[table.n_users :]).any(axis=1)
+            if other.any():
+                user = truth.users[int(np.flatnonzero(other)[0])]
+                raise InputError(
+                    f"{name}: user {str(user)!r} has other options than in {first_name}; compare predictions over the "
+                    "same options"
+                )
     return out
 
 
@@ -84,7 +93,7 @@ def _ordered(table: PreferenceTable, order: list[int]) -> PreferenceTable:
     changes: dict[str, Any] = {"categories": tuple(table.categories[place] for place in order)}
     if table.parents is not None:
         changes["parents"] = tuple(table.parents[place] for place in order)
-    for name in ("counts", "theta_star", "theta_s", "scores", "answer_mass", "history_counts"):
+    for name in ("counts", "theta_star", "theta_s", "scores", "answer_mass", "history_counts", "support"):
         value = getattr(table, name)
         changes[name] = None if value is None else value[:, order]
     if table.dg is not None:

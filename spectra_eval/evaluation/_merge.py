@@ -33,6 +33,7 @@ def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> Pref
     -------
     PreferenceTable
         New categories stand where the first of their parts stood. Counts, truth, readout and histories are added up.
+        A merged category is an option where one of its parts is; a record that is left with a single option is refused.
         In a decoded list a category keeps its first place, and the list moves up. `scores` and `answer_mass` are left
         out, since those of a merged category were never asked for; so are `parents` that differ within a category.
         The metadata name the mapping under ``merged``.
@@ -72,6 +73,7 @@ def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> Pref
     for name in _MASSES:
         value = getattr(table, name)
         changes[name] = None if value is None else _added(value, place)
+    changes["support"] = None if table.support is None else _added(table.support, place) > 0
     changes["dg"] = None if table.dg is None else _relisted(table.dg, place)
     changes["metadata"] = {
         **table.metadata,

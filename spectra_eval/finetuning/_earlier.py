@@ -13,7 +13,7 @@ from spectra_eval.data import check_leakage, prepare
 from spectra_eval.data._leakage import located
 from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.errors import InputError, LeakageError, SchemaError
-from spectra_eval.tables import Interactions, PreferenceTable
+from spectra_eval.tables import Interactions, PreferenceTable, joined_support
 
 __all__ = ["CUTS", "earlier_tables", "past_of", "proof_of", "split_users", "stacked"]
 
@@ -135,7 +135,11 @@ def stacked(tables: Sequence[PreferenceTable]) -> PreferenceTable:
     columns: dict[str, Any] = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
     numbers = np.repeat(np.arange(len(tables)) + 1, [table.n_users for table in tables])
     return PreferenceTable(
-        categories=tables[0].categories, context_window=numbers, metadata=tables[0].metadata, **columns
+        categories=tables[0].categories,
+        context_window=numbers,
+        metadata=tables[0].metadata,
+        support=joined_support(tables),
+        **columns,
     )
 
 

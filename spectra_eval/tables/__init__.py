@@ -17,6 +17,7 @@ from spectra_eval.tables._messages import (
     System,
 )
 from spectra_eval.tables._preference import PreferenceTable
+from spectra_eval.tables._support import joined_support
 
 __all__ = [
     "OUT_OF_VOCABULARY",
@@ -32,4 +33,5 @@ __all__ = [
     "ProbeRequest",
     "Sampling",
     "System",
+    "joined_support",
 ]

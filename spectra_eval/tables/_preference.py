@@ -26,6 +26,7 @@ from spectra_eval.tables._checks import (
     tuple_array,
     windows_from,
 )
+from spectra_eval.tables._support import as_support, check_offered, lists_on_support
 
 __all__ = ["PreferenceTable"]
 
@@ -70,6 +71,11 @@ class PreferenceTable:
         The parent of each category in a two-level taxonomy.
     metadata : mapping, optional
         How the table came to be: JSON values by name.
+    support : (N, K) bool array, optional
+        The options of each record, two at least: true where the category is offered. None, also where an array that is
+        true everywhere was given, means that every category is offered to every record. Truth and prediction must be 0
+        outside it; an entry of `dg` outside it is kept as `OUT_OF_VOCABULARY`. `history_counts` may lie outside: what
+        was chosen before, among other options.
 
     Raises
     ------
@@ -99,6 +105,7 @@ class PreferenceTable:
     parents: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     history_details: Column | None = None
+    support: Column | None = None
 
     def __post_init__(self) -> None:
         check_categories(self.categories, self.parents)
@@ -117,6 +124,7 @@ class PreferenceTable:
             value = getattr(self, name)
             put(name, None if value is None else np.asarray(value, dtype=np.int64))
         check_shapes(self)
+        put("support", as_support(self))
         for name in ("counts", "history_counts"):
             check_weights(self, name)
         if self.n_window is None:
@@ -127,10 +135,11 @@ class PreferenceTable:
         put("theta_star", check_rows(self, "theta_star", self.observed))
         if self.theta_s is not None:
             put("theta_s", check_rows(self, "theta_s", None))
+        check_offered(self)
         check_lists(self)
         check_details(self)
         if self.dg is not None:
-            put("dg", np.ascontiguousarray(self.dg, dtype=np.int32))
+            put("dg", np.ascontiguousarray(lists_on_support(self.dg, self.support), dtype=np.int32))
         check_unique(self)
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
@@ -151,6 +160,18 @@ class PreferenceTable:
     def observed(self) -> np.ndarray:
         """(N,) bool: the window holds at least one interaction."""
         return self.n_window != 0
+
+    @property
+    def offered(self) -> np.ndarray:
+        """(N, K) bool: the support, written out where every category is offered to every record."""
+        return np.ones((self.n_users, self.n_categories), dtype=np.bool_) if self.support is None else self.support
+
+    @property
+    def n_options(self) -> np.ndarray:
+        """(N,) int: the number of categories that each record offers."""
+        if self.support is None:
+            return np.full(self.n_users, self.n_categories)
+        return np.count_nonzero(self.support, axis=1)
 
     def select(self, rows: Any) -> PreferenceTable:
         """Keep some records: a slice, a Boolean mask or indices, none of them twice; nothing else is checked again."""
