@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +104,7 @@ class Cells:
         matrix[~missing] = numbers
         return matrix
 
-    def support(self, k: int) -> tuple[np.ndarray | None, dict[str, Any]]:
+    def support(self, k: int, matrices: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return what each row offers, from the column `support` and the numbers that are null, and what to note."""
         stated = self._stated(k) if self.has("support") else None
         if not self.absent:
@@ -114,9 +115,21 @@ class Cells:
             mend = "write 0 where there is nothing, or say what it means with --absent zero or --absent not-offered"
             raise self.fail(int(np.flatnonzero(cells.any(axis=1))[0]), name, f"a number is null; {mend}")
         if absent == "not-offered":
+            for name, cells in self.absent.items():
+                self._check_absent(name, cells, matrices)
             offered = ~np.any(list(self.absent.values()), axis=0)
             stated = offered if stated is None else stated & offered
         return stated, {"absent": absent}
+
+    def _check_absent(self, name: str, cells: np.ndarray, matrices: Mapping[str, np.ndarray]) -> None:
+        """Refuse a number that is null where another column holds something."""
+        for other, values in matrices.items():
+            if other not in (*TRUTHS, "theta_s") or not (cells & (values > 0)).any():
+                continue
+            row, column = (int(i) for i in np.argwhere(cells & (values > 0))[0])
+            there = f"{self.how.columns[other]} has {values[row, column]:.6g} there"
+            message = f"number {column + 1} is null, which means not offered, but {there}; write 0 in place of null"
+            raise self.fail(row, name, message)
 
     def _stated(self, k: int) -> np.ndarray:
         """Read one list of K truth values a row; a null list offers everything."""

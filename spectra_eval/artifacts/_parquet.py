@@ -129,7 +129,7 @@ class ParquetSource:
         categories = self.categories
         matrices = {name: cells.matrix(name, len(categories)) for name in MATRICES if cells.has(name)}
         others = dict(self.others)
-        others["support"], notes = cells.support(len(categories))
+        others["support"], notes = cells.support(len(categories), matrices)
         if cells.has("dg") and self.width:
             others["dg"] = cells.lists("dg", categories, self.width)
         if cells.has("context_window"):
