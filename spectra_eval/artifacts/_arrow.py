@@ -137,7 +137,7 @@ class Cells:
 
         array = self._lists_of("support")
         missing = _nulls(array)
-        wrong = ~missing & (_lengths(array) != k)
+        wrong = ~missing & (list_lengths(array) != k)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             message = f"{list_lengths(array)[row]} entries for {k} categories; give one a category"
