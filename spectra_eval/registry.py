@@ -10,6 +10,7 @@ import difflib
 import importlib
 import importlib.metadata
 import pkgutil
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar, runtime_checkable
@@ -61,6 +62,8 @@ class Registry(Generic[T]):
         self.group = group
         self._entries: dict[str, T] = {}
         self._failed: dict[str, Exception] = {}
+        self._lock = threading.RLock()
+        self._loading = False
         self._loaded = False
 
     def add(self, entry: T) -> T:
@@ -72,8 +75,10 @@ class Registry(Generic[T]):
         return entry
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """All names, sorted; a plug-in that could not be imported is missing, and each call warns of it."""
         self._load()
+        for name, error in self._failed.items():
+            warnings.warn(f"{self.kind} plug-in {name!r} failed: {error}", stacklevel=2)
         return sorted(self._entries)
 
     def __getitem__(self, name: str) -> T:
@@ -97,19 +102,31 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def _load(self) -> None:
+        """Import all modules and plug-ins once; a module that cannot be imported is an error at every look-up."""
         if self._loaded:
             return
-        self._loaded = True
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{self.package}.{module.name}")
+        with self._lock:  # a second thread waits for the whole, and never sees a part
+            if (
+                self._loaded or self._loading
+            ):  # a module that looks something up while it is imported sees what is there
+                return
+            self._loading = True
+            try:
+                package = importlib.import_module(self.package)
+                for module in pkgutil.iter_modules(package.__path__):
+                    if not module.name.startswith("_"):
+                        importlib.import_module(f"{self.package}.{module.name}")
+                self._load_plugins()
+                self._loaded = True
+            finally:
+                self._loading = False
+
+    def _load_plugins(self) -> None:
         for point in importlib.metadata.entry_points(group=self.group):
             try:
                 loaded = point.load()
-            except Exception as error:  # a plug-in may fail in any way; the house goes on without it
+            except Exception as error:  # a plug-in may fail in any way; the rest works without it
                 self._failed[point.name] = error
-                warnings.warn(f"{self.kind} plug-in {point.name!r} ({point.value}) failed: {error}", stacklevel=2)
             else:
                 if hasattr(loaded, "name"):
                     self.add(loaded)
