@@ -15,11 +15,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
 from spectra_eval.errors import InputError, SchemaError, UnknownNameError
+from spectra_eval.settings import read_settings
 from spectra_eval.tables import Detail
 
 __all__ = ["MAX_TITLE", "PLAIN", "History", "Template", "clean_text", "known_templates", "read_template", "told"]
@@ -282,16 +283,9 @@ def read_template(source: str | Path) -> Template:
             known = ", ".join(known_templates())
             raise UnknownNameError(f"no template named {str(source)!r}; known: {known}; or name a .yaml file")
         return known_templates()[str(source)]
-    import yaml
-
     if not path.is_file():
         raise SchemaError(f"{path}: no such file; a template is a YAML file with heading, item, prefix and suffix")
-    try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(document, dict):
-        raise SchemaError(f"{path}: holds no mapping of heading, item, empty, prefix and suffix to texts")
+    document = read_settings(path.read_bytes(), str(path))
     known_fields = [item.name for item in fields(Template)]
     for name, value in document.items():
         if name not in known_fields:
@@ -299,6 +293,6 @@ def read_template(source: str | Path) -> Template:
         if not isinstance(value, str):
             raise SchemaError(f"{path}: {name} is {value!r}; write a text, in quotes where it holds a colon or a brace")
     try:
-        return Template(**{"name": path.stem, **document})
+        return Template(**{"name": path.stem, **document})  # type: ignore[arg-type]  # each value is a text by now
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

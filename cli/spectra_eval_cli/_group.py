@@ -9,8 +9,11 @@ import functools
 import importlib
 import io
 import json
+import os
+import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +21,27 @@ from typing import Any, TextIO, TypeVar, cast
 
 import click
 
-__all__ = ["LazyGroup", "common_options", "detail", "emit", "log", "naming", "say_read", "table_options", "write_text"]
+from spectra_eval_cli._config import configure
+
+__all__ = [
+    "LazyGroup",
+    "common_options",
+    "detail",
+    "emit",
+    "log",
+    "naming",
+    "say_read",
+    "table_options",
+    "write_text",
+]
 
 EXIT_INPUT = 3
 EXIT_BACKEND = 4
-_QUIET, _VERBOSE = "spectra_eval.quiet", "spectra_eval.verbose"
+EXIT_FAULT = 70
+"""An error that was not foreseen (EX_SOFTWARE of sysexits.h)."""
+EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141
+_QUIET, _VERBOSE, _DEBUG = "spectra_eval.quiet", "spectra_eval.verbose", "spectra_eval.debug"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,26 +68,40 @@ class LazyGroup(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what goes wrong on purpose is said in one line on stderr."""
-        from spectra_eval.errors import BackendError, SpectraError
-
+        """Run a command; every error is one line on stderr and an exit code, with --debug a traceback too."""
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _warn
                 return super().invoke(ctx)
-        except SpectraError as error:
-            if ctx.params.get("debug"):
-                raise
-            _say(error)
-            ctx.exit(EXIT_BACKEND if isinstance(error, BackendError) else EXIT_INPUT)
-        except KeyboardInterrupt:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_INTERRUPTED))  # a second Ctrl-C ends it at once
+            if isinstance(error, BrokenPipeError):  # the reader of stdout has gone, as `head` does
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has no reader either
+                ctx.exit(EXIT_PIPE)
             click.echo("stopped: what was finished is kept; the same command goes on from there", err=True)
-            ctx.exit(130)
-        except OSError as error:
-            if ctx.params.get("debug"):
-                raise
-            _say(_os_message(error))
-            ctx.exit(EXIT_INPUT)
+            ctx.exit(EXIT_INTERRUPTED)
+        except Exception as error:
+            if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            code, message = _judged(error)
+            _say(message)
+            ctx.exit(code)
+
+
+def _judged(error: Exception) -> tuple[int, object]:
+    """Return the exit code of an error and its message; an error that was not foreseen is a fault of the program."""
+    from spectra_eval.errors import BackendError, SpectraError
+
+    if isinstance(error, SpectraError):
+        return EXIT_BACKEND if isinstance(error, BackendError) else EXIT_INPUT, error
+    if isinstance(error, OSError):
+        return EXIT_INPUT, _os_message(error)
+    if isinstance(error, MemoryError):
+        return EXIT_FAULT, f"not enough memory ({error or 'no more is given'}); take fewer users or a larger machine"
+    what = f"{type(error).__name__}: {str(error)[:300]}"
+    return EXIT_FAULT, f"a fault in spectra-eval ({what}); run `spectra-eval --debug ...` for the traceback to report"
 
 
 def _warn(
@@ -155,28 +188,9 @@ def detail(message: str) -> None:
         click.echo(message, err=True)
 
 
-def _configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
-    """Read options from a YAML file; what is typed wins."""
-    if value is None:
-        return
-    import yaml
-
-    from spectra_eval.errors import SchemaError
-
-    try:
-        options = yaml.safe_load(value.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{value}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(options, dict):
-        raise SchemaError(f"{value}: holds no mapping of option names to values")
-    known = {name.lstrip("-").replace("-", "_"): p.name for p in ctx.command.params for name in p.opts}
-    values = {}
-    for name, setting in options.items():
-        key = str(name).replace("-", "_")
-        if key not in known:
-            raise SchemaError(f"{value}: no option {name!r} in this command; see --help")
-        values[known[key]] = setting
-    ctx.default_map = {**(ctx.default_map or {}), **values}
+def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Take --debug behind the name of a command too."""
+    ctx.meta[_DEBUG] = ctx.meta.get(_DEBUG, False) or value
 
 
 def common_options(function: F) -> F:
@@ -202,10 +216,11 @@ def common_options(function: F) -> F:
     for option in (
         click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
         click.option("--verbose", is_flag=True, help="Say on stderr what is used and how long it takes."),
+        click.option("--debug", is_flag=True, callback=_debug, is_eager=True, expose_value=False, hidden=True),
         click.option(
             "--config",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            callback=_configure,
+            callback=configure,
             is_eager=True,
             expose_value=False,
             help="YAML file of options; what is typed wins.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import (
     common_options,
     emit,
@@ -42,7 +43,13 @@ __all__ = ["command"]
     "--declared", type=int, default=1, show_default=True, help="Analyses declared together; shares the error."
 )
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
-@click.option("--routes", default="T", show_default=True, help="Finite-sample predicates declared: T,J,K or some.")
+@click.option(
+    "--routes",
+    type=COMMAS,
+    default="T",
+    show_default=True,
+    help="Finite-sample predicates declared: T,J,K or some.",
+)
 @click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit 1 where the bound falls short of VALUE.")
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")

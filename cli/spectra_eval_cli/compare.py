@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, emit, log, table_options, write_text
 from spectra_eval_cli.evaluate import names
 
@@ -15,8 +16,8 @@ __all__ = ["command", "table_names"]
 
 @click.command("compare")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
-@click.option("--baselines", help="Names separated by commas, to compare with: see `list baselines`.")
+@click.option("--metrics", type=COMMAS, help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@click.option("--baselines", type=COMMAS, help="Names separated by commas, to compare with: see `list baselines`.")
 @click.option("--common", is_flag=True, help="Leave out records that some table lacks, instead of refusing.")
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")

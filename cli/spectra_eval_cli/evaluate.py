@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, emit, log, say_read, table_options
 
 __all__ = ["command", "rows_of"]
@@ -14,13 +15,18 @@ __all__ = ["command", "rows_of"]
 
 @click.command("evaluate")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--metrics", help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@click.option("--metrics", type=COMMAS, help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
 @click.option(
     "--strata",
+    type=COMMAS,
     help="Names separated by commas: tail_preference, tail_preference_window, activity, context_window, horizon, "
     "context_window_by_horizon, n_window, or columns of --columns.",
 )
-@click.option("--systems", help="Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.")
+@click.option(
+    "--systems",
+    type=COMMAS,
+    help="Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.",
+)
 @click.option(
     "--columns",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, log
 
 if TYPE_CHECKING:
@@ -18,9 +19,8 @@ __all__ = ["command"]
 
 
 def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[float, ...]:
-    parts = value if isinstance(value, list | tuple) else str(value).split(",")
     try:
-        return tuple(float(part) for part in parts)
+        return tuple(float(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r}: write shares with commas, for instance 0.5,0.8") from None
 
@@ -44,6 +44,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 )
 @click.option(
     "--cuts",
+    type=COMMAS,
     default="0.5,0.65,0.8",
     callback=_shares,
     show_default=True,

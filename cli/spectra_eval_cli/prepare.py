@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, log, parse_mapping
 from spectra_eval_cli._proof import prove_table
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def _parts(value: Any) -> list[str]:
-    """Take a text with commas, or a list out of a configuration file."""
-    return [str(part).strip() for part in (value if isinstance(value, list | tuple) else str(value).split(","))]
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")]
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[int, ...] | None:
@@ -74,14 +74,14 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 )
 @click.option(
     "--context-windows",
-    type=click.UNPROCESSED,
+    type=COMMAS,
     callback=_numbers,
     metavar="1,3,5,8",
     help="Past sessions told; one record each.",
 )
 @click.option(
     "--horizons",
-    type=click.UNPROCESSED,
+    type=COMMAS,
     callback=_names,
     metavar="long,short",
     help="The whole window, its beginning, or both.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, log, table_options
 from spectra_eval_cli.compare import table_names
 from spectra_eval_cli.evaluate import names
@@ -22,9 +23,13 @@ __all__ = ["command"]
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for a paper: the tables as LaTeX, each figure as PDF.",
 )
-@click.option("--metrics", help="Names separated by commas.  [default: every metric that the page shows]")
-@click.option("--systems", help="As for evaluate.  [default: what TABLE holds, beside the references]")
-@click.option("--strata", help="As for evaluate.  [default: tail_preference, and windows and horizons if several]")
+@click.option("--metrics", type=COMMAS, help="Names separated by commas.  [default: every metric that the page shows]")
+@click.option("--systems", type=COMMAS, help="As for evaluate.  [default: what TABLE holds, beside the references]")
+@click.option(
+    "--strata",
+    type=COMMAS,
+    help="As for evaluate.  [default: tail_preference, and windows and horizons if several]",
+)
 @click.option("-k", "k", type=int, default=5, show_default=True, help="The first k entries of each decoded list.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of intervals and claims.")
 @click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)

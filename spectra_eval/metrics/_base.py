@@ -236,7 +236,7 @@ def metric(
     """
 
     def register(function: F) -> F:
-        summary = (function.__doc__ or "").strip().splitlines()[0]
+        summary = (function.__doc__ or "").strip().split("\n")[0]  # empty under python -OO
         METRICS.add(
             Metric(
                 name=function.__name__,

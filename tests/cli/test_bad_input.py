@@ -358,9 +358,36 @@ def test_the_mends_that_are_offered_work(tmp_path: Path) -> None:
     assert code == 0, said
 
 
-def test_debug_shows_the_whole_story(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["--debug", "certify", str(tmp_path / "none.csv")])
-    assert type(result.exception).__name__ == "InputError"
+@pytest.mark.parametrize("words", [["--debug", "certify", "none.csv"], ["certify", "none.csv", "--debug"]])
+def test_debug_shows_the_traceback(words: list[str]) -> None:
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 3
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.splitlines()[-1] == "error: none.csv: no such file; check the name"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ZeroDivisionError("by\nzero"),
+            "error: a fault in spectra-eval (ZeroDivisionError: by zero); run",
+        ),
+        (RecursionError("too deep"), "error: a fault in spectra-eval (RecursionError: too deep)"),
+        (AssertionError(), "error: a fault in spectra-eval (AssertionError: )"),
+        (MemoryError(), "error: not enough memory"),
+    ],
+)
+def test_a_fault_is_one_line_and_never_exit_1(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("spectra_eval.artifacts.read_json", fail)
+    result = CliRunner().invoke(main, ["verify", "certificate.json", "table.csv"])
+    assert result.exit_code == 70 and result.stdout == ""
+    assert result.stderr.startswith(said) and result.stderr.count("\n") == 1
+    result = CliRunner().invoke(main, ["--debug", "verify", "certificate.json", "table.csv"])
+    assert result.exit_code == 70 and type(error).__name__ in result.stderr and "Traceback" in result.stderr
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -82,7 +82,7 @@ def test_the_templates_of_the_package_differ_in_words_only() -> None:
         ("heading: [1", SchemaError, "not YAML"),
         ("- a\n- b", SchemaError, "holds no mapping"),
         ("colour: red", SchemaError, "no part 'colour' in a template"),
-        ("heading: 7", SchemaError, "heading is 7; write a text"),
+        ("heading: true", SchemaError, "heading is True; write a text"),
         ('item: "- {name}"', InputError, r"item: \{name\} has no value there; known: \{title\}"),
         ('item: "-"', InputError, r"item: \{title\} is missing"),
         ('prefix: "{title}"', InputError, r"prefix: \{title\} has no value there"),

@@ -1,0 +1,51 @@
+"""Options from a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["COMMAS", "configure"]
+
+
+def configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    """Read options from a YAML file; what is typed wins."""
+    if value is None:
+        return
+    from spectra_eval.errors import SchemaError
+    from spectra_eval.settings import read_settings
+
+    known = {name.lstrip("-").replace("-", "_"): p for p in ctx.command.params for name in p.opts}
+    values: dict[str, Any] = {}
+    for name, setting in read_settings(value.read_bytes(), str(value)).items():
+        param = known.get(name.replace("-", "_"))
+        if param is None or param.name is None:
+            raise SchemaError(f"{value}: no option {name!r} in this command; see --help")
+        values[param.name] = _setting(param, setting, f"{value}: {name!r}")
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+
+
+def _setting(param: click.Parameter, setting: str | bool | list[str], place: str) -> Any:
+    """Return a value of a configuration file as the option takes it; click checks texts as if they were typed."""
+    from spectra_eval.errors import SchemaError
+
+    flag = isinstance(param, click.Option) and param.is_flag
+    if flag != isinstance(setting, bool):
+        meant = "true or false" if flag else "a value"
+        raise SchemaError(f"{place} is {str(setting).lower()!r}, where {meant} is meant; see --help")
+    if param.multiple or param.nargs == -1:
+        return setting if isinstance(setting, list) else [setting]
+    if not isinstance(setting, list):
+        return setting
+    if not isinstance(param.type, CommaList):
+        raise SchemaError(f"{place} is a list, where one value is meant; see --help")
+    return ",".join(setting)
+
+
+class CommaList(click.types.StringParamType):
+    """The type of an option that takes several values separated by commas; a configuration file may hold a list."""
+
+
+COMMAS = CommaList()

@@ -1,0 +1,133 @@
+"""YAML as this project reads it: a mapping of names to texts, true or false, and flat lists of texts."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from spectra_eval.errors import SchemaError
+
+__all__ = ["read_settings"]
+
+Setting: TypeAlias = "str | bool | list[str]"
+
+LARGEST = 65_536
+"""Characters of a file of settings; a longer one is refused."""
+_AMBIGUOUS = ("yes", "no", "on", "off", "y", "n")
+
+
+def read_settings(data: bytes, place: str) -> dict[str, Setting]:
+    r"""Read a mapping of names to values: texts as they are written, ``true`` or ``false``, or flat lists of texts.
+
+    Numbers and dates stay texts: the option that takes them knows what they are. Aliases, tags, nested mappings,
+    empty values, a name given twice, and the words that YAML takes for true and false (``yes``, ``no``, ``on``,
+    ``off``) are refused.
+
+    Parameters
+    ----------
+    data : bytes
+        The file: UTF-8, at most 65,536 bytes.
+    place : str
+        Its name in messages.
+
+    Returns
+    -------
+    dict
+        The values by name, in the order of the file.
+
+    Raises
+    ------
+    SchemaError
+        With the file, the line, the name and the fix.
+
+    Examples
+    --------
+    >>> read_settings(b"level: 0.9\nquiet: true\nmetrics: [brier, js_divergence]\n", "settings.yaml")
+    {'level': '0.9', 'quiet': True, 'metrics': ['brier', 'js_divergence']}
+    """
+    import yaml
+
+    if len(data) > LARGEST:
+        raise SchemaError(f"{place}: {len(data):,} bytes; a file of settings has at most {LARGEST:,}")
+    try:
+        return _Reader(place).mapping(yaml.parse(data.decode("utf-8-sig"), Loader=yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{place}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise SchemaError(f"{place}: not YAML ({' '.join(str(error).split())})") from error
+
+
+class _Reader:
+    """Walks the events of the parser, so that nothing is built that could be large or deep."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def mapping(self, events: Any) -> dict[str, Setting]:
+        import yaml
+
+        event = next(events)
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = next(events)
+        self._check(event, "")
+        if not isinstance(event, yaml.MappingStartEvent):
+            raise SchemaError(f"{self.place}: holds no mapping of names to values; write one NAME: VALUE a line")
+        found: dict[str, Setting] = {}
+        for key in events:
+            if isinstance(key, yaml.MappingEndEvent):
+                break
+            self._check(key, "")
+            if not isinstance(key, yaml.ScalarEvent):
+                raise self._error(key, "a name is meant here; write NAME: VALUE")
+            name = key.value
+            if name in found:
+                raise self._error(key, f"{name!r} is given twice; remove one of the two")
+            found[name] = self._value(name, next(events), events)
+        if not isinstance(next(events), yaml.DocumentEndEvent) or not isinstance(next(events), yaml.StreamEndEvent):
+            raise SchemaError(f"{self.place}: holds a second document; remove what follows the first")
+        return found
+
+    def _value(self, name: str, event: Any, events: Any) -> Setting:
+        import yaml
+
+        self._check(event, name)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(name, event)
+        if not isinstance(event, yaml.SequenceStartEvent):
+            raise self._error(event, f"{name!r} holds a mapping, where one value or a flat list is meant")
+        items = []
+        for item in events:
+            if isinstance(item, yaml.SequenceEndEvent):
+                break
+            self._check(item, name)
+            if not isinstance(item, yaml.ScalarEvent):
+                raise self._error(item, f"{name!r} holds a list in a list, where one value or a flat list is meant")
+            value = self._scalar(name, item)
+            items.append(item.value if isinstance(value, bool) else value)
+        return items
+
+    def _scalar(self, name: str, event: Any) -> str | bool:
+        text: str = event.value
+        if event.style is not None:  # in quotes, or a block
+            return text
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if text.lower() in _AMBIGUOUS:
+            raise self._error(
+                event,
+                f'{name!r} is {text}, which YAML takes for a truth value; write true, false or "{text}" in quotes',
+            )
+        if text.lower() in ("", "~", "null"):
+            raise self._error(event, f"{name!r} has no value; write one or remove the line")
+        return text
+
+    def _check(self, event: Any, name: str) -> None:
+        import yaml
+
+        where = f"{name!r}: " if name else ""
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise self._error(event, f"{where}an alias or anchor (& or *); write the value out")
+        if getattr(event, "tag", None):
+            raise self._error(event, f"{where}a tag ({event.tag}); write the plain value")
+
+    def _error(self, event: Any, message: str) -> SchemaError:
+        return SchemaError(f"{self.place}: line {event.start_mark.line + 1}: {message}")
