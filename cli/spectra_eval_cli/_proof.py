@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["prove_table"]
 
+_FORM = '{"user": …, "text": …}'
+
 
 def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, quiet: bool) -> None:
     """Prove that no window of a table stands in a history, in a prompt or in a training text; print what was proven."""
     from spectra_eval.artifacts import read_table
     from spectra_eval.data import check_leakage, told_texts
+    from spectra_eval.errors import SchemaError
 
     table = read_table(path, empty_windows="keep")
     proof = check_leakage(table, interactions, texts=told_texts(table))
@@ -30,6 +33,8 @@ def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, q
         free: list[str] = []
         for user, text in _read(texts):
             (free if user is None else own.setdefault(user, [])).append(text)
+        if not (own or free):
+            raise SchemaError(f"{texts}: no texts; write JSON lines, {_FORM}")
         parts = [part for part in (own, free) if part]
         proof["training_texts"] = sum(check_leakage(table, interactions, texts=part)["texts"] for part in parts)
     click.echo(json.dumps(proof, indent=2))
@@ -37,20 +42,11 @@ def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, q
 
 
 def _read(path: Path) -> Iterator[tuple[str | None, str]]:
-    """Give the user, where one is named, and the text of each line."""
+    """Yield the user, where one is named, and the text of each line."""
+    from spectra_eval.artifacts._side import read_objects
     from spectra_eval.errors import SchemaError
 
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: not UTF-8 text ({error.reason}); write JSON lines") from error
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry: Any = json.loads(line) if line.strip() else None
-        except ValueError as error:
-            raise SchemaError(f"{path}: line {number}: not JSON ({error}); write {{'user': …, 'text': …}}") from error
-        if entry is None:
-            continue
-        if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
-            raise SchemaError(f"{path}: line {number}: no object with a 'text'; write {{'user': …, 'text': …}}")
+    for number, entry in read_objects(path, _FORM):
+        if not isinstance(entry.get("text"), str):
+            raise SchemaError(f"{path}: line {number}: no object with a 'text'; write {_FORM}")
         yield (None if entry.get("user") is None else str(entry["user"])), entry["text"]

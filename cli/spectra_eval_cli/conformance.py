@@ -25,8 +25,13 @@ def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, 
     """
     from spectra_eval.artifacts import read_json
     from spectra_eval.conformance import conform
+    from spectra_eval.errors import SchemaError
 
-    results = conform(read_json(vectors))
+    read = read_json(vectors)
+    try:
+        results = conform(read)
+    except SchemaError as error:
+        raise SchemaError(f"{vectors}: {error}") from error
     document = {
         "schema": "spectra-eval/conformance/1",
         "groups": {

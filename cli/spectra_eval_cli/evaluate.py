@@ -109,25 +109,22 @@ def names(text: str | None) -> list[str] | None:
 
 def further_columns(path: Path, users: list[str]) -> dict[str, Any]:
     """Read the columns of a CSV file beside `user`, in the order of the users; None where one has no row or value."""
-    import csv
-
+    from spectra_eval.artifacts._side import read_columns
     from spectra_eval.errors import InputError
 
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        found = [name for name in reader.fieldnames or () if name != "user"]
-        if not found or "user" not in (reader.fieldnames or ()):
-            raise InputError(f"{path}: no column user with further columns beside it; name them in the first line")
-        rows: dict[str, dict[str, str]] = {}
-        for row in reader:
-            if row["user"] in rows:
-                raise InputError(f"{path}: line {reader.line_num}: user {row['user']!r} stands twice; keep one line")
-            rows[row["user"]] = row
-    made: dict[str, Any] = {}
-    for name in found:
-        values = [(rows[user][name] or "").strip() or None if user in rows else None for user in users]
-        made[name] = _as_numbers(values)
-    return made
+    cells, lines = read_columns(path)
+    if "user" not in cells or len(cells) == 1:
+        raise InputError(f"{path}: no column user with further columns beside it; name them in the first line")
+    rows: dict[str, int] = {}
+    for row, user in enumerate(cells.pop("user")):
+        if rows.setdefault(user, row) != row:
+            raise InputError(f"{path}: line {lines[row]}: user {user!r} stands twice; keep one line")
+    if not rows.keys() & set(users):
+        raise InputError(f"{path}: no line is of a user of the table; write one line a user")
+    return {
+        name: _as_numbers([values[rows[user]] or None if user in rows else None for user in users])
+        for name, values in cells.items()
+    }
 
 
 def _as_numbers(values: list[str | None]) -> Any:

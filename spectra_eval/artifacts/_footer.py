@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectra_eval.artifacts._columns import MATRICES, How
@@ -15,7 +16,7 @@ from spectra_eval.errors import SchemaError
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["KEY", "SCHEMA", "VERSION", "batch_rows", "check_values", "read_description"]
+__all__ = ["KEY", "SCHEMA", "VERSION", "batch_rows", "check_groups", "check_values", "read_description"]
 
 SCHEMA = "spectra-eval/preference-table"
 VERSION = 1
@@ -33,8 +34,14 @@ def check_values(how: How, file: pq.ParquetFile) -> None:
     for name, column in how.columns.items():
         if name in MATRICES and (values := _values_a_row(file, column)) > limit("CATEGORIES"):
             check_table(how.path, 1, values)
+    check_groups(how.path, file, how.columns.values())
+
+
+def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> None:
+    """Refuse row groups that are too large to decode."""
+    for column in columns:
         largest = max((count for count, _ in _values(file, column)), default=0)
-        check_size(how.path, 8 * largest, f"column {column}: a row group of {largest:,} values")
+        check_size(path, 8 * largest, f"column {column}: a row group of {largest:,} values")
 
 
 def _values_a_row(file: pq.ParquetFile, column: str) -> int:

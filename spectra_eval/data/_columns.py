@@ -56,6 +56,6 @@ def found_columns(path: Path, wanted: Mapping[str, str], held: list[str]) -> dic
     """Hold the wanted columns against those of a file; a column ``title`` is taken where nobody names another."""
     for role, column in wanted.items():
         if column not in held:
-            known = ", ".join(map(str, held[:12]))
+            known = ", ".join(str(name)[:40] for name in held[:12])
             raise SchemaError(f"{path}: no column {column!r} for {role}; it has {known}; name the right one as {role}")
     return {**wanted, "title": "title"} if "title" not in wanted and "title" in held else dict(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from spectra_eval.errors import SchemaError
 from spectra_eval.tables import Interactions
 
-__all__ = ["Names", "joined", "text_column"]
+__all__ = ["Names", "joined", "text_column", "tidied", "tidy"]
 
 
 class Names:
@@ -58,6 +59,31 @@ def text_column(texts: Iterable[str]) -> np.ndarray:
     column = np.empty(len(held), dtype=object)
     column[:] = held
     return column
+
+
+def tidy(name: str) -> str:
+    r"""Return a name in Unicode's composed form (NFC) and without outer blanks.
+
+    Examples
+    --------
+    >>> tidy(" Cafe\u0301\u00a0") == "Caf\u00e9"
+    True
+    """
+    return name.strip() if name.isascii() else unicodedata.normalize("NFC", name).strip()
+
+
+def tidied(names: np.ndarray) -> np.ndarray:
+    """Return a column of names, each of them `tidy`; a name that comes often is looked at once.
+
+    Examples
+    --------
+    >>> tidied(text_column([" a", "a"]))
+    array(['a', 'a'], dtype=object)
+    """
+    import pandas as pd
+
+    codes, found = pd.factorize(names)
+    return text_column(map(tidy, found.tolist()))[codes]
 
 
 def joined(

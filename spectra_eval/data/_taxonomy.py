@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts import read_json
+from spectra_eval.artifacts._side import read_columns
+from spectra_eval.data._join import tidy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["LEVELS", "TWO_PARENTS", "Labelled", "Taxonomy", "labelled", "pair_names", "read_taxonomy"]
 
 LEVELS = ("fine", "coarse")
 TWO_PARENTS = ("refuse", "pair")
+_ABOVE = 1000
+"""A category stands under so many others at most: it bounds the time that a file can take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +81,7 @@ def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
     path = Path(path)
     if not path.is_file():
         raise SchemaError(f"{path}: no such file; the taxonomy is a CSV or JSON file of categories and their parents")
-    try:
-        pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
-        raise SchemaError(f"{path}: not a taxonomy in CSV or JSON ({' '.join(str(error).split())})") from error
+    pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
     parents: dict[str, list[str]] = {}
     for category, parent in pairs:
         if not (category and parent):
@@ -112,24 +112,15 @@ def _check_levels(path: Path, parents: Mapping[str, list[str]], two_parents: str
 
 
 def _from_csv(path: Path) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        header = [cell.strip() for cell in next(rows, [])]
-        for name in ("category", "parent"):
-            if name not in header:
-                raise SchemaError(f"{path}: no column {name!r}; the first line must name category and parent")
-        places = header.index("category"), header.index("parent")
-        pairs = []
-        for row in rows:
-            if row and len(row) != len(header):
-                raise SchemaError(f"{path}: line {rows.line_num}: {len(row)} cells under {len(header)} columns")
-            if row:
-                pairs.append((row[places[0]].strip(), row[places[1]].strip()))
-    return pairs
+    cells, _ = read_columns(path, ("category", "parent"))
+    for name in ("category", "parent"):
+        if name not in cells:
+            raise SchemaError(f"{path}: no column {name!r}; the first line must name category and parent")
+    return list(zip(map(tidy, cells["category"]), map(tidy, cells["parent"]), strict=True))
 
 
 def _from_json(path: Path) -> list[tuple[str, str]]:
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = read_json(path)
     if isinstance(document, dict) and all(isinstance(held, list) for held in document.values()):
         return [(_name(path, name), _name(path, parent)) for parent, held in document.items() for name in held]
     entries = document if isinstance(document, list) else []
@@ -144,24 +135,32 @@ def _from_json(path: Path) -> list[tuple[str, str]]:
 
 def _name(path: Path, value: Any) -> str:
     if not isinstance(value, str):
-        raise SchemaError(f"{path}: {value!r} where the name of a category must stand")
-    return value.strip()
+        raise SchemaError(f"{path}: {value!r:.40} where the name of a category must stand")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise SchemaError(f"{path}: category {value!r:.40} holds half a character; write the name as UTF-8")
+    return tidy(value)
 
 
 def _from_aliases(path: Path, entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Lead each category up to the top, by each of its parents."""
     titles = {_name(path, entry["alias"]): _name(path, entry["title"]) for entry in entries}
-    above = {entry["alias"]: [alias for alias in entry["parents"] or [] if alias] for entry in entries}
+    above: dict[str, list[str]] = {}
+    for entry in entries:
+        if not isinstance(entry["parents"], list | None):
+            raise SchemaError(f"{path}: the parents of {entry['alias']!r} are no list; write aliases in brackets")
+        above[_name(path, entry["alias"])] = [_name(path, alias) for alias in entry["parents"] or [] if alias]
     pairs = []
     for alias in titles:
-        tops, open_ends, seen = [], [alias], set()
+        tops, open_ends, seen = [], deque([alias]), set[str]()
         while open_ends:
-            here = open_ends.pop(0)
+            here = open_ends.popleft()
             if here not in titles:
                 raise SchemaError(f"{path}: {alias!r} stands under {here!r}, which the file does not hold")
             if here in seen:
                 continue
             seen.add(here)
+            if len(seen) > _ABOVE:
+                raise SchemaError(f"{path}: {alias!r} stands under more than {_ABOVE:,} others; flatten the taxonomy")
             open_ends += above[here]
             if not above[here]:
                 tops.append(here)
@@ -212,7 +211,7 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
     pairs: list[tuple[int, tuple[str, str]]] = []
     left_out: Counter[str] = Counter()
     for number, labels in enumerate(bundles):
-        bare = {label.strip() for label in labels} - {""}
+        bare = {tidy(label) for label in labels} - {""}
         if taxonomy is None:
             pairs += [(number, ("", label)) for label in bare]
             continue
@@ -231,7 +230,8 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
         ordered = sorted(keys, key=lambda key: (place[key[0]], key[0] != key[1], place[key[1]]))
         names, parents = pair_names(ordered, taxonomy.parents), tuple(parent for parent, _ in ordered)
     if level == "coarse":
-        spot = {key: names.index(key[0]) for key in keys}
+        number_of = {name: number for number, name in enumerate(names)}
+        spot = {key: number_of[key[0]] for key in keys}
     else:
         spot = {key: number for number, key in enumerate(ordered)}
     held = np.array(sorted({(number, spot[key]) for number, key in pairs}), dtype=np.int64).reshape(-1, 2)

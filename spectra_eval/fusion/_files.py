@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectra_eval.artifacts import write_text
-from spectra_eval.artifacts._files import file_format, one_line, os_error, written_whole
+from spectra_eval.artifacts._cells import as_lists, is_list, plain, texts
+from spectra_eval.artifacts._files import file_format, reading, written_whole
+from spectra_eval.artifacts._footer import check_groups
+from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._side import read_columns
 from spectra_eval.errors import InputError, SchemaError, ShapeError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["ItemScores", "read_item_scores", "write_fused"]
 
@@ -100,23 +100,26 @@ def read_item_scores(
     ...     read_item_scores(Path(folder) / "s.csv", ["Crime", "Drama", "War"]).shares.tolist()
     [[0.5, 0.5, 0.0]]
     """
+    import pandas as pd
+
     place = Path(path)
-    frame = _frame(place, mapping or {})
-    _need(frame, place, (*_NEEDED, *(() if items is not None else ("category",))))
+    frame = _read(place, mapping or {}, (*_NEEDED, *(() if items is not None else ("category",))))
     if items is not None and "category" in frame:
         raise SchemaError(f"{place}: column category: also given by the file of items; drop one of the two")
-    users, names = frame["user"].to_numpy(dtype=object), frame["item"].to_numpy(dtype=object)
-    pairs = frame.duplicated(["user", "item"]).to_numpy()
+    users, names = frame["user"], frame["item"]
+    pairs = pd.DataFrame({"user": users, "item": names}).duplicated().to_numpy()
     if pairs.any():
         row = int(np.flatnonzero(pairs)[0])
         raise InputError(f"{place}: row {row + 1} (user {users[row]!r}, item {names[row]!r}): comes twice; keep one")
-    scores = _numbers(frame, "score", place)
-    truth = _numbers(frame, "truth", place) if "truth" in frame else None
+    scores = _numbers(frame["score"], "score", place)
+    truth = _numbers(frame["truth"], "truth", place) if "truth" in frame else None
     if truth is not None and (truth < 0).any():
         row = int(np.flatnonzero(truth < 0)[0])
         raise InputError(f"{place}: row {row + 1}, column truth: {truth[row]:g} is negative; a gain is 0 or more")
-    said_in, told = (place, frame) if items is None else (Path(items), _frame(Path(items), mapping or {}))
-    _need(told, said_in, ("item", "category"))
+    said_in, told = place, frame
+    if items is not None:
+        said_in = Path(items)
+        told = _read(said_in, mapping or {}, ("item", "category"))
     row_of, shares = _shares(told, said_in, tuple(categories))
     missing = [name for name in names if name not in row_of]
     if missing:
@@ -154,50 +157,90 @@ def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str])
     write_text(frame.to_csv(index=False, lineterminator="\n", sep="\t" if place.suffix == ".tsv" else ","), place)
 
 
-def _frame(place: Path, mapping: Mapping[str, str]) -> pd.DataFrame:
-    """Read one file; names are text, and what is blank stays blank."""
-    import pandas as pd
-
-    kind = file_format(place) if place.exists() else ""
-    try:
-        if kind == "parquet":
-            frame = pd.read_parquet(place)
-        else:
-            text = {name: str for name in ("user", "item", "category")}
-            text |= {column: str for name, column in mapping.items() if name in text}
-            frame = pd.read_csv(place, sep="\t" if kind == "tsv" else ",", dtype=text, keep_default_na=False)
-    except OSError as error:
-        raise os_error(place, error) from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise SchemaError(f"{place}: not readable as a table ({one_line(error)[:160]}); write it again") from error
-    frame = frame.rename(columns={column: name for name, column in mapping.items()})
-    for name in ("user", "item", "category"):
-        if name in frame:
-            frame[name] = frame[name].map(lambda value: "" if value is None or value != value else str(value))
-    return frame
-
-
-def _need(frame: pd.DataFrame, place: Path, names: Sequence[str]) -> None:
-    for name in names:
-        if name not in frame:
-            have = ", ".join(map(str, frame.columns))
-            raise SchemaError(f"{place}: column {name}: missing; it has {have}; name it with a mapping {name}=COLUMN")
-    if len(frame) == 0:
+def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read the columns of one file: names are texts, several categories of an item a tuple."""
+    for name in mapping:
+        if name not in (*_NEEDED, "category", "truth"):
+            raise InputError(f"{place}: no column {name!r} is read; map one of user, item, score, category, truth")
+    kind = file_format(place)
+    if kind not in ("parquet", "csv", "tsv"):
+        raise SchemaError(f"{place}: a file of kind {kind}; write CSV, TSV or Parquet")
+    names, found = (_parquet if kind == "parquet" else _csv)(place, mapping)
+    for name in needed:
+        if name not in found:
+            have = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+            asked = mapping.get(name, name)
+            raise SchemaError(f"{place}: column {asked}: missing; it has {have}; name it with a mapping {name}=COLUMN")
+    if not len(found[needed[0]]):
         raise SchemaError(f"{place}: no rows; at least one is needed")
+    for name in ("user", "item"):
+        if name in needed and (blank := np.flatnonzero(found[name] == "")).size:
+            raise SchemaError(f"{place}: row {blank[0] + 1}, column {name}: blank; give every row a name")
+    return found
 
 
-def _numbers(frame: pd.DataFrame, name: str, place: Path) -> np.ndarray:
+def _columns(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
+    """Find the column of a file for each that is read; one file may have the mapped name, the other its own."""
+    asked = {name: mapping.get(name, name) for name in (*_NEEDED, "category", "truth")}
+    asked = {name: column if column in names else name for name, column in asked.items()}
+    return {name: column for name, column in asked.items() if column in names}
+
+
+def _csv(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    kept = {*_NEEDED, "category", "truth", *mapping.values()}
+    cells, _ = read_columns(place, kept, delimiter="\t" if file_format(place) == "tsv" else ",")
+    return list(cells), {name: _texts(cells[column]) for name, column in _columns(list(cells), mapping).items()}
+
+
+def _parquet(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    import pyarrow.parquet as pq
+
+    with reading(place, "Parquet file"):
+        file = pq.ParquetFile(place)
+    with file:
+        names = file.schema_arrow.names
+        wanted = _columns(names, mapping)
+        if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
+            raise SchemaError(f"{place}: column {twice!r} stands there twice; rename one")
+        check_groups(place, file, wanted.values())
+        with reading(place, "Parquet file"):
+            table = file.read(columns=list(wanted.values()))
+            columns = {name: plain(table.column(column)) for name, column in wanted.items()}
+    found = {}
+    for name, array in columns.items():
+
+        def fail(row: int | None, message: str, column: str = wanted[name]) -> SchemaError:
+            at = "" if row is None else f"row {row + 1}, "
+            return SchemaError(f"{place}: {at}column {column}: {message}")
+
+        if name == "category" and is_list(array.type):
+            found[name] = _texts(_SEPARATOR.join(label or "" for label in held or ()) for held in as_lists(array, fail))
+        else:
+            found[name] = _texts(text or "" for text in texts(array, fail, names=name not in ("score", "truth")))
+    return names, found
+
+
+def _texts(cells: Iterable[str]) -> np.ndarray:
+    held = list(cells)
+    column = np.empty(len(held), dtype=object)
+    column[:] = held
+    return column
+
+
+def _numbers(values: np.ndarray, name: str, place: Path) -> np.ndarray:
     import pandas as pd
 
-    values = np.asarray(pd.to_numeric(frame[name], errors="coerce"), dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
+    numbers = pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
-        found = frame[name].iloc[bad[0]]
-        raise InputError(f"{place}: row {bad[0] + 1}, column {name}: {str(found)[:40]!r} is no finite number")
-    return values
+        shown = str(values[bad[0]])[:40]
+        raise InputError(f"{place}: row {bad[0] + 1}, column {name}: {shown!r} is no finite number")
+    return numbers
 
 
-def _shares(frame: pd.DataFrame, place: Path, categories: tuple[str, ...]) -> tuple[dict[str, int], np.ndarray]:
+def _shares(
+    frame: Mapping[str, np.ndarray], place: Path, categories: tuple[str, ...]
+) -> tuple[dict[str, int], np.ndarray]:
     """Give the row of each item, and the shares of its categories."""
     index = {name: i for i, name in enumerate(categories)}
     found: dict[str, frozenset[int]] = {}

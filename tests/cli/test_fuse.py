@@ -78,7 +78,7 @@ def test_every_form_of_the_same_scores_gives_the_same(files: Path) -> None:
         ("user,item,score,category\nx,1,2,Noir\n", "user 'x' is not in the table"),
         ("user,item,score,category,truth\n000,1,2,Noir,-1\n", "row 1, column truth: -1 is negative"),
         ("user,item,score,category\n000,1,2,Noir\n", "cannot be fitted without a column truth"),
-        ('user,item,score,category\n000,1,2,"Noir\n', "not readable as a table"),
+        ('user,item,score,category\n000,1,2,"Noir\n', "line 2: unexpected end of data"),
     ],
 )
 def test_scores_that_are_none_are_refused_in_one_line(files: Path, text: str, words: str) -> None:

@@ -143,7 +143,7 @@ def test_a_run_and_training_texts_are_proven_clean_or_named(tmp_path: Path) -> N
     texts.write_text(json.dumps({"user": "1", "text": f"and then {latest}"}))
     result = run("movielens", source, "--check", table, "--texts", texts)
     assert result.exit_code == 3 and "text 1 of user '1'" in result.output
-    for text, said in (("{", "line 1: not JSON"), ("[]", "no object with a 'text'"), ('{"text": 3}', "no object with")):
+    for text, said in (("{", "line 1: not JSON"), ("[]", "no object; write"), ('{"text": 3}', "no object with")):
         texts.write_text(text)
         result = run("movielens", source, "--check", table, "--texts", texts)
         assert result.exit_code == 3 and said in result.output

@@ -61,7 +61,7 @@ def test_two_parents_are_refused_by_name(tmp_path: Path, form: str) -> None:
         ("t.csv", "category,parent\nA\n", "line 2: 1 cells under 2"),
         ("t.csv", "category,parent\nA,\n", "both need a name"),
         ("t.csv", "category,parent\nA,B\nB,C\n", "two levels are read"),
-        ("t.json", "{", "not a taxonomy in CSV or JSON"),
+        ("t.json", "{", "line 1, column 2: not JSON"),
         ("t.json", "[]", "no taxonomy; write"),
         ("t.json", '{"A": [1]}', "1 where the name"),
         ("t.json", '[{"alias": "a", "title": "A", "parents": ["b"]}]', "does not hold"),
