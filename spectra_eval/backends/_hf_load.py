@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of, silenced
+from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
+from spectra_eval.model_files import load_part, silenced
 
 __all__ = [
     "DTYPES",
@@ -141,22 +142,11 @@ def load(folder: Path, *, dtype: str, device: str, merge: Callable[[Any], Any] |
         The folder cannot be loaded, with the first line of the reason.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    try:
-        with silenced():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32 if merge else getattr(torch, dtype),
-                attn_implementation="sdpa",  # the one in which a mask of one's own was seen to be exact
-            )
-    except Exception as error:  # damaged files, unknown architectures, code that would have to run
-        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-        raise ModelLoadError(f"{folder.name}: cannot be loaded as a language model: {why}") from error
+    tokenizer = load_part("tokenizer", folder)
+    # "sdpa" is the attention in which a mask of one's own was seen to be exact.
+    kept = torch.float32 if merge else getattr(torch, dtype)
+    model = load_part("model", folder, dtype=kept, attn_implementation="sdpa")
     if merge is not None:
         model = merge(model)
         for weight in model.parameters():  # not `model.to`: it would round the frequencies of the positions too

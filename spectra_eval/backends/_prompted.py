@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.backends._base import LABELS, PromptView
-from spectra_eval.backends._embedded import silenced
 from spectra_eval.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.model_files import load_part
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["PromptedSession", "Question", "load_tokenizer", "stop_tokens"]
@@ -154,28 +154,18 @@ def load_tokenizer(folder: Path) -> Any:
     ModelLoadError
         The folder holds no tokenizer that can be read.
     """
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise BackendUnavailable("prompts need transformers: pip install 'spectra-eval[hf]'") from error
-    try:
-        with silenced():
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # a folder can be damaged in many ways
-        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-        raise ModelLoadError(f"{folder.name}: its tokenizer cannot be loaded: {why}") from error
+    return load_part("tokenizer", folder)
 
 
 def stop_tokens(folder: Path, tokenizer: Any) -> frozenset[int]:
     """Give the tokens that end a reply, as the model library would: the generation settings, or the model's."""
-    from transformers import AutoConfig, GenerationConfig
-
-    with silenced():
-        if (folder / "generation_config.json").is_file():
-            found = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
-        elif (folder / "config.json").is_file():
-            found = getattr(AutoConfig.from_pretrained(folder, local_files_only=True), "eos_token_id", None)
-        else:
-            found = None
-    listed = found if isinstance(found, list) else [found]
-    return frozenset(int(i) for i in [*listed, tokenizer.eos_token_id] if i is not None)
+    if (folder / "generation_config.json").is_file():
+        found = load_part("generation", folder).eos_token_id
+    elif (folder / "config.json").is_file():
+        found = getattr(load_part("config", folder), "eos_token_id", None)
+    else:
+        found = None
+    listed = [*(found if isinstance(found, list) else [found]), tokenizer.eos_token_id]
+    if bad := [i for i in listed if i is not None and (isinstance(i, bool) or not isinstance(i, int))]:
+        raise ModelLoadError(f"{folder.name}: eos_token_id is {bad[0]!r}; write a token id or a list of them")
+    return frozenset(i for i in listed if i is not None)

@@ -32,6 +32,7 @@ from spectra_eval.backends._vllm_engine import (
     versions,
 )
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.model_files import load_part
 from spectra_eval.tables import Sampling
 
 __all__ = ["VLLMSession", "open_vllm"]
@@ -325,13 +326,7 @@ def _check_options(
 
 def _shape(folder: Path, route: str) -> tuple[int, int | None]:
     """Give the rows of the model's head and the most tokens it was made for, if it says so."""
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_text_config()
-    except Exception as error:  # damaged files, unknown architectures, code that would have to run
-        why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ModelLoadError(f"{folder.name}: its configuration cannot be read: {why}") from error
+    config = load_part("config", folder).get_text_config()
     changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
     changed = [key for key in changes if getattr(config, key, None) not in (None, 1, 1.0)]
     if route == "classify" and changed:
@@ -341,11 +336,9 @@ def _shape(folder: Path, route: str) -> tuple[int, int | None]:
 
 
 def _classifier(tokenizer: Any, rows: int, scratch: Path, folder: Path) -> dict[str, Any]:
-    from transformers import AutoConfig
-
     names, named = head_names(tokenizer, rows, scratch=scratch)
     shutil.copy(folder / "config.json", scratch)  # else vllm does not know what kind of tokenizer stands there
-    architectures = AutoConfig.from_pretrained(folder, local_files_only=True).architectures or []
+    architectures = load_part("config", folder).architectures or []
     if len(architectures) != 1 or not architectures[0].endswith("ForCausalLM"):
         raise ModelLoadError(f"{folder.name}: {architectures} is no causal language model; use route 'generate'")
     overrides = {

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.errors import BackendError, BackendUnavailable, InputError
+from spectra_eval.errors import BackendError, BackendUnavailable, InputError, ModelLoadError
+from spectra_eval.model_files import load_adapter
 from spectra_eval.training._loss import row_loss
 from spectra_eval.training._pack import Row
 from spectra_eval.training._plot import draw_loss
@@ -146,17 +147,16 @@ def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str 
         model.requires_grad_(requires_grad=True)
         return model
     try:
-        from peft import LoraConfig, PeftModel, get_peft_model
+        from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise BackendUnavailable("training adapters needs peft: pip install 'spectra-eval[train]'") from error
     import torch
 
     if start is not None:
         try:
-            made = PeftModel.from_pretrained(model, str(start), is_trainable=True)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise InputError(f"{start}: no adapter of this model: {why}") from error
+            made = load_adapter(model, start, trainable=True)
+        except ModelLoadError as error:
+            raise InputError(f"{error}; name an adapter of this model") from error
     else:
         torch.manual_seed(recipe.seed)
         settings = LoraConfig(

@@ -69,6 +69,18 @@ def test_a_source_file(path: Path) -> None:
         assert word not in text
 
 
+def test_one_module_alone_loads_files_of_models() -> None:
+    """So that no other call forgets to forbid the code of a folder, the network or a pickle."""
+    words = {"from_pretrained", "load_checkpoint_and_dispatch", "torch.load", "pipeline"}
+    for path in SOURCES:
+        called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        names = {ast.unparse(one) for one in called} | {one.attr for one in called if isinstance(one, ast.Attribute)}
+        if path.name == "model_files.py":
+            assert "from_pretrained" in names
+        else:
+            assert not names & words, path
+
+
 @pytest.mark.parametrize("family", ["metrics", "theory", "readouts", "backends", "data", "stats"])
 def test_every_name_of_a_family_is_there(family: str) -> None:
     module = importlib.import_module(f"spectra_eval.{family}")

@@ -80,11 +80,11 @@ def test_the_saved_adapter_gives_the_scores_of_the_model_that_was_trained(files:
     import torch
     from peft import PeftModel
 
-    from spectra_eval.backends._embedded import silenced
     from spectra_eval.backends._hf_load import load
     from spectra_eval.backends._hf_tokens import Prompter
     from spectra_eval.data import DATASETS
     from spectra_eval.finetuning import earlier_tables
+    from spectra_eval.model_files import silenced
     from spectra_eval.training import Recipe, score_examples, score_row, train
     from spectra_eval.training._loss import row_scores
 

@@ -1,0 +1,150 @@
+"""The one place where files of a model become objects of ``transformers`` and ``peft``.
+
+No code of a folder is run, nothing is asked on the terminal, nothing is fetched over the network, no pickle is read.
+Everything else in the package calls these functions instead of ``from_pretrained``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from spectra_eval.errors import BackendUnavailable, ModelLoadError
+
+__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "said_by", "silenced"]
+
+Part = Literal["tokenizer", "model", "config", "generation"]
+
+_PARTS: Mapping[str, tuple[str, str]] = {
+    "tokenizer": ("AutoTokenizer", "its tokenizer cannot be loaded"),
+    "model": ("AutoModelForCausalLM", "cannot be loaded as a language model"),
+    "config": ("AutoConfig", "its configuration cannot be read"),
+    "generation": ("GenerationConfig", "its generation settings cannot be read"),
+}
+ADAPTER_KINDS = frozenset(
+    "ADALORA BOFT BONE C3A DELORA FOURIERFT GRALORA HIRA HRA IA3 LN_TUNING LOHA LOKR LORA MISS OFT RANDLORA ROAD SHIRA "
+    "TRAINABLE_TOKENS VERA WAVEFT".split()
+)
+"""The kinds of ``peft`` that are merged into weights and name no other file, module or model."""
+
+
+def load_part(part: Part, place: Path, **options: Any) -> Any:
+    """Load one part of a model from its folder or from a GGUF file.
+
+    Parameters
+    ----------
+    part : {"tokenizer", "model", "config", "generation"}
+        What to load.
+    place : Path
+        A model folder, or a GGUF file; files beside a GGUF file are not looked at.
+    **options
+        Further arguments of ``from_pretrained``. A model is read with the attention ``sdpa`` unless one is named.
+
+    Raises
+    ------
+    BackendUnavailable
+        The library ``transformers`` is not installed.
+    ModelLoadError
+        The files cannot be loaded, with the first line of the reason; the cause is kept.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise BackendUnavailable("models need transformers: pip install 'spectra-eval[hf]'") from error
+    name, problem = _PARTS[part]
+    fixed: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if part == "model":
+        # Named here, because a configuration may name kernels of the hub instead.
+        fixed |= {"attn_implementation": options.pop("attn_implementation", "sdpa")}
+        if place.is_dir() and (place / "adapter_config.json").exists():
+            raise ModelLoadError(f"{place}: holds a model and an adapter; move the adapter to a folder of its own")
+    try:
+        with _alone(place) as (folder, gguf), silenced():
+            if gguf is not None:
+                fixed["gguf_file"] = gguf
+            elif part == "model":
+                fixed["use_safetensors"] = True
+            return getattr(transformers, name).from_pretrained(str(folder), **fixed, **options)
+    except Exception as error:  # damaged files, unknown architectures, code that would have to run
+        raise ModelLoadError(f"{place.name}: {problem}: {said_by(error)}") from error
+
+
+def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
+    """Put an adapter on a model and return the model of ``peft``.
+
+    Raises
+    ------
+    BackendUnavailable
+        The library ``peft`` is not installed.
+    ModelLoadError
+        The folder holds no adapter in safetensors, one that names modules or models of its own, or one that does not
+        fit the model.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise BackendUnavailable("adapters need peft: pip install 'spectra-eval[train]'") from error
+    _check_adapter(adapter)
+    try:
+        with silenced():
+            return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    except Exception as error:  # shapes and names that do not fit, damaged files
+        raise ModelLoadError(f"{adapter}: does not fit this model: {said_by(error)}") from error
+
+
+def said_by(error: BaseException) -> str:
+    """Return the first line of an error that says something, or the name of its class."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep progress bars, notes and warnings of the model library from the terminal, and restore them afterwards."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield a folder to load from; a GGUF file is given a folder in which nothing else is."""
+    if not place.is_file():
+        yield place, None
+        return
+    with tempfile.TemporaryDirectory(prefix="spectra-eval-") as made:
+        os.symlink(place.resolve(), Path(made) / "model.gguf")
+        yield Path(made), "model.gguf"
+
+
+def _check_adapter(adapter: Path) -> None:
+    """Refuse an adapter that would be read as a pickle, or that names other modules or models to load."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / name).is_file():
+            raise ModelLoadError(f"{adapter}: not an adapter: it holds no {name}")
+    place = adapter / "adapter_config.json"
+    try:
+        settings = json.loads(place.read_text(encoding="utf-8"))
+        kind, megatron = str(settings["peft_type"]), settings.get("megatron_config")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise ModelLoadError(f"{place}: not the settings of an adapter: {said_by(error)}") from error
+    if kind not in ADAPTER_KINDS:
+        known = ", ".join(sorted(ADAPTER_KINDS))
+        raise ModelLoadError(f"{place}: peft_type is {kind!r}, which is not merged here; the known ones are {known}")
+    if megatron is not None:
+        raise ModelLoadError(f"{place}: megatron_config names a module to import; save the adapter without it")
