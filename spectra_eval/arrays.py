@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,8 +19,12 @@ __all__ = [
     "ATOL",
     "Counts",
     "Lists",
+    "Names",
+    "Number",
     "PerUser",
     "Theta",
+    "Thresholds",
+    "Whole",
     "as_counts",
     "as_simplex",
     "check_cutoff",
@@ -41,6 +46,15 @@ PerUser = Float[np.ndarray, " *users"]
 """One number a user."""
 Lists = Int[np.ndarray, "*users ranks"]
 """Decoded categories, best first; negative entries are no category."""
+
+# A function that checks an option itself refuses it in its own words, also where a type checker runs beside it.
+if TYPE_CHECKING:
+    Whole: TypeAlias = int
+    Number: TypeAlias = float
+    Names: TypeAlias = Sequence[str]
+    Thresholds: TypeAlias = Mapping[str, float]
+else:
+    Whole = Number = Names = Thresholds = Any
 
 
 def as_simplex(**named: Any) -> tuple[np.ndarray, ...]:

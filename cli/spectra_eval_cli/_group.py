@@ -306,11 +306,21 @@ def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
+def parse_cutoffs(text: str) -> tuple[int, ...]:
+    """Read cut-offs that are separated by commas."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"-k {text!r}: write a whole number, or several with commas, say 1,3,5") from None
+
+
 def parse_requirements(pairs: Sequence[str]) -> dict[str, float]:
     """Read CLAIM=VALUE pairs."""
     required = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
+        if name in required:
+            raise click.UsageError(f"--require {pair!r}: {name} is required twice; keep one of the two")
         try:
             required[name] = float(value)
         except ValueError:

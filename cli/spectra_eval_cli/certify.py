@@ -13,6 +13,7 @@ from spectra_eval_cli._group import (
     emit,
     log,
     naming,
+    parse_cutoffs,
     parse_requirements,
     say_read,
     table_options,
@@ -23,8 +24,22 @@ __all__ = ["command"]
 
 @click.command("certify")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("-k", "k", type=int, default=5, show_default=True, help="The first k entries of each decoded list.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Each claim holds with this probability.")
+@click.option(
+    "-k",
+    "cutoffs",
+    default="5",
+    show_default=True,
+    metavar="K[,K...]",
+    help="The first K entries of each decoded list; several, say 1,3,5, are counted by --declared and share the error.",
+)
+@click.option(
+    "--level",
+    type=float,
+    default=0.95,
+    show_default=True,
+    help="Each claim holds with this probability on its own; all of them together do not. The certificate says with "
+    "which probability they do; to have the level for N claims at once, set --declared N.",
+)
 @click.option(
     "--scope",
     type=click.Choice(["cohort", "population"]),
@@ -40,7 +55,11 @@ __all__ = ["command"]
     help="Declared before looking at the outcomes.",
 )
 @click.option(
-    "--declared", type=int, default=1, show_default=True, help="Analyses declared together; shares the error."
+    "--declared",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Analyses declared together (tables, claims to be used at once); they share the error. Cut-offs are counted.",
 )
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
 @click.option(
@@ -51,7 +70,13 @@ __all__ = ["command"]
     help="Finite-sample predicates declared: T,J,K or some.",
 )
 @click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit 1 where the bound falls short of VALUE.")
-@click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated.")
+@click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated. Recorded.")
+@click.option(
+    "--seed",
+    type=int,
+    help="betting only: keys the hash of the user that orders the bets, whatever the order of the rows; recorded. "
+    "[default: 0]",
+)
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate here.")
 @table_options
@@ -60,7 +85,7 @@ __all__ = ["command"]
 def command(
     ctx: click.Context,
     table: Path,
-    k: int,
+    cutoffs: str,
     level: float,
     scope: str,
     bound: str,
@@ -69,6 +94,7 @@ def command(
     routes: str,
     require: tuple[str, ...],
     claims: tuple[str, ...],
+    seed: int | None,
     style: str,
     output: Path | None,
     reading: dict[str, Any],
@@ -80,13 +106,13 @@ def command(
     Exit code 1: a claim that was required does not hold.
     """
     from spectra_eval.artifacts import iter_table, write_json
-    from spectra_eval.certification import certify
+    from spectra_eval.certification import bundle, certify_cutoffs
 
     blocks = iter_table(table, **reading, columns=COLUMNS)
     with naming(table):
-        certificate = certify(
+        certificates = certify_cutoffs(
             blocks,
-            k=k,
+            parse_cutoffs(cutoffs),
             level=level,
             scope=scope,
             bound=bound,
@@ -95,18 +121,27 @@ def command(
             routes=tuple(name.strip() for name in routes.split(",")),
             require=parse_requirements(require),
             claims=claims or None,
+            seed=seed,
         )
     say_read(table, blocks.metadata, quiet=quiet)
-    document = certificate.to_json()
+    document = bundle(certificates)
     if output is not None:
         write_json(document, output)
         log(f"certificate: {output}", quiet=quiet)
+    parts = [certificate.to_json() for certificate in certificates]
     if style == "table":
-        show(document)
+        for part in parts:
+            show(part)
     else:
-        emit(summary(document), style=style, document=document, right=("bound", "margin", "users"))
-    if not certificate.holds:
-        short = [name for name in certificate.options.require if certificate[name].holds is not True]
+        rows = [row for part in parts for row in summary(part, cutoff=len(parts) > 1)]
+        emit(rows, style=style, document=document, right=("k", "bound", "margin", "users"))
+    short = [
+        f"{name} at k = {one.options.k}" if len(certificates) > 1 else name
+        for one in certificates
+        for name in one.options.require
+        if one[name].holds is not True
+    ]
+    if short:
         log(f"required and not reached: {', '.join(short)}", quiet=quiet)
         ctx.exit(1)
 
@@ -114,12 +149,14 @@ def command(
 COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg")
 
 
-def summary(document: dict[str, object]) -> list[dict[str, str]]:
-    """Give one short row a claim."""
+def summary(document: dict[str, object], *, cutoff: bool = False) -> list[dict[str, str]]:
+    """Return one short row a claim, with its cut-off where there are several."""
     rows = []
+    first = {"k": str(document["options"]["k"])} if cutoff else {}  # type: ignore[index]
     for claim in document["claims"]:  # type: ignore[attr-defined]
         rows.append(
             {
+                **first,
                 "claim": claim["claim"],
                 "verdict": verdict(claim),
                 "bound": "" if claim["bound"] is None else f"{claim['bound']:.4f}",
@@ -178,4 +215,6 @@ def show(document: dict[str, object]) -> None:
         click.echo("\nEvery proven claim rests on:")
         for name, text in assumptions.items():
             click.echo(textwrap.fill(f"{name}: {text}.", width, initial_indent="  ", subsequent_indent="    "))
+    click.echo()
+    click.echo(textwrap.fill(f"{document['together']['statement']}.", width))  # type: ignore[index]
     click.echo(f"\ntable {document['input_digest']}\nseal  {document['digest']}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +29,43 @@ def command(
 ) -> None:
     """Recompute every number of CERTIFICATE from TABLE.
 
-    Exit code 0: all agree. Exit code 1: some differ; each is named.
+    Exit code 0: all agree; claims that the certificate leaves out are named. Exit code 1: some differ; each is named.
     """
+    from spectra_eval._version import __version__
     from spectra_eval.artifacts import iter_table, read_json
-    from spectra_eval.certification import verify
+    from spectra_eval.certification import unbundle, verify
     from spectra_eval.errors import InputError
     from spectra_eval_cli.certify import COLUMNS
 
     document = read_json(certificate)
     if not isinstance(document, dict):
         raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o FILE`")
-    blocks = iter_table(table, **reading, columns=COLUMNS)
-    found = verify(document, blocks)
-    for line in found.differences:
-        click.echo(f"differs: {line}")
-    if found.agrees:
-        log(f"verified: {found.n_compared} values agree", quiet=quiet)
+    with saying(certificate):
+        parts = unbundle(document)
+        found = [verify(part, iter_table(table, **reading, columns=COLUMNS)) for part in parts]
+    for part, one in zip(parts, found, strict=True):
+        at = f"k = {part['options']['k']}: " if len(parts) > 1 else ""
+        for line in one.differences:
+            click.echo(f"differs: {at}{line}")
+        if one.left_out:
+            click.echo(f"{at}{one.coverage}")
+        if one.made_by != __version__:
+            click.echo(f"{at}made by spectra-eval {one.made_by}, recomputed by {__version__}")
+    if all(one.agrees for one in found):
+        whole = "" if any(one.left_out for one in found) else f", {found[0].coverage}"
+        log(f"verified: {sum(one.n_compared for one in found)} values agree{whole}", quiet=quiet)
     else:
         ctx.exit(1)
+
+
+@contextlib.contextmanager
+def saying(path: Path) -> Iterator[None]:
+    """Put the file in front of a refusal of its document."""
+    from spectra_eval.errors import SchemaError
+
+    try:
+        yield
+    except SchemaError as error:
+        if not str(error).startswith("certificate"):
+            raise
+        raise SchemaError(f"{path}: {error}") from error

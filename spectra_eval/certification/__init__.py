@@ -1,8 +1,9 @@
 """Certificates: claims about a table, each with its bound, its assumptions and its standing."""
 
 from spectra_eval.certification._base import BOUNDS, CLAIMS, Certificate, Claim, Options
+from spectra_eval.certification._bundle import bundle, unbundle
 from spectra_eval.certification._plan import Need, guesses_from, plan
-from spectra_eval.certification._stream import certify
+from spectra_eval.certification._stream import certify, certify_cutoffs
 from spectra_eval.certification._verify import Verification, verify
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "Need",
     "Options",
     "Verification",
+    "bundle",
     "certify",
+    "certify_cutoffs",
     "guesses_from",
     "plan",
+    "unbundle",
     "verify",
 ]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from spectra_eval import simplex
-from spectra_eval.arrays import check_cutoff, check_level
+from spectra_eval.certification._options import BOUNDS, Options
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import PreferenceTable
@@ -22,6 +23,7 @@ from spectra_eval.units import LN2
 __all__ = [
     "BOUNDS",
     "CLAIMS",
+    "OF_RECORDS",
     "TIE",
     "Accumulator",
     "Certificate",
@@ -34,75 +36,15 @@ __all__ = [
     "document",
     "group_mean",
     "independence",
+    "order_keys",
     "undefined",
+    "whom",
 ]
-
-BOUNDS = ("hoeffding", "clopper-pearson", "betting", "dkw", "printed")
-"""How a number measured on N users becomes a statement about more than these N windows."""
 
 TIE = 1e-12
 """Two sums over categories that differ by no more are equal: their last places depend on the order of the sum."""
 
-_POPULATION_ONLY = ("clopper-pearson", "betting", "dkw")
 SCHEMA = "spectra-eval/certificate/1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Everything that is declared before the outcomes are looked at; it stands in the certificate.
-
-    Attributes
-    ----------
-    k : int
-        Length of the decoded list that the claims speak of: its first k entries.
-    level : float
-        Each claim holds with this probability.
-    scope : str
-        ``cohort`` (these users; windows independent) or ``population`` (users drawn i.i.d., predictor
-        fixed without them).
-    bound : str
-        One of `BOUNDS`.
-    declared : int
-        How many cut-offs, tables or routes were declared together; the error is divided among them.
-    predicate_error : float
-        For ``fraction.law``: the error allowed to the finite-sample predicate of one user.
-    routes : tuple of str
-        For ``fraction.law``: the routes declared (T, J, K); each is tried at its share of the error.
-    require : mapping
-        Threshold by claim; the claim holds where its bound reaches it.
-    """
-
-    k: int = 5
-    level: float = 0.95
-    scope: Literal["cohort", "population"] = "cohort"
-    bound: str = "hoeffding"
-    declared: int = 1
-    predicate_error: float = 0.01
-    routes: tuple[str, ...] = ("T",)
-    require: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_cutoff(self.k)
-        check_level("level", self.level)
-        check_level("predicate_error", self.predicate_error)
-        if self.declared < 1:
-            raise InputError(f"declared: {self.declared} is below 1; count the analyses declared in advance")
-        if not self.routes or len(set(self.routes)) < len(self.routes) or not set(self.routes) <= {"T", "J", "K"}:
-            raise InputError(f"routes: {', '.join(self.routes) or 'none'} given; choose each of T, J, K at most once")
-        if self.scope not in ("cohort", "population"):
-            raise InputError(f"scope: {self.scope!r} is neither 'cohort' nor 'population'")
-        if self.bound not in BOUNDS:
-            raise InputError(f"bound: {self.bound!r} is none of {', '.join(BOUNDS)}")
-        if self.scope == "cohort" and self.bound in _POPULATION_ONLY:
-            raise AssumptionError(
-                f"bound: {self.bound} is proven for users drawn i.i.d. only; assert that with scope='population' "
-                "(--scope population), or take the bound hoeffding"
-            )
-
-    @property
-    def error(self) -> float:
-        """Probability with which one claim may fail."""
-        return (1.0 - self.level) / self.declared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +79,8 @@ class Certificate:
     """The claims about one table, with everything that is needed to recompute them.
 
     `digest` is the digest of the rest of the document; `input_digest` that of the table's content,
-    whatever the format of its file.
+    whatever the format of its file. `together` says with which probability all claims hold at once: `level` is that of
+    each on its own.
     """
 
     options: Options
@@ -146,6 +89,7 @@ class Certificate:
     facts: Mapping[str, Any]
     claims: tuple[Claim, ...]
     digest: str
+    together: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> Claim:
         for claim in self.claims:
@@ -165,12 +109,14 @@ class Certificate:
 
 def document(certificate: Certificate) -> dict[str, Any]:
     """Give the certificate without its own digest."""
+    options = dataclasses.asdict(certificate.options)
     return {
         "schema": SCHEMA,
         "package_version": certificate.package_version,
         "input_digest": certificate.input_digest,
-        "options": {**dataclasses.asdict(certificate.options), "routes": list(certificate.options.routes)},
+        "options": {**options, "routes": list(options["routes"]), "claims": list(options["claims"] or ())},
         "facts": dict(certificate.facts),
+        "together": dict(certificate.together),
         "claims": [dataclasses.asdict(claim) for claim in certificate.claims],
     }
 
@@ -178,7 +124,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
 class UserBlock:
     """What the claims need of some records, each quantity computed once and only when asked for.
 
-    Records without a window are left out; `n_unseen` counts the users who have no other.
+    Records without a window are left out; `unseen` names the users who have no other.
 
     All quantities are of the observed windows: `tv` is TV(theta_s, theta_star), `missed` the truth's mass
     off the list, `tv_list` and `js_list` the divergences of the uniform distribution on the list.
@@ -186,9 +132,14 @@ class UserBlock:
 
     def __init__(self, table: PreferenceTable, k: int) -> None:
         seen = table.observed
+        self._keys: tuple[int, np.ndarray] | None = None
         self.k = k
         self.table = table if seen.all() else table.select(seen)
-        self.n_unseen = 0 if seen.all() else _n_users(table.users) - _n_users(self.table.users)
+        self.unseen = np.empty(0, dtype=object)
+        """Names of the users who have no window."""
+        if not seen.all():
+            names = table.users[_starts(table.users)]
+            self.unseen = names[~np.isin(names, self.table.users)]
 
     @property
     def theta_star(self) -> np.ndarray:
@@ -205,6 +156,17 @@ class UserBlock:
     def starts(self) -> np.ndarray:
         """First record of each user; records of one user stand together."""
         return _starts(self.table.users)
+
+    def order_keys(self, seed: int) -> np.ndarray:
+        """Return `order_keys` of each user, once, in the order of `starts`."""
+        if self._keys is None or self._keys[0] != seed:
+            self._keys = (seed, order_keys(self.table.users[self.starts], seed))
+        return self._keys[1]
+
+    @functools.cached_property
+    def everyone(self) -> np.ndarray:
+        """(n,) bool: all records."""
+        return np.ones(self.table.n_users, dtype=bool)
 
     @functools.cached_property
     def on_list(self) -> np.ndarray:
@@ -257,10 +219,6 @@ def _starts(users: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1]))) if len(users) else np.empty(0, dtype=int)
 
 
-def _n_users(users: np.ndarray) -> int:
-    return len(_starts(users))
-
-
 def group_mean(values: np.ndarray, block: UserBlock, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Average per-record values within each user; return the averages and which users have one."""
     number = np.add.reduceat(kept.astype(np.float64), block.starts)
@@ -270,25 +228,39 @@ def group_mean(values: np.ndarray, block: UserBlock, kept: np.ndarray) -> tuple[
 
 
 class Mean:
-    """Streams one number a user: count, sum, and, where a bound asks for it, the numbers themselves.
+    """Streams one number a user: count, sum, and, for the bound that needs them, the numbers by a hash of the user.
 
     The sum is taken block by block over blocks of a fixed size and then exactly, so that it does not
     depend on how the file was cut.
     """
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, options: Options | None = None) -> None:
         self.n = 0
         self._sums: list[float] = []
-        self._kept: list[np.ndarray] | None = [] if keep else None
+        self._seed = None if options is None else options.seed
+        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.binary = True
+        self.several = False
+        """Whether a user has several records, so that the number is a mean over them."""
 
-    def add(self, values: np.ndarray) -> None:
-        """Take the numbers of some more users."""
+    def take(self, block: UserBlock, values: np.ndarray, kept: np.ndarray) -> None:
+        """Take the users of a block, each with the mean over the records that are kept; who has none is left out."""
+        means, has = group_mean(values, block, kept)
+        self.several = self.several or int(np.count_nonzero(kept)) > len(means)
+        self._add(means)
+        if self._seed is not None:
+            self._kept.append((block.order_keys(self._seed)[has], means))
+
+    def take_zeros(self, users: np.ndarray) -> None:
+        """Take some more users, each with a zero."""
+        self._add(np.zeros(len(users)))
+        if self._seed is not None:
+            self._kept.append((order_keys(users, self._seed), np.zeros(len(users))))
+
+    def _add(self, values: np.ndarray) -> None:
         self.n += len(values)
         self._sums.append(float(np.sum(values)))
         self.binary = self.binary and bool(np.isin(values, (0.0, 1.0)).all())
-        if self._kept is not None:
-            self._kept.append(np.array(values, dtype=np.float64))
 
     @property
     def total(self) -> float:
@@ -301,11 +273,36 @@ class Mean:
         return self.total / self.n
 
     @property
-    def values(self) -> np.ndarray:
-        """The numbers in the order of the table, where they were kept."""
-        if self._kept is None:
+    def ordered(self) -> np.ndarray:
+        """The numbers in the order of the hashes of their users, which no file and no outcome decides."""
+        if self._seed is None:
             raise AssumptionError("these values were streamed, not kept")
-        return np.concatenate(self._kept) if self._kept else np.empty(0)
+        keys, values = (np.concatenate(column) for column in zip(*self._kept, strict=True))
+        return np.asarray(values[np.argsort(keys, kind="stable")])
+
+
+OF_RECORDS = "the share of a user's records, averaged over users, which is no share of users"
+"""What a share claim bounds where a user has several records."""
+
+
+def whom(mean: Mean, share: float) -> str:
+    """Say for how many something holds at least: of the users, or of their records where a user has several."""
+    return f"for at least {share:.1%} of " + ("their records, averaged over users" if mean.several else "them")
+
+
+def order_keys(users: np.ndarray, seed: int) -> np.ndarray:
+    """Return the first 8 bytes of BLAKE2b of each user's name, keyed by the decimal digits of the seed.
+
+    Examples
+    --------
+    >>> order_keys(np.array(["ann", "bob"], dtype=object), 0).tolist()
+    [6678400925851976323, 15346584455669765868]
+    """
+    key = str(seed).encode()
+    digests = (
+        hashlib.blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest() for user in users
+    )
+    return np.frombuffer(b"".join(digests), dtype=">u8")
 
 
 class Accumulator(Protocol):
@@ -322,7 +319,9 @@ class Accumulator(Protocol):
 class ClaimKind:
     """One entry of the family: its name, what it says in one line, and how to start it.
 
-    `without_lists` marks a claim that can be made of a table without decoded lists.
+    `without_lists` marks a claim that can be made of a table without decoded lists. `least` is the smallest value that
+    its bound can have, None where it has no bound and so licenses nothing that could be required; `n_bounds` is how
+    many bounds it states, each of which may fail.
     """
 
     name: str
@@ -331,6 +330,8 @@ class ClaimKind:
     start: Callable[[Options], Accumulator]
     target: Literal["window", "law"] = "law"
     without_lists: bool = False
+    least: float | None = 0.0
+    n_bounds: Callable[[Options], int] = lambda options: 1
 
 
 CLAIMS: Registry[ClaimKind] = Registry(

@@ -10,11 +10,7 @@ from spectra_eval.certification._base import Mean, Options
 from spectra_eval.theory import binomial, bounded_mean, concentration
 from spectra_eval.theory._base import Standing
 
-__all__ = ["LowerBound", "keeps_values", "lower_bound", "others"]
-
-
-BETTING_SEED = 20250924
-"""Seed of the order in which the betting bound sees the users; it stands in the record of the bound."""
+__all__ = ["LowerBound", "lower_bound", "others"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,35 +23,37 @@ class LowerBound:
     reason: str | None = None
 
 
-def keeps_values(options: Options) -> bool:
-    """Tell whether the declared bound needs every user's number (8 bytes a user)."""
-    return options.bound == "betting"
-
-
-def lower_bound(mean: Mean, options: Options, *, low: float = 0.0, high: float = 1.0, method: str = "") -> LowerBound:
-    """Bound the expectation of a mean of users' numbers in [low, high] from below."""
+def lower_bound(
+    mean: Mean, options: Options, *, low: float = 0.0, high: float = 1.0, method: str = "", parts: int = 1
+) -> LowerBound:
+    """Bound the expectation of users' numbers in [low, high] from below, at one of `parts` equal parts of the error."""
     method = method or options.bound
+    error = options.error / parts
     width = high - low
     share = width == 1.0 and mean.binary
-    if method in ("hoeffding", "dkw"):
+    if method == "hoeffding":
+        radius = concentration.hoeffding_radius(mean.n, error=error)
+        return LowerBound(value=max(low, mean.mean - width * radius), method=method)
+    if method == "dkw":
+        if error > 0.5:
+            why = f"the one-sided DKW bound is proven for an error up to 1/2, not for {error:g}; raise the level"
+            return LowerBound(value=None, method=method, reason=why)
         # The mean is the area under the curve that DKW bounds, which lowers it by no more than the radius.
-        radius = concentration.hoeffding_radius if method == "hoeffding" else concentration.dkw_radius
-        return LowerBound(value=max(low, mean.mean - width * radius(mean.n, error=options.error)), method=method)
+        radius = concentration.dkw_radius(mean.n, error=error)
+        return LowerBound(value=max(low, mean.mean - width * radius), method=method)
     if method == "clopper-pearson":
         if not share:
             why = "Clopper-Pearson bounds shares of users with one 0/1 outcome each; take hoeffding or betting"
             return LowerBound(value=None, method=method, reason=why)
-        value = binomial.clopper_pearson_lower(round(mean.total), mean.n, error=options.error)
+        value = binomial.clopper_pearson_lower(round(mean.total), mean.n, error=error)
         return LowerBound(value=float(value), method=method)
     if method == "betting":
-        # The order of the bets must not follow the outcomes, and a file may be sorted by them: a shuffle that
-        # is fixed in advance leaves i.i.d. numbers i.i.d.
-        order = np.random.default_rng(BETTING_SEED).permutation(mean.n)
-        scaled = (mean.values[order] - low) / width
-        value = low + width * bounded_mean.betting_lower(np.clip(scaled, 0.0, 1.0), error=options.error)
-        return LowerBound(value=float(value), method=f"betting (order by seed {BETTING_SEED})")
+        # The order of the bets decides the result, so nobody who writes rows may choose it.
+        scaled = np.clip((mean.ordered - low) / width, 0.0, 1.0)
+        value = low + width * bounded_mean.betting_lower(scaled, error=error)
+        return LowerBound(value=float(value), method=f"betting (order by seed {options.seed})")
     if method == "printed" and width == 1.0:
-        value = concentration.printed_theorem5_lower(mean.mean, mean.n, error=options.error, n_routes=1)
+        value = concentration.printed_theorem5_lower(mean.mean, mean.n, error=error, n_routes=1)
         return LowerBound(value=max(0.0, float(value)), method="printed (eq. 11)", standing="printed")
     return LowerBound(value=None, method=method, reason=f"the bound {method} speaks of shares of users, not of a mean")
 

@@ -84,7 +84,7 @@ def plan(
     """
     options = Options(
         level=level,
-        scope=scope,  # type: ignore[arg-type]  # Options refuses any other word
+        scope=scope,
         bound=bound,
         declared=declared,
         predicate_error=predicate_error,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from spectra_eval._version import __version__
+from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
-from spectra_eval.certification._base import CLAIMS, Certificate, Options, UserBlock, document, undefined
+from spectra_eval.certification._base import (
+    CLAIMS,
+    Certificate,
+    Claim,
+    ClaimKind,
+    Options,
+    UserBlock,
+    document,
+    undefined,
+)
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable, joined_support
 
-__all__ = ["certify"]
+__all__ = ["certify", "certify_cutoffs"]
 
 BLOCK = 65536
 
@@ -21,15 +32,16 @@ BLOCK = 65536
 def certify(
     source: PreferenceTable | Iterable[PreferenceTable],
     *,
-    k: int = 5,
-    level: float = 0.95,
+    k: Whole = 5,
+    level: Number = 0.95,
     scope: str = "cohort",
     bound: str = "hoeffding",
-    declared: int = 1,
-    predicate_error: float = 0.01,
-    routes: Sequence[str] = ("T",),
-    require: Mapping[str, float] | None = None,
+    declared: Whole = 1,
+    predicate_error: Number = 0.01,
+    routes: Names = ("T",),
+    require: Thresholds | None = None,
     claims: Sequence[str] | None = None,
+    seed: Whole | None = None,
 ) -> Certificate:
     """Say, with a proof attached, what a table shows about a readout and the lists decoded beside it.
 
@@ -41,7 +53,8 @@ def certify(
     k : int
         The claims speak of the first k entries of each decoded list; k < K.
     level : float
-        Probability with which each claim holds.
+        Probability with which each claim holds on its own. All of them together hold less surely: see `together` of the
+        certificate, and raise the level or `declared` where several are used at once.
     scope : {"cohort", "population"}
         ``cohort``: these users only. ``population``: you assert that users were drawn i.i.d. and the
         predictor was fixed without them.
@@ -54,9 +67,13 @@ def certify(
     routes : sequence of {"T", "J", "K"}
         The finite-sample predicates declared for ``fraction.law``; each is tried at its share of the error.
     require : mapping of str to float, optional
-        Threshold by claim.
+        Threshold by claim, which its bound must reach.
     claims : sequence of str, optional
-        Which claims; all by default.
+        Which claims; all by default. Recorded.
+    seed : int, optional
+        For ``bound="betting"`` only, 0 by default; recorded. The bets follow a hash of the users' names, keyed by the
+        seed, whatever the order of the rows. Choose it after the names and before the outcomes: whoever knows it could
+        name the users in a favourable order.
 
     Returns
     -------
@@ -66,7 +83,8 @@ def certify(
     Raises
     ------
     InputError
-        There is no readout, no user with a window, or k is not below K.
+        There is no readout, no user with a window, a user who comes twice, an option of the wrong kind, a requirement
+        that no bound can fail or meet, or k is not below K.
     AssumptionError
         The bound is not proven for the scope.
 
@@ -83,57 +101,140 @@ def certify(
     >>> claim.holds, round(claim.bound, 3)
     (True, 0.778)
     """
-    options = Options(
-        k=k,
+    (certificate,) = certify_cutoffs(
+        source,
+        (k,),
         level=level,
-        scope=scope,  # type: ignore[arg-type]  # Options refuses any other word
+        scope=scope,
         bound=bound,
         declared=declared,
         predicate_error=predicate_error,
-        routes=tuple(routes),
-        require=dict(require or {}),
+        routes=routes,
+        require=require,
+        claims=claims,
+        seed=seed,
     )
+    return certificate
+
+
+def certify_cutoffs(
+    source: PreferenceTable | Iterable[PreferenceTable],
+    cutoffs: Sequence[Whole],
+    *,
+    declared: Whole = 1,
+    require: Thresholds | None = None,
+    claims: Sequence[str] | None = None,
+    **options: Any,
+) -> tuple[Certificate, ...]:
+    """Certify a table at several cut-offs in one pass; they share the error as analyses declared together.
+
+    Parameters
+    ----------
+    source : PreferenceTable, or iterable of PreferenceTable
+        As in `certify`.
+    cutoffs : sequence of int
+        Each k once.
+    declared : int
+        Number of analyses declared together besides the cut-offs, which are counted here.
+    require, claims, **options
+        As in `certify`; a requirement holds for each cut-off.
+
+    Returns
+    -------
+    tuple of Certificate
+        One for each cut-off, in the order given, each with `declared` times the number of cut-offs.
+
+    Raises
+    ------
+    InputError, AssumptionError
+        As `certify`; or a cut-off is given twice, or none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra_eval.tables import PreferenceTable
+    >>> truth = np.tile([0.1, 0.2, 0.7], (400, 1))
+    >>> table = PreferenceTable(
+    ...     users=[f"u{i:03}" for i in range(400)], categories=("a", "b", "c"),
+    ...     theta_star=truth, theta_s=truth, dg=np.tile([0, 1], (400, 1)),
+    ... )
+    >>> [(one.options.k, one.options.declared) for one in certify_cutoffs(table, (1, 2))]
+    [(1, 2), (2, 2)]
+    """
+    if not cutoffs or len(set(cutoffs)) < len(cutoffs):
+        raise InputError(f"k: {', '.join(map(str, cutoffs)) or 'none'} given; name each cut-off once")
     kinds = [CLAIMS[name] for name in (claims if claims is not None else CLAIMS.names())]
-    for name in options.require:
-        if CLAIMS[name] not in kinds:
-            raise InputError(f"require: the claim {name!r} is required but not among the claims asked for")
-    running = [(kind, kind.start(options)) for kind in kinds]
+    why = "count the analyses declared in advance"
+    together = check_whole("declared", declared, least=1, why=why) * len(cutoffs)
+    runs = []
+    for k in cutoffs:
+        declaration = Options(
+            k=k,
+            declared=together,
+            require={} if require is None else require,
+            claims=tuple(kind.name for kind in kinds),
+            **options,
+        )
+        for name, threshold in declaration.require.items():
+            _check_requirement(CLAIMS[name], threshold, kinds)
+        runs.append((declaration, [(kind, kind.start(declaration)) for kind in kinds]))
     digest = TableDigest()
     n_records = n_unseen = n_users = 0
     has_list = False
     for table in _blocks(source):
         digest.update(table)
         n_records += table.n_users
-        _check(table, options)
         has_list = has_list or table.dg is not None
-        block = UserBlock(table, options.k)
-        n_unseen += block.n_unseen
+        for declaration, running in runs:
+            _check(table, declaration)
+            block = UserBlock(table, declaration.k)
+            for _, accumulator in running:
+                accumulator.add(block)
+        n_unseen += len(block.unseen)
         n_users += len(block.starts)
-        for _, accumulator in running:
-            accumulator.add(block)
     if n_users == 0:
         raise InputError("table: no user has a window with interactions; there is nothing to certify")
-    rows = []
-    for kind, accumulator in running:
-        if has_list or kind.without_lists:
-            rows.append(accumulator.claim())
-        else:
-            reason = "the table has no decoded list (column dg)"
-            rows.append(undefined(kind, options, reason=reason, n=n_users))
-    certificate = Certificate(
-        options=options,
-        input_digest=digest.hexdigest(),
-        package_version=__version__,
-        facts={"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen},
-        claims=tuple(rows),
-        digest="",
-    )
-    return _sealed(certificate)
+    facts = {"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen}
+    made = []
+    for declaration, running in runs:
+        rows = []
+        for kind, accumulator in running:
+            if has_list or kind.without_lists:
+                rows.append(accumulator.claim())
+            else:
+                reason = "the table has no decoded list (column dg)"
+                rows.append(undefined(kind, declaration, reason=reason, n=n_users))
+        certificate = Certificate(
+            options=declaration,
+            input_digest=digest.hexdigest(),
+            package_version=__version__,
+            facts=facts,
+            claims=tuple(rows),
+            digest="",
+            together=_together(rows, declaration),
+        )
+        made.append(dataclasses.replace(certificate, digest=json_digest(document(certificate))))
+    return tuple(made)
 
 
-def _sealed(certificate: Certificate) -> Certificate:
-    values = {name: getattr(certificate, name) for name in certificate.__dataclass_fields__}
-    return Certificate(**{**values, "digest": json_digest(document(certificate))})
+def _check_requirement(kind: ClaimKind, threshold: float, kinds: Sequence[ClaimKind]) -> None:
+    """Refuse a requirement that would be met, or missed, by anything."""
+    if kind not in kinds:
+        raise InputError(f"require: the claim {kind.name!r} is required but not among the claims asked for")
+    if kind.least is None:
+        raise InputError(f"require: {kind.name!r} states no bound and licenses nothing; require a claim that does")
+    if not kind.least <= threshold <= 1.0:
+        raise InputError(f"require: {kind.name} = {threshold:g} is outside [{kind.least:g}, 1], where its bound lies")
+
+
+def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:
+    """Say with which probability all bounds of a certificate hold at once."""
+    n_bounds = sum(CLAIMS[row.claim].n_bounds(options) for row in rows if row.status == "ok")
+    level = max(0.0, 1.0 - n_bounds * options.error)
+    statement = f"Each bound fails with probability at most {options.error:.4g} on its own"
+    if n_bounds > 1:
+        statement += f"; the {n_bounds} stated here all hold at once with probability at least {level:.4g}"
+    return {"n_bounds": n_bounds, "level": level, "statement": statement}
 
 
 def _check(table: PreferenceTable, options: Options) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spectra_eval.artifacts import json_digest
-from spectra_eval.certification._base import SCHEMA
+from spectra_eval.certification._base import CLAIMS, SCHEMA, Certificate, Options
 from spectra_eval.certification._stream import certify
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import SchemaError, SpectraError
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["Verification", "verify"]
@@ -18,27 +20,62 @@ __all__ = ["Verification", "verify"]
 RTOL = 1e-9
 """Numbers agree within this, relatively: another processor may round sums differently."""
 
+_KEYS: dict[str, Any] = {
+    "schema": str,
+    "package_version": str,
+    "input_digest": str,
+    "options": dict,
+    "facts": dict,
+    "claims": list,
+}
+_KEYS |= {"digest": str}
+_OPTIONS: dict[str, Any] = {"k": int, "level": float, "scope": str, "bound": str, "declared": int}
+_OPTIONS |= {"predicate_error": float, "routes": list, "require": dict}
+_LATER_KEYS: dict[str, Any] = {"together": dict}
+_LATER_OPTIONS: dict[str, Any] = {"seed": int | None, "claims": list}
+"""What certificates of earlier versions lack. They have none of it, or all."""
+_WORDS: dict[Any, str] = {str: "a text", dict: "an object", list: "a list", int: "a whole number", float: "a number"}
+_WORDS |= {int | None: "a whole number or null"}
+_ANEW = "certify the table anew"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What a recomputation found: how many values were compared, and a line for each that differs."""
+    """What a recomputation found: how many values were compared, and a line for each that differs.
+
+    `claims` names the claims of the certificate, `left_out` those that are known and that it does not make;
+    `made_by` is the version of the package that wrote it.
+    """
 
     n_compared: int
     differences: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    made_by: str = ""
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs."""
+        """Whether nothing differs; claims may still be left out."""
         return not self.differences
 
+    @property
+    def coverage(self) -> str:
+        """How many of the known claims the certificate makes, and which are left out."""
+        n_known = len(self.claims) + len(self.left_out)
+        left = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
+        return f"{len(self.claims)} of {n_known} claims{left}"
 
-def verify(certificate: Mapping[str, Any], source: PreferenceTable | Iterable[PreferenceTable]) -> Verification:
-    """Recompute every number of a certificate document from the table it speaks of.
+
+def verify(
+    certificate: Certificate | Mapping[str, Any], source: PreferenceTable | Iterable[PreferenceTable]
+) -> Verification:
+    """Recompute every number of a certificate from the table it speaks of.
 
     Parameters
     ----------
-    certificate : mapping
-        The document, as `Certificate.to_json` gives it or a file holds it.
+    certificate : Certificate or mapping
+        A certificate, or its document as `Certificate.to_json` gives it or a file holds it. One that was written before
+        `seed` and `claims` were recorded is verified too, unless its bound is ``betting``.
     source : PreferenceTable, or iterable of PreferenceTable
         The table, in any file format that gives the same content.
 
@@ -49,7 +86,7 @@ def verify(certificate: Mapping[str, Any], source: PreferenceTable | Iterable[Pr
     Raises
     ------
     SchemaError
-        The document is no certificate.
+        The document is no certificate: a key, an option or a claim is missing, unknown, doubled or of another kind.
 
     Examples
     --------
@@ -60,39 +97,101 @@ def verify(certificate: Mapping[str, Any], source: PreferenceTable | Iterable[Pr
     ...     theta_s=[[0.6, 0.2, 0.2], [0.1, 0.5, 0.4]], dg=[[0], [2]],
     ... )
     >>> document = certify(table, k=1).to_json()
-    >>> verify(document, table).agrees
-    True
+    >>> found = verify(document, table)
+    >>> found.agrees, found.coverage
+    (True, '7 of 7 claims')
     """
-    if certificate.get("schema") != SCHEMA or not isinstance(certificate.get("options"), Mapping):
-        raise SchemaError(
-            f"certificate: schema is {certificate.get('schema')!r}, not {SCHEMA!r}; certify the table anew"
-        )
-    claims = certificate.get("claims")
-    if not isinstance(claims, list) or not all(isinstance(c, Mapping) and "claim" in c for c in claims):
-        raise SchemaError("certificate: 'claims' is no list of claims; certify the table anew")
+    said = certificate.to_json() if isinstance(certificate, Certificate) else certificate
+    earlier = _checked(said)
+    names = [claim["claim"] for claim in said["claims"]]
     try:
-        again = certify(source, **certificate["options"], claims=[c["claim"] for c in claims]).to_json()
-    except TypeError as error:
-        raise SchemaError(f"certificate: its options cannot be read ({error}); certify the table anew") from error
+        options = Options(**{**said["options"], "claims": said["options"].get("claims", names)})
+        known = [CLAIMS[name].name for name in (*names, *(options.claims or ()))]
+    except SpectraError as error:
+        raise SchemaError(f"certificate: options: {error}") from error
+    if earlier and options.bound == "betting":
+        raise SchemaError(
+            "certificate: its betting bound took the users by the position of their rows, which whoever wrote them "
+            f"could choose; {_ANEW}"
+        )
+    fields = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    again = certify(source, **fields).to_json()
     differences = []
-    body = {name: value for name, value in certificate.items() if name != "digest"}
-    if json_digest(body) != certificate.get("digest"):
+    if json_digest({name: value for name, value in said.items() if name != "digest"}) != said["digest"]:
         differences.append("digest: the document was changed after it was sealed")
+    missing = [name for name in options.claims or () if name not in names]
+    if missing:
+        n_known = len(dict.fromkeys(known))
+        differences.append(
+            f"claims: {len(names)} of {n_known} claims; left out: {', '.join(missing)}, although the options name them"
+        )
+    again["claims"] = [claim for claim in again["claims"] if claim["claim"] in names]
     compared = 0
     # The version may differ; the digests of the documents then differ too, and are compared above.
-    for name in ("input_digest", "facts", "claims"):
-        for line in _compare(name, certificate.get(name), again[name]):
+    for name in (
+        ("input_digest", "facts", "claims") if earlier else ("input_digest", "facts", "claims", "together", "options")
+    ):
+        for line in _compare(name, said[name], again[name]):
             compared += 1
             if line:
                 differences.append(line)
-    return Verification(n_compared=compared, differences=tuple(differences))
+    return Verification(
+        n_compared=compared,
+        differences=tuple(differences),
+        claims=tuple(names),
+        left_out=tuple(name for name in CLAIMS.names() if name not in names),
+        made_by=said["package_version"],
+    )
+
+
+def _checked(said: Mapping[str, Any]) -> bool:
+    """Refuse what is no whole certificate; return whether it was written before seed and claims were recorded."""
+    if said.get("schema") != SCHEMA:
+        raise SchemaError(f"certificate: schema is {said.get('schema')!r}, not {SCHEMA!r}; {_ANEW}")
+    options = said.get("options")
+    later = not _LATER_KEYS.keys().isdisjoint(said)
+    later = later or (isinstance(options, Mapping) and not _LATER_OPTIONS.keys().isdisjoint(options))
+    _check_keys("", said, _KEYS | (_LATER_KEYS if later else {}))
+    _check_keys("options.", said["options"], _OPTIONS | (_LATER_OPTIONS if later else {}))
+    if not re.fullmatch(r"\d+(\.\d+)+[0-9A-Za-z.+-]*", said["package_version"]):
+        raise SchemaError(f"certificate: package_version: {said['package_version'][:40]!r} is no version; {_ANEW}")
+    claims = said["claims"]
+    if not claims:
+        raise SchemaError(f"certificate: it makes no claim; {_ANEW}")
+    names: set[str] = set()
+    for claim in claims:
+        name = claim.get("claim") if isinstance(claim, Mapping) else None
+        if not isinstance(name, str):
+            raise SchemaError(f"certificate: 'claims' is no list of claims; {_ANEW}")
+        if name in names:
+            raise SchemaError(f"certificate: the claim {name!r} is made twice; {_ANEW}")
+        names.add(name)
+    return not later
+
+
+def _check_keys(where: str, said: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
+    for name in said:
+        if name not in keys:
+            raise SchemaError(f"certificate: {where}{str(name)[:40]}: unknown; a certificate has no such entry")
+    for name, kind in keys.items():
+        if name not in said:
+            raise SchemaError(f"certificate: {where}{name}: missing; {_ANEW}")
+        value = said[name]
+        kinds = {dict: Mapping, list: list | tuple}.get(kind, kind)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise SchemaError(f"certificate: {where}{name}: {str(value)[:40]!r} is not {_WORDS[kind]}; {_ANEW}")
+
+
+_NOTHING = object()
 
 
 def _compare(where: str, said: Any, found: Any) -> Iterator[str]:
     """Yield one line a compared value: empty where the two agree."""
     if isinstance(said, Mapping) and isinstance(found, Mapping):
         for key in sorted({*said, *found}):
-            yield from _compare(f"{where}.{key}", said.get(key), found.get(key))
+            yield from _compare(f"{where}.{key}", said.get(key, _NOTHING), found.get(key, _NOTHING))
+    elif said is _NOTHING or found is _NOTHING:
+        yield f"{where}: {'missing in the certificate' if said is _NOTHING else 'not among what was recomputed'}"
     elif isinstance(said, list | tuple) and isinstance(found, list | tuple):
         if len(said) != len(found):
             yield f"{where}: {len(said)} entries in the certificate, {len(found)} recomputed"
@@ -105,7 +204,6 @@ def _compare(where: str, said: Any, found: Any) -> Iterator[str]:
 
 
 def _same(said: Any, found: Any) -> bool:
-    numbers = isinstance(said, int | float) and isinstance(found, int | float)
-    if numbers and not isinstance(said, bool) and not isinstance(found, bool):
+    if type(said) is float and type(found) is float:
         return math.isclose(said, found, rel_tol=RTOL, abs_tol=1e-12)
     return type(said) is type(found) and bool(said == found)

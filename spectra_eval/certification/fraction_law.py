@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from spectra_eval.certification._base import (
     CLAIMS,
+    OF_RECORDS,
     Claim,
     ClaimKind,
     Mean,
     Options,
     UserBlock,
     against,
-    group_mean,
     independence,
     undefined,
+    whom,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 from spectra_eval.theory import routes
 from spectra_eval.theory._base import Assumption
@@ -43,14 +43,14 @@ class _FractionLaw:
         # Whether each interaction bears one category is one fact about the table, and known at its end only: until a
         # fractional count turns up, both forms are run.
         self.whole = True
-        self.exact, self.loose = ({name: Mean(keep=keeps_values(options)) for name in options.routes} for _ in range(2))
+        self.exact, self.loose = ({name: Mean(options) for name in options.routes} for _ in range(2))
         self.n_unseen = 0
         self.n_without_list = 0
         self.obstacle: str | None = None
 
     def add(self, block: UserBlock) -> None:
         table = block.table
-        self.n_unseen += block.n_unseen
+        self.n_unseen += len(block.unseen)
         if self.obstacle is None:
             self.obstacle = _obstacle(block)
         if self.obstacle is not None:
@@ -66,7 +66,8 @@ class _FractionLaw:
                 )
                 # A user without a list is no evidence: the predicate is False, and the user stays in N.
                 values = (certified & block.listed).astype(float)
-                mean.add(group_mean(values, block, np.ones(table.n_users, dtype=bool))[0])
+                mean.take(block, values, block.everyone)
+                mean.take_zeros(block.unseen)
         self.n_without_list += int((~block.listed).sum())
 
     def claim(self) -> Claim:
@@ -78,9 +79,7 @@ class _FractionLaw:
         shares, bounds, reason, method = {}, {}, None, options.bound
         certified = self.exact if self.whole else self.loose
         for name, mean in certified.items():
-            if self.n_unseen:
-                mean.add(np.zeros(self.n_unseen))
-            bound = lower_bound(mean, _shared(options))
+            bound = lower_bound(mean, options, parts=len(options.routes))
             if bound.value is None:
                 reason = bound.reason
                 continue
@@ -91,15 +90,22 @@ class _FractionLaw:
         if best is None:
             return undefined(KIND, options, reason=str(reason))
         value, route = best
-        n = certified[route].n
+        n, several = certified[route].n, certified[route].several
         return Claim(
             claim=KIND.name,
             status="ok",
             standing="printed" if method.startswith("printed") else "proven",
             statement=(
-                f"The windows of {shares[route]:.1%} of {n} users certify, by Route {route} with error {eta:g} each, "
+                (
+                    f"The windows of {shares[route]:.1%} of the records of {n} users, each user's share of records "
+                    "averaged over users, "
+                    if several
+                    else f"The windows of {shares[route]:.1%} of {n} users "
+                )
+                + f"certify, by Route {route} with error {eta:g} each, "
                 f"that theta_s is closer in total variation to the law behind the window than every distribution on "
-                f"the decoded top {options.k}; at level {options.level:g} this is so for at least {value:.1%} of them."
+                f"the decoded top {options.k}; at level {options.level:g} this is so "
+                f"{whom(certified[route], value)}."
             ),
             target=KIND.target,
             scope=options.scope,
@@ -112,7 +118,9 @@ class _FractionLaw:
                 "n_without_window": self.n_unseen,
             },
             **against(options, KIND, value, default=0.0),
-            licenses="a share of users whose law theta_s is closer to; not which users",
+            licenses=f"{OF_RECORDS}; not which records"
+            if several
+            else "a share of users whose law theta_s is closer to; not which users",
             assumptions=(*independence(options), _IID),
             reference=KIND.reference,
             n_users=n,
@@ -124,10 +132,6 @@ def _whole(table: PreferenceTable) -> bool:
     """Tell whether each interaction may bear one category only: with weights 1/|labels| whole counts are chance."""
     counts = np.asarray(table.counts)
     return bool((counts == np.floor(counts)).all()) and table.metadata.get("weighting") != "fraction"
-
-
-def _shared(options: Options) -> Options:
-    return dataclasses.replace(options, declared=options.declared * len(options.routes), require={})
 
 
 def _obstacle(block: UserBlock) -> str | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from spectra_eval.certification._base import (
     CLAIMS,
+    OF_RECORDS,
     TIE,
     Claim,
     ClaimKind,
@@ -19,7 +20,7 @@ from spectra_eval.certification._base import (
     independence,
     undefined,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound, others
+from spectra_eval.certification._bounds import lower_bound, others
 from spectra_eval.theory.concentration import dkw_radius
 
 __all__ = ["KIND"]
@@ -31,17 +32,15 @@ _THRESHOLDS = np.round(np.linspace(-1.0, 1.0, 81), 3)
 class _FractionWindow:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.own = Mean(keep=keeps_values(options))
-        self.any_list = Mean(keep=keeps_values(options))
+        self.own = Mean(options)
+        self.any_list = Mean(options)
         self.above = np.zeros(len(_THRESHOLDS), dtype=np.int64)
         self.n_without = 0
 
     def add(self, block: UserBlock) -> None:
-        own, has = group_mean((block.tv < block.tv_list - TIE).astype(float), block, block.listed)
-        anyone, _ = group_mean((block.tv < block.missed - TIE).astype(float), block, block.listed)
-        self.own.add(own)
-        self.any_list.add(anyone)
-        margin, _ = group_mean(block.missed - block.tv, block, block.listed)
+        self.own.take(block, (block.tv < block.tv_list - TIE).astype(float), block.listed)
+        self.any_list.take(block, (block.tv < block.missed - TIE).astype(float), block.listed)
+        margin, has = group_mean(block.missed - block.tv, block, block.listed)
         self.above += np.array([np.count_nonzero(margin > threshold + TIE) for threshold in _THRESHOLDS])
         self.n_without += int((~has).sum())
 
@@ -50,8 +49,9 @@ class _FractionWindow:
         if self.own.n == 0:
             return undefined(KIND, options, reason="no user has a decoded list with a known category")
         bound, strict = (lower_bound(mean, options) for mean in (self.own, self.any_list))
-        if bound.value is None:
-            return undefined(KIND, options, reason=str(bound.reason), n=self.own.n)
+        if bound.value is None or strict.value is None:
+            return undefined(KIND, options, reason=str(bound.reason or strict.reason), n=self.own.n)
+        several = self.own.several
         who = "users like these" if options.scope == "population" else "these users, over their possible windows"
         return Claim(
             claim=KIND.name,
@@ -59,9 +59,14 @@ class _FractionWindow:
             standing=bound.standing,
             statement=(
                 f"theta_s is closer in total variation than the uniform distribution on the decoded top {options.k} "
-                f"for {self.own.mean:.1%} of the {self.own.n} users with a list; of {who}, for at least "
-                f"{bound.value:.1%} at level {options.level:g}. It is closer than every distribution on the list for "
-                f"{self.any_list.mean:.1%}, at least {strict.value:.1%}."
+                + (
+                    f"on {self.own.mean:.1%} of the records of {self.own.n} users with a list (each user's share of "
+                    f"records, averaged over users); for {who}, this average is at least "
+                    if several
+                    else f"for {self.own.mean:.1%} of the {self.own.n} users with a list; of {who}, for at least "
+                )
+                + f"{bound.value:.1%} at level {options.level:g}. It is closer than every distribution on the list "
+                f"{'on' if several else 'for'} {self.any_list.mean:.1%}, at least {strict.value:.1%}."
             ),
             target=KIND.target,
             scope=options.scope,
@@ -74,7 +79,8 @@ class _FractionWindow:
                 **self._curve(),
             },
             **against(options, KIND, bound.value, default=0.5),
-            licenses="a statement about users' windows as they will be observed, not about the law behind them",
+            licenses="a statement about users' windows as they will be observed, not about the law behind them"
+            + ("; " + OF_RECORDS if several else ""),
             assumptions=independence(options),
             reference=KIND.reference,
             n_users=self.own.n,
@@ -103,5 +109,6 @@ KIND = CLAIMS.add(
         reference="Clopper and Pearson (1934); Hoeffding (1963); no envelope needed: the window is observed",
         target="window",
         start=_FractionWindow,
+        n_bounds=lambda options: 3 if options.bound == "dkw" else 2,
     )
 )

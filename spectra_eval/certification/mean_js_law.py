@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from spectra_eval.certification._base import (
     CLAIMS,
+    OF_RECORDS,
     Claim,
     ClaimKind,
     Mean,
     Options,
     UserBlock,
     against,
-    group_mean,
     independence,
     undefined,
+    whom,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.theory.dominance import fraction_from_means
 from spectra_eval.theory.truncation import truncated_js_lower
 from spectra_eval.units import Information
@@ -29,21 +28,20 @@ __all__ = ["KIND"]
 class _MeanJsLaw:
     def __init__(self, options: Options) -> None:
         self.options = options
-        # Two bounds share the error; the JS is bounded from above through 1 - JS.
-        self.half = dataclasses.replace(options, declared=2 * options.declared, require={})
-        self.agreement = Mean(keep=keeps_values(options))
-        self.missed = Mean(keep=keeps_values(options))
+        self.agreement = Mean(options)
+        self.missed = Mean(options)
 
     def add(self, block: UserBlock) -> None:
-        self.agreement.add(group_mean(1.0 - np.minimum(block.js_bits, 1.0), block, block.listed)[0])
-        self.missed.add(group_mean(block.missed, block, block.listed)[0])
+        self.agreement.take(block, 1.0 - np.minimum(block.js_bits, 1.0), block.listed)
+        self.missed.take(block, block.missed, block.listed)
 
     def claim(self) -> Claim:
         options = self.options
         if self.missed.n == 0:
             return undefined(KIND, options, reason="no user has a decoded list with a known category")
-        missed = lower_bound(self.missed, self.half)
-        agreement = lower_bound(self.agreement, self.half)
+        # Two bounds share the error; the JS is bounded from above through 1 - JS.
+        missed = lower_bound(self.missed, options, parts=2)
+        agreement = lower_bound(self.agreement, options, parts=2)
         if missed.value is None or agreement.value is None:
             return undefined(KIND, options, reason=str(missed.reason or agreement.reason), n=self.missed.n)
         floor = float(truncated_js_lower(max(0.0, missed.value)).bits)
@@ -60,7 +58,7 @@ class _MeanJsLaw:
                 f"every distribution on the decoded top {options.k} at least {floor:.4f} bit, at level "
                 f"{options.level:g}: an advantage of at least {bound:+.4f} bit over {self.missed.n} users"
                 + ("" if bound > 0 else "; none is certified")
-                + (f". In total variation theta_s is closer for at least {share:.1%} of them." if share > 0 else ".")
+                + (f". In total variation theta_s is closer {whom(self.missed, share)}." if share > 0 else ".")
             ),
             target=KIND.target,
             scope=options.scope,
@@ -73,7 +71,8 @@ class _MeanJsLaw:
                 "implied_share": share,
             },
             **against(options, KIND, bound, default=0.0),
-            licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits; and a share of users in TV",
+            licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits; and "
+            + (f"in TV {OF_RECORDS}" if self.missed.several else "a share of users in TV"),
             assumptions=independence(options),
             reference=KIND.reference,
             n_users=self.missed.n,
@@ -87,5 +86,6 @@ KIND = CLAIMS.add(
         summary="E[JS(dg)] - E[JS(theta_s)] against the law behind the windows, for every distribution on the list",
         reference="convexity of JS and of the floor of Lemma 1-JS with Hoeffding (1963)",
         start=_MeanJsLaw,
+        least=-1.0,
     )
 )

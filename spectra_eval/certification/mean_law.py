@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from spectra_eval.certification._base import (
     CLAIMS,
+    OF_RECORDS,
     Claim,
     ClaimKind,
     Mean,
     Options,
     UserBlock,
     against,
-    group_mean,
     independence,
     undefined,
+    whom,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.certification._bounds import lower_bound
 
 __all__ = ["KIND"]
 
@@ -22,7 +23,7 @@ __all__ = ["KIND"]
 class _MeanLaw:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.margin = Mean(keep=keeps_values(options))
+        self.margin = Mean(options)
         self.missed = Mean()
         self.tv = Mean()
 
@@ -32,7 +33,7 @@ class _MeanLaw:
             (self.missed, block.missed),
             (self.tv, block.tv),
         ):
-            mean.add(group_mean(values, block, block.listed)[0])
+            mean.take(block, values, block.listed)
 
     def claim(self) -> Claim:
         options = self.options
@@ -50,7 +51,7 @@ class _MeanLaw:
                 f"Against the law behind the windows, the mean total variation of every distribution on the decoded "
                 f"top {options.k} exceeds that of theta_s by at least {bound.value:+.4f} at level {options.level:g} "
                 f"(measured: {self.margin.mean:+.4f} over {self.margin.n} users)"
-                + (f", so theta_s is closer for at least {share:.1%} of them." if share > 0 else "; nothing follows.")
+                + (f", so theta_s is closer {whom(self.margin, share)}." if share > 0 else "; nothing follows.")
             ),
             target=KIND.target,
             scope=options.scope,
@@ -61,7 +62,8 @@ class _MeanLaw:
                 "implied_share": share,
             },
             **against(options, KIND, bound.value, default=0.0),
-            licenses="E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, a share of users",
+            licenses="E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, "
+            + (OF_RECORDS if self.margin.several else "a share of users"),
             assumptions=independence(options),
             reference=KIND.reference,
             n_users=self.margin.n,
@@ -75,5 +77,6 @@ KIND = CLAIMS.add(
         summary="E[TV(dg) - TV(theta_s)] against the law behind the windows, for every distribution on the list",
         reference="convexity of TV (the plug-in margin never overstates) with Hoeffding (1963)",
         start=_MeanLaw,
+        least=-1.0,
     )
 )

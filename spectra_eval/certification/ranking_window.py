@@ -7,6 +7,7 @@ import numpy as np
 from spectra_eval import simplex
 from spectra_eval.certification._base import (
     CLAIMS,
+    OF_RECORDS,
     TIE,
     Claim,
     ClaimKind,
@@ -14,11 +15,10 @@ from spectra_eval.certification._base import (
     Options,
     UserBlock,
     against,
-    group_mean,
     independence,
     undefined,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound, others
+from spectra_eval.certification._bounds import lower_bound, others
 from spectra_eval.theory.rank_radius import js_ceiling, rank_radii
 from spectra_eval.units import LN2
 
@@ -30,7 +30,7 @@ _CONDITIONS = ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")
 class _RankingWindow:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.recovered = Mean(keep=keeps_values(options))
+        self.recovered = Mean(options)
         self.by = {name: Mean() for name in _CONDITIONS}
         self.beats = Mean()
         self.left_out = {"tie at rank k": 0, "another top k": 0, "recovered, but no condition shows it": 0}
@@ -42,23 +42,21 @@ class _RankingWindow:
         gap, gap_held = _gap(star, k), _gap(held, k)
         tie = gap <= TIE
         found = ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
-        everyone = np.ones(len(star), dtype=bool)
-        self.recovered.add(group_mean(found.astype(float), block, everyone)[0])
+        self.recovered.take(block, found.astype(float), block.everyone)
         linf = simplex.linf(star, held)
         conditions = {"theorem_1": gap > 2 * linf + TIE, **_inside(block, simplex.kl_nats(star, held), k)}
         shown = np.zeros(len(star), dtype=bool)
         for name, condition in conditions.items():
             shown |= condition
-            self.by[name].add(group_mean(condition.astype(float), block, everyone)[0])
+            self.by[name].take(block, condition.astype(float), block.everyone)
         mass_best = np.where(best, star, 0.0).sum(axis=1)
         regret = 2 * np.minimum(block.tv, min(k, star.shape[1] - k) * linf)
-        self.by["regret"].add(
-            group_mean((mass_best - (1 - block.missed) > regret + TIE).astype(float), block, block.listed)[0]
-        )
+        better = mass_best - (1 - block.missed) > regret + TIE
+        self.by["regret"].take(block, better.astype(float), block.listed)
         mass = np.where(chosen, star, 0.0).sum(axis=1)
         # A readout that is tied at rank k has no top k of its own, and so no mass on it.
         more = (mass > 1 - block.missed + TIE) & (gap_held > TIE)
-        self.beats.add(group_mean(more.astype(float), block, block.listed)[0])
+        self.beats.take(block, more.astype(float), block.listed)
         self.left_out["tie at rank k"] += int(tie.sum())
         self.left_out["another top k"] += int((~tie & ~found).sum())
         self.left_out["recovered, but no condition shows it"] += int((found & ~shown).sum())
@@ -70,6 +68,7 @@ class _RankingWindow:
         bound = lower_bound(self.recovered, options)
         if bound.value is None:
             return undefined(KIND, options, reason=str(bound.reason), n=self.recovered.n)
+        several = self.recovered.several
         shares = {name: mean.mean if mean.n else None for name, mean in self.by.items()}
         regret = (
             "" if shares["regret"] is None else f"; the regret form shows {shares['regret']:.1%} better than their list"
@@ -79,8 +78,14 @@ class _RankingWindow:
             status="ok",
             standing=bound.standing,
             statement=(
-                f"theta_s has the same top {options.k} as the window for {self.recovered.mean:.1%} of "
-                f"{self.recovered.n} users (at least {bound.value:.1%} at level {options.level:g}). Theorem 1 shows "
+                f"theta_s has the same top {options.k} as the window "
+                + (
+                    f"on {self.recovered.mean:.1%} of the records of {self.recovered.n} users, each user's share of "
+                    "records averaged over users "
+                    if several
+                    else f"for {self.recovered.mean:.1%} of {self.recovered.n} users "
+                )
+                + f"(at least {bound.value:.1%} at level {options.level:g}). Theorem 1 shows "
                 f"{shares['theorem_1']:.1%}, the exact JS radius {shares['js_radius']:.1%}{regret}."
             ),
             target=KIND.target,
@@ -93,7 +98,8 @@ class _RankingWindow:
                 "other_bounds": others(self.recovered, options),
             },
             **against(options, KIND, bound.value, default=0.0),
-            licenses="recovery of the set of the k largest observed shares; ties at rank k count as not recovered",
+            licenses="recovery of the set of the k largest observed shares; ties at rank k count as not recovered"
+            + ("; " + OF_RECORDS if several else ""),
             assumptions=independence(options),
             reference=KIND.reference,
             n_users=self.recovered.n,

@@ -12,11 +12,10 @@ from spectra_eval.certification._base import (
     Options,
     UserBlock,
     against,
-    group_mean,
     independence,
     undefined,
 )
-from spectra_eval.certification._bounds import keeps_values, lower_bound
+from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.theory.truncation import truncated_js_lower
 
 __all__ = ["KIND"]
@@ -25,7 +24,7 @@ __all__ = ["KIND"]
 class _Truncation:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.missed = Mean(keep=keeps_values(options))
+        self.missed = Mean(options)
         self.floor = Mean()
         self.tv_list = Mean()
         self.js_list = Mean()
@@ -40,7 +39,7 @@ class _Truncation:
             (self.js_list, block.js_list_bits),
             (self.js, block.js_bits),
         ):
-            mean.add(group_mean(values, block, block.listed)[0])
+            mean.take(block, values, block.listed)
 
     def claim(self) -> Claim:
         options = self.options

@@ -112,7 +112,8 @@ def _margins(material: Material) -> Figure | None:
     margin, _ = group_mean(block.missed - block.tv, block, block.listed)
     options = _options(material, k)
     n = len(margin)
-    population = options.scope == "population"
+    # One-sided, DKW is proven up to an error of one half; beyond, the bound is for one t alone.
+    population = options.scope == "population" and options.error <= 0.5
     radius = (concentration.dkw_radius if population else concentration.hoeffding_radius)(n, error=options.error)
     low = np.floor(margin.min() * 20 - 1) / 20
     high = np.ceil(margin.max() * 20 + 1) / 20

@@ -94,6 +94,7 @@ def commands(material: Material) -> tuple[str, ...]:
         for flag, name in (("-k", "k"), ("--level", "level"), ("--scope", "scope"), ("--bound", "bound")):
             words += [flag, f"{o[name]:g}" if isinstance(o.get(name), float) else str(o[name])] if name in o else []
         words += ["--declared", str(o["declared"])] if o.get("declared", 1) != 1 else []
+        words += ["--seed", str(o["seed"])] if o.get("seed") is not None else []
         for claim, threshold in (o.get("require") or {}).items():
             words += ["--require", f"{claim}={threshold:g}"]
         lines.append([*words, "-o", "certificate.json"])

@@ -9,6 +9,7 @@ where an interaction bears several categories). Exit code 1 names each number th
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 import sys
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-LN2, TIE, SEED = math.log(2), 1e-12, 20250924
+LN2, TIE = math.log(2), 1e-12
+EXACT = 1 << 18  # interactions of one window up to which the exact form of Route T is taken
 Curve = Callable[[float], float]
 
 
@@ -120,16 +122,25 @@ def betting(values: np.ndarray, error: float) -> float:
     return 1.0 if capital(1.0) >= target else solve(lambda m: -capital(m), -target, 0.0, 1.0)
 
 
-def lower(
-    values: np.ndarray, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = ""
-) -> float | None:
+class Values(np.ndarray):
+    """Numbers of users, one each, with their names."""
+
+    names: list[str]
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.names = getattr(source, "names", [])
+
+
+def lower(values: Any, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = "") -> float | None:
     """Bound the expectation of numbers in [low, 1] by the declared bound; None where it does not apply."""
     how, n, width, mean = how or options["bound"], len(values), 1.0 - low, float(np.mean(values))
     if how in ("hoeffding", "dkw"):
         return max(low, mean - width * math.sqrt(math.log(1 / error) / (2 * n)))
     if how == "betting":
-        order = np.random.default_rng(SEED).permutation(n)
-        return low + width * betting((values[order] - low) / width, error)
+        key = str(options["seed"]).encode()
+        place = [hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in values.names]
+        order = sorted(range(n), key=lambda i: place[i])
+        return low + width * betting((np.asarray(values)[order] - low) / width, error)
     if how == "clopper-pearson":
         share = width == 1 and set(np.unique(values)) <= {0.0, 1.0}
         return cpl(round(float(values.sum())), n, error) if share else None
@@ -198,7 +209,8 @@ class Users:
         seen = [i for i in range(len(names)) if windows[i] != 0]
         self.names, self.whole = [names[i] for i in seen], bool(table["whole"])
         self.n_users = len(set(self.names))
-        self.n_unseen = len(set(names) - set(self.names))
+        self.unseen = sorted(set(names) - set(self.names))
+        self.n_unseen = len(self.unseen)
         self.counts = table["counts"][seen] if "counts" in table else None
         self.windows = windows[seen]
         truth = self.counts if self.counts is not None else table["theta_star"][seen]
@@ -216,14 +228,20 @@ class Users:
         self.tv_list = np.array([tv(p, u) for p, _, _, u in rows])
         self.js_list = np.array([bits(p, u) for p, _, _, u in rows])
 
-    def mean(self, values: Any, kept: Any = None) -> np.ndarray:
+    def mean(self, values: Any, kept: Any = None) -> Values:
         """Average records within each user, in the order of the users; users without a kept record are left out."""
         kept = np.ones(len(self.names), dtype=bool) if kept is None else kept
         by: dict[str, list[float]] = {}
         for name, value, keep in zip(self.names, values, kept, strict=True):
             if keep:
                 by.setdefault(name, []).append(float(value))
-        return np.array([sum(group) / len(group) for group in by.values()])
+        return named([sum(group) / len(group) for group in by.values()], list(by))
+
+
+def named(numbers: Any, names: list[str]) -> Values:
+    found = np.asarray(numbers, dtype=float).view(Values)
+    found.names = names
+    return found
 
 
 def others(values: np.ndarray, options: dict[str, Any], error: float) -> dict[str, Any]:
@@ -261,7 +279,8 @@ def fraction_law(u: Users, options: dict[str, Any], error: float) -> dict[str, A
     found = [route_bounds(c, q, off, whole, eta) if has else dict.fromkeys("TJK", False) for c, q, off, has in rows]
     shares, bounds = {}, {}
     for route in routes:
-        values = np.concatenate([u.mean([f[route] for f in found]), np.zeros(u.n_unseen)])
+        certified = u.mean([f[route] for f in found])
+        values = named([*certified, *[0.0] * u.n_unseen], [*certified.names, *u.unseen])
         bound = lower(values, options, error / len(routes))
         if bound is not None:
             shares[route], bounds[route] = values.mean(), max(0.0, (bound - eta) / (1 - eta))
@@ -425,7 +444,7 @@ def leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for place, entry in enumerate(value):
             yield from leaves(f"{where}[{place}]", entry)
-    elif isinstance(value, int | float | np.number | np.bool_):
+    elif isinstance(value, int | float | np.number | np.bool_ | np.ndarray):
         yield where, value
 
 
@@ -446,6 +465,11 @@ def differences(document: dict[str, Any], table: Any) -> tuple[int, list[str]]:
             found |= leaves(name, recompute(name, users, document["options"]))
         elif recompute(name, users, document["options"]).get("bound") is not None:
             return 0, [f"{name}: undefined in the certificate, but there is a bound"]
+    bounds = {"fraction.window": 3 if document["options"]["bound"] == "dkw" else 2, "regime.printed": 0}
+    stated = sum(bounds.get(claim["claim"], 1) for claim in document["claims"] if claim["status"] == "ok")
+    error = (1 - document["options"]["level"]) / document["options"]["declared"]
+    said |= leaves("together", document["together"])
+    found |= leaves("together", {"n_bounds": stated, "level": max(0.0, 1 - stated * error)})
     lines = [f"{path}: not recomputed" for path in said if path not in found]
     for path, value in said.items():
         if path in found and not math.isclose(float(value), float(found[path]), rel_tol=1e-8, abs_tol=1e-10):

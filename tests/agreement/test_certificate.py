@@ -109,7 +109,7 @@ def test_the_other_side_knows_numpy_only() -> None:
         alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
     imported |= {str(node.module).partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "collections", "functools", "json", "math", "numpy", "sys", "typing"}
+    assert imported == {"__future__", "collections", "functools", "hashlib", "json", "math", "numpy", "sys", "typing"}
 
 
 def made(folder: Path, *words: object) -> None:
