@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import functools
 import importlib
-import io
-import json
 import os
 import signal
 import sys
@@ -22,6 +19,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from spectra_eval_cli._config import configure
+from spectra_eval_cli._printing import emit, say, shown_usage, write_text
 
 __all__ = [
     "LazyGroup",
@@ -67,10 +65,15 @@ class LazyGroup(click.Group):
         found: click.Command = importlib.import_module(f"spectra_eval_cli.{self.lazy[cmd_name]}").command
         return found
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read what was typed before the name of the command."""
+        with shown_usage():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every error is one line on stderr and an exit code, with --debug a traceback too."""
         try:
-            with warnings.catch_warnings():
+            with shown_usage(), warnings.catch_warnings():
                 warnings.showwarning = _warn
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -80,11 +83,11 @@ class LazyGroup(click.Group):
             if isinstance(error, BrokenPipeError):  # the reader of stdout has gone, as `head` does
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has no reader either
                 ctx.exit(EXIT_PIPE)
-            click.echo("stopped: what was finished is kept; the same command goes on from there", err=True)
+            say("stopped: what was finished is kept; the same command goes on from there", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except Exception as error:
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
-                traceback.print_exc()
+                say(traceback.format_exc(), err=True, nl=False)
             code, message = _judged(error)
             _say(message)
             ctx.exit(code)
@@ -125,7 +128,7 @@ def _meta() -> dict[str, Any]:
 
 
 def _say(message: object) -> None:
-    click.echo("error: " + " ".join(str(message).split()), err=True)
+    say("error: " + " ".join(str(message).split()), err=True)
 
 
 def _os_message(error: OSError) -> str:
@@ -179,13 +182,13 @@ def naming(path: Path) -> Iterator[None]:
 def log(message: str, *, quiet: bool = False) -> None:
     """Write a line of progress to stderr."""
     if not quiet:
-        click.echo(message, err=True)
+        say(message, err=True)
 
 
 def detail(message: str) -> None:
     """Write a line to stderr that only ``--verbose`` asks for."""
     if _meta().get(_VERBOSE):
-        click.echo(message, err=True)
+        say(message, err=True)
 
 
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -326,91 +329,3 @@ def parse_requirements(pairs: Sequence[str]) -> dict[str, float]:
         except ValueError:
             raise click.UsageError(f"--require {pair!r}: write it as CLAIM=NUMBER, say fraction.window=0.9") from None
     return required
-
-
-def emit(
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    style: str,
-    document: Any = None,
-    output: Path | None = None,
-    title: str | None = None,
-    right: Sequence[str] = (),
-    keys: int = 0,
-) -> None:
-    """Print rows (one mapping of column to text each) as a table, JSON, Markdown or CSV.
-
-    `document` is what ``--format json`` prints instead of the rows; `right` names the columns to align right.
-    With `keys`, a table that is too wide is cut into several, each of which begins with the first `keys` columns.
-    """
-    columns = list(rows[0]) if rows else []
-    if style == "json":
-        text = json.dumps(rows if document is None else document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    elif style == "csv":
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        text = buffer.getvalue()
-    elif style == "markdown":
-        text = _markdown(rows, columns, right)
-    else:
-        text = _pretty(rows, columns, right, title, keys)
-    write_text(text, output)
-
-
-def write_text(text: str, output: Path | None) -> None:
-    """Write to a file, whole or not at all, or to stdout."""
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    from spectra_eval.artifacts import write_text as write_file
-
-    write_file(text, output)
-
-
-def _markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str]) -> str:
-    lines = ["| " + " | ".join(columns) + " |"]
-    lines.append("|" + "|".join("--:" if column in right else "---" for column in columns) + "|")
-    for row in rows:
-        lines.append("| " + " | ".join(str(row[column]).replace("|", "\\|") for column in columns) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _parts(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], keys: int, width: int) -> list[Sequence[str]]:
-    """Cut the columns behind the first `keys` into parts that fit a width; the first stand in each part."""
-    if not keys:
-        return [columns]
-    wide = {column: max([len(column), *(len(str(row[column])) for row in rows)]) + 3 for column in columns}
-    parts: list[Sequence[str]] = []
-    part = list(columns[:keys])
-    for column in columns[keys:]:
-        if len(part) > keys and sum(wide[name] for name in [*part, column]) > width:
-            parts.append(part)
-            part = list(columns[:keys])
-        part.append(column)
-    return [*parts, part]
-
-
-def _pretty(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str], title: str | None, keys: int
-) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    # A pipe or a file gets no fold at 80 columns; a terminal gets its own width.
-    width = Console().width if sys.stdout.isatty() else 200
-    buffer = io.StringIO()
-    console = Console(file=buffer, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
-    if title:
-        console.print(Text(title, style="bold"))
-    for part in _parts(rows, columns, keys, min(width, 120)):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in part:
-            table.add_column(Text(column), justify="right" if column in right else "left")
-        for row in rows:
-            table.add_row(*(Text(str(row[column])) for column in part))
-        console.print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"

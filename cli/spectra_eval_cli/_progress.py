@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import click
+from spectra_eval_cli._printing import say
 
 __all__ = ["clock", "progress"]
 
@@ -58,9 +58,9 @@ def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None)
         if terminal:
             full = round(_WIDTH * done / max(total, 1))
             bar = "█" * full + "░" * (_WIDTH - full)
-            click.echo(f"\r\x1b[2K{what} {bar} {', '.join(words)}", err=True, nl=done >= total)
+            say(f"{what} {bar} {', '.join(words)}", err=True, nl=done >= total, over=True)
         elif done >= total or now - said >= 60:
             said = now
-            click.echo(f"{what}: {', '.join(words)}", err=True)
+            say(f"{what}: {', '.join(words)}", err=True)
 
     return show

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from spectra_eval_cli._group import log
+from spectra_eval_cli._printing import emit
 
 if TYPE_CHECKING:
     from spectra_eval.tables import Interactions
@@ -37,7 +35,7 @@ def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, q
             raise SchemaError(f"{texts}: no texts; write JSON lines, {_FORM}")
         parts = [part for part in (own, free) if part]
         proof["training_texts"] = sum(check_leakage(table, interactions, texts=part)["texts"] for part in parts)
-    click.echo(json.dumps(proof, indent=2))
+    emit([], style="json", document=proof)
     log(f"proven: {path}: no window stands in a history or a prompt", quiet=quiet)
 
 

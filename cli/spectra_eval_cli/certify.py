@@ -18,6 +18,7 @@ from spectra_eval_cli._group import (
     say_read,
     table_options,
 )
+from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
@@ -186,7 +187,7 @@ def show(document: dict[str, object]) -> None:
     import textwrap
 
     facts, options = document["facts"], document["options"]
-    click.echo(
+    say(
         f"Certificate over {facts['n_users']} users, top {options['k']}, level {options['level']:g}, "  # type: ignore[index]
         f"scope {options['scope']}, bound {options['bound']}"  # type: ignore[index]
     )
@@ -201,20 +202,20 @@ def show(document: dict[str, object]) -> None:
 
     for claim in document["claims"]:  # type: ignore[attr-defined]
         word = verdict(claim)
-        click.echo()
+        say()
         against = ""
         if claim["bound"] is not None and claim["threshold"] is not None:
             against = (
                 f" (bound {claim['bound']:.4f}, {'asked for' if asked(claim) else 'to exceed'} {claim['threshold']:g})"
             )
-        click.secho(f"{marks[word]} {claim['claim']}: {word}{against}", fg=colours.get(word), bold=True)
-        click.echo(textwrap.fill(claim["statement"], width, initial_indent="  ", subsequent_indent="  "))
+        say(f"{marks[word]} {claim['claim']}: {word}{against}", fg=colours.get(word), bold=True)
+        say(textwrap.fill(claim["statement"], width, initial_indent="  ", subsequent_indent="  "))
         for assumption in claim["assumptions"]:
             assumptions[assumption["name"]] = assumption["text"]
     if assumptions:
-        click.echo("\nEvery proven claim rests on:")
+        say("\nEvery proven claim rests on:")
         for name, text in assumptions.items():
-            click.echo(textwrap.fill(f"{name}: {text}.", width, initial_indent="  ", subsequent_indent="    "))
-    click.echo()
-    click.echo(textwrap.fill(f"{document['together']['statement']}.", width))  # type: ignore[index]
-    click.echo(f"\ntable {document['input_digest']}\nseal  {document['digest']}")
+            say(textwrap.fill(f"{name}: {text}.", width, initial_indent="  ", subsequent_indent="    "))
+    say()
+    say(textwrap.fill(f"{document['together']['statement']}.", width))  # type: ignore[index]
+    say(f"\ntable {document['input_digest']}\nseal  {document['digest']}")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import click
 
 from spectra_eval_cli._group import common_options, emit, write_text
+from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
@@ -72,12 +73,12 @@ def _counted(findings: Sequence[Any]) -> dict[str, int]:
 def _say(findings: Sequence[Any], count: Mapping[str, int]) -> None:
     for finding in findings:
         if finding.counterexample:
-            click.echo(f"{finding.check}: {finding.outcome} by")
-            click.echo("    " + finding.counterexample.strip().replace("\n", "\n    ") + "\n")
+            say(f"{finding.check}: {finding.outcome} by")
+            say("    " + finding.counterexample.strip().replace("\n", "\n    ") + "\n")
     parts = [f"{count['held']} held", f"{count['refuted_as_declared']} were refuted as declared"]
     if count["refuted_undeclared"]:
         parts.append(f"{count['refuted_undeclared']} were refuted where nothing was declared")
-    click.echo(f"{count['ran']} checks ran: {', '.join(parts)}, {count['failed']} failed")
+    say(f"{count['ran']} checks ran: {', '.join(parts)}, {count['failed']} failed")
 
 
 def _junit(name: str, findings: Sequence[Any], count: Mapping[str, int]) -> str:

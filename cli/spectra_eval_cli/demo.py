@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from spectra_eval_cli._group import common_options
+from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
@@ -50,10 +51,10 @@ def command(ctx: click.Context, out: Path, users: int, data: Path | None, quiet:
     for number, (why, words) in enumerate(steps, start=1):
         arguments = [str(word) for word in words]
         if not quiet:
-            click.secho(f"\n[{number}/{len(steps)}] {why}", bold=True)
-            click.secho(f"$ spectra-eval {shlex.join(arguments)}", fg="cyan")
+            say(f"\n[{number}/{len(steps)}] {why}", bold=True)
+            say(f"$ spectra-eval {shlex.join(arguments)}", fg="cyan")
         _run(ctx, arguments)
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} s. Open {report} in a browser.")
+    say(f"\nDone in {time.monotonic() - started:.0f} s. Open {report} in a browser.")
 
 
 def _run(ctx: click.Context, arguments: list[str]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, log
+from spectra_eval_cli._printing import say
 
 if TYPE_CHECKING:
     from spectra_eval.tables import Interactions, PreferenceTable
@@ -184,9 +185,9 @@ def _progress() -> Callable[[int, int, float], None]:
         nonlocal said
         line = f"training: step {done} of {total}, loss {loss:.4f}"
         if sys.stderr.isatty():
-            click.echo(f"\r\x1b[2K{line}", err=True, nl=done >= total)
+            say(line, err=True, nl=done >= total, over=True)
         elif done >= total or time.monotonic() - said >= 60:
             said = time.monotonic()
-            click.echo(line, err=True)
+            say(line, err=True)
 
     return show

@@ -12,6 +12,7 @@ import click
 
 from spectra_eval_cli._backends import backend_option, open_named
 from spectra_eval_cli._group import common_options, detail, log, table_options
+from spectra_eval_cli._printing import say
 from spectra_eval_cli._progress import progress
 from spectra_eval_cli._sweeps import sweep_table
 
@@ -153,10 +154,10 @@ def command(
             probed = probe_file(source, session, run=output, seed=seed, progress=show, **asked)
     except KeyboardInterrupt:
         if sys.stderr.isatty():
-            click.echo(err=True)
+            say(err=True)
         manifest = output / "manifest.json"
         done = read_json(manifest)["progress"]["done"] if manifest.is_file() else 0
-        click.echo(
+        say(
             f"stopped: {done} of {source.n_records} users are kept in {output}; the same command goes on from there",
             err=True,
         )

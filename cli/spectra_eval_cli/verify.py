@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli._group import common_options, log, table_options
+from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
@@ -46,11 +47,11 @@ def command(
     for part, one in zip(parts, found, strict=True):
         at = f"k = {part['options']['k']}: " if len(parts) > 1 else ""
         for line in one.differences:
-            click.echo(f"differs: {at}{line}")
+            say(f"differs: {at}{line}")
         if one.left_out:
-            click.echo(f"{at}{one.coverage}")
+            say(f"{at}{one.coverage}")
         if one.made_by != __version__:
-            click.echo(f"{at}made by spectra-eval {one.made_by}, recomputed by {__version__}")
+            say(f"{at}made by spectra-eval {one.made_by}, recomputed by {__version__}")
     if all(one.agrees for one in found):
         whole = "" if any(one.left_out for one in found) else f", {found[0].coverage}"
         log(f"verified: {sum(one.n_compared for one in found)} values agree{whole}", quiet=quiet)

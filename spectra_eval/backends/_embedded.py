@@ -20,6 +20,7 @@ from pathlib import Path
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 from spectra_eval.model_files import load_part, said_by, silenced
+from spectra_eval.redaction import shown
 
 __all__ = ["cache_folder", "converted", "embedded_gguf", "sha256_of"]
 
@@ -124,7 +125,8 @@ def _key(gguf: Path) -> str:
 
 
 def _make(gguf: Path, target: Path) -> None:
-    print(f"{gguf.name}: unpacking the model into {target.parent} (once, under a minute)", file=sys.stderr)
+    said = f"{gguf.name}: unpacking the model into {target.parent} (once, under a minute)"
+    print(shown(said), file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as made:
         folder = Path(made) / "model"
         with silenced(), redirect_stderr(io.StringIO()):  # the reader's own bar knows no other way to be quiet

@@ -81,6 +81,17 @@ def test_one_module_alone_loads_files_of_models() -> None:
             assert not names & words, path
 
 
+def test_one_module_alone_prints() -> None:
+    """So that all that is printed is free of secrets and of characters that steer a terminal."""
+    words = {"click.echo", "click.secho", "click.echo_via_pager", "print", "sys.stdout.write", "sys.stderr.write"}
+    for path in SOURCES:
+        if path.name == "_printing.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in words | {"traceback.print_exc"}:
+                assert ast.unparse(node).startswith("print(shown("), f"{path}: {ast.unparse(node)}"
+
+
 @pytest.mark.parametrize("family", ["metrics", "theory", "readouts", "backends", "data", "stats"])
 def test_every_name_of_a_family_is_there(family: str) -> None:
     module = importlib.import_module(f"spectra_eval.{family}")

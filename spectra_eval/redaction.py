@@ -1,0 +1,88 @@
+r"""What may be shown on a terminal: text without secrets and without characters that steer a terminal.
+
+Texts of servers, files and file names pass through `shown` before they are printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import quote
+
+__all__ = ["escaped", "escaped_json", "hide", "redacted", "shown"]
+
+_HIDDEN = "[hidden]"
+_SHORT = 8
+"""A shorter secret is only taken out where it stands as a word of its own, for its letters occur elsewhere."""
+_SECRETS: dict[str, re.Pattern[str]] = {}
+# Control characters, separators of lines, marks that turn the direction of writing, tags, and halves of pairs.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def hide(secret: str) -> None:
+    """Take a secret out of everything that `redacted` and `shown` return from now on.
+
+    Parameters
+    ----------
+    secret : str
+        A key or password; an empty one is no secret.
+    """
+    if not secret.strip():
+        return
+    encoded = base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode()
+    forms = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), encoded, encoded.rstrip("=")}
+    any_of = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    edge = (r"(?<!\w)", r"(?!\w)") if len(secret) < _SHORT else ("", "")
+    _SECRETS[secret] = re.compile(f"{edge[0]}(?:{any_of}){edge[1]}")
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets that were named to `hide`.
+
+    Examples
+    --------
+    >>> hide("sk-1234567890")
+    >>> redacted("401: key 'sk-1234567890' is unknown")
+    "401: key '[hidden]' is unknown"
+    """
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        text = _SECRETS[secret].sub(_HIDDEN, text)
+    return text
+
+
+def escaped(text: str) -> str:
+    r"""Return a text in which characters that steer a terminal are written as escapes; lines and tabs stay.
+
+    Examples
+    --------
+    >>> escaped("\x1b[2Jgone")
+    '\\x1b[2Jgone'
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def escaped_json(text: str) -> str:
+    """Return JSON text that holds the same values and no character that steers a terminal."""
+    return _UNSAFE.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found.group())), text)
+
+
+def shown(text: str) -> str:
+    """Return a text that may be printed: `redacted`, then `escaped`."""
+    return escaped(redacted(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _units(letter: str) -> list[int]:
+    """Return the UTF-16 code units of a character, of which JSON writes its escapes."""
+    number = ord(letter)
+    if number < 0x10000:
+        return [number]
+    return [0xD800 + (number - 0x10000 >> 10), 0xDC00 + (number - 0x10000 & 0x3FF)]
