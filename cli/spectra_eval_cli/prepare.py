@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,12 @@ if TYPE_CHECKING:
     from spectra_eval.data import Dataset
 
 __all__ = ["command"]
+
+_FLAGS = {name: f"--{name.replace('_', '-')}" for name in ("taxonomy", "two_parents", "level", "seed")}
+_FLAGS["genre_set"] = "--genres"
+"""Options of data sets that the command has options of its own for."""
+_ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
+"""Columns: ``--map NAME=COLUMN``."""
 
 
 def _parts(value: str) -> list[str]:
@@ -42,7 +52,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     help="Write nothing; prove of this table or run that no window stands in a history or a prompt.",
 )
 @click.option("--texts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="--check: JSON lines too.")
-@click.option("--genres", help="movielens: 18, 18+imax, 18+none or 20.  [default: 18+imax]")
+@click.option("--genres", help="movielens: held (in the files), 18, 18+imax, 18+none or 20.  [default: held]")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
 @click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")
 @click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="A category with two parents.")
@@ -145,26 +155,53 @@ def command(
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
         log(f"terms: {entry.terms}", quiet=quiet)
-    if output is None:
-        assert check is not None
-        prove_table(check, entry.read(source, **options), texts=texts, quiet=quiet)
-        return
-    if entry.load is not None and not title_categories:
-        made = prepare_file(entry.load(source, **options), output, split_date=split_date, **how)
-        users, records, categories = made.n_users, made.n_records, made.n_categories
-    else:
-        interactions = entry.read(source, **options)
-        table = prepare(interactions, split_date=split_date, **how)
-        if title_categories:
-            table = with_title_categories(table, interactions)
-        if entry.finish is not None:
-            table, law = entry.finish(table, interactions)
-            beside = output.with_suffix(f".law{output.suffix}")
-            write_table(law, beside)
-            log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
-        write_table(table, output)
-        users, records, categories = len(set(table.users.tolist())), table.n_users, table.n_categories
+    with _typed(entry, ("split_date", *how)):
+        if output is None:
+            assert check is not None
+            prove_table(check, entry.read(source, **options), texts=texts, quiet=quiet)
+            return
+        if entry.load is not None and not title_categories:
+            made = prepare_file(entry.load(source, **options), output, split_date=split_date, **how)
+            users, records, categories, metadata = made.n_users, made.n_records, made.n_categories, made.metadata
+        else:
+            interactions = entry.read(source, **options)
+            table = prepare(interactions, split_date=split_date, **how)
+            if title_categories:
+                table = with_title_categories(table, interactions)
+            if entry.finish is not None:
+                table, law = entry.finish(table, interactions)
+                beside = output.with_suffix(f".law{output.suffix}")
+                write_table(law, beside)
+                log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
+            write_table(table, output)
+            users, records = len(set(table.users.tolist())), table.n_users
+            categories, metadata = table.n_categories, table.metadata
     log(f"table: {output}, {users} users, {records} records x {categories} categories", quiet=quiet)
+    if unused := metadata.get("categories_unused", []):
+        shown = ", ".join(map(repr, unused[:5])) + (", …" if len(unused) > 5 else "")
+        what = f"{len(unused)} of {categories} categories are in no interaction, and every reference spreads over them"
+        log(f"note: {what}: {shown}", quiet=quiet)
+
+
+@contextlib.contextmanager
+def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
+    """Say a refusal in the words of the command line where the library names its own keywords."""
+    from spectra_eval.errors import InputError
+
+    def typed(name: str, value: str) -> str:
+        if name in _ROLES and name in entry.options:
+            return f"--map {name}={value}".rstrip("=")
+        if name in entry.options and name not in _FLAGS:
+            return f"-O {name.replace('_', '-')}={value}".rstrip("=")
+        return f"{_FLAGS.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
+
+    try:
+        yield
+    except InputError as error:
+        names = "|".join(sorted({*entry.options, *rules}))
+        said = re.sub(rf"^({names}): ", lambda found: f"{typed(found[1], '')}: ", str(error))
+        said = re.sub(rf"\b({names})='([^']*)'", lambda found: typed(found[1], shlex.quote(found[2])), said)
+        raise type(error)(said) from error
 
 
 def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -66,6 +66,20 @@ class Log:
         """What the metadata of all interactions say, without joining them."""
         empty = int((~self._bears).sum())
         return {**(self.metadata or {}), "events_read": len(self.user), "events_without_category": empty}
+
+    @functools.cached_property
+    def unused(self) -> tuple[str, ...]:
+        """Categories that no event has: they are in the taxonomy, and every reference spreads mass over them."""
+        owners = np.zeros(self.n_bundles + 1, dtype=bool)
+        owners[self.bundle] = True
+        used = np.unique(self.category[owners[self.owner]])
+        return tuple(np.delete(np.array(self.categories, dtype=object), used).tolist())
+
+    def with_unused(self) -> Log:
+        """Return the log with its unused categories in the metadata, where there are any."""
+        if not self.unused:
+            return self
+        return replace(self, metadata={**(self.metadata or {}), "categories_unused": list(self.unused)})
 
     @functools.cached_property
     def digest(self) -> str:

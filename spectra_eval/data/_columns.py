@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import bz2
+import codecs
+import contextlib
 import csv
 import gzip
+import io
 import lzma
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._files import one_line, reading
+from spectra_eval.artifacts._limits import Unpacked, first_twice
 from spectra_eval.data._join import text_column
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import InputError, SchemaError
 
-__all__ = ["ROWS", "columns_of", "found_columns"]
+__all__ = ["ROWS", "check_encoding", "columns_of", "found_columns", "named", "wrong_encoding"]
 
 ROWS = 200_000
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -30,26 +34,105 @@ def columns_of(
     delimiter: str = ",",
     encoding: str = "utf-8",
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Give the wanted columns of a CSV file as texts, some hundred thousand rows at a time."""
+    """Yield the wanted columns of a CSV file as texts, some hundred thousand rows at a time."""
+    check_encoding(encoding)
+    lines = _Lines(path, delimiter=delimiter, encoding=encoding)
+    header = [cell.removeprefix("\ufeff").strip() for cell in next(lines, [])]
+    if not any(header):
+        raise SchemaError(f"{path}: empty; the first line must name the columns")
+    if (twice := first_twice(cell for cell in header if cell in wanted.values())) is not None:
+        raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
+    check_delimiter(path, header, wanted, delimiter)
+    places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
+    first = 1
+    filled = (row for row in lines if row)
+    # A line of many columns is cut down to the wanted ones a piece at a time, so wide files have short pieces.
+    while piece := list(islice(filled, max(1, 8 * ROWS // max(8, len(header))))):
+        for number, row in enumerate(piece, start=first):
+            if len(row) != len(header):
+                raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(header)} columns")
+        yield {role: text_column(row[place] for row in piece) for role, place in places.items()}
+        first += len(piece)
+
+
+class _Lines:
+    """The rows of a CSV file, also a compressed one; whatever the libraries below raise is said in one line."""
+
+    def __init__(self, path: Path, *, delimiter: str, encoding: str) -> None:
+        self.path, self.encoding = path, encoding
+        self._reader: Any = None
+        self._rows = self._read(delimiter)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        with reading(self.path, "CSV file"):
+            try:
+                row = next(self._rows, None)
+            except UnicodeError as error:
+                raise wrong_encoding(self.path, self.encoding) from error
+            except csv.Error as error:
+                fix = "quote the cell whole, or save the file again"
+                line = 0 if self._reader is None else self._reader.line_num
+                raise SchemaError(f"{self.path}: line {line}: {one_line(error)}; {fix}") from error
+        if row is None:
+            raise StopIteration
+        return row
+
+    def _read(self, delimiter: str) -> Iterator[list[str]]:
+        opener = _OPENERS.get(self.path.suffix.lower())
+        with contextlib.ExitStack() as stack:
+            binary = stack.enter_context((opener or open)(self.path, "rb"))
+            if opener is not None:
+                binary = io.BufferedReader(Unpacked(binary, self.path, self.path.stat().st_size), 1 << 20)
+            file = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
+            self._reader = csv.reader(file, delimiter=delimiter, strict=True)
+            yield from self._reader
+
+
+def check_encoding(encoding: str) -> None:
+    """Refuse the name of an encoding that Python does not know as one of texts."""
     try:
-        with _OPENERS.get(path.suffix.lower(), open)(path, "rt", encoding=encoding, newline="") as file:
-            lines = csv.reader(file, delimiter=delimiter, strict=True)
-            header = [cell.removeprefix("\ufeff").strip() for cell in next(lines, [])]
-            if not header:
-                raise SchemaError(f"{path}: empty; the first line must name the columns")
-            if twice := next((cell for cell in set(wanted.values()) if header.count(cell) > 1), None):
-                raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
-            places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
-            first = 1
-            filled = (row for row in lines if row)
-            while piece := list(islice(filled, ROWS)):
-                for number, row in enumerate(piece, start=first):
-                    if len(row) != len(header):
-                        raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(header)} columns")
-                yield {role: text_column(row[place] for row in piece) for role, place in places.items()}
-                first += len(piece)
-    except (csv.Error, LookupError, EOFError, OSError, UnicodeError, lzma.LZMAError, zlib.error) as error:
-        raise SchemaError(f"{path}: not a CSV file ({' '.join(str(error).split())})") from error
+        "".encode(encoding)
+        known = codecs.lookup(encoding)._is_text_encoding
+    except (LookupError, UnicodeError, ValueError):
+        known = False
+    if not known:
+        raise InputError(f"encoding: {encoding[:40]!r} is unknown; write utf-8, latin-1, cp1252 or utf-16")
+
+
+def wrong_encoding(path: Path, encoding: str) -> SchemaError:
+    """Make the error for a file that has another encoding, with the option that reads it."""
+    with path.open("rb") as file:
+        marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    likely = (
+        "utf-16" if marked else ("utf-8" if encoding.lower().replace("_", "-") not in ("utf-8", "utf8") else "latin-1")
+    )
+    return SchemaError(f"{path}: not text in {encoding}; name its encoding, for instance (encoding={likely!r})")
+
+
+def check_delimiter(path: Path, header: list[str], wanted: Mapping[str, str], delimiter: str) -> None:
+    """Refuse a header whose names are divided by something else, with the option that reads it."""
+    if any(column in header for column in wanted.values()):
+        return
+    line = delimiter.join(header)
+    for mark, name in ((";", ";"), ("\t", "tab"), ("|", "|"), (",", ",")):
+        if mark != delimiter and any(column in _split(line, mark) for column in wanted.values()):
+            raise SchemaError(
+                f"{path}: its columns are divided by {mark!r}, not {delimiter!r}; name it (delimiter={name!r})"
+            )
+
+
+def _split(line: str, mark: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(mark)]
+
+
+def named(held: Iterable[str], role: str) -> str:
+    """Say which columns a file has, and the option that names one."""
+    names = [str(name)[:40] for name in islice(held, 13)]
+    known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"it has {known}; name the right one ({role}='COLUMN')"
 
 
 def found_columns(path: Path, wanted: Mapping[str, str], held: list[str]) -> dict[str, str]:
@@ -57,5 +140,7 @@ def found_columns(path: Path, wanted: Mapping[str, str], held: list[str]) -> dic
     for role, column in wanted.items():
         if column not in held:
             known = ", ".join(str(name)[:40] for name in held[:12])
-            raise SchemaError(f"{path}: no column {column!r} for {role}; it has {known}; name the right one as {role}")
+            raise SchemaError(
+                f"{path}: no column {column!r} for {role}; it has {known}; name the right one ({role}='COLUMN')"
+            )
     return {**wanted, "title": "title"} if "title" not in wanted and "title" in held else dict(wanted)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.artifacts._limits import check_table
 from spectra_eval.data._blocks import Log
 from spectra_eval.data._join import Names
 from spectra_eval.data._taxonomy import Labelled
 from spectra_eval.errors import InputError, SchemaError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_NUMBER = r"[+-]?(\d{1,400}\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
+_EARLIEST, _LATEST, _USUAL = -2208988800, 4102444800, 631152000
+"""The beginnings of 1900, of 2100 and of 1990: a log has no moment outside the first two, and few before the third."""
+_SECOND_YEAR = 31536000
+_FAR = 9 * 10**18
 
 
 class EventLog:
@@ -79,6 +90,7 @@ class EventLog:
         self.pieces = []
         user, item, time, *more = columns
         bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
+        check_table(self.source, 1, len(labels.categories))
         return Log(
             user=user,
             user_names=self.users.array(),
@@ -96,7 +108,7 @@ class EventLog:
             rating=np.concatenate(self.ratings) if self.ratings else None,
             metadata={**metadata, "labels_left_out": labels.left_out},
             source=str(self.source),
-        )
+        ).with_unused()
 
 
 class Clock:
@@ -107,7 +119,8 @@ class Clock:
     source : Path
         The file that refusals name.
     unit : {"s", "ms", "us", "ns"}
-        What numbers count since 1970. Parts of a second are cut off; dates without a zone are UTC.
+        What numbers count since 1970, in any notation. Parts of a second are cut off; dates without a zone are UTC.
+        All moments are in the years 1900 to 2099: others are refused, with the unit that the numbers look like.
 
     Raises
     ------
@@ -133,21 +146,67 @@ class Clock:
         import pandas as pd
 
         column = pd.Series(texts, dtype="str").str.strip()
-        numeric = column.str.fullmatch(r"-?\d{1,18}(\.\d*)?").to_numpy(dtype=bool)
+        numeric = column.str.fullmatch(_NUMBER).to_numpy(dtype=bool)
         if self.numbers is None:
             self.numbers = bool(numeric[0]) if len(numeric) else None
         if self.numbers:
-            self._check(numeric, texts, first, "a number of seconds since 1970 (another unit: time_unit)")
-            whole = column.str.split(".", n=1).str[0].astype("int64").to_numpy()
-            return whole // _UNITS[self.unit]
-        read = pd.to_datetime(column.mask(pd.Series(numeric)), utc=True, format="ISO8601", errors="coerce")
-        self._check(~read.isna().to_numpy(), texts, first, "a date such as 2018-07-07 22:09:11")
-        return read.dt.as_unit("s").astype("int64").to_numpy()
+            self._check(numeric, texts, first, "a number since 1970")
+            found = _counted(column, _UNITS[self.unit])
+        else:
+            read = pd.to_datetime(column.mask(pd.Series(numeric)), utc=True, format="ISO8601", errors="coerce")
+            self._check(~read.isna().to_numpy(), texts, first, "a date such as 2018-07-07 22:09:11, from 1900 to 2099,")
+            found = read.dt.as_unit("s").astype("int64").to_numpy()
+        self._check_years(found, texts, first)
+        return found
 
     def _check(self, good: np.ndarray, texts: np.ndarray, first: int, what: str) -> None:
         if not good.all():
             row = int(np.flatnonzero(~good)[0])
-            raise SchemaError(f"{self.source}: entry {first + row}, time: {texts[row]!r} where {what} must stand")
+            raise SchemaError(f"{self.source}: entry {first + row}, time: {texts[row]!r:.60} where {what} must stand")
+
+    def _check_years(self, found: np.ndarray, texts: np.ndarray, first: int) -> None:
+        """Refuse moments that no log holds: most often numbers that are read in the wrong unit."""
+        far = (found < _EARLIEST) | (found >= _LATEST)
+        if far.any():
+            row = int(np.flatnonzero(far)[0])
+            where = f"{self.source}: entry {first + row}, time: {texts[row]!r:.60}"
+            if not self.numbers:
+                raise SchemaError(f"{where} is not in the years 1900 to 2099; correct it or leave the event out")
+            likely = self._likely(found[row : row + 1])
+            raise SchemaError(f"{where} read in {self.unit} is not in the years 1900 to 2099; {likely}")
+        if self.numbers and self.unit != "s" and len(found) and found.max() < _SECOND_YEAR:
+            raw = found * _UNITS[self.unit]
+            coarser = [unit for unit, size in _UNITS.items() if size < _UNITS[self.unit] and _usual(raw // size)]
+            if coarser:
+                where = f"{self.source}: entry {first}, time: {texts[0]!r:.60}"
+                raise SchemaError(
+                    f"{where} read in {self.unit} is in the year 1970, as all are; they look like "
+                    f"{_WORDS[coarser[0]]} (time_unit={coarser[0]!r})"
+                )
+
+    def _likely(self, found: np.ndarray) -> str:
+        raw = [int(value) * _UNITS[self.unit] for value in found]
+        units = [
+            unit for unit, size in _UNITS.items() if unit != self.unit and _usual(np.array([v // size for v in raw]))
+        ]
+        if not units:
+            return f"name the unit of the numbers (time_unit={self.unit!r} is in effect), or correct it"
+        return f"it looks like {_WORDS[units[0]]} (time_unit={units[0]!r})"
+
+
+def _counted(column: pd.Series, size: int) -> np.ndarray:
+    """Read numbers of any notation into whole seconds; what int64 cannot hold becomes a number far away."""
+    plain = column.str.fullmatch(r"-?\d{1,18}(\.\d*)?").to_numpy(dtype=bool)
+    found = np.zeros(len(column), dtype=np.int64)
+    found[plain] = column[plain].str.split(".", n=1).str[0].astype("int64").to_numpy() // size
+    for row in np.flatnonzero(~plain).tolist():
+        found[row] = max(-_FAR, min(_FAR, int(Decimal(column.iloc[row])) // size))
+    return found
+
+
+def _usual(seconds: np.ndarray) -> bool:
+    """Whether all moments are in the years 1990 to 2099."""
+    return bool(((seconds >= _USUAL) & (seconds < _LATEST)).all())
 
 
 def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> None:

@@ -15,7 +15,7 @@ from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
-from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._join import Names, text_column, tidied
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
@@ -51,7 +51,8 @@ def load(
     source : str or Path
         CSV or TSV (also ``.gz``, ``.bz2``, ``.xz``) with a header, or Parquet.
     user, item, time, categories : str
-        The columns. Times are numbers since 1970 or ISO dates (UTC where they name no zone).
+        The columns. Names are read in Unicode's composed form (NFC) and without outer blanks. Times are numbers
+        since 1970 or ISO dates (UTC where they name no zone), from 1900 to 2099.
     title : str, optional
         The column that names the item as a model is shown it; without it the column ``title`` where there is one,
         and the item itself where there is none. The first title of an item holds.
@@ -63,7 +64,7 @@ def load(
         Stands between the categories of one event; a Parquet list needs none. A blank cell is no category: the
         event is dropped, and counted in the metadata.
     delimiter : str, optional
-        Between the cells of a CSV file; a tab in a file named ``.tsv``, a comma in any other.
+        Between the cells of a CSV file, one character or ``tab``; a tab in a file named ``.tsv``, else a comma.
     time_unit : {"s", "ms", "us", "ns"}
         What a number in the time column counts.
     encoding : str
@@ -119,6 +120,7 @@ def load(
     for piece in pieces:
         for role in ("user", "item"):
             check_texts(path, wanted[role], piece[role], first=first)
+            piece[role] = tidied(piece[role])
         log.add(
             user=piece["user"],
             item=piece["item"],
@@ -147,8 +149,9 @@ read = at_once(load)
 def _delimiter(path: Path, delimiter: str | None) -> str:
     if delimiter is None:
         return "\t" if ".tsv" in path.suffixes else ","
-    if len(delimiter) != 1:
-        raise InputError(f"delimiter: {delimiter!r} is not one character")
+    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise InputError(f"delimiter: {delimiter!r} is not one character; write it, or tab")
     return delimiter
 
 

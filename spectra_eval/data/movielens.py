@@ -13,7 +13,7 @@ from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._movielens_files import SHAPES, read_raw
 from spectra_eval.errors import InputError, SchemaError
 
-__all__ = ["GENRE_SETS", "load", "read"]
+__all__ = ["GENRE_SETS", "HELD", "load", "read"]
 
 _GENRES = (
     "Action",
@@ -38,13 +38,17 @@ _GENRES = (
 _NONE = "(no genres listed)"
 _ALIASES = {"Children's": "Children", "unknown": _NONE}
 
+HELD = "held"
 GENRE_SETS = {
     "18": _GENRES,
     "18+imax": (*_GENRES, "IMAX"),
     "18+none": (*_GENRES, _NONE),
     "20": (*_GENRES, "IMAX", _NONE),
 }
-"""The categories of each choice. ml-latest has 20 labels; its README names 19, of which it calls 18 genres."""
+"""The categories of each named set; ``held`` is those of ``18+imax`` that some movie bears.
+
+ml-latest has 20 labels; its README names 19, of which it calls 18 genres.
+"""
 _NINETEEN = (
     "genre_set: '19' is two different sets; choose 18+imax (18 genres and IMAX) or 18+none (the 19 values that "
     "README.txt and u.genre list: 18 genres and 'no genre')"
@@ -57,7 +61,7 @@ _TERMS = (
 )
 
 
-def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
+def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     r"""Read a folder of MovieLens files into interactions: one event a rating, one category a genre.
 
     The folder holds one release in its own shape: ``ratings.csv`` and ``movies.csv`` (ml-latest, 20M, 25M, 32M),
@@ -73,9 +77,10 @@ def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
     ----------
     source : str or Path
         The folder.
-    genre_set : {"18", "18+imax", "18+none", "20"}
+    genre_set : {"held", "18", "18+imax", "18+none", "20"}
         The genres that are categories: 18; these and ``IMAX``; these and ``(no genres listed)``, the 19 values that
-        GroupLens's texts list; or all 20.
+        GroupLens's texts list; or all 20. ``held`` is those of ``18+imax`` that some movie of the files bears: 100K, 1M
+        and 10M know no ``IMAX``. A genre that no rated movie bears is named in the metadata (``categories_unused``).
 
     Returns
     -------
@@ -105,8 +110,8 @@ def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
     >>> [interactions.categories[c] for c in interactions.category], interactions.titles
     (['Horror', 'Sci-Fi'], {'7': 'Alien (1979)'})
     """
-    if genre_set not in GENRE_SETS:
-        known = f"genre_set: {genre_set!r} is unknown; choose {', '.join(GENRE_SETS)}"
+    if genre_set not in (HELD, *GENRE_SETS):
+        known = f"genre_set: {genre_set!r} is unknown; choose {', '.join((HELD, *GENRE_SETS))}"
         raise InputError(_NINETEEN if genre_set == "19" else known)
     folder = Path(source)
     raw = read_raw(folder)
@@ -120,7 +125,8 @@ def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
             f"{folder / ratings}: rating {line + 1} is of movieId {raw.item[line]}, which {movies} does not hold; "
             "take both files from one release"
         )
-    owner, category, outside = _genres(raw.genres, GENRE_SETS[genre_set])
+    categories = _held(raw.genres) if genre_set == HELD else GENRE_SETS[genre_set]
+    owner, category, outside = _genres(raw.genres, categories)
     if not np.isin(movie, owner).any():
         raise SchemaError(f"{folder / movies}: no rated movie has a genre of the set {genre_set!r}")
     items = [str(number) for number in raw.ids.tolist()]
@@ -138,7 +144,7 @@ def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
         owner=owner,
         category=category,
         n_bundles=len(items),
-        categories=GENRE_SETS[genre_set],
+        categories=categories,
         source=str(folder / movies),
         metadata={
             "dataset": "movielens",
@@ -148,10 +154,15 @@ def load(source: str | Path, *, genre_set: str = "18+imax") -> Log:
             "labels_left_out": outside,
             "files": raw.files,
         },
-    )
+    ).with_unused()
 
 
 read = at_once(load)
+
+
+def _held(genres: list[list[str]]) -> tuple[str, ...]:
+    borne = {_ALIASES.get(label, label) for labels in genres for label in labels}
+    return tuple(name for name in GENRE_SETS["18+imax"] if name in borne)
 
 
 def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:

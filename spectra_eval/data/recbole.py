@@ -10,7 +10,8 @@ import numpy as np
 
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
-from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._columns import check_encoding, named, wrong_encoding
+from spectra_eval.data._join import Names, text_column, tidied
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
@@ -18,6 +19,7 @@ from spectra_eval.errors import InputError, SchemaError
 __all__ = ["load", "read"]
 
 _ROWS = 200_000
+_LONGEST = 1 << 20
 _TYPES = ("token", "token_seq", "float", "float_seq")
 _CATEGORIES = ("genre", "genres", "class", "category", "categories")
 _TITLES = ("title", "movie_title", "item_name", "name")
@@ -36,6 +38,7 @@ def load(
     separator: str | None = None,
     unknown_items: str = "refuse",
     time_unit: str = "s",
+    encoding: str = "utf-8",
     taxonomy: str | Path | None = None,
     two_parents: str = "refuse",
     level: str = "fine",
@@ -63,6 +66,8 @@ def load(
         Events of items that ``.item`` does not hold: an error, or left out and counted.
     time_unit : {"s", "ms", "us", "ns"}
         What the time counts since 1970.
+    encoding : str
+        Of both files; RecBole writes UTF-8.
     taxonomy, two_parents, level
         As in `csv.read`.
 
@@ -102,18 +107,22 @@ def load(
         raise InputError("separator: empty; name what stands between the categories of an item, for instance |")
     events, items = _files(Path(source))
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
-    types = _header(items)
+    check_encoding(encoding)
+    types = _header(items, encoding)
     category_column = _chosen(items, types, "categories", categories, _CATEGORIES)
     if category_column is None:
-        raise SchemaError(f"{items}: no column of categories; it has {', '.join(types)}; name one as categories")
+        raise SchemaError(
+            f"{items}: no column of categories; it has {', '.join(types)}; name one (categories='COLUMN')"
+        )
     title_column = _chosen(items, types, "title", title, _TITLES)
     if separator is None:
         separator = " " if types[category_column] == "token_seq" else None
     known, sets, titles = Names(), list[list[str]](), dict[str, str]()
     wanted = {"item": item, "categories": category_column, "title": title_column or item}
     first = 1
-    for piece in _pieces(items, wanted):
+    for piece in _pieces(items, wanted, encoding):
         check_texts(items, item, piece["item"], first=first)
+        piece["item"] = tidied(piece["item"])
         for name, cell, shown in zip(*(piece[role].tolist() for role in wanted), strict=True):
             if known.encode_one(name) != len(sets):
                 raise SchemaError(f"{items}: item {name!r} stands there twice; keep one of the two")
@@ -122,11 +131,12 @@ def load(
         first += len(piece["item"])
     clock, log = Clock(events, unit=time_unit), EventLog(events)
     first = 1
-    height = _chosen(events, _header(events), "rating", rating, ("rating",))
+    height = _chosen(events, _header(events, encoding), "rating", rating, ("rating",))
     wanted = {"user": user, "item": item, "time": time} | ({} if height is None else {"rating": height})
-    for piece in _pieces(events, wanted):
+    for piece in _pieces(events, wanted, encoding):
         for role, column in (("user", user), ("item", item)):
             check_texts(events, column, piece[role], first=first)
+            piece[role] = tidied(piece[role])
         log.add(
             user=piece["user"],
             item=piece["item"],
@@ -173,18 +183,18 @@ def _files(source: Path) -> tuple[Path, Path]:
     return source, source.with_suffix(".item")
 
 
-def _header(path: Path) -> dict[str, str]:
-    """Give the type of each column by its name."""
+def _header(path: Path, encoding: str) -> dict[str, str]:
+    """Return the type of each column by its name."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            line = file.readline().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: not UTF-8 text ({error.reason}); RecBole writes UTF-8") from error
+        with path.open(encoding=encoding) as file:
+            line = file.readline(_LONGEST).removeprefix("\ufeff").rstrip("\r\n")
+    except UnicodeError as error:
+        raise wrong_encoding(path, encoding) from error
     types = {}
     for cell in line.split("\t"):
         name, colon, kind = cell.rpartition(":")
         if not colon or kind not in _TYPES or name in types:
-            raise SchemaError(f"{path}: header cell {cell!r} is not NAME:TYPE with a type of {', '.join(_TYPES)}")
+            raise SchemaError(f"{path}: header cell {cell[:40]!r} is not NAME:TYPE with a type of {', '.join(_TYPES)}")
         types[name] = kind
     return types
 
@@ -192,25 +202,29 @@ def _header(path: Path) -> dict[str, str]:
 def _chosen(path: Path, types: dict[str, str], role: str, name: str | None, usual: tuple[str, ...]) -> str | None:
     if name is not None:
         if name not in types:
-            raise SchemaError(f"{path}: no column {name!r}; it has {', '.join(types)}; name one of them as {role}")
+            raise SchemaError(
+                f"{path}: no column {name!r}; it has {', '.join(types)}; name one of them ({role}='COLUMN')"
+            )
         return name
     found = [column for column in usual if column in types]
     if len(found) > 1:
-        raise SchemaError(f"{path}: {found[0]!r} and {found[1]!r} may both be the {role}; name one of them as {role}")
+        raise SchemaError(
+            f"{path}: {found[0]!r} and {found[1]!r} may both be the {role}; name one of them ({role}='COLUMN')"
+        )
     return found[0] if found else None
 
 
-def _pieces(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
+def _pieces(path: Path, wanted: dict[str, str], encoding: str) -> Iterator[dict[str, np.ndarray]]:
     """Give the wanted columns as texts, some hundred thousand lines at a time."""
-    columns = list(_header(path))
+    columns = list(_header(path, encoding))
     for role, name in wanted.items():
         if name not in columns:
-            raise SchemaError(f"{path}: no column {name!r} for {role}; it has {', '.join(columns)}")
+            raise SchemaError(f"{path}: no column {name!r} for {role}; {named(columns, role)}")
     places = {role: columns.index(name) for role, name in wanted.items()}
     first = 1
     try:
         # Only \n ends a line: a title may hold any other character that Python would break at.
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
+        with path.open(encoding=encoding, newline="\n") as file:
             next(file)
             lines = (line.rstrip("\r\n") for line in file)
             rows = (line.split("\t") for line in lines if line)
@@ -220,8 +234,8 @@ def _pieces(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray
                         raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(columns)} columns")
                 yield {role: text_column(row[place] for row in piece) for role, place in places.items()}
                 first += len(piece)
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: not UTF-8 text ({error.reason}); RecBole writes UTF-8") from error
+    except UnicodeError as error:
+        raise wrong_encoding(path, encoding) from error
 
 
 DATASETS.add(
@@ -241,6 +255,7 @@ DATASETS.add(
             "separator",
             "unknown_items",
             "time_unit",
+            "encoding",
             "taxonomy",
             "two_parents",
             "level",

@@ -163,8 +163,8 @@ def test_a_run_and_training_texts_are_proven_clean_or_named(tmp_path: Path) -> N
         (["csv", "here", "--map", "user"], 2, "NAME=COLUMN"),
         (["csv", "here", "--split", "0.5", "--split-date", "2020-01-01"], 2, "give one of the two"),
         (["csv", "here", "--context-windows", "1,two"], 2, "whole numbers with commas"),
-        (["synthetic", "--horizons", "medium"], 3, "error: horizons: 'medium'"),
-        (["synthetic", "-O", "users=none"], 3, "error: users: 'none' is no whole number"),
+        (["synthetic", "--horizons", "medium"], 3, "error: --horizons: 'medium'"),
+        (["synthetic", "-O", "users=none"], 3, "error: -O users: 'none' is no whole number"),
         (["csv", "here"], 3, "error: here: no such file"),
         (["yelp", "here"], 3, "error: here/yelp_academic_dataset_review.json: no such file"),
         (["yelps", "here"], 3, "error: no dataset named 'yelps'; near: yelp"),
@@ -174,3 +174,36 @@ def test_what_is_refused(tmp_path: Path, words: list[str], code: int, said: str)
     result = run(*words, "-o", tmp_path / "table.parquet")
     assert result.exit_code == code and said in result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        ("user;item;time;categories\na;x;1;A\n", [], "name it (-O delimiter=';')"),
+        ("user,item,time,categories\n\xe9,x,1,A\n", [], "name its encoding, for instance (-O encoding=latin-1)"),
+        ("user,item,time,categories\na,x,1600000000000,A\n", [], "milliseconds (-O time-unit=ms)"),
+        ("who,item,time,categories\na,x,1,A\n", [], "name the right one (--map user=COLUMN)"),
+        ("user,item,time,categories\na,x,1,A\n", ["-O", "time-unit=h"], "error: -O time-unit: 'h' is unknown"),
+        ("user,item,time,categories\na,x,1,A\n", ["--min-interactions", "1"], "error: --min-interactions: 1"),
+        ("user,item,time,categories\na,x,1,A\n", ["--level", "coarse"], "error: --level: coarse needs two levels"),
+        ("user,item,time,categories\na,x,1,A\n", ["--taxonomy", "TAXONOMY"], "split it by pair (--two-parents pair)"),
+    ],
+)
+def test_a_refusal_names_the_option_as_it_is_typed(tmp_path: Path, text: str, words: list[str], said: str) -> None:
+    path, taxonomy = tmp_path / "log.csv", tmp_path / "levels.csv"
+    path.write_text(text, encoding="latin-1")
+    taxonomy.write_text("category,parent\nA,B\nA,C\n")
+    words = [str(taxonomy) if word == "TAXONOMY" else word for word in words]
+    result = run("csv", path, "-o", tmp_path / "table.parquet", *words)
+    assert result.exit_code == 3 and said in result.output and "_" not in said
+
+
+def test_unknown_items_are_dropped_by_the_option_that_the_refusal_names(tmp_path: Path) -> None:
+    lines = "".join(f"ann\t{item}\t{time}\n" for time, item in enumerate((7, 7, 7, 7, 7, 9)))
+    (tmp_path / "d.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\n" + lines)
+    (tmp_path / "d.item").write_text("item_id:token\tgenre:token_seq\n7\tA B\n8\tC\n")
+    result = run("recbole", tmp_path, "-o", tmp_path / "t.parquet")
+    assert result.exit_code == 3 and "(-O unknown-items=drop)" in result.output
+    result = run("recbole", tmp_path, "-o", tmp_path / "t.parquet", "-O", "unknown-items=drop")
+    assert result.exit_code == 0 and "note: 1 of 3 categories are in no interaction" in result.output
+    assert read_table(tmp_path / "t.parquet").metadata["categories_unused"] == ["C"]

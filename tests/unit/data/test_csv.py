@@ -143,7 +143,7 @@ def test_latin_letters_and_a_taxonomy(tmp_path: Path) -> None:
         (HEAD + "ann,x,2020-01-01,A\nann,x,1,A\n", "entry 2, time: '1'"),
         (HEAD + "ann,x,1,A,B\n", "entry 1: 5 cells under 4"),
         (HEAD + "ann,x,1,A\n\nann,x,1,A,B\n", "entry 2: 5 cells"),
-        (HEAD + 'ann,x,1,"A\n', "not a CSV file"),
+        (HEAD + 'ann,x,1,"A\n', "line 2: unexpected end of data"),
         (HEAD + "ann,x,1\n", "entry 1: 3 cells under 4"),
         (HEAD + "ann,x,1,\n", "no interaction has a category"),
     ],
@@ -175,10 +175,10 @@ def test_other_defects_are_named(tmp_path: Path) -> None:
         read(path, separator="")
     with pytest.raises(InputError, match="one character"):
         read(path, delimiter="::")
-    with pytest.raises(SchemaError, match="not a CSV file"):
+    with pytest.raises(InputError, match="encoding: 'klingon' is unknown"):
         read(path, encoding="klingon")
     (tmp_path / "log.csv.gz").write_bytes(gzip.compress(path.read_bytes())[:-9])
-    with pytest.raises(SchemaError, match="not a CSV file"):
+    with pytest.raises(SchemaError, match="not a readable CSV file"):
         read(tmp_path / "log.csv.gz")
     (tmp_path / "log.parquet").write_bytes(b"PAR1")
     with pytest.raises(SchemaError, match="not a readable Parquet file"):
