@@ -19,7 +19,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from spectra_eval_cli._config import configure
-from spectra_eval_cli._printing import emit, say, shown_usage, write_text
+from spectra_eval_cli._printing import document_to_stdout, emit, say, shown_usage, write_text
 
 __all__ = [
     "LazyGroup",
@@ -206,6 +206,7 @@ def common_options(function: F) -> F:
             raise click.UsageError("--quiet and --verbose: choose one of the two")
         ctx.meta[_QUIET] = ctx.meta.get(_QUIET, False) or quiet
         ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or verbose
+        document_to_stdout(ctx, options.get("output"))
         if not ctx.meta[_VERBOSE]:
             return function(*args, quiet=quiet, **options)
         began = time.monotonic()

@@ -15,7 +15,20 @@ import click
 
 from spectra_eval.redaction import escaped_json, shown
 
-__all__ = ["emit", "say", "shown_usage", "write_text"]
+__all__ = ["document_to_stdout", "emit", "say", "shown_usage", "write_text"]
+
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_DOCUMENT = "spectra_eval.document"
+
+
+def document_to_stdout(ctx: click.Context, output: object) -> None:
+    """Note whether the document of a command goes to stdout (``-o -``): what people read then goes to stderr."""
+    ctx.meta[_DOCUMENT] = str(output) in _STDOUT
+
+
+def _taken() -> bool:
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(_DOCUMENT))
 
 
 def say(text: object = "", *, err: bool = False, nl: bool = True, over: bool = False, **style: Any) -> None:
@@ -24,7 +37,7 @@ def say(text: object = "", *, err: bool = False, nl: bool = True, over: bool = F
     Further arguments are those of `click.style`.
     """
     safe = shown(str(text))
-    click.echo(("\r\x1b[2K" if over else "") + (click.style(safe, **style) if style else safe), err=err, nl=nl)
+    click.echo(("\r\x1b[2K" if over else "") + (click.style(safe, **style) if style else safe), err=err or _taken(), nl=nl)
 
 
 @contextlib.contextmanager
@@ -73,7 +86,7 @@ def emit(
         else:
             text = _pretty(rows, columns, right, title and shown(title), keys, terminal=terminal)
     if output is None:
-        click.echo(text, nl=False, color=True)
+        click.echo(text, nl=False, color=True, err=_taken())
     else:
         write_text(text, output)
 

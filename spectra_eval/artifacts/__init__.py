@@ -6,22 +6,31 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 """
 
 from spectra_eval.artifacts._digest import TableDigest
-from spectra_eval.artifacts._files import write_text
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
+from spectra_eval.artifacts._own import file_name, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
 from spectra_eval.artifacts._unique import HashRuns
+from spectra_eval.artifacts._writing import STDOUT, remove_leftovers, write_text, written_path, written_whole
 
 __all__ = [
+    "STDOUT",
     "HashRuns",
     "TableBlocks",
     "TableDigest",
+    "file_name",
     "iter_table",
     "json_digest",
+    "open_own",
+    "own_file",
+    "own_folder",
     "read_json",
     "read_table",
+    "remove_leftovers",
     "write_blocks",
     "write_json",
     "write_table",
     "write_text",
+    "written_path",
+    "written_whole",
 ]

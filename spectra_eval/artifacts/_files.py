@@ -1,26 +1,27 @@
-"""Files: where a table lies, what format its bytes have, and how a file appears whole or not at all."""
+"""Files that are read: where a table is, what format its bytes have, and what may stand in place of a file."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gzip
-import io
 import os
-import secrets
+import shutil
+import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from spectra_eval.artifacts._limits import unpack
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 
-__all__ = ["file_format", "locate", "one_line", "os_error", "read_text", "reading", "write_text", "written_whole"]
+__all__ = ["file_format", "is_stdin", "locate", "one_line", "os_error", "read_text", "reading"]
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
-_DESCRIPTORS = "/proc/self/fd"
+_STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def one_line(error: object) -> str:
@@ -71,9 +72,18 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise SchemaError(f"{path}: not a readable {what} ({reason}); write it again") from error
 
 
+def is_stdin(path: Path) -> bool:
+    """Tell whether a path means the standard input."""
+    return str(path) in _STDIN
+
+
 def locate(path: Path) -> Path:
-    """Give the table file that a path means: itself, or the table of a run folder."""
+    """Return the table file that a path means: itself, the table of a run folder, or a copy of what a pipe gives."""
+    if is_stdin(path):
+        return _copied(path)
     try:
+        if not (path.is_dir() or path.is_file()) and path.exists():
+            return _copied(path)
         path.stat()
     except OSError as error:
         raise os_error(path, error) from error
@@ -87,6 +97,21 @@ def locate(path: Path) -> Path:
     if not table.is_file():
         raise InputError(f"{path}: the run has no table.parquet yet; finish it with the same probe command")
     return table
+
+
+def _copied(path: Path) -> Path:
+    """Copy what a pipe or the standard input gives to a file of our own, which goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="spectra-eval-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    target = folder / ("stdin" if is_stdin(path) else path.name)
+    try:
+        with contextlib.ExitStack() as stack:
+            source = sys.stdin.buffer if is_stdin(path) else stack.enter_context(path.open("rb"))
+            copy = stack.enter_context(target.open("xb"))
+            shutil.copyfileobj(source, copy)
+    except OSError as error:
+        raise os_error(path, error) from error
+    return target
 
 
 def file_format(path: Path) -> str:
@@ -135,7 +160,7 @@ def file_format(path: Path) -> str:
 def read_text(path: Path) -> str:
     """Read a whole UTF-8 text, gzip-compressed or not, without its byte order mark."""
     try:
-        data = path.read_bytes()
+        data = sys.stdin.buffer.read() if is_stdin(path) else path.read_bytes()
         if data.startswith(_GZIP):
             data = unpack(path, data)
     except OSError as error:
@@ -151,113 +176,3 @@ def read_text(path: Path) -> str:
         line = text.count("\n", 0, text.index("\x00")) + 1
         raise SchemaError(f"{path}: line {line} holds a NUL byte; this is no text file")
     return text
-
-
-@contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when everything was written; else nothing is left.
-
-    The bytes go to a file without a name where the system has such (Linux: a kill leaves nothing at all), else to a
-    hidden neighbour; at the end it replaces `path`. What is no regular file (a pipe, a terminal) gets the bytes when
-    they are complete.
-
-    Raises
-    ------
-    InputError
-        The operating system refuses: no such folder, no right, a full disk.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link, what it points to is replaced
-    if target.is_dir():
-        raise os_error(path, IsADirectoryError())
-    if target.exists() and not target.is_file():
-        buffer = io.BytesIO()
-        yield buffer
-        with _said(path):
-            target.write_bytes(buffer.getvalue())
-        return
-    hidden = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
-    with _said(path):
-        number, named = _opened(hidden)
-        try:
-            with os.fdopen(number, "wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-                if not named:
-                    _name(stream.fileno(), hidden)
-            os.replace(hidden, target)
-            _settle(target.parent)
-        except BaseException:
-            hidden.unlink(missing_ok=True)
-            raise
-
-
-def _opened(hidden: Path) -> tuple[int, bool]:
-    """Open a new file, and say whether it has its name already."""
-    # Opened by number so that the file gets the rights that the umask gives, not those of a secret.
-    if hasattr(os, "O_TMPFILE") and Path(_DESCRIPTORS).is_dir():
-        with contextlib.suppress(OSError):  # this file system has no such files, or refuses what is refused below
-            return os.open(hidden.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), False
-    return os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
-
-
-def _name(number: int, hidden: Path) -> None:
-    """Give an open file without a name its name."""
-    folder = os.open(hidden.parent, os.O_RDONLY)
-    try:  # only with a folder's descriptor does the system follow the link to the open file
-        os.link(f"{_DESCRIPTORS}/{number}", hidden.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
-
-
-def _settle(folder: Path) -> None:
-    """See to it that the names in a folder outlive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-@contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except SpectraError:
-        raise
-    except OSError as error:
-        raise os_error(path, error, writing=True) from error
-
-
-def write_text(text: str, path: str | os.PathLike[str]) -> None:
-    r"""Write a text as UTF-8, whole or not at all.
-
-    Parameters
-    ----------
-    text : str
-        Line ends are written as they stand.
-    path : path-like
-        Its folder must exist; a file of this name is replaced.
-
-    Raises
-    ------
-    InputError
-        The text has no UTF-8 form, or the operating system refuses.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text("a line\n", Path(folder) / "note.txt")
-    ...     (Path(folder) / "note.txt").read_text()
-    'a line\n'
-    """
-    place = Path(path)
-    try:
-        data = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(f"{place}: the text has no UTF-8 form ({one_line(error)}); remove that character") from error
-    with written_whole(place) as stream:
-        stream.write(data)

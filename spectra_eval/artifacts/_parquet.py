@@ -16,12 +16,13 @@ from spectra_eval.arrays import row_sums
 from spectra_eval.artifacts._arrow import Cells, fixed_lists
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
 from spectra_eval.artifacts._details import detail_array
-from spectra_eval.artifacts._files import one_line, os_error, written_whole
+from spectra_eval.artifacts._files import one_line, os_error
 from spectra_eval.artifacts._footer import KEY, SCHEMA, VERSION, batch_rows, check_values, read_description
 from spectra_eval.artifacts._json import dump_json
 from spectra_eval.artifacts._limits import check_table, first_twice
 from spectra_eval.artifacts._npz import default_names
 from spectra_eval.artifacts._unique import unique_blocks
+from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from spectra_eval.artifacts import write_text
 from spectra_eval.artifacts._cells import as_lists, is_list, plain, texts
-from spectra_eval.artifacts._files import file_format, reading, written_whole
+from spectra_eval.artifacts._files import file_format, reading
 from spectra_eval.artifacts._footer import check_groups
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._side import read_columns
+from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, ShapeError
 
 __all__ = ["ItemScores", "read_item_scores", "write_fused"]

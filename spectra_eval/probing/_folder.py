@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from spectra_eval.artifacts import json_digest, read_json, read_table, write_blocks, write_json, write_table
+from spectra_eval.artifacts import (
+    json_digest,
+    open_own,
+    own_file,
+    own_folder,
+    read_json,
+    read_table,
+    remove_leftovers,
+    write_blocks,
+    write_json,
+    write_table,
+)
 from spectra_eval.asking import added
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import PreferenceTable
@@ -43,20 +54,20 @@ class RunFolder:
             "parts": [],
             "table": None,
         }
-        place = path / "manifest.json"
+        place = own_file(path / "manifest.json")
         if place.is_file():
             known = read_json(place)
             self._check_same(known, place)
             self._manifest = known
-        for left in [*path.glob(".*.part"), *(path / "parts").glob(".*.part")]:
-            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+        for folder in (path, path / "parts"):
+            remove_leftovers(folder)
         if not place.is_file():
             self._write()
 
     @property
     def table(self) -> Path:
-        """Where the whole table stands once the run is complete."""
-        return self.path / "table.parquet"
+        """Where the whole table is once the run is complete."""
+        return own_file(self.path / "table.parquet")
 
     @property
     def n_parts(self) -> int:
@@ -80,7 +91,7 @@ class RunFolder:
     def resume(self) -> None:
         """Keep the parts that are there and good, up to the first that is not."""
         for number, entry in enumerate(self._manifest["parts"]):
-            place = self.path / "parts" / entry["file"]
+            place = own_file(self.path / "parts" / entry["file"])
             if _sha256(place) != entry["sha256"]:
                 warnings.warn(f"{place}: missing or damaged; asking again from there on", stacklevel=3)
                 self._manifest["parts"] = self._manifest["parts"][:number]
@@ -96,7 +107,7 @@ class RunFolder:
     def keep(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> None:
         """Write the next part, then the manifest that names it."""
         name = f"part-{self.n_parts:05d}.parquet"
-        place = self.path / "parts" / name
+        place = own_file(self.path / "parts" / name)
         try:
             write_table(part, place)
             entry = {"file": name, "sha256": _sha256(place), "rows": part.n_users, "noticed": dict(noticed)}
@@ -112,7 +123,7 @@ class RunFolder:
     def blocks(self) -> Iterator[PreferenceTable]:
         """Read the finished parts one after the other."""
         for entry in self._manifest["parts"]:
-            yield read_table(self.path / "parts" / entry["file"], empty_windows="keep")
+            yield read_table(own_file(self.path / "parts" / entry["file"]), empty_windows="keep")
 
     def finish(self, blocks: Callable[[], Iterator[PreferenceTable]], metadata: Mapping[str, Any]) -> None:
         """Write the whole table, and only then call the run complete."""
@@ -123,7 +134,7 @@ class RunFolder:
 
     def _write(self) -> None:
         self._manifest["progress"] = {"done": self.n_done, "total": sum(self.sizes)}
-        write_json(self._manifest, self.path / "manifest.json")
+        write_json(self._manifest, own_file(self.path / "manifest.json"))
 
     def _check_same(self, known: Any, place: Path) -> None:
         keys = set(self._manifest)
@@ -157,11 +168,10 @@ def open_folder(path: Path, configuration: Mapping[str, Any], sizes: Sequence[in
             foreign = [p for p in path.iterdir() if p.name not in (_LOCK, "parts") and not p.name.endswith(".part")]
             if foreign or any((path / "parts").glob("*")):
                 raise InputError(f"{path}: holds files but no manifest.json; name a new folder for the run")
-        (path / "parts").mkdir(parents=True, exist_ok=True)
-        lock = (path / _LOCK).open("a+")
     except OSError as error:
         raise InputError(f"{path}: the run folder cannot be made ({error.strerror}); choose another") from error
-    with lock:
+    own_folder(path / "parts")
+    with open_own(path / _LOCK, "a+") as lock:
         _take(lock, path)
         yield RunFolder(path, configuration, sizes)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from spectra_eval.artifacts import written_whole
 from spectra_eval.errors import BackendUnavailable
 from spectra_eval.report._drawing import DRAW, Palette
 from spectra_eval.report._figure import Figure
@@ -78,7 +79,8 @@ def to_pdf(figure: Figure, path: Path) -> None:
     """
     with _settings(figure.name):
         drawn = _drawn(figure, Palette())
-        drawn.savefig(path, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
+        with written_whole(path) as stream:
+            drawn.savefig(stream, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
 
 
 @contextmanager

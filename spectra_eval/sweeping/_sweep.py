@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.artifacts import write_json, write_text
+from spectra_eval.artifacts import own_file, own_folder, write_json, write_text
 from spectra_eval.backends._base import Session
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation import compare, evaluate
@@ -185,15 +185,15 @@ def sweep(
         shown = None if progress is None else progress(one.name)
         own = one.table if limit is None else one.table.select(slice(0, limit))
         probed[one.name] = probe(
-            own, session, readout=readout, run=place / one.name, progress=shown, **{**asked, **one.options}
+            own, session, readout=readout, run=own_folder(place / one.name), progress=shown, **{**asked, **one.options}
         )
         rows += _rows(one.name, probed[one.name], how)
         if one.merged is not None:
             rows += _rows(f"{one.name}, added up", one.merged(probed[found[0].name]), {**how, "systems": ["theta_s"]})
     made = Sweep(kind=kind, rows=tuple(rows), pairs=tuple(_pairs(probed, how)))
-    write_json(made.to_json(), place / "sweep.json")
-    write_text(made.markdown(), place / "sweep.md")
-    write_text(made.latex(), place / "sweep.tex")
+    write_json(made.to_json(), own_file(place / "sweep.json"))
+    write_text(made.markdown(), own_file(place / "sweep.md"))
+    write_text(made.latex(), own_file(place / "sweep.tex"))
     return made
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts import file_name
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation import merge_categories, merge_rarest
 from spectra_eval.readouts import READOUTS
@@ -91,7 +92,7 @@ def variants(
         found = _windowed(table, shared)
     else:
         found = _coarsened(table, shared)
-    names = [one.name for one in found]
+    names = [file_name(one.name, f"sweep {kind}: variant") for one in found]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"sweep: two variants are called {twice!r}; rename one of the templates")

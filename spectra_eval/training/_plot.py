@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts import written_whole
+
 __all__ = ["draw_loss"]
 
 _SMOOTHED = 0.05
@@ -45,5 +47,6 @@ def draw_loss(log: Sequence[Mapping[str, Any]], path: Path) -> bool:
         axes.legend(frameon=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a font that lacks a glyph is no matter of the training
-            figure.savefig(path, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+            with written_whole(path) as stream:
+                figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return True

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts import json_digest, read_json, write_json, write_text
+from spectra_eval.artifacts import json_digest, open_own, own_file, read_json, write_json, write_text, written_path
 from spectra_eval.errors import InputError
 
 __all__ = ["TrainingFolder", "file_digest"]
@@ -58,7 +57,7 @@ class TrainingFolder:
             "configuration": dict(configuration),
             "configuration_digest": json_digest(configuration),
         }
-        place = path / "manifest.json"
+        place = own_file(path / "manifest.json")
         if place.is_file():
             known = read_json(place)
             if not isinstance(known, dict) or known.get("schema") != SCHEMA:
@@ -98,10 +97,9 @@ class TrainingFolder:
             tensors[f"weight/{name}"] = parameter.detach().contiguous()
             tensors[f"first/{name}"] = moments["exp_avg"].contiguous()
             tensors[f"second/{name}"] = moments["exp_avg_sq"].contiguous()
-        fresh = self.path / f".{_STATE}"
         log = json.dumps(self.log[:step])
-        save_file(tensors, fresh, metadata={"step": str(step), "log": log, "digest": self._digest})
-        os.replace(fresh, self.path / _STATE)
+        with written_path(own_file(self.path / _STATE)) as fresh:
+            save_file(tensors, fresh, metadata={"step": str(step), "log": log, "digest": self._digest})
 
     def resume(self, model: Any, optimizer: Any) -> int:
         """Put the last state back and give the number of steps it has seen; 0 where there is none.
@@ -114,7 +112,7 @@ class TrainingFolder:
         import torch
         from safetensors import safe_open
 
-        place = self.path / _STATE
+        place = own_file(self.path / _STATE)
         if not place.is_file():
             self.log = []
             self.write_log()
@@ -139,20 +137,20 @@ class TrainingFolder:
     def noted(self, entry: dict[str, Any]) -> None:
         """Add one line to the log, at once."""
         self.log.append(entry)
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+        with open_own(self.path / "log.jsonl", "a") as stream:
             stream.write(json.dumps(entry, allow_nan=False) + "\n")
 
     def write_log(self) -> None:
         """Write the log anew: lines behind the last state are those of steps that are done again."""
         lines = "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in self.log)
-        write_text(lines, self.path / "log.jsonl")
+        write_text(lines, own_file(self.path / "log.jsonl"))
 
     def finish(self, **said: Any) -> None:
         """Digest the files, say that the training is over, and drop the state: a kill in between loses nothing."""
         names = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
         files = {name: file_digest(self.path / name) for name in names if _of_training(name)}
         self.manifest |= {"status": "finished", **said, "files": files}
-        write_json(self.manifest, self.path / "manifest.json")
+        write_json(self.manifest, own_file(self.path / "manifest.json"))
         (self.path / _STATE).unlink(missing_ok=True)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -66,3 +67,59 @@ def test_an_interrupt_and_a_second_one_exit_130(again: bool) -> None:
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("stopped: ")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pipes") / "w.parquet"
+    made = ["prepare", "synthetic", "-o", str(path), "-O", "users=30", "-O", "noise=0.3", "-O", "list-length=3"]
+    subprocess.run([sys.executable, "-m", "spectra_eval_cli", *made], env=ENVIRONMENT, check=True, timeout=120)
+    return path
+
+
+def _ran(*words: str, given: bytes = b"", pass_fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "spectra_eval_cli", *words]
+    return subprocess.run(
+        command, env=ENVIRONMENT, input=given, capture_output=True, timeout=120, check=False, pass_fds=pass_fds
+    )
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_a_table_and_a_certificate_come_from_stdin(table: Path, name: str) -> None:
+    from_file = _ran("certify", str(table), "-k", "3", "--format", "json")
+    from_pipe = _ran("certify", name, "-k", "3", "--format", "json", given=table.read_bytes())
+    assert from_pipe.returncode == 0, from_pipe.stderr
+    assert from_pipe.stdout == from_file.stdout
+    verified = _ran("verify", name, str(table), given=from_file.stdout)
+    assert (verified.returncode, verified.stdout) == (0, b""), verified.stderr
+
+
+def test_a_process_substitution_is_a_file(table: Path) -> None:
+    reader, writer = os.pipe()
+    data = table.read_bytes()
+    assert len(data) < 60_000  # what a pipe holds without a reader
+    os.write(writer, data)
+    os.close(writer)
+    done = _ran("certify", f"/dev/fd/{reader}", "-k", "3", "--format", "json", pass_fds=(reader,))
+    os.close(reader)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == _ran("certify", str(table), "-k", "3", "--format", "json").stdout
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_a_document_goes_to_stdout_and_the_text_for_people_to_stderr(table: Path, name: str) -> None:
+    done = _ran("certify", str(table), "-k", "3", "-o", name)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["schema"] == "spectra-eval/certificate/1"
+    assert b"Certificate over 30 users" in done.stderr
+    done = _ran("baseline", str(table), "--method", "uniform", "-o", name)
+    assert done.stdout.startswith(b"PAR1") and done.stdout.endswith(b"PAR1")
+
+
+def test_stdout_that_is_a_file_keeps_what_was_written(table: Path, tmp_path: Path) -> None:
+    target = tmp_path / "c.json"
+    command = [sys.executable, "-m", "spectra_eval_cli", "certify", str(table), "-k", "3", "-o", "/dev/stdout"]
+    with target.open("wb") as stream:
+        done = subprocess.run(command, env=ENVIRONMENT, stdout=stream, stderr=subprocess.PIPE, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(target.read_bytes())["claims"]

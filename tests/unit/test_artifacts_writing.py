@@ -198,9 +198,9 @@ def test_json_of_other_programs_reads_the_same(tmp_path: Path) -> None:
 def test_a_kill_while_writing_leaves_the_old_file_and_no_name(tmp_path: Path, nameless: bool) -> None:
     (tmp_path / "t.txt").write_text("old")
     code = (
-        "import os, signal, sys; from pathlib import Path; from spectra_eval.artifacts import _files\n"
-        f"_files._DESCRIPTORS = _files._DESCRIPTORS if {nameless} else 'nowhere'\n"
-        "with _files.written_whole(Path(sys.argv[1])) as stream:\n"
+        "import os, signal, sys; from pathlib import Path; from spectra_eval.artifacts import _writing\n"
+        f"_writing._DESCRIPTORS = _writing._DESCRIPTORS if {nameless} else 'nowhere'\n"
+        "with _writing.written_whole(Path(sys.argv[1])) as stream:\n"
         "    stream.write(b'new' * 10**6); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     path = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"

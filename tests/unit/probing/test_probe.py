@@ -155,7 +155,7 @@ def test_a_folder_that_is_none_is_refused(table: PreferenceTable, tmp_path: Path
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="no manifest"):
         _run(table, tmp_path)
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="does not exist; create it or choose another"):
         _run(table, tmp_path / "notes.txt" / "run")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "manifest.json").write_text('{"schema": "something else"}')

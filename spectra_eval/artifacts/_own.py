@@ -1,0 +1,128 @@
+"""Files that the package keeps for itself: their names are safe, and none is opened through a link or a device."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import IO
+
+from spectra_eval.artifacts._files import os_error
+from spectra_eval.errors import InputError
+
+__all__ = ["file_name", "open_own", "own_file", "own_folder"]
+
+_NAME = re.compile(r"[^\W_][\w .,+=@()\[\]-]{0,99}")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def file_name(text: str, what: str) -> str:
+    """Return a text that becomes the name of a file or folder, or refuse it.
+
+    Parameters
+    ----------
+    text : str
+        For instance the name of a template.
+    what : str
+        What it names, for the message.
+
+    Returns
+    -------
+    str
+        The text itself: letters, digits and ``. , + = @ ( ) [ ] - _`` and blanks, at most 100, the first a letter or
+        digit.
+
+    Raises
+    ------
+    InputError
+        The text is something else, for instance a path.
+
+    Examples
+    --------
+    >>> file_name("w5-long", "variant")
+    'w5-long'
+    >>> file_name("../../etc", "variant")
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: variant: '../../etc' cannot name a file; use letters, digits, '-', '_' and '.'
+    """
+    if not _NAME.fullmatch(text) or text.endswith((".", " ")) or _RESERVED.fullmatch(text):
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        raise InputError(f"{what}: {shown!r} cannot name a file; use letters, digits, '-', '_' and '.'")
+    return text
+
+
+def own_file(path: Path) -> Path:
+    """Return the path of a file that the package keeps for itself, unless something else stands in its place.
+
+    Raises
+    ------
+    InputError
+        It is a link, a pipe, a device or a folder.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise os_error(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: {_kind(mode)}, where a file of the run is kept; remove it or name another folder")
+    return path
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder that the package keeps for itself, unless it is a link or a file.
+
+    Raises
+    ------
+    InputError
+        It is something else, or cannot be made.
+    """
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+        mode = path.lstat().st_mode
+    except OSError as error:
+        raise os_error(path, error, writing=True) from error
+    if not stat.S_ISDIR(mode):
+        raise InputError(f"{path}: {_kind(mode)}, where a folder of the run is kept; remove it or name another folder")
+    return path
+
+
+def open_own(path: Path, mode: str) -> IO[str]:
+    """Open a text file that the package keeps for itself; a link is never followed, and a pipe never waited for.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is missing.
+    mode : str
+        ``a`` or ``a+``.
+
+    Raises
+    ------
+    InputError
+        Something else stands in its place, or the operating system refuses.
+    """
+    flags = os.O_CREAT | os.O_APPEND | (os.O_RDWR if "+" in mode else os.O_WRONLY)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    own_file(path)
+    try:
+        number = os.open(path, flags, 0o666)
+    except OSError as error:
+        raise os_error(path, error, writing=True) from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):  # it was exchanged after the first look
+        os.close(number)
+        raise InputError(f"{path}: not a regular file; remove it or name another folder")
+    return os.fdopen(number, mode, encoding="utf-8")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a file" if stat.S_ISREG(mode) else "a pipe or device"

@@ -1,0 +1,202 @@
+"""Files that are written: each appears whole or not at all, and all go through `written_whole`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from spectra_eval.artifacts._files import one_line, os_error
+from spectra_eval.errors import InputError, SpectraError
+
+__all__ = ["STDOUT", "remove_leftovers", "write_text", "written_path", "written_whole"]
+
+STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""Names of the standard output; what is written there appears when it is complete."""
+_DESCRIPTORS = "/proc/self/fd"
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.part")
+_cleaned: set[Path] = set()
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes its name only when everything was written; else nothing is left.
+
+    The bytes go to a file without a name where the system has such (Linux), else to a hidden neighbour; at the end it
+    replaces `path`. A kill in the instant between naming and replacing leaves that neighbour, ``.NAME.*.part``, which
+    the next command that writes into the folder removes. A pipe, a terminal and the standard output (``-``) get the
+    bytes when they are complete.
+
+    Raises
+    ------
+    InputError
+        The operating system refuses: no such folder, no right, a full disk.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link, what it points to is replaced
+    to_stdout = str(path) in STDOUT
+    if not to_stdout and target.is_dir():
+        raise os_error(path, IsADirectoryError())
+    if to_stdout or (target.exists() and not target.is_file()):
+        buffer = io.BytesIO()
+        yield buffer
+        with _mapped(path):
+            if to_stdout:
+                sys.stdout.flush()
+                sys.stdout.buffer.write(buffer.getvalue())
+                sys.stdout.buffer.flush()
+            else:
+                target.write_bytes(buffer.getvalue())
+        return
+    remove_leftovers(target.parent)
+    hidden = _hidden(target)
+    with _mapped(path):
+        number, named = _opened(hidden)
+        try:
+            with os.fdopen(number, "wb") as stream:
+                _lock(stream.fileno())
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+                if not named:
+                    _name(stream.fileno(), hidden)
+                if os.name == "posix":  # still locked, so that no other process takes it for a leftover
+                    os.replace(hidden, target)
+            if os.name != "posix":
+                os.replace(hidden, target)
+            _settle(target.parent)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def written_path(target: Path) -> Iterator[Path]:
+    """Give the path of a hidden neighbour to a library that opens files itself; at the end it replaces `target`.
+
+    Raises
+    ------
+    InputError
+        The operating system refuses.
+    """
+    remove_leftovers(target.parent)
+    hidden = _hidden(target)
+    with _mapped(target), hidden.open("xb") as stream:
+        try:
+            _lock(stream.fileno())
+            yield hidden
+            os.fsync(stream.fileno())
+            os.replace(hidden, target)
+            _settle(target.parent)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the hidden files of processes that were killed while they wrote into a folder; once a process."""
+    if folder in _cleaned or os.name != "posix":
+        return
+    _cleaned.add(folder)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _LEFTOVER.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                    try:
+                        if stat.S_ISREG(os.fstat(number).st_mode) and _lock(number):
+                            os.unlink(entry.path)  # nobody is writing it
+                    finally:
+                        os.close(number)
+
+
+def _lock(number: int) -> bool:
+    """Lock an open file until it is closed, and tell whether that was possible."""
+    try:
+        import fcntl
+
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _hidden(target: Path) -> Path:
+    return target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+
+
+def _opened(hidden: Path) -> tuple[int, bool]:
+    """Open a new file, and say whether it has its name already."""
+    # Opened by number so that the file gets the rights that the umask gives, not those of a secret.
+    if hasattr(os, "O_TMPFILE") and Path(_DESCRIPTORS).is_dir():
+        with contextlib.suppress(OSError):  # this file system has no such files, or refuses what is refused below
+            return os.open(hidden.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), False
+    return os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
+
+
+def _name(number: int, hidden: Path) -> None:
+    """Give an open file without a name its name."""
+    folder = os.open(hidden.parent, os.O_RDONLY)
+    try:  # only with a folder's descriptor does the system follow the link to the open file
+        os.link(f"{_DESCRIPTORS}/{number}", hidden.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _settle(folder: Path) -> None:
+    """See to it that the names in a folder outlive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SpectraError:
+        raise
+    except OSError as error:
+        raise os_error(path, error, writing=True) from error
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> None:
+    r"""Write a text as UTF-8, whole or not at all.
+
+    Parameters
+    ----------
+    text : str
+        Line ends are written as they stand.
+    path : path-like
+        Its folder must exist; a file of this name is replaced.
+
+    Raises
+    ------
+    InputError
+        The text has no UTF-8 form, or the operating system refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text("a line\n", Path(folder) / "note.txt")
+    ...     (Path(folder) / "note.txt").read_text()
+    'a line\n'
+    """
+    place = Path(path)
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{place}: the text has no UTF-8 form ({one_line(error)}); remove that character") from error
+    with written_whole(place) as stream:
+        stream.write(data)
