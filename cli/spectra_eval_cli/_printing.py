@@ -37,7 +37,9 @@ def say(text: object = "", *, err: bool = False, nl: bool = True, over: bool = F
     Further arguments are those of `click.style`.
     """
     safe = shown(str(text))
-    click.echo(("\r\x1b[2K" if over else "") + (click.style(safe, **style) if style else safe), err=err or _taken(), nl=nl)
+    click.echo(
+        ("\r\x1b[2K" if over else "") + (click.style(safe, **style) if style else safe), err=err or _taken(), nl=nl
+    )
 
 
 @contextlib.contextmanager
