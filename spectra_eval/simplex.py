@@ -120,11 +120,15 @@ def affinity(p: np.ndarray, q: np.ndarray) -> Any:
 
 
 def entropy_nats(p: np.ndarray) -> Any:
-    """Shannon entropy; a share near one, but below it, is read as one minus the others, whose digits it has lost."""
+    """Shannon entropy; a share near one, or rounded to it, is read as one minus the others: it has lost their digits.
+
+    Others below 1e-100 are the exception: then the row is taken as it stands, as in the golden numbers.
+    """
     p = np.asarray(p, dtype=np.float64)
     largest = np.arange(p.shape[-1]) == np.argmax(p, axis=-1)[..., None]
     rest = np.where(largest, 0.0, p)
     off = np.sum(rest, axis=-1)
     above = np.max(p, axis=-1, initial=0.0)
-    top = np.where((above > 0.5) & (above < 1.0), -special.xlog1py(1.0 - off, -off), special.entr(above))
+    rounded = (above > 0.5) & ((above < 1.0) | (off > 1e-100))
+    top = np.where(rounded, -special.xlog1py(1.0 - off, -off), special.entr(above))
     return np.sum(special.entr(rest), axis=-1) + top

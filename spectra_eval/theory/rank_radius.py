@@ -63,9 +63,7 @@ def rank_radii(theta: Any, *, k: int) -> RankRadii:
     (0.18, 0.026602)
     """
     (rows,) = as_simplex(theta=theta)
-    a, b = _boundary(rows, k)
-    # A share that came out of a sum may exceed what is left of one by rounding.
-    rest = np.maximum(0.0, 1.0 - a - b)
+    a, b, rest = _boundary(rows, k)
     half = np.asarray((a - b) / 2)
     kl = _kl_radius(a, b)
     js = np.asarray(_js_sum(a, b, rest, _common_share(a, b, rest)))
@@ -113,21 +111,25 @@ def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
     """
     (row,) = as_simplex(theta=theta)
     order = np.argsort(-row, kind="stable")
-    a, b = row[order[k - 1]], row[order[k]]
-    rest = max(0.0, 1.0 - a - b)
+    a, b, rest = _boundary(row, k)
     s = float(_common_share(np.asarray(a), np.asarray(b), np.asarray(rest)))
     made = row * ((1 - 2 * s) / rest) if rest > 0 else np.zeros_like(row)
     made[order[k - 1]], made[order[k]] = s - past, s + past
     return np.asarray(made / made.sum())
 
 
-def _boundary(rows: np.ndarray, k: int) -> tuple[Any, Any]:
+def _boundary(rows: np.ndarray, k: int) -> tuple[Any, Any, Any]:
+    """Return the shares at ranks k and k+1, and the sum of all the others.
+
+    What the two leave of one is not that sum: where there is no third category, rounding would make one up.
+    """
     check_cutoff(k)
     n_categories = rows.shape[-1]
     if k >= n_categories:
         raise AssumptionError(f"k: {k} leaves no category of {n_categories} outside the top; choose k < {n_categories}")
     ordered = np.partition(rows, (n_categories - k - 1, n_categories - k), axis=-1)
-    return ordered[..., n_categories - k], ordered[..., n_categories - k - 1]
+    others = ordered[..., : n_categories - k - 1].sum(axis=-1) + ordered[..., n_categories - k + 1 :].sum(axis=-1)
+    return ordered[..., n_categories - k], ordered[..., n_categories - k - 1], others
 
 
 def _kl_radius(a: Any, b: Any) -> np.ndarray:

@@ -42,6 +42,13 @@ __all__ = [
 
 _CELLS = 4_000_000
 """Entries of one table of the knapsack that are held at a time."""
+_EXACT = 1 << 18
+"""Interactions of one window up to which form (b) is solved. Beyond, form (a) is above by at most its own radius,
+0.0034 at error 0.0025, while memory and time would grow with the window."""
+
+
+_SHARED = 1 << 12
+"""Windows up to this size are common enough for their bounds to be kept."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,16 +105,15 @@ def tv_upper_hoeffding(counts: Any, theta_s: Any, *, error: float) -> np.ndarray
     """
     check_level("error", error)
     counts, _ = _window(counts)
-    theta, shares, n = _shares(counts, theta_s)
-    some = np.maximum(n, 1e-300)
-    return np.where(n > 0, np.minimum(1.0, tv(theta, shares) + np.sqrt(-math.log(error) / (2 * some))), 1.0)
+    return _hoeffding_upper(*_shares(counts, theta_s), error)
 
 
 def tv_upper_exact(counts: Any, theta_s: Any, *, error: float) -> np.ndarray:
     """Route T, form (b): the largest theta_s(A) - CPL(c(A), n) over all sets A of categories.
 
     A knapsack over counts, O(K n) a user: for each total s the largest theta_s(A) with c(A) = s, minus
-    Clopper-Pearson's bound at s. Never above form (a).
+    Clopper-Pearson's bound at s. Never above form (a), whose radius shrinks with the window: beyond 2^18 interactions
+    form (a) is given in its place, so that memory is bounded for windows of any length.
 
     Parameters
     ----------
@@ -133,12 +139,13 @@ def tv_upper_exact(counts: Any, theta_s: Any, *, error: float) -> np.ndarray:
     counts, whole = _window(counts)
     if not whole:
         raise InputError("counts: not whole numbers; the exact route needs one category an interaction")
-    theta, _, n = _shares(counts, theta_s)
+    theta, shares, n = _shares(counts, theta_s)
     shape = n.shape
-    flat_counts = np.rint(counts).reshape(-1, counts.shape[-1]).astype(np.int64)
-    flat_theta = np.broadcast_to(theta, counts.shape).reshape(flat_counts.shape)
+    upper = _hoeffding_upper(theta, shares, n, error).reshape(-1)
+    short = np.flatnonzero(n.reshape(-1) <= _EXACT)
+    flat_counts = counts.reshape(-1, counts.shape[-1])[short].astype(np.int64)
+    flat_theta = np.broadcast_to(theta, counts.shape).reshape(-1, counts.shape[-1])[short]
     totals = flat_counts.sum(axis=-1)
-    upper = np.ones(len(totals))
     order = np.argsort(totals, kind="stable")  # neighbours need tables of nearly the same width
     start = 0
     while start < len(order):
@@ -146,7 +153,7 @@ def tv_upper_exact(counts: Any, theta_s: Any, *, error: float) -> np.ndarray:
         rows = order[start : start + size]
         while len(rows) > 1 and len(rows) * (int(totals[rows[-1]]) + 1) > _CELLS:
             rows = rows[: len(rows) // 2]
-        upper[rows] = _knapsack(flat_counts[rows], flat_theta[rows], totals[rows], error)
+        upper[short[rows]] = _knapsack(flat_counts[rows], flat_theta[rows], totals[rows], error)
         start += len(rows)
     return np.where(n > 0, np.minimum(1.0, upper.reshape(shape)), 1.0)
 
@@ -306,6 +313,11 @@ def _shares(counts: np.ndarray, theta_s: Any) -> tuple[np.ndarray, np.ndarray, n
     return theta, shares, n
 
 
+def _hoeffding_upper(theta: np.ndarray, shares: np.ndarray, n: np.ndarray, error: float) -> np.ndarray:
+    some = np.maximum(n, 1e-300)
+    return np.where(n > 0, np.minimum(1.0, tv(theta, shares) + np.sqrt(-math.log(error) / (2 * some))), 1.0)
+
+
 def _mask(counts: np.ndarray, lists: Any) -> np.ndarray:
     entries = np.asarray(lists, dtype=np.int64)
     if entries.shape[:-1] != counts.shape[:-1]:
@@ -345,11 +357,11 @@ def _knapsack(counts: np.ndarray, theta: np.ndarray, totals: np.ndarray, error: 
     sizes, back = np.unique(totals, return_inverse=True)
     floor = np.ones((len(sizes), width))
     for row, n in enumerate(sizes):
-        floor[row, : n + 1] = _floors(int(n), error)
+        floor[row, : n + 1] = _floors(int(n), error) if n <= _SHARED else _floors.__wrapped__(int(n), error)
     return np.asarray((best - floor[back]).max(axis=1))
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _floors(n: int, error: float) -> np.ndarray:
     """Give Clopper-Pearson's bound for each count out of n: users with windows of one size share them."""
     floors = np.asarray(clopper_pearson_lower(np.arange(n + 1), n, error=error))

@@ -179,9 +179,8 @@ def route_bounds(counts: np.ndarray, held: np.ndarray, off: np.ndarray, whole: b
     return {"T": min(1.0, upper) < mass, "J": envelope(js) < mass, "K": by_kl < mass}
 
 
-def js_radius(a: float, b: float) -> float:
+def js_radius(a: float, b: float, rest: float) -> float:
     """The smallest JS at which ranks k and k+1 tie: minimise over their common share by ternary search."""
-    rest = max(0.0, 1 - a - b)
 
     def at(s: float) -> float:
         return bits(np.array([a, b, rest]), np.array([s, s, max(0.0, 1 - 2 * s)]))
@@ -357,7 +356,7 @@ def ranking_window(u: Users, options: dict[str, Any], error: float) -> dict[str,
             "theorem_1": a - b > 2 * largest + TIE,
             "tv": t < (a - b) / 2 - TIE,
             "kl": nats_kl(p, q) < radius_kl - TIE,
-            "js": js < js_radius(a, b) - TIE,
+            "js": js < js_radius(a, b, float(ours[: k - 1].sum() + ours[k + 1 :].sum())) - TIE,
         }
         regret = 2 * min(t, min(k, n_categories - k) * largest)
         shown |= {"regret": sum(p[c] for c in best) - (1 - missed) > regret + TIE}

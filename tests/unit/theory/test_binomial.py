@@ -44,3 +44,22 @@ def test_not_for_independent_users_with_unequal_chances() -> None:
 def test_refuses_counts_that_are_none(x: float, n: int) -> None:
     with pytest.raises(InputError, match="whole number"):
         clopper_pearson_lower(x, n, error=0.05)
+
+
+@pytest.mark.parametrize("trials", [10**7, 10**7 + 1, 10**9, 10**12, 10**15, 4 * 10**18])
+@pytest.mark.parametrize("error", [0.05, 0.0025])
+def test_any_number_of_trials_gets_a_bound_below_the_share_and_close_to_it(trials: int, error: float) -> None:
+    n = float(trials)
+    for x in (1.0, 1000.0, np.floor(n / 3), np.floor(0.95 * n), n - 1.0, n):
+        found, share = clopper_pearson_lower(x, n, error=error), x / n
+        spread = np.sqrt(max(share * (1 - share), 1 / n) / n)
+        assert 0 <= found <= share, (x, found)
+        assert found >= share - 12 * spread - 1e-15, (x, found)
+    assert clopper_pearson_lower(0, n, error=error) == 0.0
+    assert clopper_pearson_lower(n, n, error=error) == pytest.approx(error ** (1 / n), rel=1e-12)
+
+
+def test_the_bound_for_very_many_trials_is_a_little_below_the_exact_one() -> None:
+    exact = clopper_pearson_lower(3_000_000, 10_000_000, error=0.01)
+    loose = clopper_pearson_lower(3_000_001, 10_000_001, error=0.01)
+    assert exact - 2e-4 < loose < exact

@@ -71,3 +71,22 @@ def test_ties_at_nothing_and_tiny_shares() -> None:
     tiny = rank_radii([1.0, 1e-30, 0.0], k=2).js.nats
     third = 1e-30 / 3  # the share at which the two tie
     assert tiny == pytest.approx(js_nats(np.array([1.0, 1e-30, 0.0]), np.array([1.0, third, third])), rel=1e-9, abs=0)
+
+
+def test_two_categories_have_no_third_one() -> None:
+    """1 - a - b is often 5.6e-17 where there is nothing left: a share made of rounding takes part in the minimum."""
+    shares = np.linspace(0.5001, 0.9999, 400)
+    found = rank_radii(np.stack([shares, 1 - shares], axis=1), k=1).js.nats
+    for a, value in zip(shares, found, strict=True):
+        tied = js_nats(np.array([a, 1 - a]), np.array([0.5, 0.5]))
+        assert value == pytest.approx(tied, rel=1e-14, abs=0)
+        assert rank_flip([a, 1 - a], k=1).tolist() == [0.5, 0.5]
+
+
+def test_the_others_are_summed_and_not_what_is_left_of_one() -> None:
+    row = np.array([0.7, 0.3 - 1e-13, 7e-14, 3e-14])
+    expected = min(
+        float(js_nats(row, np.array([s, s, (1 - 2 * s) * 0.7, (1 - 2 * s) * 0.3])))
+        for s in 0.5 - np.geomspace(1e-16, 1e-11, 4001)
+    )
+    assert rank_radii(row, k=1).js.nats == pytest.approx(expected, rel=1e-13, abs=0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv
 
+from spectra_eval.certification import certify
 from spectra_eval.errors import InputError, ShapeError
+from spectra_eval.tables import PreferenceTable
 from spectra_eval.theory import routes
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
@@ -105,3 +108,33 @@ def test_refuses_what_does_not_fit() -> None:
         routes.tv_upper_hoeffding([[1, 2]], [[0.2, 0.3, 0.5]], error=0.1)
     with pytest.raises(ShapeError, match="lists"):
         routes.missed_mass_lower([[1, 2]], [0], error=0.1)
+
+
+@pytest.mark.parametrize("n", [1 << 18, (1 << 18) + 1, 10**9, 10**15, 4 * 10**18])
+def test_a_window_of_any_length_is_bounded_in_little_memory(n: int) -> None:
+    counts = np.array([[n // 2, n // 4, n - n // 2 - n // 4], [3, 4, 5]], dtype=float)
+    theta = np.array([[0.49, 0.26, 0.25], [0.3, 0.3, 0.4]])
+    tracemalloc.start()
+    upper = routes.tv_upper_exact(counts, theta, error=0.0025)
+    certified = routes.route_t_certifies(counts, theta, [[0], [1]], predicate_error=0.005)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64e6
+    loose = routes.tv_upper_hoeffding(counts, theta, error=0.0025)
+    assert upper[0] == loose[0] if n > 1 << 18 else loose[0] - 0.0034 <= upper[0] < loose[0]
+    assert upper[1] == routes.tv_upper_exact(counts[1:], theta[1:], error=0.0025)[0] < loose[1]
+    assert certified.tolist() == [True, False]
+
+
+def test_one_user_with_very_many_interactions_is_certified() -> None:
+    n = 10**9
+    table = PreferenceTable(
+        users=["a", "b"],
+        categories=("x", "y", "z"),
+        counts=[[n / 2, n / 4, n / 4], [3, 4, 5]],
+        n_window=[n, 12],
+        theta_s=[[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]],
+        dg=[[0], [1]],
+    )
+    claim = certify(table, k=1, routes=("T", "J", "K"))["fraction.law"]
+    assert claim.inputs["certified_share"] == {"T": 0.5, "J": 0.5, "K": 0.5} and claim.inputs["form"] == "exact"
