@@ -9,7 +9,7 @@ import click
 
 from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, emit, log, table_options, write_text
-from spectra_eval_cli.evaluate import names
+from spectra_eval_cli.evaluate import interval_lines, names
 
 __all__ = ["command", "table_names"]
 
@@ -64,7 +64,9 @@ def command(
     document = {**found.to_json(), "seed": seed}
     rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]
     right = [column for column in rows[0] if column not in ("metric", "systems", "better")]
+    tests = " and ".join(dict.fromkeys(pair["test"].partition(", ")[2] for pair in document["pairs"] if pair["test"]))
     title = f"{document['facts']['n_users']} users, {document['facts']['n_tests']} tests adjusted together (Holm)"
+    title += f"; Wilcoxon's signed rank, {tests}" if tests else ""
     if style == "latex":
         write_text(found.to_latex(), None)
     else:
@@ -75,6 +77,8 @@ def command(
             )
             write_text("\n", None)
         emit(rows, style=style, document=document, title=title, right=right, keys=2)
+        if style in ("table", "markdown"):
+            write_text(interval_lines(document["pairs"]), None)
     if output is not None:
         write_json(document, output)
         log(f"comparison: {output}", quiet=quiet)
@@ -122,4 +126,5 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
         "ties": "" if pair["n_tied"] is None else str(pair["n_tied"]),
         "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
         "detectable": shown(pair["detectable"], ".4f"),
+        **({"interval": interval.get("method", ""), "test": pair["test"] or ""} if plain else {}),
     }

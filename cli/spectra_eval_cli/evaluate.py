@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import common_options, emit, log, say_read, table_options
+from spectra_eval_cli._group import common_options, emit, log, say_read, table_options, write_text
 
-__all__ = ["command", "rows_of"]
+__all__ = ["command", "interval_lines", "rows_of"]
 
 
 @click.command("evaluate")
@@ -92,6 +93,8 @@ def command(
             labels = [column for column in shown[0] if column in ("stratum", "system")]
             right = [column for column in shown[0] if column not in labels]
             emit(shown, style=style, title=title, right=right, keys=len(labels))
+            if style != "csv":
+                write_text(interval_lines(document["results"]), None)
             for warning in document.get("warnings", []):
                 log(f"note: {warning}", quiet=quiet)
     whole: Any = documents[0] if len(documents) == 1 else documents
@@ -157,6 +160,20 @@ def rows_of(document: dict[str, Any], *, plain: bool = False) -> list[dict[str, 
     for row in rows.values():
         columns += [column for column in row if column not in columns]
     return [{column: row.get(column, "") for column in columns} for row in rows.values()]
+
+
+def interval_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line for each form of interval among the rows, with the metrics that have it; empty without one."""
+    forms: dict[str, list[str]] = {}
+    for row in rows:
+        if row["interval"] is not None:
+            said = f"intervals at {100 * row['interval']['level']:.4g} %: {row['interval']['method']}"
+            forms.setdefault(said, []).append(row["metric"])
+    everywhere = len(forms) == 1
+    return "".join(
+        f"{said}{'' if everywhere else ' (' + ', '.join(dict.fromkeys(metrics)) + ')'}\n"
+        for said, metrics in forms.items()
+    )
 
 
 def _cell(result: dict[str, Any], *, plain: bool) -> str:

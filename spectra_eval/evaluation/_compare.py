@@ -17,13 +17,14 @@ from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of
+from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Measured, measure
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
-from spectra_eval.stats.bootstrap import Resamples, percentile_interval
+from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
@@ -122,9 +123,10 @@ def compare(
     """Hold the readouts of several tables against each other, pair by pair, on the same users.
 
     Records are matched by user, context window and horizon, and must be the same in all tables.
-    Intervals are of the difference, from users drawn together for both systems. The test is Wilcoxon's signed rank
-    on the differences of users (records of one user are averaged), and its p-values are adjusted by Holm over all
-    pairs and metrics of the call.
+    Intervals are of the difference, from users drawn together for both systems; a mean difference over fewer than 50
+    users gets the interval of Student's t. The test is Wilcoxon's signed rank on the differences of users (records of
+    one user are averaged), exact for up to 50 of them, and its p-values are adjusted by Holm over all pairs and
+    metrics of the call.
 
     Parameters
     ----------
@@ -260,26 +262,28 @@ def _pair(
         worse = first if not np.isfinite(one.value) else second
         reason = f"{worse} has no finite value in this metric"
         return ComparedPair(**shape, difference=None, interval=None, status="undefined", reason=reason)
+    columns = [measured.columns[asked.name, name] for name in (first, second)] if asked.metric.is_mean else None
+    by_user = one.users if columns is None else _by_user(columns[0] - columns[1], cohort)
     interval = None
     if one.replicates is not None and other.replicates is not None:
-        replicates = one.replicates - other.replicates
-        if np.isfinite(replicates).any():
-            interval = percentile_interval(replicates, level=level, n_users=cohort.n_users)
+        users = None if one.users is None else by_user
+        low, high = asked.metric.limits
+        limits = (low - high, high - low)
+        interval = interval_of(asked, one.replicates - other.replicates, users, level=level, limits=limits)
     shape |= {"difference": one.value - other.value, "interval": interval}
-    if not asked.metric.is_mean:
+    if columns is None or by_user is None:
         return ComparedPair(**shape)
-    columns = [measured.columns[asked.name, name] for name in (first, second)]
-    differences = _by_user(columns[0] - columns[1], cohort)
+    differences = by_user[:, 0] / by_user[:, 1]
     tested = signed_rank(differences)
     return ComparedPair(**shape, **_sizes(tested, differences, level))
 
 
 def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:
-    """Average the differences of each user's records that count."""
+    """Return the sum and the number of the differences of each user's records that count, (N, 2)."""
     counts = ~np.isnan(differences)
     size = np.bincount(cohort.owner[counts], minlength=cohort.n_users)
     total = np.bincount(cohort.owner[counts], weights=differences[counts], minlength=cohort.n_users)
-    return np.asarray(total[size > 0] / size[size > 0])
+    return np.stack([total, size], axis=1)[size > 0]
 
 
 def _sizes(tested: SignedRank, differences: np.ndarray, level: float) -> dict[str, Any]:

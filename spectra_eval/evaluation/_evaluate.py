@@ -15,12 +15,13 @@ from spectra_eval.artifacts import TableDigest
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
+from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._measure import Cell, measure
 from spectra_eval.evaluation._notes import notes
 from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
-from spectra_eval.stats.bootstrap import Resamples, percentile_interval
+from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.tables import MetricResult, PreferenceTable, System
 
 __all__ = ["METRICS_BY_DEFAULT", "SCHEMA", "Evaluation", "bound_metrics", "cohort_of", "evaluate", "systems_of"]
@@ -103,7 +104,7 @@ def evaluate(
     rng: np.random.Generator | None = None,
     threads: int | None = None,
 ) -> Evaluation:
-    """Hold every system of a table against what the users did, with intervals from resampled users.
+    """Evaluate every system of a table against the observed interactions, with intervals over users.
 
     The systems, unless named, are the readout `theta_s` and the decoded lists `dg` (as uniform distributions, and as
     lists), where the table has them, and beside them the predictors that a reader must see: uniform, and popularity
@@ -126,7 +127,9 @@ def evaluate(
         Further columns to stratify by, one value a record; one with more than ten different numbers is cut into
         quarters. A record without a value (None or NaN) is in no stratum of the column.
     bootstrap : int
-        Resamples of users; 0 leaves the intervals out. All records of a user are drawn together.
+        Resamples of users; 0 leaves the intervals out. All records of a user are drawn together. A mean over fewer
+        than 50 users of a stratum gets the interval of Student's t instead of percentiles; each interval names its
+        method.
     level : float
         The level of the intervals.
     rng : numpy.random.Generator, optional
@@ -183,7 +186,7 @@ def evaluate(
             for one in held:
                 for asked in bound:
                     cell = cells[asked.name, one.name, stratum]
-                    results.append(_result(asked, one.name, stratum, cell, level=level, n_users=cohort.n_users))
+                    results.append(_result(asked, one.name, stratum, cell, level=level))
     left_out = table.n_users - seen.n_users
     facts = {
         "n_users": cohort.n_users,
@@ -291,7 +294,7 @@ def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySyste
     return made
 
 
-def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float, n_users: int) -> MetricResult:
+def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float) -> MetricResult:
     reason = None
     if cell.n_infinite:
         reason = f"infinite for {cell.n_infinite} of {cell.n_records} records: a category that occurred got no mass"
@@ -300,9 +303,8 @@ def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level:
     elif not np.isfinite(cell.value):
         reason = "the metric has no value for these records"
     interval = None
-    # A stratum of very few records may be missing from every resample; then there is a value and no interval.
-    if reason is None and cell.replicates is not None and np.isfinite(cell.replicates).any():
-        interval = percentile_interval(cell.replicates, level=level, n_users=1 if n_users == 1 else cell.n_records)
+    if reason is None:
+        interval = interval_of(asked, cell.replicates, cell.users, level=level, limits=asked.metric.limits)
     return MetricResult(
         metric=asked.name,
         unit=str(asked.metric.unit),

@@ -46,7 +46,7 @@ def latex(
         head,
         rows,
         f"{facts['n_users']} users. Systems that share a letter are not told apart at "
-        rf"{percent}\,\% (Wilcoxon's signed rank, Holm over {facts['n_tests']} tests).",
+        rf"{percent}\,\% (Wilcoxon's signed rank, {_tests(pairs)}Holm over {facts['n_tests']} tests).",
         "tab:compared-systems",
     )
     head = ["metric", "systems", "difference", rf"{percent}\,\% interval", "adjusted $p$", "$r$", "detectable"]
@@ -54,11 +54,22 @@ def latex(
         head,
         [_pair(pair, units[pair.metric]) for pair in pairs],
         "Paired differences, the first system minus the second; $r$ is the rank-biserial correlation, and detectable "
-        r"the difference that a single test would find with a power of 80\,\%.",
+        rf"the difference that a single test would find with a power of 80\,\%.{_intervals(pairs)}",
         "tab:compared-pairs",
         left=2,
     )
     return f"% needs \\usepackage{{booktabs}}\n{first}\n{second}"
+
+
+def _tests(pairs: Sequence[Any]) -> str:
+    """Name the forms of the test: exact, normal, or both."""
+    return "".join(f"{form}, " for form in dict.fromkeys(p.test.partition(", ")[2] for p in pairs if p.test))
+
+
+def _intervals(pairs: Sequence[Any]) -> str:
+    """Name the methods of the intervals."""
+    methods = dict.fromkeys(pair.interval.method for pair in pairs if pair.interval is not None)
+    return f" Intervals: {escaped('; '.join(methods))}." if methods else ""
 
 
 def _value(value: float | None, letters: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from spectra_eval.evaluation._few import few_users
 from spectra_eval.evaluation._parallel import in_order
 from spectra_eval.evaluation._strata import Stratification
 from spectra_eval.evaluation._sums import Drawn, Sums, add, no_sums, sums_of
@@ -39,6 +40,9 @@ class Cell:
         Records that count.
     n_missing, n_infinite : int
         Records left out because their statistic is NaN; records that count, with an infinite statistic.
+    users : (N, 2) float array or None
+        The sum of the values and the number of the records of each user who counts, where these are fewer than
+        `stats.student.FEW`.
     """
 
     value: float
@@ -46,6 +50,7 @@ class Cell:
     n_records: int
     n_missing: int
     n_infinite: int
+    users: np.ndarray | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,14 +207,16 @@ def _measure_part(
         if paired:
             stack = None  # nothing can be summed before all systems are seen
         else:
-            _add_up(found, groups, width, plan, *judged.pop(), paired=False)
+            _add_up(found, groups, width, plan, cohort.owner[rows], *judged.pop(), paired=False)
     if paired:
         together = np.any([nan for _, _, nan, _ in judged], axis=0)
         for system, (held, total, _, infinite) in zip(systems, judged, strict=True):
             for source, (start, _) in enumerate(_spans(width)):
                 if plan.mean[source]:
                     columns[source, system.name] = np.where(together[:, source], np.nan, held[:, start])
-            _add_up(found, groups, width, plan, held, total, together, infinite & ~together, paired=True)
+            _add_up(
+                found, groups, width, plan, cohort.owner[rows], held, total, together, infinite & ~together, paired=True
+            )
     return _Part(width=width, sums=found, columns=columns)
 
 
@@ -218,6 +225,7 @@ def _add_up(
     groups: Sequence[tuple[int, int, Any, Drawn | None]],
     width: Sequence[int],
     plan: _Plan,
+    owner: np.ndarray,
     stack: np.ndarray,
     total: np.ndarray,
     nan: np.ndarray,
@@ -231,10 +239,19 @@ def _add_up(
         stack[np.repeat(nan | infinite, width, axis=1)] = 0.0
         known = None
     single = np.repeat([not mean and not paired for mean in plan.mean], width)
+    first = [start for start, _ in _spans(width)]
     for which, group, members, drawn in groups:
         everybody = isinstance(members, slice)
         found[which, group].append(
-            sums_of(stack[members], nan[members], infinite[members], drawn, single, total=known if everybody else None)
+            sums_of(
+                stack[members],
+                nan[members],
+                infinite[members],
+                drawn,
+                single,
+                total=known if everybody else None,
+                users=few_users(stack[members], nan[members], owner[members], first),
+            )
         )
 
 
@@ -314,4 +331,11 @@ def _cell(bound: BoundMetric, found: Sums, source: int, columns: np.ndarray) -> 
             some = drawn > 0
             replicates = np.full(len(drawn), np.nan)
             replicates[some] = bound.value(found.drawn_total[some][:, columns] / drawn[some, None])
-    return Cell(value=float(value), replicates=replicates, n_records=counted, n_missing=missing, n_infinite=infinite)
+    return Cell(
+        value=float(value),
+        replicates=replicates,
+        n_records=counted,
+        n_missing=missing,
+        n_infinite=infinite,
+        users=found.users[source],
+    )

@@ -10,9 +10,11 @@ throughout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from spectra_eval.evaluation._few import Few, joined
 
 __all__ = ["Drawn", "Sums", "add", "no_sums", "sums_of"]
 
@@ -23,7 +25,10 @@ _RESAMPLES = 256
 
 @dataclass(eq=False)
 class Sums:
-    """Running sums of one stratum: of the statistics, of those who count, and both in every resample."""
+    """Running sums of one stratum: of the statistics, of those who count, and both in every resample.
+
+    `users` are those of each block, in the order in which they come, while they are few.
+    """
 
     total: np.ndarray
     counted: np.ndarray
@@ -31,6 +36,7 @@ class Sums:
     infinite: np.ndarray
     drawn_total: np.ndarray | None
     drawn_counted: np.ndarray | None
+    users: Few = field(default_factory=list)
 
 
 class Drawn:
@@ -69,6 +75,7 @@ def no_sums(columns: int, blocks: int) -> Sums:
         infinite=nobody,
         drawn_total=None,
         drawn_counted=None,
+        users=[np.zeros((0, 2))] * blocks,
     )
 
 
@@ -78,6 +85,7 @@ def add(whole: Sums, more: Sums) -> None:
     whole.counted += more.counted
     whole.missing += more.missing
     whole.infinite += more.infinite
+    whole.users = [joined(one, other) for one, other in zip(whole.users, more.users, strict=True)]
     if whole.drawn_total is not None and whole.drawn_counted is not None:
         assert more.drawn_total is not None
         assert more.drawn_counted is not None
@@ -92,10 +100,12 @@ def sums_of(
     drawn: Drawn | None,
     single: np.ndarray,
     total: np.ndarray | None = None,
+    users: Few | None = None,
 ) -> Sums:
     """Sum the statistics (n, columns) of some users, and what is said of their blocks (n, blocks).
 
     `single` (columns,) says which columns single precision is enough for; `total` is the plain sum where it is known.
+    `users` are those of each block, as `few_users` gives them.
     """
     if total is None:
         total = stacked.sum(axis=0)
@@ -113,6 +123,7 @@ def sums_of(
         infinite=infinite.sum(axis=0),
         drawn_total=drawn_total,
         drawn_counted=drawn_counted,
+        users=users or [],
     )
 
 

@@ -5,6 +5,7 @@ from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
 from spectra_eval.stats.spread import ImpliedSpread, implied_spread
+from spectra_eval.stats.student import student_interval
 
 __all__ = [
     "ImpliedSpread",
@@ -16,4 +17,5 @@ __all__ = [
     "minimum_detectable",
     "percentile_interval",
     "signed_rank",
+    "student_interval",
 ]

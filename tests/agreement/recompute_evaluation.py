@@ -1,7 +1,8 @@
 """Recompute an evaluation with NumPy alone: `recompute_evaluation.py EVALUATION.json TABLE.npz`.
 
 It shares no code with spectra_eval and does not import it: it goes from record to record by the definitions, and draws
-the users of each resample from the documented stream. The table is its columns as `numpy.savez` writes them: owner (the
+the users of each resample from the documented stream. A mean over fewer than 50 users has the interval of Student's t
+instead of percentiles. The table is its columns as `numpy.savez` writes them: owner (the
 number of the record's user, in the order of the table), truth, theta_s, dg (-1 or below: no category), history (the
 weights before the window). Every row of the stratum `all` is held: its value, and its interval where it has one. Exit
 code 1 names each number that differs.
@@ -10,6 +11,7 @@ code 1 names each number that differs.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ import numpy as np
 
 BINS = 20
 CELLS = 128
+FEW = 50
+NO_LIMIT = ("kl_divergence", "chi_squared", "log_score", "wasserstein_ordinal")
 LN2 = np.log(2.0)
 
 Given = dict[str, tuple[np.ndarray, np.ndarray | None]]
@@ -165,6 +169,30 @@ def value(metric: str, mean: Any) -> float:
     return float(np.abs(mean).sum()) if "ece" in metric or metric == "tail_mass_error" else float(mean)
 
 
+def t_quantile(freedom: int, chance: float) -> float:
+    """Return the quantile of Student's t: its distribution is that of an angle with density cos^(freedom - 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+
+    def below(angle: float) -> float:
+        return float(angle / 2 * (weights * np.cos(angle * (nodes + 1) / 2) ** (freedom - 1)).sum())
+
+    whole = 2 * below(math.pi / 2)
+    low, high = 0.0, math.pi / 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 0.5 + below(middle) / whole < chance else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def student(column: np.ndarray, owner: np.ndarray, limits: tuple[float, float]) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a mean over records whose users are independent, cut at the limits."""
+    users = np.unique(owner)
+    mean, n = column.mean(), len(users)
+    apart = [(column[owner == user] - mean).sum() for user in users]
+    half = t_quantile(n - 1, 0.975) * math.sqrt(n / (n - 1) * sum(a * a for a in apart)) / len(column)
+    return max(mean - half, limits[0]), min(mean + half, limits[1])
+
+
 def recompute(
     truth: np.ndarray,
     systems: Given,
@@ -190,12 +218,15 @@ def recompute(
                 found[metric, system] = Expected(np.inf if len(column) else np.nan)
                 continue
             ends: tuple[float, ...] = ()
-            if metric != "smooth_ece" or system == "dg":  # a search a resample takes its time
+            is_mean = column.ndim == 1 and metric != "tail_mass_error"
+            if is_mean and 1 < len(np.unique(owner[has])) < FEW:
+                top = np.inf if metric in NO_LIMIT else 2.0 if metric == "brier" else 1.0
+                ends = student(column, owner[has], (0.0, top))
+            elif metric != "smooth_ece" or system == "dg":  # a search a resample takes its time
                 replicates = [
                     value(metric, np.tensordot(w, column, axes=1) / w.sum()) for w in drawn_often if w.sum() > 0
                 ]
                 ends = tuple(np.percentile(replicates, [2.5, 97.5]).tolist())
-            is_mean = column.ndim == 1 and metric != "tail_mass_error"
             found[metric, system] = Expected(value(metric, column.mean(axis=0)), ends, is_mean)
     return found
 
