@@ -6,6 +6,7 @@ ask the same `spectra_eval.backends._hf_tokens.Prompter`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.model_files import load_part
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["PromptedSession", "Question", "load_tokenizer", "stop_tokens"]
+__all__ = ["PromptedSession", "Question", "check_mass", "load_tokenizer", "stop_tokens"]
+
+_SLACK = 1e-3
+"""By how much the probabilities of some tokens may sum above one, for numbers that were rounded."""
 
 Question = tuple[list[int], list[int]]
 """The token ids of one prompt, and the ids of the answers whose log-probabilities are asked for."""
@@ -123,6 +127,7 @@ class PromptedSession(ABC):
             found: dict[tuple[int, ...], float] = {}
             for opening in steps:
                 (asked, ids), values = next(read)
+                check_mass(values)
                 lengths[row] = len(asked) - len(opening)
                 found |= {(*opening, token): value for token, value in zip(ids, values, strict=True)}
             log_probs[row] = [sum(found[tuple(some[: k + 1])] for k in range(len(some))) for some in answers]
@@ -142,6 +147,23 @@ class PromptedSession(ABC):
                 f"a prompt of {length} tokens and {room} for the reply; the context of the engine is "
                 f"{self.context_limit}; show fewer titles"
             )
+
+
+def check_mass(log_probs: Sequence[float]) -> None:
+    """Refuse log-probabilities of different tokens after one prompt whose probabilities sum above one.
+
+    Raises
+    ------
+    ProbeError
+        They do.
+    """
+    highest = max(log_probs, default=-math.inf)
+    mass = math.inf if highest > 1 else math.fsum(map(math.exp, log_probs))
+    if mass > 1 + _SLACK:
+        raise ProbeError(
+            f"the probabilities of {len(log_probs)} different tokens sum to {mass:.6g}: "
+            "the engine gives no log-probabilities; let it use raw_logprobs"
+        )
 
 
 def load_tokenizer(folder: Path) -> Any:

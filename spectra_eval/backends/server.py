@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -20,9 +21,10 @@ from typing import Any
 
 from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
 from spectra_eval.backends._hf_load import find_folder
-from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
+from spectra_eval.backends._prompted import PromptedSession, Question, check_mass, load_tokenizer, stop_tokens
 from spectra_eval.backends._server_client import Client
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.redaction import redacted
 from spectra_eval.tables import ProbeRequest, Sampling
 
 __all__ = ["ServerSession", "open_server"]
@@ -75,10 +77,14 @@ class ServerSession(PromptedSession):
             else:
                 self._description["route"] = route
                 return
-        raise ModelLoadError(f"{self._model}: this server cannot return chosen log-probabilities ({'; '.join(why)})")
+        raise ModelLoadError(
+            f"{redacted(self._model)}: this server cannot return chosen log-probabilities ({'; '.join(why)})"
+        )
 
     def close(self) -> None:
-        """Refuse every further question."""
+        """Close all connections and refuse every further question."""
+        if self._client is not None:
+            self._client.close()
         self._client = None
 
     def _read(self, questions: Sequence[Question]) -> list[list[float]]:
@@ -108,11 +114,12 @@ class ServerSession(PromptedSession):
         best = _first(reply, "token_logprobs")
         if not isinstance(held, dict):
             raise ProbeError("the server returns no log-probabilities")
+        check_mass([float(max(_LOWEST, min(value, 1))) for value in held.values() if _number(value)])
         missing = [i for i in ids if f"token_id:{i}" not in held]
         if missing:
             raise ProbeError(f"the server did not return the tokens {missing[:5]} that were asked for by id")
         if not _number(best) or not self._lowest_best <= best <= _SLACK:
-            raise ProbeError(f"the server's best token has {best}, no log-probability; let it use raw_logprobs")
+            raise ProbeError(f"the server's best token has {_short(best)}, no log-probability; let it use raw_logprobs")
         return [_checked(held[f"token_id:{i}"]) for i in ids]
 
     def _by_echo(self, questions: Sequence[Question]) -> list[list[float]]:
@@ -131,11 +138,9 @@ class ServerSession(PromptedSession):
         if sampling is None:
             replies = self._ask(prompts, asked)
         else:  # a seed of its own for each prompt, so that the batch leaves no trace: one request a prompt
-            replies = []
-            for prompt in prompts:
-                seed = sampling_seed(sampling, prompt)
-                drawn = {"temperature": sampling.temperature, "seed": seed, "top_k": 0, "min_p": 0}
-                replies += self._ask([prompt], asked | drawn)
+            drawn = {"temperature": sampling.temperature, "top_k": 0, "min_p": 0}
+            bodies = [{**asked, **drawn, "seed": sampling_seed(sampling, prompt)} for prompt in prompts]
+            replies = self._send([([prompt], body) for prompt, body in zip(prompts, bodies, strict=True)])
         written = []
         for reply in replies:
             logprobs = reply.get("logprobs")
@@ -146,13 +151,14 @@ class ServerSession(PromptedSession):
         return written
 
     def _ask(self, prompts: Sequence[list[int]], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        parts = [list(prompts[first : first + self._batch]) for first in range(0, len(prompts), self._batch)]
+        return self._send([(part, asked) for part in parts])
+
+    def _send(self, requests: Sequence[tuple[Sequence[list[int]], Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
         if self._client is None:
             raise ProbeError("server: the session is closed; ask inside its with block")
-        replies: list[Mapping[str, Any]] = []
-        for first in range(0, len(prompts), self._batch):
-            some = list(prompts[first : first + self._batch])
-            replies += self._client.complete({"model": self._model, "prompt": some, **_GREEDY, **asked})
-        return replies
+        bodies = [{"model": self._model, "prompt": list(some), **_GREEDY, **asked} for some, asked in requests]
+        return [choice for choices in self._client.complete(bodies) for choice in choices]
 
 
 @contextmanager
@@ -165,6 +171,9 @@ def open_server(
     route: str = "auto",
     batch: int = 64,
     timeout: float | int = 600.0,
+    concurrent: int = 8,
+    rate: float | int | None = None,
+    retries: int = 4,
     key_variable: str = "SPECTRA_SERVER_KEY",
 ) -> Iterator[Session]:
     """Reach a server, and refuse it when it cannot return the tokens that are asked for.
@@ -186,7 +195,14 @@ def open_server(
     batch : int
         Most prompts in one request.
     timeout : float
-        Seconds to wait for one reply.
+        Seconds until one request must be answered whole.
+    concurrent : int
+        Most requests at once; the results do not depend on it.
+    rate : float, optional
+        Most requests a second; no limit when not given.
+    retries : int
+        Further attempts when the server is busy or the connection breaks. The wait grows, and is the one that the
+        server asks for where it does.
     key_variable : str
         Environment variable with the server's key, where it asks for one.
 
@@ -198,7 +214,7 @@ def open_server(
     Raises
     ------
     BackendUnavailable
-        The extra ``hf``, which holds the tokenizers, is not installed.
+        The extra ``server``, which holds the tokenizers too, is not installed.
     ModelLoadError
         The server cannot be reached, has no such model, or cannot return chosen tokens.
     InputError
@@ -208,7 +224,14 @@ def open_server(
         raise InputError(f"route: {route!r} is none of auto, {', '.join(ROUTES)}")
     if batch < 1:
         raise InputError(f"batch: {batch} is below 1")
-    client = Client(url, key=os.environ.get(key_variable, ""), timeout=timeout)
+    key = os.environ.get(key_variable, "")
+    with Client(url, key=key, timeout=timeout, concurrent=concurrent, rate=rate, retries=retries) as client:
+        yield from _opened(client, model, url, tokenizer, route, batch, download=download)
+
+
+def _opened(
+    client: Client, model: str, url: str, tokenizer: str, route: str, batch: int, *, download: bool
+) -> Iterator[Session]:
     here = Path(tokenizer).expanduser()  # a folder of a tokenizer alone will do: no weights are read
     folder, tokenizer_name = (here, here.resolve().name) if here.is_dir() else find_folder(tokenizer, download=download)
     loaded = load_tokenizer(folder)
@@ -217,10 +240,12 @@ def open_server(
     except ProbeError as error:
         raise ModelLoadError(f"{'server' if model == 'embedded' else model} at {url}: {error}") from error
     limit = served.get("max_model_len")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise ModelLoadError(f"{model} at {url}: the server says max_model_len {_short(limit)}, no length")
     told = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
     description = {
         "backend": "server",
-        "model": str(served["id"]),
+        "model": redacted(served["id"]),
         # What a server says of itself: the weights behind it cannot be seen from here.
         "model_digest": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
         "dtype": "unknown",
@@ -229,12 +254,12 @@ def open_server(
     }
     session = ServerSession(
         client,
-        model=str(served["id"]),
+        model=served["id"],
         route=route,
         batch=batch,
         vocabulary=len(loaded),
         tokenizer=loaded,
-        context_limit=limit if isinstance(limit, int) else None,
+        context_limit=limit,
         stop=stop_tokens(folder, loaded),
         description=description,
     )
@@ -246,7 +271,7 @@ def open_server(
 
 
 def _pick(listed: Sequence[Mapping[str, Any]], model: str) -> Mapping[str, Any]:
-    names = [str(item["id"]) for item in listed]
+    names = [redacted(item["id"]) for item in listed]
     if model == "embedded" and len(listed) == 1:
         return listed[0]
     if model not in names:
@@ -275,7 +300,7 @@ def _last(reply: Mapping[str, Any], place: int) -> float:
 
 def _checked(value: Any) -> float:
     if not _number(value) or not _LOWEST < value <= _SLACK:
-        raise ProbeError(f"the server gives {value} for an answer, no log-probability; let it use raw_logprobs")
+        raise ProbeError(f"the server gives {_short(value)} for an answer, no log-probability; let it use raw_logprobs")
     return float(value)
 
 
@@ -283,8 +308,12 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _short(value: Any) -> str:
+    return redacted(str(value))[:40]
+
+
 def _token_id(name: Any) -> int:
-    if isinstance(name, str) and name.startswith("token_id:") and name[9:].isdecimal():
+    if isinstance(name, str) and re.fullmatch("token_id:[0-9]{1,9}", name):
         return int(name[9:])
     raise ProbeError("the server does not return the ids of the tokens it wrote; it cannot be asked for replies")
 
@@ -295,6 +324,6 @@ BACKENDS.add(
         open=open_server,
         summary="models behind an OpenAI-compatible completions endpoint that returns chosen log-probabilities",
         reference="vLLM, `vllm serve`: the completions API with logprob_token_ids",
-        extra="hf",
+        extra="server",
     )
 )

@@ -15,7 +15,18 @@ import spectra_eval
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "spectra_eval").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
-HEAVY = ("torch", "transformers", "pandas", "pyarrow", "matplotlib", "scipy.stats", "hypothesis", "click", "rich")
+HEAVY = (
+    "torch",
+    "httpx",
+    "transformers",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "scipy.stats",
+    "hypothesis",
+    "click",
+    "rich",
+)
 
 
 def _loaded_by(statement: str) -> set[str]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,136 +16,23 @@ from spectra_eval.backends._server_client import Client
 from spectra_eval.backends.server import open_server
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.tables import ProbeRequest, Sampling
+from tests.unit.backends.a_server import END, WORDS, State, log_probs, serving, waits
 
-transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+pytest.importorskip("httpx", reason="the extra server is not installed")
+pytest.importorskip("transformers", reason="the extra hf is not installed")
 
-WORDS = ["<unk>", "<end>", "Yes", "No", "Maybe", "films", "like", "War", "Noir", "user", "?", "[Q]", "[A]"]
-END = WORDS.index("<end>")
 REQUEST = ProbeRequest(prefix="user like films", suffixes=(" War ?", " Noir ?", " ?"), answers=("Yes", "No", "Maybe"))
-
-
-def _log_probs(ids: list[int]) -> np.ndarray:
-    logits = np.random.default_rng(ids).normal(0, 3, len(WORDS))
-    return logits - np.log(np.exp(logits).sum())
-
-
-class _State:
-    """What a fake server does, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.busy = 0
-        self.change: Callable[[dict[str, Any], dict[str, Any]], Any] = lambda body, reply: reply
-        self.refuses: tuple[str, ...] = ()
-        self.models: Any = [{"id": "tiny", "root": "/somewhere/tiny", "max_model_len": 64, "created": 5}]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    state: _State
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-    def _give(self, code: int, value: Any, **headers: str) -> None:
-        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(code)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def do_GET(self) -> None:
-        self.state.keys.append(self.headers.get("Authorization"))
-        if self.path == "/v1/models":
-            self._give(200, {"data": self.state.models})
-        elif self.path == "/version":
-            self._give(200, {"version": "1.2.3"})
-        elif self.path == "/away/models":
-            self._give(302, {}, Location="/v1/models")
-        elif self.path == "/text/models":
-            self._give(200, b"<html>")
-        else:
-            self._give(404, {"error": {"message": "no such page"}})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.state.busy:
-            self.state.busy -= 1
-            return self._give(503, {"error": "busy"})
-        self.state.bodies.append(body)
-        for word in self.state.refuses:
-            if body.get(word):
-                return self._give(400, {"error": {"message": f"unknown argument {word}\nand more"}})
-        choices = [{"index": i, "logprobs": self._one(ids, body)} for i, ids in enumerate(body["prompt"])]
-        return self._give(200, self.state.change(body, {"choices": choices[::-1]}))
-
-    def _one(self, prompt: list[int], body: dict[str, Any]) -> dict[str, Any]:
-        shown, values = [], []
-        if body.get("echo"):
-            shown = list(prompt)
-            values = [None, *(float(_log_probs(prompt[:i])[prompt[i]]) for i in range(1, len(prompt)))]
-        tops: list[Any] = [None] * len(shown)
-        written = list(prompt)
-        for _ in range(body["max_tokens"]):
-            row = _log_probs(written)
-            best = int(row.argmax())
-            written.append(best)
-            shown.append(best)
-            values.append(float(row[best]))
-            tops.append({f"token_id:{i}": float(row[i]) for i in [best, *body.get("logprob_token_ids", [])]})
-            if best in body.get("stop_token_ids", []):
-                break
-        return {"tokens": [f"token_id:{i}" for i in shown], "token_logprobs": values, "top_logprobs": tops}
-
-
-@contextmanager
-def _serving() -> Iterator[tuple[str, _State]]:
-    state = _State()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[str, _State]]:
-    with _serving() as pair:
-        yield pair
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        eos_token="<end>",
-        additional_special_tokens=["[Q]", "[A]"],
-        chat_template="{% for m in messages %}[Q] {{ m.content }} {% endfor %}[A]",
-    )
-    place = tmp_path_factory.mktemp("tokenizer")
-    tokenizer.save_pretrained(place)
-    return place
 
 
 def _expected(folder: Path, request: ProbeRequest) -> np.ndarray:
     prompter = Prompter(load_tokenizer(folder))
     ids = prompter.answer_ids(request.answers)
-    return np.stack([_log_probs(prompt)[ids] for prompt in prompter.prompts(request)])
+    return np.stack([log_probs(prompt)[ids] for prompt in prompter.prompts(request)])
 
 
 @pytest.mark.parametrize("route", ["ids", "echo"])
 def test_a_route_gives_the_log_probabilities_of_the_answers(
-    route: str, served: tuple[str, _State], folder: Path
+    route: str, served: tuple[str, State], folder: Path
 ) -> None:
     url, state = served
     with open_server(url=url, tokenizer=str(folder), route=route, batch=2) as session:
@@ -161,7 +44,7 @@ def test_a_route_gives_the_log_probabilities_of_the_answers(
     assert all(body["temperature"] == 0 and body["model"] == "tiny" for body in state.bodies)
 
 
-def test_requests_of_different_answers_come_back_each_in_its_place(served: tuple[str, _State], folder: Path) -> None:
+def test_requests_of_different_answers_come_back_each_in_its_place(served: tuple[str, State], folder: Path) -> None:
     other = ProbeRequest(prefix="films", suffixes=(" ?",), answers=("No", "Yes"))
     with open_server(url=served[0], tokenizer=str(folder)) as session:
         for asked in (
@@ -176,7 +59,7 @@ def test_requests_of_different_answers_come_back_each_in_its_place(served: tuple
 
 
 @pytest.mark.parametrize("route", ["ids", "echo"])
-def test_an_answer_of_several_tokens_has_their_sum(route: str, served: tuple[str, _State], folder: Path) -> None:
+def test_an_answer_of_several_tokens_has_their_sum(route: str, served: tuple[str, State], folder: Path) -> None:
     request = ProbeRequest(prefix="user", suffixes=(" War", " Noir"), answers=("Yes No Yes", "Yes", "No", "Yes Maybe"))
     with open_server(url=served[0], tokenizer=str(folder), route=route) as session:
         (scores,) = session.score([request])
@@ -184,12 +67,12 @@ def test_an_answer_of_several_tokens_has_their_sum(route: str, served: tuple[str
     for prompt, row in zip(prompts, scores.log_probs, strict=True):
         for answer, value in zip(request.answers, row, strict=True):
             ids = [WORDS.index(word) for word in answer.split()]
-            expected = sum(_log_probs([*prompt, *ids[:k]])[i] for k, i in enumerate(ids))
+            expected = sum(log_probs([*prompt, *ids[:k]])[i] for k, i in enumerate(ids))
             assert value == pytest.approx(expected, abs=1e-12)
     assert scores.n_prompt_tokens.tolist() == [len(prompt) for prompt in prompts]
 
 
-def test_a_server_without_ids_is_asked_by_echo(served: tuple[str, _State], folder: Path) -> None:
+def test_a_server_without_ids_is_asked_by_echo(served: tuple[str, State], folder: Path) -> None:
     served[1].refuses = ("logprob_token_ids",)
     with open_server(url=served[0], tokenizer=str(folder)) as session:
         assert session.description["route"] == "echo"
@@ -242,21 +125,21 @@ def _infinite(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_server_that_cannot_return_chosen_tokens_is_refused(
-    change: Any, said: str, served: tuple[str, _State], folder: Path
+    change: Any, said: str, served: tuple[str, State], folder: Path
 ) -> None:
     served[1].change = change
     with pytest.raises(ModelLoadError, match=said), open_server(url=served[0], tokenizer=str(folder)):
         pass
 
 
-def test_a_token_that_is_missing_later_is_an_error(served: tuple[str, _State], folder: Path) -> None:
+def test_a_token_that_is_missing_later_is_an_error(served: tuple[str, State], folder: Path) -> None:
     with open_server(url=served[0], tokenizer=str(folder), route="ids") as session:
         served[1].change = _top_only
         with pytest.raises(ProbeError, match="did not return the tokens"):
             session.score([REQUEST])
 
 
-def test_replies_are_greedy_and_end_where_the_model_ends(served: tuple[str, _State], folder: Path) -> None:
+def test_replies_are_greedy_and_end_where_the_model_ends(served: tuple[str, State], folder: Path) -> None:
     prompter = Prompter(load_tokenizer(folder))
     asked = ProbeRequest(prefix="user", suffixes=tuple(f" {word}" for word in WORDS[2:11]))
     with open_server(url=served[0], tokenizer=str(folder)) as session:
@@ -265,7 +148,7 @@ def test_replies_are_greedy_and_end_where_the_model_ends(served: tuple[str, _Sta
     for prompt, reply in zip(prompter.prompts(asked), replies, strict=True):
         written: list[int] = []
         while len(written) < 6 and written[-1:] != [END]:
-            written.append(int(_log_probs(prompt + written).argmax()))
+            written.append(int(log_probs(prompt + written).argmax()))
         ended = written[-1] == END
         kinds.add(ended)
         text = [WORDS[i] for i in written if WORDS[i] not in ("<end>", "[Q]", "[A]")]
@@ -274,23 +157,23 @@ def test_replies_are_greedy_and_end_where_the_model_ends(served: tuple[str, _Sta
 
 
 def test_a_busy_server_is_asked_again_and_a_key_is_sent_not_shown(
-    served: tuple[str, _State], folder: Path, monkeypatch: pytest.MonkeyPatch
+    served: tuple[str, State], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, state = served
-    waited: list[float] = []
-    client = Client(url, retries=2, wait=waited.append)
-    state.busy = 2
-    assert len(client.complete({"prompt": [[1]], "max_tokens": 1})) == 1 and waited == [0.5, 1.0]
-    state.busy = 3
-    with pytest.raises(ProbeError, match=r"declines \(503\): busy"):
-        client.complete({"prompt": [[1]], "max_tokens": 1})
-    state.busy = 0
+    waited, wait = waits()
+    with Client(url, retries=2, wait=wait, jitter=lambda: 1.0) as client:
+        state.busy = 2
+        assert len(client.complete([{"prompt": [[1]], "max_tokens": 1}])[0]) == 1 and waited == [0.5, 1.0]
+        state.busy = 3
+        with pytest.raises(ProbeError, match=r"declines \(503\): busy"):
+            client.complete([{"prompt": [[1]], "max_tokens": 1}])
+        state.busy = 0
     monkeypatch.setenv("A_KEY", "hush")
     with open_server(url=url, tokenizer=str(folder), key_variable="A_KEY") as session:
         assert state.keys[-1] == "Bearer hush" and "hush" not in json.dumps(dict(session.description))
 
 
-def test_the_record_says_what_the_server_says_of_itself(served: tuple[str, _State], folder: Path) -> None:
+def test_the_record_says_what_the_server_says_of_itself(served: tuple[str, State], folder: Path) -> None:
     url, state = served
     found = []
     for created in (5, 6):
@@ -302,7 +185,7 @@ def test_the_record_says_what_the_server_says_of_itself(served: tuple[str, _Stat
     assert len(found[0]["model_digest"]) == len(found[0]["template_digest"]) == 64
 
 
-def test_models_are_picked_by_name(served: tuple[str, _State], folder: Path) -> None:
+def test_models_are_picked_by_name(served: tuple[str, State], folder: Path) -> None:
     url, state = served
     with (
         pytest.raises(ModelLoadError, match="no model 'other'; it has: tiny"),
@@ -316,7 +199,7 @@ def test_models_are_picked_by_name(served: tuple[str, _State], folder: Path) -> 
         assert session.description["model"] == "two" and session.context_limit is None
 
 
-def test_a_prompt_past_the_context_of_the_server_is_refused(served: tuple[str, _State], folder: Path) -> None:
+def test_a_prompt_past_the_context_of_the_server_is_refused(served: tuple[str, State], folder: Path) -> None:
     with open_server(url=served[0], tokenizer=str(folder)) as session:
         assert session.context_limit == 64
         with pytest.raises(ProbeError, match="show fewer titles"):
@@ -325,7 +208,7 @@ def test_a_prompt_past_the_context_of_the_server_is_refused(served: tuple[str, _
         session.score([REQUEST])
 
 
-def test_what_cannot_be_asked_is_said(served: tuple[str, _State], folder: Path) -> None:
+def test_what_cannot_be_asked_is_said(served: tuple[str, State], folder: Path) -> None:
     with open_server(url=served[0], tokenizer=str(folder)) as session:
         with pytest.raises(ProbeError, match="name the replies"):
             session.score([ProbeRequest(prefix="user", suffixes=("?",))])
@@ -351,17 +234,17 @@ def test_an_address_is_checked(url: str, said: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_server_that_is_none_is_said_to_be_none(served: tuple[str, _State]) -> None:
+def test_a_server_that_is_none_is_said_to_be_none(served: tuple[str, State]) -> None:
     root = served[0].removesuffix("/v1")
     for path, said in [("/away", r"declines \(302\)"), ("/text", "no JSON"), ("/else", r"\(404\): no such page")]:
-        with pytest.raises(ProbeError, match=said):
-            Client(root + path).models()
-    with _serving() as (gone, _):
+        with pytest.raises(ProbeError, match=said), Client(root + path) as client:
+            client.models()
+    with serving() as (gone, _):
         pass
-    waited: list[float] = []
-    with pytest.raises(ProbeError, match="no answer from"):
-        Client(gone, retries=1, wait=waited.append).models()
-    assert waited == [0.5]
+    waited, wait = waits()
+    with pytest.raises(ProbeError, match="no answer from"), Client(gone, retries=1, wait=wait) as client:
+        client.models()
+    assert len(waited) == 1 and 0.25 <= waited[0] <= 0.5
 
 
 @pytest.mark.parametrize("options", [{"route": "top"}, {"batch": 0}, {"timeout": 0.0}])
@@ -370,7 +253,7 @@ def test_options_are_checked_before_anything_is_asked(options: dict[str, Any]) -
         pass
 
 
-def test_a_drawn_reply_has_a_seed_of_its_own_for_each_prompt(served: tuple[str, _State], folder: Path) -> None:
+def test_a_drawn_reply_has_a_seed_of_its_own_for_each_prompt(served: tuple[str, State], folder: Path) -> None:
     url, state = served
     asked = ProbeRequest(prefix="user", suffixes=(f" {WORDS[2]}", f" {WORDS[3]}"))
     with open_server(url=url, tokenizer=str(folder)) as session:
@@ -378,6 +261,7 @@ def test_a_drawn_reply_has_a_seed_of_its_own_for_each_prompt(served: tuple[str, 
         session.generate([asked], max_tokens=3, sampling=Sampling(temperature=0.5, seed=4))
         sent = state.bodies[before:]
         session.generate([asked], max_tokens=3, sampling=Sampling(temperature=0.5, seed=4))
+    again = state.bodies[before + 2 :]
     assert [body["temperature"] for body in sent] == [0.5, 0.5] and [len(body["prompt"]) for body in sent] == [1, 1]
     assert sent[0]["seed"] != sent[1]["seed"]
-    assert [body["seed"] for body in sent] == [body["seed"] for body in state.bodies[before + 2 :]]
+    assert {str(body["prompt"]): body["seed"] for body in sent} == {str(b["prompt"]): b["seed"] for b in again}
