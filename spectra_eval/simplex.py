@@ -22,7 +22,9 @@ __all__ = [
     "kl_nats",
     "linf",
     "psi_nats",
+    "restricted",
     "tv",
+    "uniform_on",
 ]
 
 _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
@@ -117,6 +119,26 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
 def affinity(p: np.ndarray, q: np.ndarray) -> Any:
     """Bhattacharyya coefficient, accurate where the two hardly overlap and one minus H² would cancel."""
     return np.sum(np.sqrt(p) * np.sqrt(q), axis=-1)
+
+
+def uniform_on(support: np.ndarray) -> np.ndarray:
+    """Return the uniform distribution on the options of each row, (..., K) Booleans of which one is true at least."""
+    return np.asarray(support / np.count_nonzero(support, axis=-1)[..., None])
+
+
+def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
+    """Return each row given that one of its options is chosen; uniform on them where no mass is on any.
+
+    Rows without mass outside their options keep their bits; all rows do where the support is None.
+    """
+    if support is None:
+        return theta
+    outside = ((theta > 0) & ~support).any(axis=-1)
+    kept = np.where(support, theta, 0.0)
+    total = kept.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kept = np.where(outside[..., None], kept / total[..., None], kept)
+    return np.where((total > 0)[..., None], kept, uniform_on(support))
 
 
 def entropy_nats(p: np.ndarray) -> Any:

@@ -79,6 +79,8 @@ def command(
         emit(rows, style=style, document=document, title=title, right=right, keys=2)
         if style in ("table", "markdown"):
             write_text(interval_lines(document["pairs"]), None)
+    for warning in found.warnings:
+        log(f"note: {warning}", quiet=quiet)
     if output is not None:
         write_json(document, output)
         log(f"comparison: {output}", quiet=quiet)

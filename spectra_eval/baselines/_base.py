@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from spectra_eval import simplex
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import PreferenceTable, System
@@ -18,6 +20,8 @@ __all__ = [
     "Prediction",
     "RowSystem",
     "history_shares",
+    "history_within",
+    "popular_rows",
     "popularity_of",
     "predict",
     "row_system",
@@ -105,6 +109,8 @@ BASELINES: Registry[Baseline] = Registry("baseline", package="spectra_eval.basel
 def predict(table: PreferenceTable, method: str) -> Prediction:
     """Compute a baseline for a table, and hold what comes out against the simplex.
 
+    Where records have options of their own, the rows are those given that one of the options is chosen.
+
     Raises
     ------
     UnknownNameError
@@ -115,6 +121,8 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
         The entry, of a plug-in perhaps, gives no distributions of the table's shape.
     """
     made = _entry(table, method).predict(table)
+    if table.support is not None and made.theta.shape == table.support.shape:
+        made = dataclasses.replace(made, theta=simplex.restricted(made.theta, table.support))
     if made.theta.shape != (table.n_users, table.n_categories):
         shape = (table.n_users, table.n_categories)
         raise ShapeError(f"baseline {method!r}: gives shape {made.theta.shape}, but the table has {shape}")
@@ -139,7 +147,12 @@ def _entry(table: PreferenceTable, method: str) -> Baseline:
 def row_system(table: PreferenceTable, method: str) -> System | RowSystem:
     """Do as `system`, without a copy of the table's size where the baseline can be made row by row."""
     entry = _entry(table, method)
-    return system(table, method) if entry.rows is None else RowSystem(name=method, make=entry.rows(table))
+    if entry.rows is None:
+        return system(table, method)
+    make, support = entry.rows(table), table.support
+    if support is None:
+        return RowSystem(name=method, make=make)
+    return RowSystem(name=method, make=lambda rows: simplex.restricted(make(rows), support[rows]))
 
 
 def system(table: PreferenceTable, method: str) -> System:
@@ -217,10 +230,16 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
     return table.replace(theta_s=made.theta, scores=None, answer_mass=None, metadata=metadata)
 
 
-def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-    """Give each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
+def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndarray:
+    """Return the weights of the histories, (N, K), zero for what is no option of the record."""
     assert table.history_counts is not None  # `predict` has seen to it
     weights = table.history_counts[rows]
+    return weights if table.support is None else np.where(table.support[rows], weights, 0.0)
+
+
+def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    """Give each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
+    weights = history_within(table, rows)
     total = weights.sum(axis=1)
     told = total > 0
     return weights / np.where(told, total, 1.0)[:, None], told
@@ -228,12 +247,23 @@ def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[n
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
     """Give the mean of the users' history shares, (K,); every user who has a history counts alike."""
-    assert table.history_counts is not None  # `predict` has seen to it
-    total = table.history_counts.sum(axis=1)
+    weights = history_within(table)
+    total = weights.sum(axis=1)
     told = total > 0
     if not told.any():
         raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
     # The shares themselves would be a copy of the whole column; rows without a history are zero. A product would be
     # quicker, and have other last bits with other numbers of threads.
-    mean = np.einsum("i,ij->j", 1.0 / np.where(told, total, 1.0), table.history_counts)
+    mean = np.einsum("i,ij->j", 1.0 / np.where(told, total, 1.0), weights)
     return np.asarray(mean / mean.sum())
+
+
+def popular_rows(table: PreferenceTable, popular: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+    """Return popularity on the options of each record, (n, K); without a copy a record where all have every category.
+
+    Where no option was ever popular, all of the record's options are alike.
+    """
+    if table.support is not None:
+        return simplex.restricted(popular, table.support[rows])
+    n = len(range(*rows.indices(table.n_users))) if isinstance(rows, slice) else len(rows)
+    return np.broadcast_to(popular, (n, len(popular)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.baselines._base import history_shares, popularity_of
+from spectra_eval.baselines._base import history_shares, popular_rows, popularity_of
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
 
@@ -68,7 +68,7 @@ def shares_told(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndar
     """Give the history shares (popularity where there is no history), who has a history, and popularity."""
     shares, told = history_shares(table)
     popular = popularity_of(table)
-    shares[~told] = popular
+    shares[~told] = popular_rows(table, popular)[~told]
     return shares, told, popular
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import optimize
 
 from spectra_eval import simplex
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, popular_rows
 from spectra_eval.baselines._crossfit import FOLDS, cross_fit, shares_told
 from spectra_eval.tables import PreferenceTable
 
@@ -30,17 +30,20 @@ def mixture(table: PreferenceTable) -> Prediction:
 
     The mean JS divergence is convex in the weight, so a search over one number finds its least value.
     """
-    shares, told, popular = shares_told(table)
+    shares, told, popularity = shares_told(table)
+
+    def popular(rows: np.ndarray) -> np.ndarray:
+        return popularity if table.support is None else popular_rows(table, popularity, rows)
 
     def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-        own, truth = shares[rows], table.theta_star[rows]
+        own, liked, truth = shares[rows], popular(rows), table.theta_star[rows]
 
         def loss(weight: float) -> float:
-            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular).mean())
+            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * liked).mean())
 
         found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
         weight = min((0.0, 1.0, float(found.x)), key=loss)
-        return lambda wanted: weight * shares[wanted] + (1.0 - weight) * popular, weight
+        return lambda wanted: weight * shares[wanted] + (1.0 - weight) * popular(wanted), weight
 
     theta, weights = cross_fit(table, told, "mixture", fit)
     return Prediction(
@@ -62,10 +65,10 @@ def linear(table: PreferenceTable) -> Prediction:
 
     def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
         truth, design = table.theta_star[rows], _design(inputs[rows])
-        x = design(inputs[rows])
-        penalty = _choose_penalty(x, truth)
-        weights = _regress(x, truth, penalty)
-        return lambda wanted: _softmax(design(inputs[wanted]) @ weights), penalty
+        x, offered = design(inputs[rows]), _offered(table, rows)
+        penalty = _choose_penalty(x, truth, offered)
+        weights = _regress(x, truth, penalty, offered)
+        return lambda wanted: _softmax(design(inputs[wanted]) @ weights, _offered(table, wanted)), penalty
 
     theta, penalties = cross_fit(table, told, "linear", fit)
     return Prediction(
@@ -82,20 +85,37 @@ def _design(given: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda values: np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
 
 
-def _choose_penalty(x: np.ndarray, truth: np.ndarray) -> float:
+def _offered(table: PreferenceTable, rows: np.ndarray) -> np.ndarray | None:
+    return None if table.support is None else table.support[rows]
+
+
+def _some(offered: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if offered is None else offered[rows]
+
+
+def _choose_penalty(x: np.ndarray, truth: np.ndarray, offered: np.ndarray | None) -> float:
     held_out = np.arange(len(x)) % FOLDS == FOLDS - 1  # rows come in the order of a hash
     if not held_out.any():
         return PENALTIES[-1]  # too few users to try: hold close to the mean
     losses = []
     start = None
     for penalty in reversed(PENALTIES):
-        start = _regress(x[~held_out], truth[~held_out], penalty, start)
-        losses.append(float(simplex.js_nats(truth[held_out], _softmax(x[held_out] @ start)).mean()))
+        start = _regress(x[~held_out], truth[~held_out], penalty, _some(offered, ~held_out), start)
+        predicted = _softmax(x[held_out] @ start, _some(offered, held_out))
+        losses.append(float(simplex.js_nats(truth[held_out], predicted).mean()))
     return PENALTIES[len(PENALTIES) - 1 - int(np.argmin(losses))]
 
 
-def _regress(x: np.ndarray, truth: np.ndarray, penalty: float, start: np.ndarray | None = None) -> np.ndarray:
+def _regress(
+    x: np.ndarray,
+    truth: np.ndarray,
+    penalty: float,
+    offered: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
     """Give the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised.
+
+    Each row's probabilities are over what it offers (all categories where `offered` is None).
 
     The search runs in coordinates in which the curvature at the mean of the truth is the identity: inputs that move
     together make it crawl otherwise.
@@ -108,8 +128,12 @@ def _regress(x: np.ndarray, truth: np.ndarray, penalty: float, start: np.ndarray
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = np.einsum("kij,jk->ik", back, flat.reshape(shape))
         scores = x @ weights
-        scores -= scores.max(axis=1, keepdims=True)
-        powers = np.exp(scores)
+        if offered is None:
+            scores -= scores.max(axis=1, keepdims=True)
+            powers = np.exp(scores)
+        else:
+            scores -= scores.max(axis=1, keepdims=True, where=offered, initial=-np.inf)
+            powers = np.exp(scores, where=offered, out=np.zeros_like(scores))
         total = powers.sum(axis=1, keepdims=True)
         value = float((truth * (np.log(total) - scores)).sum() + (held * weights**2).sum() / 2)
         slope = x.T @ (powers / total - truth) + held * weights
@@ -131,7 +155,9 @@ def _coordinates(x: np.ndarray, truth: np.ndarray, held: np.ndarray) -> tuple[np
     return turned, np.linalg.inv(turned)
 
 
-def _softmax(scores: np.ndarray) -> np.ndarray:
+def _softmax(scores: np.ndarray, offered: np.ndarray | None = None) -> np.ndarray:
+    if offered is not None:
+        scores = np.where(offered, scores, -np.inf)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 

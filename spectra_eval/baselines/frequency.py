@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, history_shares, popularity_of
+from spectra_eval.baselines._base import (
+    BASELINES,
+    Baseline,
+    Prediction,
+    history_shares,
+    history_within,
+    popular_rows,
+    popularity_of,
+)
+from spectra_eval.simplex import uniform_on
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["LAPLACE", "history", "laplace", "popularity", "uniform"]
@@ -16,16 +25,19 @@ LAPLACE = 1.0
 
 
 def uniform(table: PreferenceTable) -> Prediction:
-    """Hold every category alike for everybody."""
+    """Hold every category that a record offers alike."""
     return Prediction(theta=_uniform_rows(table)(slice(None)))
 
 
 def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+    support = table.support
+    if support is not None:
+        return lambda rows: uniform_on(support[rows])
     return _alike(table, np.full(table.n_categories, 1.0 / table.n_categories))
 
 
 def popularity(table: PreferenceTable) -> Prediction:
-    """Hold for everybody the mean of all users' history shares."""
+    """Hold for everybody the mean of all users' history shares, on the options of each record."""
     return Prediction(theta=_popularity_rows(table)(slice(None)))
 
 
@@ -34,8 +46,8 @@ def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndarray]:
-    """Give one row for everybody, without a copy a user."""
-    return lambda rows: np.broadcast_to(row, (len(range(*rows.indices(table.n_users))), len(row)))
+    """Give one row for everybody, on the options of each record."""
+    return lambda rows: popular_rows(table, row, rows)
 
 
 def history(table: PreferenceTable) -> Prediction:
@@ -48,7 +60,7 @@ def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
     def make(rows: slice) -> np.ndarray:
         shares, told = history_shares(table, rows)
-        shares[~told] = popular
+        shares[~told] = popular_rows(table, popular, rows)[~told]
         return shares
 
     return make
@@ -61,8 +73,9 @@ def laplace(table: PreferenceTable) -> Prediction:
 
 def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
     def make(rows: slice) -> np.ndarray:
-        assert table.history_counts is not None  # `predict` has seen to it
-        weights = table.history_counts[rows] + LAPLACE
+        weights = history_within(table, rows) + LAPLACE
+        if table.support is not None:
+            weights *= table.support[rows]
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
@@ -70,8 +83,7 @@ def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def _untold(table: PreferenceTable) -> dict[str, int]:
-    assert table.history_counts is not None  # `predict` has seen to it
-    return {"users_without_history": int((~table.history_counts.any(axis=1)).sum())}
+    return {"users_without_history": int((~history_within(table).any(axis=1)).sum())}
 
 
 _STECK = "Steck (2018), section 3, doi:10.1145/3240323.3240372"

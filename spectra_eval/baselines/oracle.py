@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.baselines._base import BASELINES, Baseline, Prediction
+from spectra_eval.simplex import uniform_on
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["oracle"]
@@ -13,7 +14,8 @@ __all__ = ["oracle"]
 def oracle(table: PreferenceTable) -> Prediction:
     """Hold the observed frequencies of the window; a row without a window is uniform, and counted: nobody reads it."""
     observed = table.observed
-    theta = np.where(observed[:, None], table.theta_star, 1.0 / table.n_categories)
+    unseen = 1.0 / table.n_categories if table.support is None else uniform_on(table.support)
+    theta = np.where(observed[:, None], table.theta_star, unseen)
     return Prediction(theta=theta, counted={"users_without_window": int((~observed).sum())})
 
 

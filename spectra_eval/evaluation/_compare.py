@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,16 @@ from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation._align import align
-from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of
+from spectra_eval.evaluation._evaluate import bound_metrics, cohort_of, most_options
 from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Measured, measure
+from spectra_eval.evaluation._notes import of_options
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
+from spectra_eval.metrics._flatness import flatness
 from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
@@ -84,6 +86,8 @@ class SystemComparison:
         By metric, the letters of each system: those that share one are not told apart.
     facts, options : mapping
         Whom the numbers speak of, and what was asked for.
+    warnings : tuple of str
+        What a reader must know before quoting a number, in sentences.
     """
 
     pairs: tuple[ComparedPair, ...]
@@ -91,6 +95,7 @@ class SystemComparison:
     letters: Mapping[str, Mapping[str, str]]
     facts: Mapping[str, Any]
     options: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def to_latex(self) -> str:
         """Give two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
@@ -106,6 +111,7 @@ class SystemComparison:
             "values": {metric: dict(values) for metric, values in self.values.items()},
             "letters": {metric: dict(found) for metric, found in self.letters.items()},
             "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
+            "warnings": list(self.warnings),
         }
 
 
@@ -192,9 +198,11 @@ def compare(
         raise InputError("compare: no table; baselines are computed on the first one")
     bucket, source = buckets_of(first)
     seen, cohort, _ = cohort_of(first, bucket)
-    systems: list[AnySystem] = [_readout(name, table, bucket) for name, table in aligned.items()]
+    readouts = [_readout(name, table, bucket) for name, table in aligned.items()]
+    systems: list[AnySystem] = [*readouts]
     systems += [baseline(seen, name) for name in baselines]
-    bound = bound_metrics(metrics, first.n_categories) if metrics is not None else _fitting(first.n_categories)
+    most = most_options(first)
+    bound = bound_metrics(metrics, most) if metrics is not None else _fitting(most)
     resamples = None
     if bootstrap:
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
@@ -228,7 +236,16 @@ def compare(
             "bootstrap": bootstrap,
             "level": level,
         },
+        warnings=(*_flat(readouts, seen), *of_options(seen, bound)),
     )
+
+
+def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
+    """Name the readouts that are uniform or close to it."""
+    for readout in readouts:
+        said = flatness(readout.theta, seen.theta_star, seen.support).sentence(readout.name)
+        if said is not None:
+            yield said
 
 
 def _fitting(n_categories: int) -> list[BoundMetric]:

@@ -24,7 +24,16 @@ from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.tables import MetricResult, PreferenceTable, System
 
-__all__ = ["METRICS_BY_DEFAULT", "SCHEMA", "Evaluation", "bound_metrics", "cohort_of", "evaluate", "systems_of"]
+__all__ = [
+    "METRICS_BY_DEFAULT",
+    "SCHEMA",
+    "Evaluation",
+    "bound_metrics",
+    "cohort_of",
+    "evaluate",
+    "most_options",
+    "systems_of",
+]
 
 SCHEMA = "spectra-eval/evaluation/1"
 
@@ -170,7 +179,7 @@ def evaluate(
     check_level("level", level)
     if bootstrap < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
-    bound = bound_metrics(metrics, table.n_categories)
+    bound = bound_metrics(metrics, most_options(table))
     bucket, source = buckets_of(table)
     seen, cohort, rows = cohort_of(table, bucket)
     further = {name: values[rows] for name, values in check_columns(columns or {}, table).items()}
@@ -253,7 +262,13 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
         rows, owner = rows[order], owner[order]
     whole = len(rows) == table.n_users and bool((rows == np.arange(len(rows))).all())
     seen = table if whole else table.select(rows)
-    return seen, Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number)), rows
+    cohort = Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number), support=seen.support)
+    return seen, cohort, rows
+
+
+def most_options(table: PreferenceTable) -> int:
+    """Return the most categories that a record offers: no list can be longer."""
+    return table.n_categories if table.support is None else int(table.n_options.max())
 
 
 def systems_of(table: PreferenceTable) -> list[AnySystem]:

@@ -97,14 +97,14 @@ class _Plan:
     mean: list[bool]
 
 
-def _plan(metrics: Sequence[BoundMetric], bucket: np.ndarray) -> _Plan:
+def _plan(metrics: Sequence[BoundMetric], cohort: Cohort) -> _Plan:
     plan = _Plan(sources=[], of_source=[], columns=[], mean=[])
     known: dict[Any, int] = {}
     for bound in metrics:
         given = bound.metric.statistic
         statistic, columns = given, None
         if isinstance(given, Part):
-            statistic, columns = given.whole, given.columns(bucket, **bound.options)
+            statistic, columns = given.whole, given.columns(cohort, **bound.options)
         key = (statistic, *sorted(bound.options.items()))
         if key not in known:
             known[key] = len(plan.sources)
@@ -125,7 +125,7 @@ def _measured(
     paired: bool,
     threads: int | None,
 ) -> Measured:
-    plan = _plan(metrics, cohort.bucket)
+    plan = _plan(metrics, cohort)
     width: list[int] = []
     sums: dict[tuple[int, int], list[Sums]] = {}
     kept: dict[tuple[int, str], list[np.ndarray]] = {}
@@ -260,8 +260,18 @@ def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
     theta = cohort.theta_star
     step = rows_of_block(theta.shape[1])
     blocks = [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
+    offers = cohort.support
     return [
-        (block, Comparison(theta_star=theta[block], theta_s=theta[block], lists=None, bucket=cohort.bucket))
+        (
+            block,
+            Comparison(
+                theta_star=theta[block],
+                theta_s=theta[block],
+                lists=None,
+                bucket=cohort.bucket,
+                support=None if offers is None else offers[block],
+            ),
+        )
         for block in blocks
     ]
 

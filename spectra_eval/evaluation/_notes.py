@@ -6,22 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spectra_eval import simplex
 from spectra_eval.baselines import BASELINES
 from spectra_eval.metrics import BoundMetric
+from spectra_eval.metrics._flatness import flatness
 from spectra_eval.tables import OUT_OF_VOCABULARY, MetricResult, PreferenceTable
 
-__all__ = ["FLAT", "LOW_MASS", "notes"]
+__all__ = ["LOW_MASS", "notes", "of_options"]
 
-FLAT = 0.02
-"""A readout whose mean total variation to uniform is below this is called flat."""
-NEARLY = 0.1
-"""One that is closer to uniform than this share of what the users are is called nearly flat."""
 LOW_MASS = 0.05
 """Answer tokens that hold less probability than this on average are called out."""
-
-_BLOCK = 65_536
-"""Records in a block where a temporary array would be as large as the table."""
 
 
 def notes(
@@ -34,6 +27,7 @@ def notes(
 ) -> tuple[str, ...]:
     """Give the sentences: on the readout first, then on the baselines, then on who is missing."""
     sentences = [*_of_the_readout(table), *_of_rivals(table, results, bound), *_of_lists(table)]
+    sentences += of_options(table, bound)
     if bucket_source == "window":
         sentences.append(
             "the table has no history_counts: the baselines popularity and history are missing, and head, mid and "
@@ -53,17 +47,9 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
             "the model was trained on the windows that it is held against (metadata: leaked): no number of theta_s "
             "says how it would do on what it has not seen"
         )
-    distance = _from_uniform(table.theta_s)
-    if distance < FLAT:
-        yield (
-            f"theta_s is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
-            "almost nothing about anybody"
-        )
-    elif distance < NEARLY and distance < NEARLY * (truth := _from_uniform(table.theta_star)):
-        yield (
-            f"theta_s is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and that "
-            f"of what the users did {truth:.4f}, so it holds little about anybody"
-        )
+    flat = flatness(table.theta_s, table.theta_star, table.support).sentence("theta_s")
+    if flat is not None:
+        yield flat
     if table.answer_mass is not None:
         mass = table.answer_mass[np.isfinite(table.answer_mass)]
         if len(mass) and float(mass.mean()) < LOW_MASS:
@@ -73,11 +59,19 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
             )
 
 
-def _from_uniform(theta: np.ndarray) -> float:
-    """Give the mean total variation of the rows to the uniform distribution."""
-    uniform = np.full(theta.shape[1], 1.0 / theta.shape[1])
-    blocks = range(0, len(theta), _BLOCK)
-    return sum(float(simplex.tv(theta[row : row + _BLOCK], uniform).sum()) for row in blocks) / len(theta)
+def of_options(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator[str]:
+    """Say for how many records a list of the best k is a list of everything."""
+    if table.support is None:
+        return
+    cut = [(asked.name, asked.options["k"]) for asked in bound if asked.metric.takes_cutoff]
+    for k in sorted({k for _, k in cut}):
+        whole = int((table.n_options <= k).sum())
+        if whole:
+            names = ", ".join(name for name, of in cut if of == k)
+            yield (
+                f"{whole} of {table.n_users} records offer {k} options or fewer: their top {k} is everything they "
+                f"offer, whatever the prediction ({names})"
+            )
 
 
 def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: Sequence[BoundMetric]) -> Iterator[str]:
@@ -106,7 +100,8 @@ def _of_lists(table: PreferenceTable) -> Iterator[str]:
         return
     strange, named = int((table.dg == OUT_OF_VOCABULARY).sum()), int((table.dg >= 0).sum())
     if strange:
-        yield f"{strange} of {strange + named} entries of the decoded lists name no category; they score nothing"
+        none = "no category" if table.support is None else "no option of their record"
+        yield f"{strange} of {strange + named} entries of the decoded lists name {none}; they score nothing"
 
 
 def _of_missing(table: PreferenceTable, results: Sequence[MetricResult]) -> Iterator[str]:

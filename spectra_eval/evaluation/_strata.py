@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.baselines._base import history_within
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
 from spectra_eval.tables import UNKNOWN, PreferenceTable
@@ -16,6 +17,8 @@ __all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "check_columns", "st
 
 ALL = "all"
 _TAIL = 2
+_NOWHERE = 3
+"""The stratum of a category that no record offers: none."""
 _MANY = 10
 """A column with more different numbers than this is cut into quarters."""
 
@@ -31,10 +34,17 @@ class Stratification:
 
 def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
     """Cut the categories into head, mid and tail; say whether by the histories or, without these, by the windows."""
-    if table.history_counts is not None and table.history_counts.any():
-        return category_buckets(table.history_counts.sum(axis=0)), "history"
-    seen = table.theta_star[table.observed]
-    return category_buckets(seen.sum(axis=0)), "window"
+    told = table.history_counts is not None and table.history_counts.any()
+    frequency = history_within(table) if told else table.theta_star[table.observed]
+    return _cut(frequency.sum(axis=0), table.support), "history" if told else "window"
+
+
+def _cut(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
+    """Cut the categories that some record offers; the others are in no stratum."""
+    alive = np.ones(len(frequency), dtype=bool) if support is None else support.any(axis=0)
+    bucket = np.full(len(frequency), _NOWHERE, dtype=np.int64)
+    bucket[alive] = category_buckets(frequency[alive])
+    return bucket
 
 
 def stratify(

@@ -28,12 +28,15 @@ class Cohort:
         0 head, 1 mid, 2 tail.
     n_users : int
         The number of users.
+    support : (n, K) bool array or None
+        The options of each record; None where all offer every category.
     """
 
     theta_star: np.ndarray
     owner: np.ndarray
     bucket: np.ndarray
     n_users: int
+    support: np.ndarray | None = None
 
     def rows(self, part: int) -> slice:
         """Give the records of the users of a part."""

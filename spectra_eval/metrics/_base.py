@@ -26,6 +26,7 @@ __all__ = [
     "Metric",
     "check_lists",
     "check_pair",
+    "check_support",
     "mean_over_users",
     "metric",
     "parse",
@@ -254,7 +255,7 @@ def metric(
 
 
 def check_pair(
-    theta_star: Any, theta_s: Any, *, buckets: Any = None, k: int | None = None
+    theta_star: Any, theta_s: Any, *, buckets: Any = None, k: int | None = None, support: Any = None
 ) -> tuple[Comparison, tuple[int, ...]]:
     """Check the arrays of a public function; give them as one comparison, and the shape of the users' axes."""
     if k is not None:
@@ -268,8 +269,27 @@ def check_pair(
         theta_s=np.ascontiguousarray(held.reshape(-1, n_categories)),
         lists=None,
         bucket=np.zeros(n_categories, dtype=np.int64) if buckets is None else _check_buckets(buckets, n_categories),
+        support=check_support(support, theta_star=truth, theta_s=held),
     )
     return comparison, users
+
+
+def check_support(support: Any, **thetas: np.ndarray) -> np.ndarray | None:
+    """Check the options of each user against distributions (..., K) of one shape; return them as (n, K)."""
+    if support is None:
+        return None
+    shape = next(iter(thetas.values())).shape
+    array = np.asarray(support)
+    if array.dtype != np.bool_:
+        raise InputError(f"support: entries of type {array.dtype}; give True where a category is an option of the user")
+    if array.shape != shape:
+        raise ShapeError(f"support: shape {array.shape}, but the users have {shape}; give one row a user")
+    for name, theta in thetas.items():
+        off = (theta > 0) & ~array
+        if off.any():
+            place = tuple(int(i) for i in np.argwhere(off)[0])
+            raise InputError(f"{name}: entry {place} is {theta[place]:.6g}, outside the support; it must be 0")
+    return array.reshape(-1, shape[-1])
 
 
 def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:

@@ -30,7 +30,9 @@ class Comparison:
         The lists the system named itself (negative entries are no category); None where its list
         is the order of `theta_s`.
     bucket : (K,) int array
-        0 head, 1 mid, 2 tail: the stratum of each category.
+        0 head, 1 mid, 2 tail: the stratum of each category; above, of one that is no option of anybody: none.
+    support : (n, K) bool array or None
+        The options of each user; `theta_star` and `theta_s` are zero outside. None where all have every category.
 
     Notes
     -----
@@ -41,6 +43,7 @@ class Comparison:
     theta_s: np.ndarray
     lists: np.ndarray | None
     bucket: np.ndarray
+    support: np.ndarray | None = None
     _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     _of_truth: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -63,7 +66,7 @@ class Comparison:
         return found
 
     def once_of_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
-        """Do as `once` for what depends on `theta_star` and `bucket` alone: all systems beside each other share it."""
+        """Do as `once` for what depends on the truth, `bucket` and `support` alone: all systems beside it share it."""
         key = (compute, *arguments)
         if key not in self._of_truth:
             self._of_truth[key] = compute(self, *arguments)
@@ -73,7 +76,12 @@ class Comparison:
     def beside(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
         """Hold another system against the same truth, of which nothing is computed twice."""
         return Comparison(
-            theta_star=self.theta_star, theta_s=theta_s, lists=lists, bucket=self.bucket, _of_truth=self._of_truth
+            theta_star=self.theta_star,
+            theta_s=theta_s,
+            lists=lists,
+            bucket=self.bucket,
+            support=self.support,
+            _of_truth=self._of_truth,
         )
 
     def blocks(self) -> Iterator[Comparison]:
@@ -86,6 +94,7 @@ class Comparison:
                 theta_s=self.theta_s[rows],
                 lists=None if self.lists is None else self.lists[rows],
                 bucket=self.bucket,
+                support=None if self.support is None else self.support[rows],
             )
 
 
@@ -112,7 +121,8 @@ class Part:
     whole : callable
         ``whole(comparison, **options) -> (n, D)``.
     columns : callable
-        ``columns(bucket, **options)``: indices of columns of `whole`; none where the metric has no value for anybody.
+        ``columns(of, **options)``, `of` with `bucket` and `support` as a `Comparison` has them: indices of columns of
+        `whole`; none where the metric has no value for anybody.
     """
 
     whole: Callable[..., np.ndarray]
@@ -124,7 +134,7 @@ class Part:
 
     def __call__(self, comparison: Comparison, **options: Any) -> np.ndarray:
         """Give the columns by themselves; NaN where there are none."""
-        chosen = self.columns(comparison.bucket, **options)
+        chosen = self.columns(comparison, **options)
         if not len(chosen):
             return np.full((comparison.n_users, 1), np.nan)
         return self.whole(comparison, **options)[:, chosen]

@@ -19,6 +19,7 @@ __all__ = [
     "listed_truth",
     "named_entries",
     "order_of_theta_s",
+    "ranked",
     "taken",
     "truth_in_order",
     "truth_sorted",
@@ -65,8 +66,15 @@ def discounts(k: int) -> np.ndarray:
 
 
 def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """Give the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both."""
-    return best_first(comparison.theta_s)
+    """Give the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both; see `ranked`."""
+    return best_first(comparison.once(ranked))
+
+
+def ranked(comparison: Comparison) -> np.ndarray:
+    """Return `theta_s`, with -1 for what is no option of the user: it comes last, and ties with no option."""
+    if comparison.support is None:
+        return comparison.theta_s
+    return np.where(comparison.support | np.isnan(comparison.theta_s), comparison.theta_s, -1.0)
 
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:

@@ -29,7 +29,7 @@ def _half_sum(mean_difference: np.ndarray, **_options: Any) -> Any:
 
 def _bucket_bias(bucket: int) -> Part:
     """Make the statistic of one stratum: the differences of its categories."""
-    return Part(_category_bias, lambda buckets: np.flatnonzero(buckets == bucket))
+    return Part(_category_bias, lambda of: np.flatnonzero(of.bucket == bucket))
 
 
 def _mean_size(mean_difference: np.ndarray, **_options: Any) -> Any:

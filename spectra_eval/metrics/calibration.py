@@ -59,32 +59,41 @@ def _sums_in_bins(comparison: Comparison, bins: int) -> np.ndarray:
     """Sum theta_s - theta_star over the pairs of each user in each stratum and bin, as shares of all K pairs.
 
     Every metric in bins is made of these, (n, 3 * bins + 3): head, mid and tail, and then how many of the categories
-    each of them has, as a share.
+    each of them has, as a share. A category that is no option of a user is no pair.
     """
     n, k = comparison.theta_s.shape
-    cell = cells(comparison.once(held_or_zero), bins, comparison.bucket * bins, step=3 * bins)
+    stratum = np.minimum(comparison.bucket, 2)  # what nobody has as an option adds zeros wherever it goes
+    cell = cells(comparison.once(held_or_zero), bins, stratum * bins, step=3 * bins)
     weights = comparison.once(differences) / k
     out = np.empty((n, 3 * bins + 3))
     out[:, :-3] = np.bincount(cell.ravel(), weights=weights.ravel(), minlength=n * 3 * bins).reshape(n, 3 * bins)
-    out[:, -3:] = np.bincount(comparison.bucket, minlength=3) / k
+    out[:, -3:] = _pairs_in_strata(comparison) / k
     missing = comparison.once(missing_rows)
     if missing.any():
         out[missing] = np.nan
     return out
 
 
+def _pairs_in_strata(comparison: Comparison) -> np.ndarray:
+    """Count the categories of each stratum, (3,), or the options of each user in it, (n, 3)."""
+    if comparison.support is None:
+        return np.bincount(comparison.bucket, minlength=3)
+    return np.stack([comparison.support[:, comparison.bucket == stratum].sum(axis=1) for stratum in range(3)], axis=1)
+
+
 def _shares_of_pairs(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
     return comparison.once(_sums_in_bins, bins)
 
 
-_in_strata = Part(_shares_of_pairs, lambda bucket, *, bins=20: np.arange(3 * bins))
+# Without a support every user has K pairs, and the sums are shares of them already.
+_in_strata = Part(_shares_of_pairs, lambda of, *, bins=20: np.arange(3 * bins + (0 if of.support is None else 3)))
 
 
 def _stratum_ece(stratum: int) -> Part:
     """Make the statistic of one stratum: its bins, and the stratum's share of the categories."""
 
-    def columns(bucket: np.ndarray, *, bins: int = 20) -> np.ndarray:
-        if not (bucket == stratum).any():
+    def columns(of: Any, *, bins: int = 20) -> np.ndarray:
+        if not (of.bucket == stratum).any():
             return np.arange(0)
         return np.append(np.arange(stratum * bins, (stratum + 1) * bins), 3 * bins + stratum)
 
@@ -109,11 +118,23 @@ def _sum_of_sizes(mean_gap: np.ndarray, **_options: Any) -> Any:
 
 
 def _sum_over_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> Any:
-    return np.abs(mean_gap.reshape(*mean_gap.shape[:-1], 3, bins).sum(axis=-2)).sum(axis=-1)
+    gaps = mean_gap[..., : 3 * bins]
+    return _of_pairs(np.abs(gaps.reshape(*gaps.shape[:-1], 3, bins).sum(axis=-2)).sum(axis=-1), mean_gap, bins)
+
+
+def _sum_of_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> Any:
+    return _of_pairs(np.abs(mean_gap[..., : 3 * bins]).sum(axis=-1), mean_gap, bins)
+
+
+def _of_pairs(total: Any, mean_gap: np.ndarray, bins: int) -> Any:
+    """Make shares of all K categories shares of the options, where the columns say how many these are."""
+    pairs = mean_gap[..., 3 * bins :]
+    return total if not pairs.shape[-1] else total / pairs.sum(axis=-1)
 
 
 def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
-    return np.abs(mean_gap[..., :-1]).sum(axis=-1) / mean_gap[..., -1]
+    with np.errstate(invalid="ignore"):  # no user has an option in the stratum
+        return np.abs(mean_gap[..., :-1]).sum(axis=-1) / mean_gap[..., -1]
 
 
 def _check_bins(bins: int) -> int:
@@ -136,22 +157,23 @@ def _check_weights(weights: Any, n_categories: int) -> np.ndarray:
     return array
 
 
-def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any) -> np.ndarray:
+def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any, support: Any) -> np.ndarray:
     """Sum over all pairs of each bin the weights, theta_star and theta_s, (3, B)."""
-    comparison, _ = check_pair(theta_star, theta_s)
+    comparison, _ = check_pair(theta_star, theta_s, support=support)
     weight = _check_weights(weights, comparison.n_categories)
     _check_bins(bins)
     sums = np.zeros((3, bins))
     for block in comparison.blocks():
         cell = bin_of(block.theta_s, bins).ravel()
+        counted = weight if block.support is None else weight * block.support
         for row, column in enumerate((1.0, block.theta_star, block.theta_s)):
-            values = np.broadcast_to(weight * column, block.theta_s.shape)
+            values = np.broadcast_to(counted * column, block.theta_s.shape)
             sums[row] += np.bincount(cell, weights=values.ravel(), minlength=bins)
     return sums
 
 
 def reliability_bins(
-    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None
+    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None, support: Any = None
 ) -> ReliabilityBins:
     """Sort all pairs of a user and a category into bins of what the model holds.
 
@@ -165,6 +187,8 @@ def reliability_bins(
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
         How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+    support : (N, K) bool array-like, optional
+        The options of each user; what is none of them makes no pair. All categories when not given.
 
     Returns
     -------
@@ -191,7 +215,7 @@ def reliability_bins(
     >>> made.counts.tolist(), made.theta_star.tolist(), made.theta_s.tolist()
     ([2.0, 2.0], [0.25, 0.75], [0.25, 0.75])
     """
-    counts, star, held = _binned(theta_star, theta_s, bins, weights)
+    counts, star, held = _binned(theta_star, theta_s, bins, weights, support)
     with np.errstate(invalid="ignore"):
         return ReliabilityBins(counts=counts, theta_star=star / counts, theta_s=held / counts)
 
@@ -205,7 +229,9 @@ def reliability_bins(
     options={"bins": 20},
     reference=_NAEINI,
 )
-def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None) -> float:
+def soft_ece(
+    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None, support: Any = None
+) -> float:
     r"""Calibration error in bins over all pairs of a user and a category; the observed share is the label.
 
     .. math:: \frac1n \sum_b \Bigl| \sum_{i \in b} (q_i - p_i) \Bigr|
@@ -220,6 +246,8 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.n
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
         How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+    support : (N, K) bool array-like, optional
+        The options of each user; what is none of them makes no pair. All categories when not given.
 
     Returns
     -------
@@ -246,20 +274,20 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.n
     >>> soft_ece(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.75, 0.25], [0.75, 0.25]]))
     0.25
     """
-    counts, star, held = _binned(theta_star, theta_s, bins, weights)
+    counts, star, held = _binned(theta_star, theta_s, bins, weights, support)
     return float(np.abs(held - star).sum() / counts.sum())
 
 
 @metric(
     statistic=_in_strata,
-    value=_sum_of_sizes,
+    value=_sum_of_strata,
     unit=Unit.ONE,
     lower_is_better=True,
     properties=frozenset({"zero_on_equal", "bounded"}),
     options={"bins": 20},
     reference=_NAEINI,
 )
-def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int = 20) -> float:
+def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int = 20, support: Any = None) -> float:
     """Mean over the strata of categories of their calibration errors, each counting for its pairs.
 
     It is never below `soft_ece`: a head that is held too low cannot make up for a tail that is held too high.
@@ -274,6 +302,8 @@ def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int
         0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
     bins : int
         The number of bins, of equal width on [0, 1].
+    support : (N, K) bool array-like, optional
+        The options of each user; what is none of them makes no pair. All categories when not given.
 
     Returns
     -------
@@ -299,8 +329,8 @@ def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int
     >>> stratified_ece(truth, held, buckets=[0, 2])
     0.0
     """
-    comparison, _ = check_pair(theta_star, theta_s, buckets=buckets)
-    return float(_sum_of_sizes(mean_statistic(_in_strata, comparison, bins=_check_bins(bins))))
+    comparison, _ = check_pair(theta_star, theta_s, buckets=buckets, support=support)
+    return float(_sum_of_strata(mean_statistic(_in_strata, comparison, bins=_check_bins(bins)), bins=bins))
 
 
 for _bucket, _stratum in enumerate(STRATA):

@@ -8,9 +8,9 @@ import numpy as np
 
 from spectra_eval.arrays import Lists, Theta, as_simplex, check_cutoff
 from spectra_eval.errors import UndefinedMetricError
-from spectra_eval.metrics._base import check_lists, metric
+from spectra_eval.metrics._base import check_lists, check_support, metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic
-from spectra_eval.metrics._orders import named_entries, order_of_theta_s
+from spectra_eval.metrics._orders import named_entries, order_of_theta_s, ranked
 from spectra_eval.simplex import entropy_nats
 from spectra_eval.units import LN2, Information, Unit
 
@@ -21,9 +21,10 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
     """Count the places of each user's top k that each category holds, (n, K); ties at the border share what is left."""
     if comparison.lists is not None:
         return _listed_shares(comparison, k)
-    theta_s = comparison.theta_s
+    theta_s = comparison.once(ranked)
+    offered = True if comparison.support is None else comparison.support
     if k >= comparison.n_categories:
-        return np.where(np.isnan(theta_s), np.nan, 1.0)
+        return np.where(np.isnan(theta_s), np.nan, offered)
     _, held = comparison.once(order_of_theta_s)
     border = held[:, k - 1 : k]
     shares = (theta_s >= border).astype(np.float64)
@@ -34,6 +35,8 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
         level = rows == edge
         left = k - above.sum(axis=1, keepdims=True)
         shares[tied] = above + level * (left / level.sum(axis=1, keepdims=True))
+    if comparison.support is not None:  # a list of all options has no more places
+        shares *= comparison.support
     missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
     if missing.any():
         shares[missing] = np.nan
@@ -67,7 +70,7 @@ def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
     takes_cutoff=True,
     reference="Qin and Zhu (2013), IJCAI; Shannon (1948), doi:10.1002/j.1538-7305.1948.tb01338.x",
 )
-def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None) -> Information:
+def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, support: Any = None) -> Information:
     r"""Entropy of the categories over all places of the users' top lists.
 
     .. math:: H = -\sum_c \frac{e_c}{E} \log \frac{e_c}{E}
@@ -82,6 +85,8 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None) -> I
         The length of the top list; all K categories where it is larger.
     lists : (N, L) int array, optional
         The lists that the system named itself, best first, used in place of the order of `theta_s`.
+    support : (N, K) bool array-like, optional
+        The options of each user: who has fewer than k has a place for each. All categories when not given.
 
     Returns
     -------
@@ -115,6 +120,7 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None) -> I
         theta_s=rows,
         lists=None if lists is None else check_lists(lists, held.shape[:-1]),
         bucket=np.zeros(rows.shape[1], dtype=np.int64),
+        support=check_support(support, theta_s=held),
     )
     if not len(rows):
         raise UndefinedMetricError("theta_s: no users, so no place is taken; give at least one row")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
@@ -16,7 +18,11 @@ __all__ = ["wasserstein_ordinal"]
 def _wasserstein(comparison: Comparison) -> np.ndarray:
     # The last sum is left out: it is zero but for rounding, as both rows end at one.
     gap = np.cumsum(comparison.once(differences)[:, :-1], axis=1)
-    return np.einsum("ij->i", np.abs(gap, out=gap))[:, None]
+    np.abs(gap, out=gap)
+    if comparison.support is not None:  # a step leads from an option to the next one
+        gap *= comparison.support[:, :-1]
+        gap *= np.logical_or.accumulate(comparison.support[:, :0:-1], axis=1)[:, ::-1]
+    return np.einsum("ij->i", gap)[:, None]
 
 
 @metric(
@@ -27,7 +33,7 @@ def _wasserstein(comparison: Comparison) -> np.ndarray:
     properties=frozenset({"symmetric", "zero_on_equal", "bounded", "merging_never_increases", "jointly_convex"}),
     reference="Vallender (1974), doi:10.1137/1118101",
 )
-def wasserstein_ordinal(theta_star: Theta, theta_s: Theta) -> PerUser | float:
+def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> PerUser | float:
     """Wasserstein distance of each user over ordered categories: steps that the mass must be moved.
 
     It asks for categories in a meaningful order, each a step from the next; for others it means nothing.
@@ -38,6 +44,8 @@ def wasserstein_ordinal(theta_star: Theta, theta_s: Theta) -> PerUser | float:
         What each user did; rows on the simplex, categories in their order.
     theta_s : (N, K) float array
         What the model holds; rows on the simplex, categories in their order.
+    support : (N, K) bool array-like, optional
+        The options of each user, between which the steps lead. All categories when not given.
 
     Returns
     -------
@@ -60,5 +68,5 @@ def wasserstein_ordinal(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     >>> wasserstein_ordinal(np.array([[1.0, 0.0, 0.0]]), np.array([[0.0, 0.5, 0.5]])).tolist()
     [1.5]
     """
-    comparison, users = check_pair(theta_star, theta_s)
+    comparison, users = check_pair(theta_star, theta_s, support=support)
     return shaped_like(users, of_users(_wasserstein, comparison))

@@ -129,7 +129,7 @@ def _count(mask: np.ndarray) -> np.ndarray:
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418; ties: McSherry and Najork (2008)",
 )
 def category_ndcg(
-    theta_star: Theta, theta_s: Theta, *, k: int, ties: Ties = "average", gain: Gain = "linear"
+    theta_star: Theta, theta_s: Theta, *, k: int, ties: Ties = "average", gain: Gain = "linear", support: Any = None
 ) -> PerUser | float:
     r"""Normalised discounted cumulative gain of the categories in the order of the model's probabilities.
 
@@ -147,6 +147,8 @@ def category_ndcg(
         Categories with equal scores: the expectation over their random order, or the lower index first.
     gain : {"linear", "exp2"}
         The gain of a category with share x: x, or 2^x - 1.
+    support : (N, K) bool array-like, optional
+        The options of each user; ties are among these. All categories when not given.
 
     Returns
     -------
@@ -173,7 +175,7 @@ def category_ndcg(
     >>> category_ndcg(truth, np.array([[0.1, 0.2, 0.7]]), k=2).round(4).tolist()
     [0.2738]
     """
-    comparison, users = check_pair(theta_star, theta_s, k=k)
+    comparison, users = check_pair(theta_star, theta_s, k=k, support=support)
     return shaped_like(users, of_users(_category_ndcg, comparison, k=k, ties=ties, gain=gain))
 
 

@@ -40,6 +40,8 @@ def _residuals(comparison: Comparison) -> np.ndarray:
     np.multiply(residual, place, out=weights[1])
     np.subtract(residual, weights[1], out=weights[0])
     out = np.bincount(at.ravel(), weights=weights.ravel(), minlength=n * points).reshape(n, points)
+    if comparison.support is not None:  # not everybody has K pairs
+        out = np.column_stack([out, np.count_nonzero(comparison.support, axis=1) / k])
     missing = comparison.once(missing_rows)
     if missing.any():
         out[missing] = np.nan
@@ -67,6 +69,8 @@ def _smoothed_size(coefficients: np.ndarray, width: np.ndarray, cosines: np.ndar
 def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     """Find where the smoothed error equals the bandwidth; at the width of one cell where it is below that."""
     mean = np.asarray(mean_residuals)
+    if mean.shape[-1] > _CELLS + 1:
+        mean = mean[..., :-1] / mean[..., -1:]
     cosines = _cosines()
     coefficients = mean.reshape(-1, _CELLS + 1) @ cosines
     low = np.full(len(coefficients), 1.0 / _CELLS)
@@ -88,7 +92,7 @@ def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     reference="Blasiok and Nakkiran (2024), ICLR, arXiv:2309.12236",
     stage="emerging",
 )
-def smooth_ece(theta_star: Theta, theta_s: Theta) -> float:
+def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> float:
     r"""Smooth calibration error over all pairs of a user and a category: no bins, no bandwidth to choose.
 
     .. math:: \mathrm{smECE} = \sigma \quad\text{where}\quad
@@ -102,6 +106,8 @@ def smooth_ece(theta_star: Theta, theta_s: Theta) -> float:
         What each user did; rows on the simplex.
     theta_s : (N, K) float array
         What the model holds; rows on the simplex.
+    support : (N, K) bool array-like, optional
+        The options of each user; what is none of them makes no pair. All categories when not given.
 
     Returns
     -------
@@ -128,5 +134,5 @@ def smooth_ece(theta_star: Theta, theta_s: Theta) -> float:
     >>> round(smooth_ece(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.75, 0.25], [0.75, 0.25]])), 3)
     0.198
     """
-    comparison, _ = check_pair(theta_star, theta_s)
+    comparison, _ = check_pair(theta_star, theta_s, support=support)
     return float(_fixed_point(mean_statistic(_residuals, comparison)))

@@ -189,7 +189,7 @@ def test_a_part_is_columns_of_its_whole_and_none_where_there_is_nothing(bound: B
         assert bound.metric.name not in ("soft_ece", "head_bias", "soft_ece_tail")
         return
     one = drawn(30)
-    chosen = part.columns(one.bucket, **bound.options)
+    chosen = part.columns(one, **bound.options)
     assert np.array_equal(part(one, **bound.options), part.whole(one, **bound.options)[:, chosen])
     assert part.__module__ == part.whole.__module__
     lone = Comparison(theta_star=one.theta_star, theta_s=one.theta_s, lists=None, bucket=np.ones(7, dtype=int))

@@ -1,0 +1,67 @@
+"""How close predictions are to the uniform distribution on each record's options, and what to call that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectra_eval import simplex
+
+__all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness"]
+
+EXACT = 1e-9
+"""A prediction whose mean total variation to uniform is at most this is uniform but for rounding."""
+FLAT = 0.02
+"""One whose mean total variation to uniform is below this is called flat."""
+NEARLY = 0.1
+"""One that is closer to uniform than this share of what the users are is called nearly flat."""
+
+_BLOCK = 65_536
+"""Records in a block where a temporary array would be as large as the table."""
+
+
+class Flatness:
+    """The mean total variation to uniform of a prediction and of the truth, block by block."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._of_prediction = 0.0
+        self._of_truth = 0.0
+
+    def add(self, theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> None:
+        """Take some more records with a window; `support` is None where all have every category as an option."""
+        for start in range(0, len(theta_s), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            k = theta_s.shape[1]
+            uniform = np.full(k, 1.0 / k) if support is None else simplex.uniform_on(support[rows])
+            self._of_prediction += float(simplex.tv(theta_s[rows], uniform).sum())
+            self._of_truth += float(simplex.tv(theta_star[rows], uniform).sum())
+        self.n += len(theta_s)
+
+    def sentence(self, name: str) -> str | None:
+        """Say that the prediction is uniform, flat or nearly flat, with the number; None where it is neither."""
+        if not self.n:
+            return None
+        distance, truth = self._of_prediction / self.n, self._of_truth / self.n
+        if distance <= EXACT:
+            return (
+                f"{name} is flat: it is the uniform distribution on the options of each record (mean total variation "
+                f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it holds nothing about anybody"
+            )
+        if distance < FLAT:
+            return (
+                f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
+                "almost nothing about anybody"
+            )
+        if distance < NEARLY and distance < NEARLY * truth:
+            return (
+                f"{name} is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and "
+                f"that of what the users did {truth:.4f}, so it holds little about anybody"
+            )
+        return None
+
+
+def flatness(theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> Flatness:
+    """Return the flatness of records that are in memory."""
+    made = Flatness()
+    made.add(theta_s, theta_star, support)
+    return made
