@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -252,6 +253,9 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
     told = total > 0
     if not told.any():
         raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
+    if table.support is not None:  # exact sums: categories that tie do so whatever stands beside them
+        exact = np.array([math.fsum(column) for column in (weights / np.where(told, total, 1.0)[:, None]).T])
+        return exact / math.fsum(exact)
     # The shares themselves would be a copy of the whole column; rows without a history are zero. A product would be
     # quicker, and have other last bits with other numbers of threads.
     mean = np.einsum("i,ij->j", 1.0 / np.where(told, total, 1.0), weights)

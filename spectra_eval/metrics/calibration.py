@@ -22,6 +22,9 @@ __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece", 
 _NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.9602"
 
 
+_NOBODY = 1e-9  # pairs of a stratum below this share are rounding: nobody has an option in it
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReliabilityBins:
     """What a reliability diagram shows: for each bin of `theta_s`, how many pairs, and the two means.
@@ -133,8 +136,8 @@ def _of_pairs(total: Any, mean_gap: np.ndarray, bins: int) -> Any:
 
 
 def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
-    with np.errstate(invalid="ignore"):  # no user has an option in the stratum
-        return np.abs(mean_gap[..., :-1]).sum(axis=-1) / mean_gap[..., -1]
+    pairs = mean_gap[..., -1]
+    return np.abs(mean_gap[..., :-1]).sum(axis=-1) / np.where(pairs > _NOBODY, pairs, np.nan)
 
 
 def _check_bins(bins: int) -> int:
