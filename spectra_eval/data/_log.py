@@ -19,7 +19,7 @@ from spectra_eval.errors import InputError, SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
+__all__ = ["Clock", "EventLog", "check_texts", "check_years", "file_digest", "ratings"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
@@ -192,6 +192,15 @@ class Clock:
         if not units:
             return f"name the unit of the numbers (time_unit={self.unit!r} is in effect), or correct it"
         return f"it looks like {_WORDS[units[0]]} (time_unit={units[0]!r})"
+
+
+def check_years(source: Path, found: np.ndarray) -> None:
+    """Refuse seconds of a file with a fixed form that are not in the years 1900 to 2099."""
+    far = (found < _EARLIEST) | (found >= _LATEST)
+    if far.any():
+        row = int(np.flatnonzero(far)[0])
+        what = f"time: {found[row]} seconds since 1970 are not in the years 1900 to 2099"
+        raise SchemaError(f"{source}: entry {row + 1}, {what}; take the file from the release again")
 
 
 def _counted(column: pd.Series, size: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.artifacts._files import reading
 from spectra_eval.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _numbers(path: Path, **how: Any) -> pd.DataFrame | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, index_col=False, encoding="utf-8", keep_default_na=False, **how)
-    except (ValueError, pd.errors.ParserWarning, OverflowError):  # ParserError and UnicodeError are ValueErrors
+    except Exception:  # whatever pandas raises: the caller finds the line and says what is wrong with it
         return None
 
 
@@ -238,12 +239,10 @@ def _table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     """Read some columns of a CSV file; whatever is wrong with it is said in one line."""
     import pandas as pd
 
-    try:
-        with warnings.catch_warnings():  # a line with too many fields is only warned of, and would shift its columns
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            read = pd.read_csv(path, dtype="str", index_col=False, encoding="utf-8", keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{path}: not a CSV file of MovieLens ({' '.join(str(error).split())})") from error
+    with reading(path, "CSV file of MovieLens"), warnings.catch_warnings():
+        # A line with too many fields is only warned of, and would shift its columns.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        read = pd.read_csv(path, dtype="str", index_col=False, encoding="utf-8", keep_default_na=False)
     missing = [column for column in columns if column not in read.columns]
     if missing:
         raise SchemaError(f"{path}: no column {missing[0]!r}; the first line must name {', '.join(columns)}")

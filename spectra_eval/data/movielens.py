@@ -10,6 +10,7 @@ import numpy as np
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
+from spectra_eval.data._log import check_years
 from spectra_eval.data._movielens_files import SHAPES, read_raw
 from spectra_eval.errors import InputError, SchemaError
 
@@ -116,6 +117,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     folder = Path(source)
     raw = read_raw(folder)
     ratings, movies, *_ = SHAPES[raw.shape]
+    check_years(folder / ratings, raw.time)
     order = np.argsort(raw.ids, kind="stable")
     movie = order[np.minimum(np.searchsorted(raw.ids, raw.item, sorter=order), len(raw.ids) - 1)]
     lost = raw.ids[movie] != raw.item

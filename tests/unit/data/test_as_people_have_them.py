@@ -156,6 +156,20 @@ def test_the_default_genres_are_those_of_the_files(tmp_path: Path) -> None:
     ]
 
 
+def test_ratings_in_milliseconds_are_refused(tmp_path: Path) -> None:
+    folder = small_movielens(tmp_path)
+    (folder / "ratings.dat").write_text("1::7::4.5::964982703\n1::8::4::964982703000\n")
+    with pytest.raises(SchemaError, match=r"ratings.dat: entry 2, time: 964982703000 .* not in the years 1900 to 2099"):
+        movielens.read(folder)
+
+
+def test_a_number_that_pandas_cannot_hold_is_one_line(tmp_path: Path) -> None:
+    folder = small_movielens(tmp_path)
+    (folder / "ratings.dat").write_text("1::7::4.5::964982703\n1::79999999999999999999999999999994::4::964982703\n")
+    with pytest.raises(SchemaError, match=r"ratings.dat: .* more than 18 digits"):
+        movielens.read(folder)
+
+
 def test_a_category_of_items_that_nobody_chose_is_named(tmp_path: Path) -> None:
     (tmp_path / "d.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\nann\t7\t88\n")
     (tmp_path / "d.item").write_text("item_id:token\tgenre:token_seq\n7\tA\n8\tB\n")

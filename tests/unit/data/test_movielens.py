@@ -80,14 +80,14 @@ def test_the_older_name_of_a_genre_and_a_repeated_label_count_once(folder: Path)
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("ratings.csv", "", "not a CSV file"),
+        ("ratings.csv", "", "not a readable CSV file"),
         ("ratings.csv", "userId,movieId,rating,timestamp\n", "no rows"),
         ("ratings.csv", "user,movieId,rating,timestamp\n1,1,3,4\n", "no column 'userId'"),
         ("ratings.csv", RATINGS + "8,two,1.0,3\n", "entry 5, column movieId: 'two'"),
         ("ratings.csv", RATINGS + "8,2,1.0\n", "entry 5, column timestamp"),
         ("ratings.csv", RATINGS + "8,2,1.0,-4\n", "entry 5, column timestamp: '-4'"),
-        ("ratings.csv", RATINGS + "8,2,1.0,4,5,6\n", "not a CSV file"),
-        ("movies.csv", "movieId,title,genres\n1,Matrix, The (1999),Action\n", "not a CSV file"),
+        ("ratings.csv", RATINGS + "8,2,1.0,4,5,6\n", "not a readable CSV file"),
+        ("movies.csv", "movieId,title,genres\n1,Matrix, The (1999),Action\n", "not a readable CSV file"),
         ("ratings.csv", RATINGS + "8,3,1.0,4\n", "rating 5 is of movieId 3"),
         ("movies.csv", MOVIES + "2,Again,Drama\n", "movieId 2 stands there twice"),
         ("movies.csv", MOVIES + "3,,Drama\n", "entry 5, column title"),
@@ -107,7 +107,7 @@ def test_a_missing_folder_a_wrong_encoding_and_an_unknown_set_are_refused(folder
     with pytest.raises(InputError, match="18\\+imax"):
         read(folder, genre_set="19")
     (folder / "movies.csv").write_bytes(MOVIES.encode("latin-1"))
-    with pytest.raises(SchemaError, match="not a CSV file"):
+    with pytest.raises(SchemaError, match="not a readable CSV file"):
         read(folder)
 
 
