@@ -19,6 +19,16 @@ __all__ = ["command"]
 @click.option("--mean-missed", type=float, help="Guess: mean mass of the window off the list.")
 @click.option("--mean-js", "mean_js_bits", type=float, help="Guess: mean JS in bits.")
 @click.option("--tv", type=float, help="Guess: total variation between readout and window of a typical user.")
+@click.option("--margin-sd", type=float, help="Guess: standard deviation over users of missed mass minus TV.")
+@click.option("--missed-sd", type=float, help="Guess: standard deviation over users of the missed mass.")
+@click.option("--js-sd", type=float, help="Guess: standard deviation over users of the JS in bits.")
+@click.option(
+    "--power",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Probability with which a claim holds if the guesses are right; an unknown spread counts as the largest.",
+)
 @click.option("-k", "k", type=int, default=5, show_default=True, help="With TABLE: the first k decoded entries.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of each claim.")
 @click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
@@ -35,6 +45,10 @@ def command(
     mean_missed: float | None,
     mean_js_bits: float | None,
     tv: float | None,
+    margin_sd: float | None,
+    missed_sd: float | None,
+    js_sd: float | None,
+    power: float,
     k: int,
     level: float,
     scope: str,
@@ -45,27 +59,31 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Say how many users, and how many interactions each, the claims would need.
+    """Say how many users, and how many interactions each, the claims would need to hold with probability --power.
 
     From a pilot TABLE, from guesses, or both: a guess that is given wins over what the table shows.
     """
     from spectra_eval.artifacts import read_table
-    from spectra_eval.certification import certify, guesses_from, plan
+    from spectra_eval.certification import guesses_from, plan
 
     guesses: dict[str, float] = {}
     if table is not None:
         pilot = read_table(table, **reading)
-        guesses = guesses_from(certify(pilot, k=k, level=level))
+        guesses = guesses_from(pilot, k=k)
     typed = {
         "share": share,
         "mean_margin": mean_margin,
         "mean_missed": mean_missed,
         "mean_js_bits": mean_js_bits,
         "tv": tv,
+        "margin_sd": margin_sd,
+        "missed_sd": missed_sd,
+        "js_sd": js_sd,
     }
     guesses |= {name: value for name, value in typed.items() if value is not None}
     needs = plan(
         guesses,
+        power=power,
         level=level,
         scope=scope,
         bound=bound,
@@ -95,7 +113,8 @@ def command(
         }
         for need in needs
     ]
-    document = {"schema": "spectra-eval/plan/1", "level": level, "scope": scope, "bound": bound, "needs": documents}
+    said = {"schema": "spectra-eval/plan/1", "power": power, "level": level, "scope": scope, "bound": bound}
+    document = {**said, "needs": documents}
     emit(rows, style=style, document=document, right=["to pass", "users", "interactions each"])
 
 

@@ -2,7 +2,8 @@
 
 from spectra_eval.certification._base import BOUNDS, CLAIMS, Certificate, Claim, Options
 from spectra_eval.certification._bundle import bundle, unbundle
-from spectra_eval.certification._plan import Need, guesses_from, plan
+from spectra_eval.certification._pilot import guesses_from
+from spectra_eval.certification._plan import Need, plan
 from spectra_eval.certification._stream import certify, certify_cutoffs
 from spectra_eval.certification._verify import Verification, verify
 

@@ -8,28 +8,28 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from spectra_eval.arrays import check_level
-from spectra_eval.certification._base import Certificate, Options
+from spectra_eval.arrays import Number, Thresholds, Whole, check_level, check_number
+from spectra_eval.certification._base import CLAIMS, Options
+from spectra_eval.certification._pilot import GUESSES, MEANS
 from spectra_eval.errors import InputError
-from spectra_eval.theory.binomial import clopper_pearson_lower
 from spectra_eval.theory.concentration import hoeffding_radius
 from spectra_eval.theory.truncation import truncated_js_lower
+from spectra_eval.units import LN2
 
-__all__ = ["Need", "guesses_from", "plan"]
+__all__ = ["Need", "plan"]
 
 _MOST = 10**12
 """Beyond so many users or interactions a plan says that none will do."""
 
-GUESSES = ("share", "mean_margin", "mean_missed", "mean_js_bits", "tv")
 _DEFAULT = {"fraction.window": 0.5, "mean.law": 0.0, "mean-js.law": 0.0, "truncation": 0.0, "fraction.law": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What one claim would need: the smallest number at which its bound passes `threshold` if the guess is right.
+    """What one claim would need: the smallest number at which its bound passes `threshold` with probability `power`.
 
-    `n_users` or `n_interactions` (of one user's window) is None where the row does not speak of it, or where
-    `reason` says that no number will do.
+    `given` holds the guesses that the number rests on, the spreads included. `n_users` or `n_interactions` (of one
+    user's window) is None where the row does not speak of it, or where `reason` says that no number will do.
     """
 
     claim: str
@@ -38,27 +38,34 @@ class Need:
     n_users: int | None
     n_interactions: int | None
     method: str
+    power: float
     reason: str | None = None
 
 
 def plan(
-    guesses: Mapping[str, float],
+    guesses: Mapping[str, Number],
     *,
-    level: float = 0.95,
+    power: Number = 0.9,
+    level: Number = 0.95,
     scope: str = "cohort",
     bound: str = "hoeffding",
-    declared: int = 1,
-    predicate_error: float = 0.01,
-    require: Mapping[str, float] | None = None,
+    declared: Whole = 1,
+    predicate_error: Number = 0.01,
+    require: Thresholds | None = None,
 ) -> list[Need]:
-    """Say how many users, and how many interactions each, the claims would need.
+    """Say how many users, and how many interactions each, the claims would need to hold with a given power.
 
     Parameters
     ----------
     guesses : mapping
         What is expected, by name: ``share`` (of users on whose window theta_s is closer), ``mean_margin`` (missed
-        mass minus TV), ``mean_missed`` (missed mass), ``mean_js_bits``, ``tv`` (plug-in TV of a typical user). From
-        a pilot table: `guesses_from`.
+        mass minus TV), ``mean_missed`` (missed mass), ``mean_js_bits``, ``tv`` (plug-in TV of a typical user); and how
+        far users spread, as standard deviations: ``margin_sd``, ``missed_sd``, ``js_sd``, with
+        ``missed_js_correlation``. From a pilot table: `guesses_from`. A spread that is not given is taken as large as
+        the mean allows.
+    power : float
+        Probability with which a claim holds if the guesses are right. With 0.5 the expected bound just passes: half of
+        all such studies would fail.
     level, scope, bound, declared, predicate_error
         As in `certify`; the numbers are for ``hoeffding``, and for ``clopper-pearson`` where the claim is a share.
     require : mapping, optional
@@ -72,15 +79,22 @@ def plan(
     Raises
     ------
     InputError
-        A guess has no such name or lies outside its range, or none is given.
+        A guess has no such name or lies outside its range, none is given, or a threshold is required of a claim of
+        which too little is given.
+
+    Notes
+    -----
+    Shares are binomial, means nearly normal at these numbers of users; a mean of unknown spread is taken as that of a
+    variable with two values at the ends, the largest spread. The window of ``fraction.law`` takes the largest spread of
+    the plug-in TV, 1/(2 sqrt(n)), and the worst correlation with the missed mass, so that its power is more than asked.
 
     Examples
     --------
-    >>> [need] = plan({"mean_margin": 0.05})
+    >>> [need] = plan({"mean_margin": 0.05, "margin_sd": 0.2})
     >>> need.claim, need.n_users
-    ('mean.law', 2397)
-    >>> plan({"tv": 0.2, "mean_missed": 0.626})[-1].n_interactions
-    49
+    ('mean.law', 2925)
+    >>> plan({"mean_margin": 0.05, "margin_sd": 0.2}, power=0.5)[0].n_users
+    2397
     """
     options = Options(
         level=level,
@@ -88,58 +102,69 @@ def plan(
         bound=bound,
         declared=declared,
         predicate_error=predicate_error,
-        require=dict(require or {}),
+        require={} if require is None else require,
     )
     if bound not in ("hoeffding", "clopper-pearson"):
         raise InputError(f"bound: a plan is made for hoeffding or clopper-pearson, not for {bound}")
-    _check(guesses, options)
+    known = _checked(guesses)
+    wanted = _Wanted(options=options, power=check_level("power", power), guesses=known)
     needs = []
-    for claim, names, build in _PLANS:
-        if all(name in guesses for name in names):
-            given = {name: float(guesses[name]) for name in names}
-            needs.append(build(claim, given, options.require.get(claim, _DEFAULT[claim]), options))
+    for claim, (names, build) in _PLANS.items():
+        if all(name in known for name in names):
+            needs.append(build(wanted, claim, options.require.get(claim, _DEFAULT[claim])))
+        elif claim in options.require:
+            lacking = ", ".join(name for name in names if name not in known)
+            raise InputError(f"require: {claim} cannot be planned without a guess of {lacking}")
+    for claim, threshold in options.require.items():
+        if claim not in _PLANS:
+            raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(_PLANS)}")
+        least = CLAIMS[claim].least
+        if least is None or not least <= threshold <= 1.0:
+            raise InputError(f"require: {claim} = {threshold:g} is outside [{least:g}, 1], where its bound lies")
     if not needs:
-        raise InputError(f"guesses: too few for any claim; give some of {', '.join(GUESSES)}")
+        raise InputError(f"guesses: too few for any claim; give some of {', '.join(MEANS)}")
     return needs
 
 
-def guesses_from(certificate: Certificate) -> dict[str, float]:
-    """Read the guesses of a plan off a certificate of a pilot table.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spectra_eval.certification import certify
-    >>> from spectra_eval.tables import PreferenceTable
-    >>> table = PreferenceTable(
-    ...     users=["ann", "bob"], categories=("a", "b", "c"), counts=[[3, 1, 0], [0, 2, 2]],
-    ...     theta_s=[[0.6, 0.2, 0.2], [0.1, 0.5, 0.4]], dg=[[0], [2]],
-    ... )
-    >>> round(guesses_from(certify(table, k=1))["mean_margin"], 3)
-    0.225
-    """
-    rows = {claim.claim: claim.inputs for claim in certificate.claims if claim.status == "ok"}
-    places = {
-        "share": ("fraction.window", "share"),
-        "mean_margin": ("mean.law", "mean_margin"),
-        "mean_missed": ("mean.law", "mean_missed_mass"),
-        "mean_js_bits": ("mean-js.law", "mean_js_bits"),
-        "tv": ("mean.law", "mean_tv"),
-    }
-    return {name: float(rows[claim][key]) for name, (claim, key) in places.items() if claim in rows}
-
-
-def _check(guesses: Mapping[str, float], options: Options) -> None:
-    check_level("level", options.level)
+def _checked(guesses: Mapping[str, Number]) -> dict[str, float]:
+    known = {}
     for name, value in guesses.items():
         if name not in GUESSES:
             raise InputError(f"guesses: {name!r} is none of {', '.join(GUESSES)}")
-        low = -1.0 if name == "mean_margin" else 0.0
-        if not low <= value <= 1.0:
-            raise InputError(f"{name}: {value} is outside [{low:g}, 1]")
-    for claim in options.require:
-        if claim not in _DEFAULT:
-            raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(_DEFAULT)}")
+        low, high = GUESSES[name]
+        known[name] = check_number(name, value, low=low, high=high)
+    return known
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    options: Options
+    power: float
+    guesses: Mapping[str, float]
+
+    @property
+    def z(self) -> float:
+        """The normal quantile of the power."""
+        return float(special.ndtri(self.power))
+
+    def spread(self, name: str, mean: float, *, low: float = 0.0) -> float:
+        """Return a standard deviation: as guessed, but no larger than the mean allows."""
+        return min(self.guesses.get(name, math.inf), math.sqrt(max(0.0, (1.0 - mean) * (mean - low))))
+
+    def need(self, claim: str, threshold: float, passes: Callable[[int], bool], method: str, *names: str) -> Need:
+        """Search for the number of users."""
+        n = _smallest(passes)
+        reason = "the expected value does not pass the threshold, however many users there are"
+        return Need(
+            claim=claim,
+            threshold=threshold,
+            given={name: self.guesses[name] for name in names if name in self.guesses},
+            n_users=n,
+            n_interactions=None,
+            method=method,
+            power=self.power,
+            reason=None if n is not None else reason,
+        )
 
 
 def _smallest(passes: Callable[[int], bool]) -> int | None:
@@ -156,72 +181,109 @@ def _smallest(passes: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _users(claim: str, given: dict[str, float], threshold: float, passes: Callable[[int], bool], method: str) -> Need:
-    n = _smallest(passes)
-    reason = None if n is not None else "the expected value does not pass the threshold, however many users there are"
-    return Need(
-        claim=claim, threshold=threshold, given=given, n_users=n, n_interactions=None, method=method, reason=reason
-    )
+def _at_least(n: int, share: float, count: float) -> float:
+    """Bound Pr[Bin(n, share) >= count] from below, smoothly in n and count: a plan is not to jump with them."""
+    if count <= 0 or (share >= 1.0 and count <= n):
+        return 1.0
+    return float(special.betainc(count + 1, n - count, share)) if count < n else 0.0
 
 
-def _share(claim: str, given: dict[str, float], threshold: float, options: Options) -> Need:
-    share = given["share"]
-    exact = options.bound == "clopper-pearson"
+def _count(n: int, threshold: float, options: Options) -> float:
+    """Return the count of n from which on the bound of a share passes the threshold."""
+    if options.bound == "hoeffding":
+        return n * (threshold + hoeffding_radius(n, error=options.error))
+    if threshold**n > options.error:
+        return math.inf  # not even n of n are enough
+    low, high = 0.0, float(n)
+    for _ in range(60):
+        middle = (low + high) / 2
+        tail = special.betainc(middle, n - middle + 1, threshold) if middle > 0 else 1.0
+        low, high = (middle, high) if tail > options.error else (low, middle)
+    return high
+
+
+def _share(wanted: _Wanted, claim: str, threshold: float) -> Need:
+    share = wanted.guesses["share"]
 
     def passes(n: int) -> bool:
-        if exact:
-            return bool(clopper_pearson_lower(math.floor(share * n + 1e-9), n, error=options.error) >= threshold)
-        return share - hoeffding_radius(n, error=options.error) >= threshold
+        return _at_least(n, share, _count(n, threshold, wanted.options)) >= wanted.power
 
-    return _users(claim, given, threshold, passes, "clopper-pearson" if exact else "hoeffding")
+    return wanted.need(claim, threshold, passes, wanted.options.bound, "share")
 
 
-def _mean(name: str, width: float) -> Callable[[str, dict[str, float], float, Options], Need]:
-    def build(claim: str, given: dict[str, float], threshold: float, options: Options) -> Need:
+def _mean(name: str, spread: str, low: float) -> Callable[[_Wanted, str, float], Need]:
+    def build(wanted: _Wanted, claim: str, threshold: float) -> Need:
+        mean, width = wanted.guesses[name], 1.0 - low
+
         def passes(n: int) -> bool:
-            return given[name] - hoeffding_radius(n, error=options.error, width=width) > threshold
+            radius = hoeffding_radius(n, error=wanted.options.error, width=width)
+            if spread in wanted.guesses:
+                return mean - radius - wanted.z * wanted.spread(spread, mean, low=low) / math.sqrt(n) > threshold
+            return _at_least(n, (mean - low) / width, n * (threshold + radius - low) / width) >= wanted.power
 
-        return _users(claim, given, threshold, passes, "hoeffding")
+        how = "hoeffding" if spread in wanted.guesses else "hoeffding, users spread as widely as they can"
+        return wanted.need(claim, threshold, passes, how, name, spread)
 
     return build
 
 
-def _mean_js(claim: str, given: dict[str, float], threshold: float, options: Options) -> Need:
-    def passes(n: int) -> bool:
-        radius = hoeffding_radius(n, error=options.error / 2)
-        floor = float(truncated_js_lower(max(0.0, given["mean_missed"] - radius)).bits)
-        return floor - (given["mean_js_bits"] + radius) > threshold
-
-    return _users(claim, given, threshold, passes, "hoeffding")
-
-
-def _window(claim: str, given: dict[str, float], threshold: float, options: Options) -> Need:
-    """Plan one user's window: Route T with one category an interaction, both bounds at half the error."""
-    half = options.predicate_error / 2
+def _mean_js(wanted: _Wanted, claim: str, threshold: float) -> Need:
+    missed, js = wanted.guesses["mean_missed"], wanted.guesses["mean_js_bits"]
+    sd_missed, sd_js = wanted.spread("missed_sd", missed), wanted.spread("js_sd", js)
+    known = "missed_sd" in wanted.guesses and "js_sd" in wanted.guesses
+    correlation = wanted.guesses.get("missed_js_correlation", -1.0)
 
     def passes(n: int) -> bool:
-        off = given["mean_missed"] * n  # a typical count: not rounded, so that the plan does not jump
+        radius = hoeffding_radius(n, error=wanted.options.error / 2)
+        lower = max(0.0, missed - radius)
+        # The floor is convex: its tangent is below it, so that the spread along the tangent is on the safe side.
+        slope = (math.log(2.0 - lower) - math.log1p(-lower)) / (2 * LN2) if lower < 1.0 else 1.0
+        variance = (slope * sd_missed) ** 2 + sd_js**2 - 2 * correlation * slope * sd_missed * sd_js
+        spread = wanted.z * math.sqrt(max(0.0, variance) / n)
+        return float(truncated_js_lower(lower).bits) - (js + radius) - spread > threshold
+
+    how = "hoeffding" if known else "hoeffding, users spread as widely as they can"
+    names = ("mean_missed", "mean_js_bits", "missed_sd", "js_sd", "missed_js_correlation")
+    return wanted.need(claim, threshold, passes, how, *names)
+
+
+def _window(wanted: _Wanted, claim: str, threshold: float) -> Need:
+    """Plan users and their windows: Route T with one category an interaction, both bounds at half the error."""
+    options, missed, tv = wanted.options, wanted.guesses["mean_missed"], wanted.guesses["tv"]
+    half, error = options.predicate_error / 2, options.predicate_error
+    needed = threshold * (1.0 - error) + error
+    # The share of typical users to be certified: well above the share that the bound must pass.
+    share = wanted.power if needed <= wanted.power / 2 else max(wanted.power, (1.0 + needed) / 2)
+    quantile = float(special.ndtri(share))
+    spread = math.sqrt(missed * (1.0 - missed)) + 0.5
+
+    def certifies(n: int) -> bool:
+        off = n * missed - quantile * math.sqrt(n) * spread  # not rounded, so that the plan does not jump
         lower = float(special.betaincinv(off, n - off + 1, half)) if off > 0 else 0.0
-        return given["tv"] + hoeffding_radius(n, error=half) < lower
+        return tv + hoeffding_radius(n, error=half) < lower
 
-    n = _smallest(passes)
-    reason = None if n is not None else "the expected TV is not below the missed mass: no window certifies such a user"
+    def passes(n: int) -> bool:
+        return _at_least(n, share, _count(n, needed, options)) >= wanted.power
+
+    length, users = (_smallest(certifies), _smallest(passes)) if needed < 1.0 and share < 1.0 else (None, None)
+    reason = None if length is not None else "the expected TV is not below the missed mass: no window certifies a user"
     return Need(
         claim=claim,
         threshold=threshold,
-        given=given,
-        n_users=None,
-        n_interactions=n,
-        method="Route T (Hoeffding's form; the exact form needs fewer)",
+        given={"tv": tv, "mean_missed": missed},
+        n_users=None if length is None else users,
+        n_interactions=length,
+        method=f"Route T, which certifies {share:.0%} of such users (Hoeffding's form; the exact form needs fewer)",
+        power=wanted.power,
         reason=reason,
     )
 
 
-_Build = Callable[[str, dict[str, float], float, Options], Need]
-_PLANS: tuple[tuple[str, tuple[str, ...], _Build], ...] = (
-    ("fraction.window", ("share",), _share),
-    ("mean.law", ("mean_margin",), _mean("mean_margin", 2.0)),
-    ("mean-js.law", ("mean_missed", "mean_js_bits"), _mean_js),
-    ("truncation", ("mean_missed",), _mean("mean_missed", 1.0)),
-    ("fraction.law", ("tv", "mean_missed"), _window),
-)
+_Build = Callable[[_Wanted, str, float], Need]
+_PLANS: dict[str, tuple[tuple[str, ...], _Build]] = {
+    "fraction.window": (("share",), _share),
+    "mean.law": (("mean_margin",), _mean("mean_margin", "margin_sd", -1.0)),
+    "mean-js.law": (("mean_missed", "mean_js_bits"), _mean_js),
+    "truncation": (("mean_missed",), _mean("mean_missed", "missed_sd", 0.0)),
+    "fraction.law": (("tv", "mean_missed"), _window),
+}

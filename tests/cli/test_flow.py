@@ -168,8 +168,10 @@ def test_a_baseline_is_evaluated_like_a_model(flow: Path, tmp_path: Path) -> Non
 def test_plan_reads_a_pilot_and_takes_guesses(formats: list[Path]) -> None:
     from_pilot = json.loads(done("plan", formats[0], "--format", "json").stdout)
     assert {need["claim"] for need in from_pilot["needs"]} >= {"fraction.window", "mean.law", "truncation"}
-    guessed = json.loads(done("plan", "--mean-margin", 0.05, "--format", "json").stdout)
-    assert guessed["needs"][0]["n_users"] == 2397
+    guess = ("plan", "--mean-margin", 0.05, "--margin-sd", 0.2, "--format", "json")
+    guessed = json.loads(done(*guess).stdout)
+    assert guessed["power"] == 0.9 and guessed["needs"][0]["n_users"] == 2925
+    assert json.loads(done(*guess, "--power", 0.5).stdout)["needs"][0]["n_users"] == 2397
     assert run("plan").exit_code == 3
 
 
