@@ -12,7 +12,8 @@ import numpy as np
 from spectra_eval.artifacts._columns import TRUTHS, How, Raw, options
 from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.artifacts._limits import check_size, check_table
+from spectra_eval.artifacts._limits import check_size, check_table, first_twice
+from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
@@ -53,6 +54,7 @@ def read_lines(how: How) -> tuple[Raw, How]:
     weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in how.columns}
     categories = tuple(sorted({name for column in weights.values() for row in column for name in row or ()}))
     check_table(how.path, len(records), len(categories))
+    warn_of_case(categories)
     index = {name: place for place, name in enumerate(categories)}
     matrices = {}
     for name, column in weights.items():
@@ -120,7 +122,7 @@ def _user(record: _Record) -> str:
     if isinstance(user, bool) or not isinstance(user, str | int):
         what = "missing" if user is None else f"{user!r:.40} is no name"
         raise record.fail("user", f"{what}; write a text or a whole number")
-    return str(user)
+    return tidy(str(user))
 
 
 def _weights(record: _Record, name: str) -> dict[str, Any] | None:
@@ -136,7 +138,9 @@ def _weights(record: _Record, name: str) -> dict[str, Any] | None:
             raise record.fail(name, f"{category!r} is {weight!r:.40}, no number; write it as 0.25")
         if abs(weight) > 1e300:
             raise record.fail(name, f"{category!r} is beyond 1e300; write a number of ordinary size")
-    return value
+    if (twice := first_twice(map(tidy, value))) is not None:
+        raise record.fail(name, f"{twice!r} is named twice, but for blanks or the form of letters; merge the two")
+    return {tidy(category): weight for category, weight in value.items()}
 
 
 def _matrix(
@@ -162,7 +166,7 @@ def _list(record: _Record, index: dict[str, int]) -> list[int]:
             "dg", f"{len(value):,} entries for {len(index)} categories; a list ends at {most} at the latest"
         )
     places = []
-    for name in value:
+    for name in (tidy(name) if isinstance(name, str) else name for name in value):
         if name is not None and (not isinstance(name, str) or name not in index):
             mend = "write its name as in target, or null for an entry out of vocabulary"
             raise record.fail("dg", f"{name!r:.40} is no category of this file; {mend}")

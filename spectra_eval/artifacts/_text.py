@@ -14,6 +14,7 @@ import numpy as np
 from spectra_eval.artifacts._columns import How, Raw, options, whole_numbers
 from spectra_eval.artifacts._files import one_line, read_text
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
+from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
@@ -38,6 +39,10 @@ class _Lines:
         if (twice := first_twice(self.header)) is not None:
             raise how.fail(f"line 1: column {twice!r} stands there twice; rename one", SchemaError)
         self._rest = rows
+        mark = next((mark for mark in ";\t|," if mark in self.header[0]), None)
+        if len(self.header) == 1 and mark is not None:
+            fix = "name it .csv" if mark == "," else "name it .tsv" if mark == "\t" else "save it with commas"
+            raise how.fail(f"line 1: columns are divided by {mark!r}; {fix}", SchemaError)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows that are not blank, each with the line it ends on."""
@@ -83,19 +88,19 @@ def read_long(how: How) -> tuple[Raw, How]:
     start = 0
     for cells in lines.chunks():
         found = _parse(cells, lines, start)
-        key = zip(*(cells[column] for column in keyed), strict=True)
+        key = zip(map(tidy, cells[keyed[0]]), *(cells[column] for column in keyed[1:]), strict=True)
         found["record"] = _numbered(keys, key, len(cells[keyed[0]]))
-        found["category"] = _numbered(names, cells[how.columns["category"]], len(cells[keyed[0]]))
+        found["category"] = _numbered(names, map(tidy, cells[how.columns["category"]]), len(cells[keyed[0]]))
         for name, values in found.items():
             parts.setdefault(name, []).append(values)
         start += len(found["record"])
     if not keys:
         raise how.fail("a header and no rows; at least one user is needed", SchemaError)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
-    if "" in names or any(not name.strip() for name in names):
-        blank = [i for name, i in names.items() if not name.strip()]
-        index = int(np.flatnonzero(np.isin(columns["category"], blank))[0])
+    if "" in names:
+        index = int(np.flatnonzero(columns["category"] == names[""])[0])
         raise how.fail(f"line {lines.line(index)}, column {how.columns['category']}: blank; name the category")
+    warn_of_case(names)
     return _grouped(columns, list(keys), tuple(names), lines)
 
 

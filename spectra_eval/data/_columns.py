@@ -24,7 +24,9 @@ from spectra_eval.errors import InputError, SchemaError
 __all__ = ["ROWS", "check_encoding", "columns_of", "found_columns", "named", "wrong_encoding"]
 
 ROWS = 200_000
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_FOREIGN = {b"PK\x03\x04": "a ZIP archive", b"\x28\xb5\x2f\xfd": "compressed with zstd", b"PAR1": "a Parquet file"}
+"""How compressed files begin, and others that are no text."""
 
 
 def columns_of(
@@ -81,13 +83,18 @@ class _Lines:
         return row
 
     def _read(self, delimiter: str) -> Iterator[list[str]]:
-        opener = _OPENERS.get(self.path.suffix.lower())
+        with self.path.open("rb") as file:
+            head = file.read(8)
+        if foreign := next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None):
+            fix = "name it .parquet" if foreign == "a Parquet file" else "unpack it"
+            raise SchemaError(f"{self.path}: not a CSV file but {foreign}; {fix}")
+        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
         with contextlib.ExitStack() as stack:
             binary = stack.enter_context((opener or open)(self.path, "rb"))
             if opener is not None:
                 binary = io.BufferedReader(Unpacked(binary, self.path, self.path.stat().st_size), 1 << 20)
-            file = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
-            self._reader = csv.reader(file, delimiter=delimiter, strict=True)
+            text = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
+            self._reader = csv.reader(text, delimiter=delimiter, strict=True)
             yield from self._reader
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._names import tidy
 from spectra_eval.errors import SchemaError
 from spectra_eval.tables import Interactions
 
-__all__ = ["Names", "joined", "text_column", "tidied", "tidy"]
+__all__ = ["Names", "joined", "text_column", "tidied"]
 
 
 class Names:
@@ -59,17 +59,6 @@ def text_column(texts: Iterable[str]) -> np.ndarray:
     column = np.empty(len(held), dtype=object)
     column[:] = held
     return column
-
-
-def tidy(name: str) -> str:
-    r"""Return a name in Unicode's composed form (NFC) and without outer blanks.
-
-    Examples
-    --------
-    >>> tidy(" Cafe\u0301\u00a0") == "Caf\u00e9"
-    True
-    """
-    return name.strip() if name.isascii() else unicodedata.normalize("NFC", name).strip()
 
 
 def tidied(names: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import read_json
+from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.artifacts._side import read_columns
-from spectra_eval.data._join import tidy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["LEVELS", "TWO_PARENTS", "Labelled", "Taxonomy", "labelled", "pair_names", "read_taxonomy"]
@@ -235,7 +234,7 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
         spot = {key: number_of[key[0]] for key in keys}
     else:
         spot = {key: number for number, key in enumerate(ordered)}
-    _warn_of_case(names)
+    warn_of_case(names)
     held = np.array(sorted({(number, spot[key]) for number, key in pairs}), dtype=np.int64).reshape(-1, 2)
     return Labelled(
         owner=held[:, 0],
@@ -244,16 +243,6 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
         parents=parents,
         left_out=dict(sorted(left_out.items())),
     )
-
-
-def _warn_of_case(names: Sequence[str]) -> None:
-    """Warn of categories that only the case of letters tells apart."""
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        alike.setdefault(name.casefold(), []).append(name)
-    for held in (held for held in alike.values() if len(held) > 1):
-        shown = " and ".join(map(repr, held[:3]))
-        warnings.warn(f"categories {shown} differ by case alone and stay apart; write one of them", stacklevel=3)
 
 
 def pair_names(pairs: Sequence[tuple[str, str]], parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -252,3 +254,41 @@ def test_a_certificate_is_verified_by_the_same_content_in_any_format(tmp_path: P
     WRITERS[name](table, tmp_path / name)
     found = verify(document, iter_table(tmp_path / name, block=64))
     assert found.differences == () and found.n_compared > 50
+
+
+def test_names_that_look_alike_are_one(tmp_path: Path) -> None:
+    apart = unicodedata.normalize("NFD", "Café")
+    path = tmp_path / "t.csv"
+    path.write_text(f"user,category,target\nZoé,Café,1\n Zoé , Bar ,3\n{unicodedata.normalize('NFD', 'Zoé')}, Tea,2\n")
+    table = read_table(path)
+    assert table.users.tolist() == ["Zoé"] and table.categories == ("Bar", "Café", "Tea")
+    path.write_text(f"user,category,target\nann,Café,1\nann,{apart},3\n")
+    with pytest.raises(InputError, match=r"line 3 .* category 'Café' is named twice for this record"):
+        read_table(path)
+    lines = tmp_path / "t.jsonl"
+    lines.write_text(json.dumps({"user": " ann", "target": {apart: 1, "Bar ": 2}, "dg": ["Café", " Bar"]}))
+    table = read_table(lines)
+    assert table.users.tolist() == ["ann"] and table.categories == ("Bar", "Café") and table.dg.tolist() == [[1, 0]]
+    lines.write_text(json.dumps({"user": "ann", "target": {"Bar": 1, "Bar ": 2}}))
+    with pytest.raises(SchemaError, match="'Bar' is named twice, but for blanks"):
+        read_table(lines)
+
+
+@pytest.mark.parametrize(
+    "text", ["user,category,target\nann,Bar,1\nann,bar,2\n", '{"user": 1, "target": {"Bar": 1, "bar": 2}}']
+)
+def test_names_that_differ_by_case_are_warned_of(tmp_path: Path, text: str) -> None:
+    path = tmp_path / ("t.jsonl" if text.startswith("{") else "t.csv")
+    path.write_text(text)
+    with pytest.warns(UserWarning, match="categories 'Bar' and 'bar' differ by case alone"):
+        assert read_table(path).n_categories == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "fix"),
+    [("t.csv", ";", "save it with commas"), ("t.csv", "\t", "name it .tsv"), ("t.tsv", ",", "name it .csv")],
+)
+def test_another_delimiter_is_named(tmp_path: Path, name: str, mark: str, fix: str) -> None:
+    (tmp_path / name).write_text(f"user{mark}category{mark}target\nann{mark}Bar{mark}1\n")
+    with pytest.raises(SchemaError, match=rf"line 1: columns are divided by .*; {fix}"):
+        read_table(tmp_path / name)

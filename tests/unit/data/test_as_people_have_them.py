@@ -81,6 +81,25 @@ def test_another_delimiter_is_named(tmp_path: Path, mark: str, name: str) -> Non
     assert read(path, delimiter="tab" if mark == "\t" else mark, separator="/").user.tolist() == ["ann"]
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04rest", "not a CSV file but a ZIP archive; unpack it"),
+        (b"\x28\xb5\x2f\xfdrest", "compressed with zstd; unpack it"),
+        (b"PAR1rest", "a Parquet file; name it .parquet"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "log.csv").write_bytes(data)
+    with pytest.raises(SchemaError, match=words):
+        read(tmp_path / "log.csv")
+
+
+def test_a_packed_log_needs_no_suffix(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(gzip.compress((HEADER + "ann,x,1,A\n").encode()))
+    assert read(tmp_path / "log.csv").user.tolist() == ["ann"]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8"])
 def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "log.csv"
