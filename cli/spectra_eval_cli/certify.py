@@ -108,6 +108,7 @@ def command(
     """
     from spectra_eval.artifacts import iter_table, write_json
     from spectra_eval.certification import bundle, certify_cutoffs
+    from spectra_eval.metrics._flatness import in_words
 
     blocks = iter_table(table, **reading, columns=COLUMNS)
     with naming(table):
@@ -125,6 +126,9 @@ def command(
             seed=seed,
         )
     say_read(table, blocks.metadata, quiet=quiet)
+    flat = in_words("theta_s", certificates[0].facts.get("flat", {}))
+    if flat is not None:
+        log(f"note: {flat}", quiet=quiet)
     document = bundle(certificates)
     if output is not None:
         write_json(document, output)
@@ -147,7 +151,7 @@ def command(
         ctx.exit(1)
 
 
-COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg")
+COLUMNS = ("user", "context_window", "horizon", "counts", "n_window", "theta_star", "theta_s", "dg", "support")
 
 
 def summary(document: dict[str, object], *, cutoff: bool = False) -> list[dict[str, str]]:

@@ -22,6 +22,7 @@ from spectra_eval.certification._base import (
     undefined,
 )
 from spectra_eval.errors import InputError
+from spectra_eval.metrics._flatness import Flatness
 from spectra_eval.tables import PreferenceTable, joined_support
 
 __all__ = ["certify", "certify_cutoffs"]
@@ -179,22 +180,29 @@ def certify_cutoffs(
             _check_requirement(CLAIMS[name], threshold, kinds)
         runs.append((declaration, [(kind, kind.start(declaration)) for kind in kinds]))
     digest = TableDigest()
-    n_records = n_unseen = n_users = 0
+    n_records = n_unseen = n_users = most = 0
+    flat = Flatness()
     has_list = False
     for table in _blocks(source):
         digest.update(table)
         n_records += table.n_users
         has_list = has_list or table.dg is not None
+        most = max(most, table.n_categories if table.support is None else int(table.n_options.max()))
         for declaration, running in runs:
             _check(table, declaration)
             block = UserBlock(table, declaration.k)
             for _, accumulator in running:
                 accumulator.add(block)
+        flat.add(block.theta_s, block.theta_star, block.table.support)
         n_unseen += len(block.unseen)
         n_users += len(block.starts)
     if n_users == 0:
         raise InputError("table: no user has a window with interactions; there is nothing to certify")
-    facts = {"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen}
+    for declaration, _ in runs:
+        _check_cutoff(declaration.k, most)
+    facts: dict[str, Any] = {"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen}
+    if flat.facts:
+        facts["flat"] = flat.facts
     made = []
     for declaration, running in runs:
         rows = []
@@ -240,10 +248,13 @@ def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:
 def _check(table: PreferenceTable, options: Options) -> None:
     if table.theta_s is None:
         raise InputError("column theta_s: missing; probe a model or add a prediction before certifying")
-    if options.k >= table.n_categories:
-        raise InputError(
-            f"k: {options.k} leaves no category off the list of {table.n_categories}; choose k < {table.n_categories}"
-        )
+    _check_cutoff(options.k, table.n_categories)
+
+
+def _check_cutoff(k: int, most: int) -> None:
+    """Refuse a list that holds all of the most options that a record has."""
+    if k >= most:
+        raise InputError(f"k: {k} leaves no category off the list of {most}; choose k < {most}")
 
 
 def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[PreferenceTable]:

@@ -62,7 +62,12 @@ class _FractionLaw:
                 continue
             for name, mean in means.items():
                 certified = _ROUTES[name](
-                    table.counts, block.theta_s, lists, predicate_error=self.options.predicate_error, whole=whole
+                    table.counts,
+                    block.theta_s,
+                    lists,
+                    predicate_error=self.options.predicate_error,
+                    whole=whole,
+                    **({"support": table.support} if name == "K" else {}),
                 )
                 # A user without a list is no evidence: the predicate is False, and the user stays in N.
                 values = (certified & block.listed).astype(float)

@@ -33,38 +33,43 @@ class _RankingWindow:
         self.recovered = Mean(options)
         self.by = {name: Mean() for name in _CONDITIONS}
         self.beats = Mean()
+        self.n_everything = 0
         self.left_out = {"tie at rank k": 0, "another top k": 0, "recovered, but no condition shows it": 0}
 
     def add(self, block: UserBlock) -> None:
         star, held, k = block.theta_star, block.theta_s, self.options.k
+        # A top k of k options or fewer is everything, whatever the prediction: such records say nothing.
+        open_ = block.everyone if block.table.support is None else block.table.n_options > k
+        self.n_everything += int(np.count_nonzero(np.add.reduceat(open_.astype(np.int64), block.starts) == 0))
         # The boundary of the top k: a set is only recovered where the boundary is strict on both sides.
         best, chosen = _top(star, k), _top(held, k)
         gap, gap_held = _gap(star, k), _gap(held, k)
-        tie = gap <= TIE
-        found = ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
-        self.recovered.take(block, found.astype(float), block.everyone)
+        tie = open_ & (gap <= TIE)
+        found = open_ & ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
+        self.recovered.take(block, found.astype(float), open_)
         linf = simplex.linf(star, held)
         conditions = {"theorem_1": gap > 2 * linf + TIE, **_inside(block, simplex.kl_nats(star, held), k)}
         shown = np.zeros(len(star), dtype=bool)
         for name, condition in conditions.items():
             shown |= condition
-            self.by[name].take(block, condition.astype(float), block.everyone)
+            self.by[name].take(block, condition.astype(float), open_)
         mass_best = np.where(best, star, 0.0).sum(axis=1)
-        regret = 2 * np.minimum(block.tv, min(k, star.shape[1] - k) * linf)
+        regret = 2 * np.minimum(block.tv, np.minimum(k, block.table.n_options - k) * linf)
         better = mass_best - (1 - block.missed) > regret + TIE
-        self.by["regret"].take(block, better.astype(float), block.listed)
+        self.by["regret"].take(block, better.astype(float), block.listed & open_)
         mass = np.where(chosen, star, 0.0).sum(axis=1)
         # A readout that is tied at rank k has no top k of its own, and so no mass on it.
         more = (mass > 1 - block.missed + TIE) & (gap_held > TIE)
-        self.beats.take(block, more.astype(float), block.listed)
+        self.beats.take(block, more.astype(float), block.listed & open_)
         self.left_out["tie at rank k"] += int(tie.sum())
-        self.left_out["another top k"] += int((~tie & ~found).sum())
+        self.left_out["another top k"] += int((open_ & ~tie & ~found).sum())
         self.left_out["recovered, but no condition shows it"] += int((found & ~shown).sum())
 
     def claim(self) -> Claim:
         options = self.options
         if self.recovered.n == 0:
-            return undefined(KIND, options, reason="no user has a window")
+            whole = f"no record offers more than {options.k} options, so a top {options.k} is everything"
+            return undefined(KIND, options, reason=whole if self.n_everything else "no user has a window")
         bound = lower_bound(self.recovered, options)
         if bound.value is None:
             return undefined(KIND, options, reason=str(bound.reason), n=self.recovered.n)
@@ -87,6 +92,12 @@ class _RankingWindow:
                 )
                 + f"(at least {bound.value:.1%} at level {options.level:g}). Theorem 1 shows "
                 f"{shares['theorem_1']:.1%}, the exact JS radius {shares['js_radius']:.1%}{regret}."
+                + (
+                    f" {self.n_everything} further users are left out: their records offer {options.k} options or "
+                    f"fewer, so a top {options.k} is everything and shows nothing."
+                    if self.n_everything
+                    else ""
+                )
             ),
             target=KIND.target,
             scope=options.scope,
@@ -95,6 +106,7 @@ class _RankingWindow:
                 "share_by": shares,
                 "share_with_more_mass_than_the_list": self.beats.mean if self.beats.n else None,
                 "left_out": dict(self.left_out),
+                **({"n_users_top_is_everything": self.n_everything} if self.n_everything else {}),
                 "other_bounds": others(self.recovered, options),
             },
             **against(options, KIND, bound.value, default=0.0),

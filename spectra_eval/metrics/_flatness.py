@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from spectra_eval import simplex
 
-__all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness"]
+__all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness", "in_words"]
 
 EXACT = 1e-9
 """A prediction whose mean total variation to uniform is at most this is uniform but for rounding."""
@@ -37,27 +40,41 @@ class Flatness:
             self._of_truth += float(simplex.tv(theta_star[rows], uniform).sum())
         self.n += len(theta_s)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The verdict (``uniform``, ``flat`` or ``nearly flat``) with the numbers; empty where it is none of these."""
+        if not self.n:
+            return {}
+        distance, truth = self._of_prediction / self.n, self._of_truth / self.n
+        if distance >= FLAT and not (distance < NEARLY and distance < NEARLY * truth):
+            return {}
+        verdict = "uniform" if distance <= EXACT else "flat" if distance < FLAT else "nearly flat"
+        return {"verdict": verdict, "mean_tv_to_uniform": distance, "mean_tv_of_truth_to_uniform": truth}
+
     def sentence(self, name: str) -> str | None:
         """Say that the prediction is uniform, flat or nearly flat, with the number; None where it is neither."""
-        if not self.n:
-            return None
-        distance, truth = self._of_prediction / self.n, self._of_truth / self.n
-        if distance <= EXACT:
-            return (
-                f"{name} is flat: it is the uniform distribution on the options of each record (mean total variation "
-                f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it holds nothing about anybody"
-            )
-        if distance < FLAT:
-            return (
-                f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
-                "almost nothing about anybody"
-            )
-        if distance < NEARLY and distance < NEARLY * truth:
-            return (
-                f"{name} is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and "
-                f"that of what the users did {truth:.4f}, so it holds little about anybody"
-            )
+        return in_words(name, self.facts)
+
+
+def in_words(name: str, facts: Mapping[str, Any]) -> str | None:
+    """Return the facts of a flatness as a sentence; None where there are none."""
+    if not facts:
         return None
+    distance, truth = facts["mean_tv_to_uniform"], facts["mean_tv_of_truth_to_uniform"]
+    if facts["verdict"] == "uniform":
+        return (
+            f"{name} is flat: it is the uniform distribution on the options of each record (mean total variation "
+            f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it holds nothing about anybody"
+        )
+    if facts["verdict"] == "flat":
+        return (
+            f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
+            "almost nothing about anybody"
+        )
+    return (
+        f"{name} is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and "
+        f"that of what the users did {truth:.4f}, so it holds little about anybody"
+    )
 
 
 def flatness(theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> Flatness:

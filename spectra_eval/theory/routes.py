@@ -238,8 +238,12 @@ def js_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.25) -> 
     return Information(np.minimum(LN2, _chernoff(js_nats(shares, theta), n, 2.0, LN2, error, rate)))
 
 
-def kl_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.15) -> Information:
+def kl_upper(
+    counts: Any, theta_s: Any, *, error: float, rate: float = 0.15, support: np.ndarray | None = None
+) -> Information:
     """Route K: bound KL(theta_star || theta_s) from above, from counts; infinite where theta_s has a zero.
+
+    A zero outside the `support` (N, K), the options of each user, is none: nobody can choose there.
 
     Examples
     --------
@@ -248,7 +252,7 @@ def kl_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.15) -> 
     """
     counts, _ = _window(counts)
     theta, shares, n = _shares(counts, theta_s)
-    lowest = theta.min(axis=-1)
+    lowest = theta.min(axis=-1) if support is None else np.where(support, theta, np.inf).min(axis=-1)
     some = lowest > 0
     span = -np.log(np.where(some, lowest, 0.5))
     value = _chernoff(np.where(some, kl_nats(shares, theta), 0.0), n, 1.0, span, error, rate)
@@ -271,9 +275,18 @@ def route_j(
 
 
 def route_k(
-    counts: Any, theta_s: Any, lists: Any, *, predicate_error: float, split: float = 0.5, whole: bool | None = None
+    counts: Any,
+    theta_s: Any,
+    lists: Any,
+    *,
+    predicate_error: float,
+    split: float = 0.5,
+    whole: bool | None = None,
+    support: np.ndarray | None = None,
 ) -> RouteResult:
-    """Certify users through an upper bound on the KL and its exact envelope. Parameters as in `route_t`.
+    """Certify users through an upper bound on the KL and its exact envelope.
+
+    Parameters as in `route_t`, and `support` as in `kl_upper`.
 
     Examples
     --------
@@ -281,7 +294,7 @@ def route_k(
     [True]
     """
     first, second = _split(predicate_error, split)
-    upper = np.asarray(tv_upper_from_kl(kl_upper(counts, theta_s, error=first)))
+    upper = np.asarray(tv_upper_from_kl(kl_upper(counts, theta_s, error=first, support=support)))
     return _result(upper, missed_mass_lower(counts, lists, error=second, whole=whole))
 
 
