@@ -89,6 +89,8 @@ class PromptView:
         What the template puts after the text of the user.
     spaced : bool
         An answer begins with a space.
+    dated : bool
+        The template reads the clock, so that the same request is another prompt at another time.
     """
 
     prompts: tuple[tuple[int, ...], ...]
@@ -96,6 +98,7 @@ class PromptView:
     answers: tuple[tuple[str, ...], ...]
     tail: str
     spaced: bool
+    dated: bool = False
 
 
 @runtime_checkable

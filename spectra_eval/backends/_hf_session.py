@@ -108,7 +108,12 @@ class HFSession:
         With ``arithmetic`` where `split` computes in another type than the weights have.
         """
         widened = self._widened if self._strategy == "split" else {}
-        return {**self._description, **widened, "strategy": self._strategy, "template_digest": self._prompter.digest}
+        return {
+            **self._description,
+            **widened,
+            "strategy": self._strategy,
+            "chat_template_digest": self._prompter.digest,
+        }
 
     @property
     def context_limit(self) -> int | None:

@@ -47,6 +47,7 @@ class Prompter:
         self._chat = bool(tokenizer.chat_template)
         self._bos = self._opening()
         self._frames = {False: self._frame(with_system=False), True: self._frame(with_system=True)}
+        self._dated = self._chat and self._frame_at("1991") != self._frame_at("2024")
         tail = self._frames[False][-1]
         self._spaced = not (self._chat and (tail[-1:].isspace() or _ends_with_control(tail, tokenizer)))
         self._leads: dict[str, list[int]] = {}
@@ -54,7 +55,7 @@ class Prompter:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what stands around the text of a user."""
+        """SHA-256 of what the chat template puts around the text of a user, at the time when it was loaded."""
         words = [self._chat, self._bos, self._frames[False], self._frames[True]]
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
@@ -115,6 +116,7 @@ class Prompter:
             answers=tuple(tuple(named(tokens)) for tokens in self.answer_tokens(request.answers)),
             tail=self._frames[bool(request.system)][-1] or _PLAIN_END,
             spaced=self._spaced,
+            dated=self._dated,
         )
 
     def labels(self, candidates: Iterable[str], count: int) -> tuple[str, ...]:
@@ -194,6 +196,23 @@ class Prompter:
         # A prompt that ends in a blank would change its own tokens once an answer stands behind it.
         pieces[-1] = pieces[-1].rstrip(" ") or pieces[-1]
         return tuple(pieces)
+
+    def _frame_at(self, moment: str) -> str:
+        """Return what the template puts around a message when its clock says `moment`, or the words of its failure."""
+        said = f"{moment} {moment} {moment}-{moment}-{moment} {moment}:{moment}"  # for templates that take it to pieces
+        clock = f"{{% macro strftime_now(format) %}}{said}{{% endmacro %}}"
+        try:
+            return str(
+                self._tokenizer.apply_chat_template(
+                    [{"role": "user", "content": _USER}],
+                    chat_template=clock + self._tokenizer.get_chat_template(),
+                    tokenize=False,
+                    add_generation_prompt=True,
+                    enable_thinking=False,
+                )
+            )
+        except Exception:  # it has not failed on the present time
+            return moment
 
     def _merged(self) -> tuple[str, ...]:
         before, after = self._frame(with_system=False)

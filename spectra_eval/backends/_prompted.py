@@ -50,7 +50,7 @@ class PromptedSession(ABC):
         self._tokenizer = tokenizer
         self._prompter = Prompter(tokenizer)
         self._stop = stop
-        self._description = {**description, "template_digest": self._prompter.digest}
+        self._description = {**description, "chat_template_digest": self._prompter.digest}
         self.context_limit = context_limit
 
     @property

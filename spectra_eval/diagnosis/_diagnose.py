@@ -131,7 +131,7 @@ def _material(table: PreferenceTable | None, users: int, titles: int) -> tuple[l
 def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[str]) -> Iterator[Finding]:
     """Look at what can be seen without asking: answer tokens, labels, the template, control tokens in a title."""
     if not isinstance(session, ViewedSession):
-        for name in ("answer tokens", "template tail", "title stays text"):
+        for name in ("answer tokens", "template tail", "template clock", "title stays text"):
             yield Finding(name=name, status="unseen", found="this backend does not show its prompts")
         return
     request = likelihood.ask(history, categories)
@@ -155,6 +155,7 @@ def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[st
             found=f"{len(labels)} of {len(LABELS)} are one token: up to {len(labels)} options in one question",
         )
     yield _tail(view)
+    yield _dated(view)
     yield titles_stay_text(session, history, categories, view)
 
 
@@ -175,6 +176,13 @@ def _tail(view: PromptView) -> Finding:
     if view.tail.endswith(" "):
         return Finding(name="template tail", status="fail", found=f"ends in a blank, which merges with words: {shown}")
     return Finding(name="template tail", status="ok", found=shown)
+
+
+def _dated(view: PromptView) -> Finding:
+    if view.dated:
+        found = "the chat template reads the clock: prompts change with the date; write a fixed date into a copy of it"
+        return Finding(name="template clock", status="warn", found=found)
+    return Finding(name="template clock", status="ok", found="the chat template does not read the clock")
 
 
 def _of_answers(

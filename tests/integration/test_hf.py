@@ -79,7 +79,7 @@ def test_the_checks_of_the_kit_hold(session: Any) -> None:
 def test_the_record_names_the_model(session: Any) -> None:
     said = session.description
     assert said["backend"] == "hf" and said["model"].startswith("SmolLM2-135M-Instruct") and said["dtype"] == "float32"
-    assert len(said["model_digest"]) == len(said["template_digest"]) == 64
+    assert len(said["model_digest"]) == len(said["chat_template_digest"]) == 64
     assert set(said["versions"]) == {"torch", "transformers"}
     assert str(Path.home()) not in str(said), "a record says nothing of the machine it was made on"
 

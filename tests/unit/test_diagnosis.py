@@ -27,6 +27,7 @@ class _Shown:
 
     def __init__(self, **spoiled: Any) -> None:
         self.tail = spoiled.get("tail", "<end><turn>\n")
+        self.dated = spoiled.get("dated", False)
         self.pieces = spoiled.get("pieces", {})
         self.leaky = spoiled.get("leaky", False)
         self.mass = spoiled.get("mass", 0.9)
@@ -48,6 +49,7 @@ class _Shown:
             answers=tuple(self.pieces.get(answer, (answer,)) for answer in request.answers),
             tail=self.tail,
             spaced=False,
+            dated=self.dated,
         )
 
     def labels(self, count: int) -> tuple[str, ...]:
@@ -79,9 +81,21 @@ def test_a_good_probe_passes_every_check() -> None:
     diagnosis = diagnose(_Shown(), compare=_Shown())
     found = _status(diagnosis)
     assert diagnosis.measures and "fail" not in found.values()
-    for name in ("answer tokens", "template tail", "title stays text", "answer mass", "noise", "shared and naive"):
+    for name in (
+        "answer tokens",
+        "template tail",
+        "template clock",
+        "title stays text",
+        "answer mass",
+        "noise",
+        "shared and naive",
+    ):
         assert found[name] == "ok", name
-    assert found["the two backends"] == "ok" and found["injection"] == "ok" and found["history matters"] == "ok"
+    assert (
+        found["shared and naive"] == found["the two backends"] == "ok"
+        and found["injection"] == "ok"
+        and found["history matters"] == "ok"
+    )
     assert diagnosis.verdict.startswith("this probe measures something")
 
 
@@ -96,6 +110,7 @@ def test_a_good_probe_passes_every_check() -> None:
         ({"tail": "<end><turn>\n<think>\n"}, "template tail", "fail", "opens a thought"),
         ({"tail": "<turn><think>\n\n</think>\n\n"}, "template tail", "ok", "</think>"),
         ({"tail": "Answer: "}, "template tail", "fail", "ends in a blank"),
+        ({"dated": True}, "template clock", "warn", "reads the clock"),
         ({"leaky": True}, "title stays text", "fail", "became control tokens"),
         ({"mass": 0.01}, "answer mass", "fail", "hold 0.010"),
         ({"mass": 0.3}, "answer mass", "warn", "hold 0.300"),

@@ -49,7 +49,7 @@ def test_two_users_and_nineteen_categories_agree_with_hf(engine: Any, hf: Any) -
 
 def test_a_hostile_title_is_the_same_text_to_both(engine: Any, hf: Any) -> None:
     assert engine._prompter.prompts(SHORT[2]) == hf._prompter.prompts(SHORT[2])
-    assert engine.description["template_digest"] == hf.description["template_digest"]
+    assert engine.description["chat_template_digest"] == hf.description["chat_template_digest"]
     _same(engine.score(SHORT), hf.score(SHORT))
 
 

@@ -119,8 +119,8 @@ def serving() -> Iterator[tuple[str, State]]:
         thread.join()
 
 
-def write_tokenizer(place: Path) -> None:
-    """Write the tokenizer of the words."""
+def write_tokenizer(place: Path, opening: str = "") -> None:
+    """Write the tokenizer of the words; its chat template begins with an opening."""
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -130,6 +130,6 @@ def write_tokenizer(place: Path) -> None:
         tokenizer_object=inner,
         eos_token="<end>",
         additional_special_tokens=["[Q]", "[A]"],
-        chat_template="{% for m in messages %}[Q] {{ m.content }} {% endfor %}[A]",
+        chat_template=opening + "{% for m in messages %}[Q] {{ m.content }} {% endfor %}[A]",
     )
     tokenizer.save_pretrained(place)

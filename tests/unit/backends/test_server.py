@@ -182,7 +182,7 @@ def test_the_record_says_what_the_server_says_of_itself(served: tuple[str, State
             found.append(dict(session.description))
     assert found[0] == found[1], "a restart changes nothing"
     assert found[0]["model"] == "tiny" and found[0]["versions"]["server"] == "1.2.3"
-    assert len(found[0]["model_digest"]) == len(found[0]["template_digest"]) == 64
+    assert len(found[0]["model_digest"]) == len(found[0]["chat_template_digest"]) == 64
 
 
 def test_models_are_picked_by_name(served: tuple[str, State], folder: Path) -> None:
