@@ -6,10 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # vLLM wants an older transformers than the rest, so it has an environment of its own.
 VLLM_VENV := .venv-vllm
 BENCH_VENV := .venv-bench
+LOWEST_VENV := .venv-lowest
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt
 
-.PHONY: help demo quick test test-slow test-browser test-vllm bench-probing check lint types architecture prove mutate stagewise clean
+.PHONY: help demo quick test test-slow test-browser test-lowest test-vllm bench-probing check lint types architecture prove mutate stagewise clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -74,6 +75,16 @@ test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
 	@timeout --kill-after=30 1800 $(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
 
+# What the tests compare with comes at the lowest versions that those allow.
+test-lowest: pyproject.toml  ## the numbers, the readers and the commands with the lowest versions that pyproject.toml allows
+	@$(PYTHON) -m venv --clear $(LOWEST_VENV)
+	@$(PYTHON) tests/lowest.py testing > $(LOWEST_VENV)/lowest.txt
+	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST_VENV)/lowest.txt -e '.[testing]' \
+		pytest beartype mpmath scikit-learn statsmodels ir_measures
+	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST_VENV)/lowest.txt
+	@$(LOWEST_VENV)/bin/python -m pytest -q $(addprefix tests/unit/,metrics theory stats certification data) \
+		$(wildcard tests/unit/test_*.py) tests/cli/test_bad_input.py tests/cli/test_cases.py
+
 # The harness that the benchmark holds itself against stands beside what $(VENV) has, and changes nothing there.
 $(BENCH_VENV)/.made: $(VENV)/.dev constraints-bench.txt
 	@echo "setup: making $(BENCH_VENV) with lm-evaluation-harness"
@@ -110,4 +121,4 @@ architecture: $(VENV)/.dev
 check: lint types architecture test  ## what CI runs
 
 clean:  ## remove what make made
-	rm -rf $(VENV) $(VLLM_VENV) $(BENCH_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(BENCH_VENV) $(LOWEST_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -91,7 +91,8 @@ def flipped(data: bytearray) -> bytes:
 
 
 def without_footer(data: bytearray) -> bytes:
-    data[-60:-8] = bytes(52)
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    data[start : start + 52] = bytes(52)
     return bytes(data)
 
 

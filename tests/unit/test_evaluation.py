@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -149,7 +150,10 @@ def test_an_empty_stratum_is_undefined(table: PreferenceTable) -> None:
 def test_records_of_one_user_are_drawn_together() -> None:
     plain = made(40)
     rows = np.concatenate([np.arange(40), np.arange(40)[::-1]])  # records of a user apart in the file
-    twice = plain.select(rows).replace(context_window=np.repeat([5, 20], 40))
+    arrays = {item.name: getattr(plain, item.name) for item in dataclasses.fields(plain)}
+    columns = {name: value[rows] for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    columns["context_window"] = np.repeat([5, 20], 40)
+    twice = plain.replace(**columns)
     options: dict[str, Any] = {"metrics": ["total_variation"], "bootstrap": 30}
     one, two = evaluate(plain, **options), evaluate(twice, **options, strata=["context_window"])
     assert two.facts["n_users"] == 40 and two.facts["n_records"] == 80
