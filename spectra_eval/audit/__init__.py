@@ -1,6 +1,7 @@
 """Published numbers held against each other: no data, only what is printed and how far it was rounded."""
 
 from spectra_eval.audit._base import Finding, Printed, Status, agrees, at_most, exact, printed
+from spectra_eval.audit._list_ndcg import list_ndcg_from_captured, most_list_ndcg
 from spectra_eval.audit.checks import (
     aggregate_at_most_mean,
     coarse_floor,
@@ -40,7 +41,9 @@ __all__ = [
     "half_width_is_possible",
     "in_range",
     "list_ndcg_does_not_rise",
+    "list_ndcg_from_captured",
     "mean_between_strata",
+    "most_list_ndcg",
     "printed",
     "ratio",
     "relative_change",

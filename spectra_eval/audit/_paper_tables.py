@@ -9,11 +9,13 @@ from scipy import special
 
 from spectra_eval.audit import checks
 from spectra_eval.audit._base import Finding, Printed, agrees, at_most, exact, printed
+from spectra_eval.audit._list_ndcg import list_ndcg_from_captured
 from spectra_eval.units import LN2
 
 __all__ = ["at", "table_findings"]
 
 N_MOVIELENS, N_YELP = 19_293, 9_755
+N_CATEGORIES_YELP = 26
 JS_ML, JS_YELP = printed(".316"), printed(".298")
 DG_ML, DG_YELP = printed(".510"), printed(".530")
 AGGREGATE_ML, AGGREGATE_YELP = printed(".062"), printed(".399")
@@ -125,6 +127,13 @@ def _rankings() -> list[Finding]:
             "Table 4, A.3",
             "Yelp: NDCG of a list of 5",
             checks.list_ndcg_does_not_rise(printed(".598"), printed(".512"), length=5, cutoff=10),
+        ),
+        at(
+            "Table 4, F.3, Table 1",
+            "Yelp: NDCG@5 of dg by its missed mass",
+            list_ndcg_from_captured(
+                printed(".512"), exact(1) - MISSED_YELP, printed(".639"), k=5, n_categories=N_CATEGORIES_YELP
+            ),
         ),
         at(
             "abstract",

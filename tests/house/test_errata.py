@@ -75,4 +75,4 @@ def test_the_other_commands(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_out() -> None:
-    assert len(COMMANDS) > 20 and len(PATTERNS) == 10
+    assert len(COMMANDS) > 20 and len(PATTERNS) == 11
