@@ -65,7 +65,7 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
 
     people, listed, gain = (_marks(k, places) for places in ([0], range(1, k + 1), [k + 3]))
     largest = over_all(_marks(k, [1]), _marks(k, [k + 1]))
-    found = linprog(
+    found = linprog(  # type: ignore[call-overload]  # the stubs know no sparse matrix
         -over_all(gain, gain).toarray()[0],
         A_ub=vstack([below, -largest, over_all(listed, listed)]),
         b_ub=np.concatenate([np.zeros(below.shape[0]), [-top, captured]]),
