@@ -10,14 +10,18 @@ from spectra_eval.artifacts._json import json_digest, read_json, write_json
 from spectra_eval.artifacts._own import file_name, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
+from spectra_eval.artifacts._schema import COUNT, SHA256, check_document
 from spectra_eval.artifacts._unique import HashRuns
 from spectra_eval.artifacts._writing import STDOUT, remove_leftovers, write_text, written_path, written_whole
 
 __all__ = [
+    "COUNT",
+    "SHA256",
     "STDOUT",
     "HashRuns",
     "TableBlocks",
     "TableDigest",
+    "check_document",
     "file_name",
     "iter_table",
     "json_digest",

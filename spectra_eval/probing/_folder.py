@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from spectra_eval.artifacts import (
+    COUNT,
+    SHA256,
+    check_document,
+    iter_table,
     json_digest,
     open_own,
     own_file,
@@ -32,6 +39,11 @@ __all__ = ["RunFolder", "open_folder"]
 SCHEMA = "spectra-eval/run"
 VERSION = 2
 _LOCK = ".lock"
+_FIX = "name a new folder for the run"
+_LISTS = {"dg_entries": COUNT, "dg_out_of_vocabulary": COUNT, "dg_empty": COUNT}
+"""What is noticed of lists."""
+_KEYS = ("users", "counts", "theta_star", "n_window", "context_window", "horizon")
+"""Columns of a part that are those of the table."""
 
 
 class RunFolder:
@@ -57,7 +69,10 @@ class RunFolder:
         place = own_file(path / "manifest.json")
         if place.is_file():
             known = read_json(place)
-            self._check_same(known, place)
+            try:
+                self._check_same(known)
+            except SchemaError as error:
+                raise SchemaError(f"{place}: {error}") from error
             self._manifest = known
         for folder in (path, path / "parts"):
             remove_leftovers(folder)
@@ -97,6 +112,52 @@ class RunFolder:
                 self._manifest["parts"] = self._manifest["parts"][:number]
                 return
 
+    def check(self, asked: Iterator[PreferenceTable], *, width: int, scored: bool) -> None:
+        """Compare the finished parts with the records that were asked about, part by part.
+
+        Parameters
+        ----------
+        asked : iterator of PreferenceTable
+            The same records of the table.
+        width : int
+            Entries of a list; 0 where none was asked for.
+        scored : bool
+            Scores are needed.
+
+        Raises
+        ------
+        SchemaError
+            A part holds other records, or not the answers that it should hold.
+        """
+        for entry, table in zip(self._manifest["parts"], asked, strict=False):
+            place = own_file(self.path / "parts" / entry["file"])
+            part = read_table(place, empty_windows="keep")
+            wrong = _unlike(part, table)
+            if wrong is None:
+                wrong = _unanswered(part, entry["noticed"], width=width, scored=scored)
+            if wrong is not None:
+                raise SchemaError(f"{place}: {wrong}; remove this file, and its users are asked again")
+
+    def check_table(self, asked: Iterator[PreferenceTable]) -> None:
+        """Compare the whole table with the records that were asked about.
+
+        Raises
+        ------
+        SchemaError
+            It holds other records.
+        """
+        found = iter_table(self.table, block=self.sizes[0], empty_windows="keep")
+        wrong = None
+        for table in asked:
+            part = next(found, None)
+            wrong = "records are missing" if part is None else _unlike(part, table)
+            if wrong is not None:
+                break
+        if wrong is None and next(found, None) is not None:
+            wrong = "it holds more records than were asked about"
+        if wrong is not None:
+            raise SchemaError(f"{self.table}: {wrong}; remove this file, and it is made again")
+
     def seen(self) -> dict[str, Any]:
         """Sum what was noticed in the finished parts."""
         total: dict[str, Any] = {}
@@ -106,7 +167,7 @@ class RunFolder:
 
     def keep(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> None:
         """Write the next part, then the manifest that names it."""
-        name = f"part-{self.n_parts:05d}.parquet"
+        name = _part_name(self.n_parts)
         place = own_file(self.path / "parts" / name)
         try:
             write_table(part, place)
@@ -136,21 +197,47 @@ class RunFolder:
         self._manifest["progress"] = {"done": self.n_done, "total": sum(self.sizes)}
         write_json(self._manifest, own_file(self.path / "manifest.json"))
 
-    def _check_same(self, known: Any, place: Path) -> None:
-        keys = set(self._manifest)
-        if not isinstance(known, dict) or known.get("schema") != SCHEMA or set(known) != keys:
-            raise SchemaError(f"{place}: not the manifest of a run; name a new folder for the run")
-        if known["schema_version"] != VERSION:
-            raise SchemaError(f"{place}: made by another release, in form {known['schema_version']}; name a new folder")
-        theirs, ours = known["configuration"], self._manifest["configuration"]
+    def _check_same(self, known: Any) -> None:
+        """Refuse what is not the manifest of this very run, down to its last number."""
+        if not isinstance(known, dict) or known.get("schema") != SCHEMA:
+            raise SchemaError(f"not the manifest of a run; {_FIX}")
+        if known.get("schema_version") != VERSION:
+            form = _short(known.get("schema_version"))
+            raise SchemaError(f"made by another release, in form {form}; {_FIX}")
+        ours = self._manifest["configuration"]
+        noticed: dict[Any, Any] = {
+            "answer_mass": float,
+            "prompts_truncated": COUNT,
+            ...: float,
+            **(_LISTS if ours.get("dg") else {}),
+        }
+        shape = {
+            "schema": str,
+            "schema_version": int,
+            "status": ("running", "complete"),
+            "configuration": {...: object},
+            "configuration_digest": SHA256,
+            "progress": {"done": COUNT, "total": COUNT},
+            "parts": [{"file": str, "sha256": SHA256, "rows": COUNT, "noticed": noticed}],
+            "table": (None, SHA256),
+        }
+        check_document(known, shape, fix=_FIX)
+        theirs, parts = known["configuration"], known["parts"]
         for key in [*ours, *(key for key in theirs if key not in ours)]:
             there, here = theirs.get(key), ours.get(key)
-            if json_digest(there) != json_digest(here):
+            if (key in theirs) != (key in ours) or json_digest(there) != json_digest(here):
                 what = f"{key} is {_short(there)} there and {_short(here)} here"
                 raise InputError(f"{self.path}: belongs to another run: {what}; name a new folder, or ask the same")
-        rows = [entry["rows"] for entry in known["parts"]]
+        if [entry["file"] for entry in parts] != [_part_name(number) for number in range(len(parts))]:
+            raise SchemaError(f"its parts are not named in order, each once; {_FIX}")
+        rows = [entry["rows"] for entry in parts]
         if rows != self.sizes[: len(rows)]:
-            raise SchemaError(f"{place}: its parts are cut otherwise than this version does; name a new folder")
+            raise SchemaError(f"its parts are cut otherwise than this version does; {_FIX}")
+        whole = known["status"] == "complete"
+        said = (known["configuration_digest"], known["progress"], whole, whole and len(rows) < len(self.sizes))
+        progress = {"done": sum(rows), "total": sum(self.sizes)}
+        if said != (self._manifest["configuration_digest"], progress, known["table"] is not None, False):
+            raise SchemaError(f"its digest, progress, status and parts contradict each other; {_FIX}")
 
 
 @contextmanager
@@ -197,6 +284,36 @@ def _take(lock: IO[str], path: Path) -> None:
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
+
+
+def _part_name(number: int) -> str:
+    return f"part-{number:05d}.parquet"
+
+
+def _unlike(part: PreferenceTable, table: PreferenceTable) -> str | None:
+    """Say how the records of a part differ from those that were asked about."""
+    if part.categories != table.categories:
+        return "its categories are not those of the table"
+    if part.n_users != table.n_users:
+        return f"it holds {part.n_users} records for {table.n_users} of the table"
+    for name in _KEYS:
+        one, other = getattr(part, name), getattr(table, name)
+        same = one is other if one is None or other is None else np.array_equal(one, other)
+        if not same:
+            return f"its column {name} is not that of the same records of the table"
+    return None
+
+
+def _unanswered(part: PreferenceTable, noticed: Mapping[str, Any], *, width: int, scored: bool) -> str | None:
+    """Say which answers are missing in a part, or are not those that were counted."""
+    if part.theta_s is None or part.answer_mass is None or (scored and part.scores is None):
+        return "it lacks answers"
+    if part.dg is not None and part.dg.shape[1] > width:
+        return f"it holds lists of {part.dg.shape[1]} entries, and {width} were asked for"
+    counted = float(np.sum(part.answer_mass))
+    if not math.isclose(counted, noticed["answer_mass"], rel_tol=1e-9, abs_tol=1e-12):
+        return f"the answers hold {counted:g} of the probability, and the manifest says {noticed['answer_mass']:g}"
+    return None
 
 
 def _short(value: Any) -> str:

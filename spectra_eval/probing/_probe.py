@@ -311,6 +311,9 @@ def _kept(
     sizes = [min(size, total - start) for start in range(0, total, size)]
     with open_folder(run, configuration, sizes) as folder:
         folder.resume()
+        if folder.n_parts:
+            width = 0 if asked.lister is None else asked.lister.list_length
+            folder.check(source.parts(size, skip=0), width=width, scored=asked.fitted)
         _tell(progress, folder.n_done, total)
         if folder.n_parts < len(sizes):
             for part in source.parts(size, skip=folder.n_parts):
@@ -320,7 +323,9 @@ def _kept(
         theta = None
         if asked.fitted:
             theta, metadata["fold_temperatures"] = _scaled(folder.blocks())
-        if not folder.is_complete():
+        if folder.is_complete():
+            folder.check_table(source.parts(size, skip=0))
+        else:
             folder.finish(lambda: _final(folder, theta, asked), metadata)
     return Probed(run=run, n_users=total, metadata=metadata)
 
