@@ -20,6 +20,7 @@ from spectra_eval.errors import InputError
 from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, proof_of, stacked
 from spectra_eval.readouts import likelihood
 from spectra_eval.readouts._base import softmax
+from spectra_eval.simplex import restricted
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import (
     Recipe,
@@ -225,6 +226,7 @@ def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1
     if table.scores is None:
         raise InputError("column scores: missing; probe with a readout that has scores")
     theta = softmax(table.scores / temperature + _log_baseline(table, baseline), 1.0)
+    theta = restricted(theta, table.support)
     return table.replace(theta_s=theta, metadata={**table.metadata, "offset": baseline, "temperature": temperature})
 
 

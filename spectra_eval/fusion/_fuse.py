@@ -10,6 +10,7 @@ import numpy as np
 from spectra_eval.errors import InputError
 from spectra_eval.fusion._files import ItemScores
 from spectra_eval.readouts._scale import user_folds
+from spectra_eval.simplex import uniform_on
 from spectra_eval.stats.bootstrap import bootstrap as resampled
 from spectra_eval.tables import Interval, MetricResult, PreferenceTable
 
@@ -112,10 +113,16 @@ def fuse(
     """
     _check(table, scores, weight, k, smoothing)
     record = {user: row for row, user in enumerate(table.users.tolist())}
-    theta = (1 - smoothing) * np.asarray(table.theta_s, dtype=np.float64) + smoothing / table.n_categories
+    base = 1.0 / table.n_categories if table.support is None else uniform_on(table.support)
+    theta = (1 - smoothing) * np.asarray(table.theta_s, dtype=np.float64) + smoothing * base
     names, user = np.unique(scores.users.astype(str), return_inverse=True)
     rows = np.array([record[name] for name in names])
-    log_prior = np.log(np.einsum("mk,mk->m", theta[rows][user], scores.shares[scores.item_row]))
+    prior = np.einsum("mk,mk->m", theta[rows][user], scores.shares[scores.item_row])
+    if not prior.all():
+        place = int(np.flatnonzero(prior == 0)[0])
+        where = f"item {str(scores.items[place])!r} of user {str(names[user[place]])!r}"
+        raise InputError(f"{where}: none of its categories is an option of this user; leave its score out")
+    log_prior = np.log(prior)
     standardised = _standardised(scores.scores, user)
 
     def performance(fused: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

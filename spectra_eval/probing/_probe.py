@@ -25,6 +25,7 @@ from spectra_eval.wording import PLAIN, Template
 
 __all__ = ["Probed", "probe", "probe_file"]
 
+_NOT_OFFERED = -1e30
 _PART = 8
 """Fewest users a part: what a crash can lose, and what a backend may decode together."""
 _MOST_PARTS = 1000
@@ -353,12 +354,18 @@ def _metadata(
 
 def _scaled(blocks: Iterator[PreferenceTable] | Sequence[PreferenceTable]) -> tuple[np.ndarray, list[float | None]]:
     """Divide the scores of each user by a temperature that was fitted on others."""
-    columns = [(part.scores, part.theta_star, part.users, part.observed) for part in blocks]
+    columns = [(_offered_scores(part), part.theta_star, part.users, part.observed) for part in blocks]
     scores, truth, users, observed = (
         np.concatenate([np.asarray(c) for c in some]) for some in zip(*columns, strict=True)
     )
     scaled = cross_scaled(scores, truth, users, observed=observed)
     return scaled.theta_s, [None if math.isnan(t) else float(t) for t in scaled.temperature]
+
+
+def _offered_scores(part: PreferenceTable) -> Any:
+    """Return the scores, with so little for what is no option of a record that no temperature gives it probability."""
+    scores = np.asarray(part.scores)
+    return scores if part.support is None else np.where(part.support, scores, _NOT_OFFERED)
 
 
 def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from spectra_eval._version import __version__
 from spectra_eval.asking import Asker, Lister, added, sums
 from spectra_eval.probing._source import Source
 from spectra_eval.prompts import prompt_digest
+from spectra_eval.simplex import restricted
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRequest
 from spectra_eval.wording import History
 
@@ -47,6 +48,8 @@ class Questions:
     ) -> tuple[PreferenceTable, dict[str, Any]]:
         """Ask about some users; give them with the answers, and sums over them of what else was noticed.
 
+        Where records have options of their own, theta_s is that of the readout given that one of them is chosen.
+
         Of many users `tell` hears in between how many were asked about.
         """
         assert table.history is not None
@@ -73,15 +76,20 @@ class Questions:
         noticed["answer_mass"] = float(np.sum(columns["answer_mass"]))
         kept = {name: columns.pop(name) for name in ("history", "history_details")}
         answered: dict[str, Any] = {name: np.array(values) for name, values in columns.items()} | kept
+        answered["theta_s"] = restricted(answered["theta_s"], table.support)
         answered["history_details"] = answered["history_details"] if table.history_details is not None else None
         if self.lister is not None:
-            answered["dg"] = dg = np.array(lists)
+            answered["dg"] = np.array(lists)
+        made = table.replace(metadata={}, **answered)
+        if self.lister is not None:
+            assert made.dg is not None  # it was answered
+            dg = made.dg
             noticed |= {
                 "dg_entries": int((dg != PAD).sum()),
                 "dg_out_of_vocabulary": int((dg == OUT_OF_VOCABULARY).sum()),
                 "dg_empty": int((dg == PAD).all(axis=1).sum()),
             }
-        return table.replace(metadata={}, **answered), noticed
+        return made, noticed
 
     def configuration(self, source: Source, seed: int) -> dict[str, Any]:
         """Say everything that the answers depend on."""

@@ -51,7 +51,7 @@ def questions(table: PreferenceTable) -> dict[str, Any]:
     >>> asked["systems"], asked["strata"]
     (['theta_s', 'uniform'], ['tail_preference', 'context_window'])
     """
-    cut = table.n_categories
+    cut = int(table.n_options.max())
     metrics = [_lowered(name, cut) for name in (*METRICS_BY_DEFAULT, *_FURTHER)]
     systems = ["theta_s"] if table.theta_s is not None else []
     systems += ["dg", "dg_best"] if table.dg is not None else []

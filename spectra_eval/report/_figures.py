@@ -54,6 +54,12 @@ def _observed(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     return table.theta_star[seen], table.theta_s[seen], None if table.dg is None else table.dg[seen]
 
 
+def _offered(material: Material) -> np.ndarray | None:
+    """Return the options of the records with a window."""
+    support = material.table.support
+    return None if support is None else support[material.table.observed]
+
+
 def _block(material: Material, k: int) -> UserBlock | None:
     table = material.table
     if table.theta_s is None or not table.observed.any():
@@ -195,9 +201,10 @@ def _exposure(material: Material) -> Figure | None:
         return None
     k = _cutoff(material)
     truth, held, lists = seen
-    series = {"theta_star": _places(truth, truth, None, k), "theta_s": _places(truth, held, None, k)}
+    offered = _offered(material)
+    series = {name: _places(theta, None, k, offered) for name, theta in (("theta_star", truth), ("theta_s", held))}
     if lists is not None and (lists >= 0).any():
-        series["dg"] = _places(truth, held, lists, k)
+        series["dg"] = _places(held, lists, k, offered)
     names = material.table.categories
     chosen, note = _ranked(material, series["theta_star"])
     rows = tuple((names[c], *(float(share[c]) for share in series.values())) for c in chosen)
@@ -218,10 +225,10 @@ def _exposure(material: Material) -> Figure | None:
     )
 
 
-def _places(truth: np.ndarray, theta: np.ndarray, lists: np.ndarray | None, k: int) -> np.ndarray:
+def _places(theta: np.ndarray, lists: np.ndarray | None, k: int, offered: np.ndarray | None) -> np.ndarray:
     """Give the share of the cohort's top-k places that each category holds."""
-    bucket = np.zeros(truth.shape[1], dtype=np.int64)
-    comparison = metrics.Comparison(theta_star=truth, theta_s=theta, lists=lists, bucket=bucket)
+    bucket = np.zeros(theta.shape[1], dtype=np.int64)
+    comparison = metrics.Comparison(theta_star=theta, theta_s=theta, lists=lists, bucket=bucket, support=offered)
     places = np.nansum(metrics.METRICS["exposure_entropy"].statistic(comparison, k=k), axis=0)
     return np.asarray(places / places.sum())
 
@@ -275,7 +282,7 @@ def _reliability(material: Material) -> Figure | None:
     seen = _observed(material)
     if seen is None:
         return None
-    bins = metrics.reliability_bins(seen[0], seen[1], bins=BINS)
+    bins = metrics.reliability_bins(seen[0], seen[1], bins=BINS, support=_offered(material))
     rows = tuple(
         (b / BINS, (b + 1) / BINS, int(n), float(said) if n else None, float(saw) if n else None)
         for b, (n, said, saw) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))

@@ -19,6 +19,7 @@ from spectra_eval.report._material import (
     model_of,
     number,
 )
+from spectra_eval.tables import PreferenceTable
 
 __all__ = ["glance", "sentences", "tally"]
 
@@ -54,7 +55,7 @@ def _what(material: Material) -> str:
     whom = f"{users:,} users"
     if table.n_users != users:
         whom += f" ({table.n_users:,} records)"
-    text = f"A distribution over {table.n_categories:,} categories is held against what {whom} did next"
+    text = f"A distribution over {_options(table)} is held against what {whom} did next"
     known = table.n_window[table.n_window > 0]
     if len(known):
         text += f", in windows of {float(np.median(known)):g} interactions at the median"
@@ -69,6 +70,13 @@ def _what(material: Material) -> str:
     others = f" {len(material.tables) - 1} further tables stand beside it." if len(material.tables) > 2 else ""
     others = " Another table stands beside it." if len(material.tables) == 2 else others
     return f"{text} {by}{others}"
+
+
+def _options(table: PreferenceTable) -> str:
+    if table.support is None:
+        return f"{table.n_categories:,} categories"
+    offered = table.n_options
+    return f"the options of each record ({offered.min():,} to {offered.max():,} of {table.n_categories:,} categories)"
 
 
 def _said(table: object, word: str) -> bool:

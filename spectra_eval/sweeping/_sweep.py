@@ -175,7 +175,7 @@ def sweep(
     if kind != "windows" and limit is not None:
         table = table.select(slice(0, limit))
     found = variants(kind, table, readout=readout, options=options, template=template, templates=templates)
-    k = min(_K, *(one.table.n_categories for one in found))
+    k = min(_K, *(int(one.table.n_options.max()) for one in found))
     metrics = ("js_divergence", "total_variation", f"category_ndcg@{k}")
     how: dict[str, Any] = {"metrics": metrics, "bootstrap": bootstrap, "level": level}
     place.mkdir(parents=True, exist_ok=True)
