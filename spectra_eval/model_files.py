@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ _PARTS: Mapping[str, tuple[str, str]] = {
     "config": ("AutoConfig", "its configuration cannot be read"),
     "generation": ("GenerationConfig", "its generation settings cannot be read"),
 }
+_NO_SDPA = "does not support an attention implementation"
 ADAPTER_KINDS = frozenset(
     "ADALORA BOFT BONE C3A DELORA FOURIERFT GRALORA HIRA HRA IA3 LN_TUNING LOHA LOKR LORA MISS OFT RANDLORA ROAD SHIRA "
     "TRAINABLE_TOKENS VERA WAVEFT".split()
@@ -44,7 +46,8 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
     place : Path
         A model folder, or a GGUF file; files beside a GGUF file are not looked at.
     **options
-        Further arguments of ``from_pretrained``. A model is read with the attention ``sdpa`` unless one is named.
+        Further arguments of ``from_pretrained``. A model is read with the attention ``sdpa`` where it has that, else
+        with ``eager``, unless one is named.
 
     Raises
     ------
@@ -59,9 +62,9 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
         raise BackendUnavailable("models need transformers: pip install 'spectra-eval[hf]'") from error
     name, problem = _PARTS[part]
     fixed: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    # Named here, because a configuration may name kernels of the hub instead.
+    tried = [options.pop("attn_implementation", None)] if options.get("attn_implementation") else ["sdpa", "eager"]
     if part == "model":
-        # Named here, because a configuration may name kernels of the hub instead.
-        fixed |= {"attn_implementation": options.pop("attn_implementation", "sdpa")}
         if place.is_dir() and (place / "adapter_config.json").exists():
             raise ModelLoadError(f"{place}: holds a model and an adapter; move the adapter to a folder of its own")
     try:
@@ -70,7 +73,15 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
                 fixed["gguf_file"] = gguf
             elif part == "model":
                 fixed["use_safetensors"] = True
-            return getattr(transformers, name).from_pretrained(str(folder), **fixed, **options)
+            read = partial(getattr(transformers, name).from_pretrained, str(folder), **fixed, **options)
+            if part != "model":
+                return read()
+            try:
+                return read(attn_implementation=tried[0])
+            except ValueError as error:
+                if len(tried) == 1 or _NO_SDPA not in str(error):
+                    raise
+                return read(attn_implementation=tried[1])
     except Exception as error:  # damaged files, unknown architectures, code that would have to run
         raise ModelLoadError(f"{place.name}: {problem}: {said_by(error)}") from error
 

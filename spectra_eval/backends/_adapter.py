@@ -16,6 +16,9 @@ from spectra_eval.model_files import load_adapter, said_by, silenced
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 
+_TOLERANCE = 1e-2
+"""Nats by which rounding may move what a model says when an adapter is merged."""
+_PROBED = 24
 _FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -105,19 +108,56 @@ def write_merged(folder: Path, adapter: Path, out: Path) -> None:
 def attached(model: Any, adapter: Path, *, name: str) -> Any:
     """Merge an adapter into a model that is loaded in float32, and give the plain model.
 
+    A head that is tied to the embedding gets weights of its own where the adapter changes one of the two. The merged
+    model is held against the model with the adapter beside it.
+
     Raises
     ------
     BackendUnavailable
         The library ``peft`` is not installed.
     ModelLoadError
-        The adapter does not fit the model.
+        The adapter does not fit the model, or cannot be merged into it without changing what it says.
     """
-    placed = load_adapter(model, adapter)
+    placed = load_adapter(model, adapter).eval()
     with silenced():
         try:
-            return placed.merge_and_unload(safe_merge=True).eval()
+            unmerged = _said(placed)
+            untied = _untied(placed.get_base_model())
+            found = placed.merge_and_unload(safe_merge=True).eval()
+            gap = float((_said(found) - unmerged).abs().max())
         except Exception as error:  # a kind that cannot be merged, numbers that are not finite
             raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {said_by(error)}") from error
+    if not gap <= _TOLERANCE:
+        raise ModelLoadError(
+            f"{adapter}: cannot be merged into {name}: merged it says something else, by {gap:.2g} nats; "
+            "merge it with the tool that made it, and name the merged model"
+        )
+    if untied:
+        found.config.get_text_config().tie_word_embeddings = found.config.tie_word_embeddings = False
+    return found
+
+
+def _said(model: Any) -> Any:
+    """Return the log-probabilities of every token after each token of one text: (tokens, vocabulary)."""
+    import torch
+
+    rows = model.get_input_embeddings().weight.shape[0]
+    ids = torch.arange(_PROBED).mul(7919).add(3).remainder(rows)[None]
+    with torch.inference_mode():
+        return model(input_ids=ids, use_cache=False).logits[0].double().log_softmax(dim=-1)
+
+
+def _untied(model: Any) -> bool:
+    """Give the head weights of its own where an adapter stands on it or on the embedding to which it is tied."""
+    import torch
+
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    plain = [getattr(end, "base_layer", getattr(end, "original_module", end)) for end in ends]
+    changed = any(inner is not end for inner, end in zip(plain, ends, strict=True))
+    if None in plain or not changed or plain[0].weight is not plain[1].weight:
+        return False
+    plain[1].weight = torch.nn.Parameter(plain[1].weight.detach().clone(), requires_grad=False)
+    return True
 
 
 def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:

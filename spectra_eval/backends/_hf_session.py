@@ -7,16 +7,16 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from spectra_eval.backends._base import LABELS, PromptView
-from spectra_eval.backends._hf_decode import decoded
-from spectra_eval.backends._hf_load import has_windows
+from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, shared
+from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
 from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
@@ -35,7 +35,11 @@ def _each(read: Callable[..., np.ndarray]) -> _Reading:
     return readings
 
 
-_FAST: dict[str, _Reading] = {"split": split, "shared": _each(shared), "repeated": _each(repeated)}
+_FAST: dict[str, _Reading] = {
+    "split": split,
+    "repeated": _each(repeated),
+    "stepped": _each(partial(repeated, stepped=True)),
+}
 """From the fastest to the one that suits most models; each steps back to the next, the last to ``naive``."""
 STRATEGIES = (*_FAST, "naive")
 _TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5}
@@ -99,6 +103,7 @@ class HFSession:
         computed = arithmetic(model)
         self._widened = {} if computed == model.dtype else {"arithmetic": str(computed).removeprefix("torch.")}
         self._said = False
+        self._way: Way = "whole"
         self._cached = self._seen = 0
 
     @property
@@ -187,9 +192,13 @@ class HFSession:
             self._check_length(len(prompt), max_tokens)
         order = sorted(range(len(flat)), key=lambda i: len(flat[i]))  # those of like length need the least filling
         asked_for: dict[str, Any] = {"max_tokens": max_tokens, "stop": self._stop_tokens(), "sampling": sampling}
+        asked_for["remember"] = self._way != "whole"
         done: dict[int, tuple[list[int], bool]] = {}
         while len(done) < len(flat):
             places = order[len(done) : len(done) + self._batch]
+            if self._way == "even":
+                size = len(flat[places[0]])
+                places = [i for i in places if len(flat[i]) == size]
             some = [flat[i] for i in places]
             try:
                 replies = self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
@@ -205,14 +214,15 @@ class HFSession:
         return Generation(text=text, truncated=cut, n_prompt_tokens=len(prompt))
 
     def settle(self, dtype: str) -> None:
-        """Hold the strategy against the naive one on one small request, and step back where it is wrong."""
+        """Hold reading and writing against whole prompts on one small request, and step back where one is wrong."""
         self._open_model()
+        self._settle_reading(dtype)
+        self._settle_writing(dtype)
+
+    def _settle_reading(self, dtype: str) -> None:
         prompts, answers = self._prompter.prompts(_CHECK), self._prompter.answer_ids(_CHECK.answers)
         asks = [Ask(prompts, answers, self._prompter.lead(_CHECK, prompts[0]))] * min(2, self._together)
         while self._strategy != "naive":
-            if self._strategy == "shared" and has_windows(self._model.config):
-                self._step_back("some of its layers see a window only")
-                continue
             oracle = self._guarded(lambda: naive(self._model, prompts, answers))
             try:
                 got = self._guarded(lambda: self._fast(asks))
@@ -223,6 +233,16 @@ class HFSession:
             if gap <= _TOLERANCE[dtype]:
                 return
             self._step_back(f"it differs from the naive reading by {gap:.2g} nats")
+
+    def _settle_writing(self, dtype: str) -> None:
+        first, second, *_ = self._prompter.prompts(_CHECK)
+
+        def gap(prompts: Sequence[Sequence[int]]) -> float:
+            return self._guarded(partial(drift, self._model, prompts))
+
+        self._way, why = found_way(self._model, [first, second], gap, tolerance=_TOLERANCE[dtype])
+        if why:
+            warnings.warn(f"{self._description['model']}: {why}", stacklevel=3)
 
     def close(self) -> None:
         """Free the model; every further question is refused."""

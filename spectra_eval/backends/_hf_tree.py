@@ -1,21 +1,34 @@
-"""Next-token log-probabilities after many prompts with one opening: three ways, one answer.
+"""Next-token log-probabilities after many prompts with one opening, by the model's own pass: two ways, one answer.
 
-``naive`` reads every prompt whole and alone: the oracle. ``shared`` reads the longest common opening
-once and packs what remains into one row, in which a mask lets each ending see the opening and itself
-alone. ``repeated`` reads the opening once and copies its keys and values to a batch of endings, for
-architectures in which a mask of one's own does not reach every layer.
+``naive`` reads every prompt whole and alone: the oracle. ``repeated`` reads the longest common opening once, and each
+ending from a copy of what the model then remembers: keys and values, or the state of a recurrent layer.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Ask", "Prompts", "chunks_of", "common_opening", "log_probs", "naive", "repeated", "shared"]
+from spectra_eval.errors import ProbeError
+
+__all__ = [
+    "Ask",
+    "Prompts",
+    "chunks_of",
+    "common_opening",
+    "last_logits",
+    "log_probs",
+    "naive",
+    "repeated",
+    "switch_length",
+]
 
 Prompts = Sequence[Sequence[int]]
 
@@ -91,101 +104,157 @@ def naive(model: Any, prompts: Prompts, answers: Sequence[int]) -> np.ndarray:
     """
     import torch
 
-    rows = []
     with torch.inference_mode():
-        for prompt in prompts:
-            ids = torch.tensor([list(prompt)], device=model.device)
-            rows.append(log_probs(model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0], answers))
+        rows = [log_probs(last_logits(model, [prompt])[0], answers) for prompt in prompts]
     return np.concatenate(rows)
 
 
-def shared(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
-    """Read the common opening once, and the endings packed side by side under a tree mask.
+def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int, stepped: bool = False) -> np.ndarray:
+    """Read the common opening once, and the endings as rows that each hold a copy of what the model remembers of it.
+
+    Only endings of one length go together, so that nothing is filled up and nothing has to be masked. Prompts on
+    both sides of a length at which the model changes share nothing.
 
     Parameters
     ----------
     model, prompts, answers
-        As for `naive`; the model uses scaled dot product attention (``sdpa``) in every layer, without a window.
+        As for `naive`.
     chunk : int
         Most tokens of endings in one pass.
+    stepped : bool
+        Read the endings token by token, for models whose state is right only then.
+
+    Raises
+    ------
+    ProbeError
+        The model remembers nothing, or nothing that can be copied.
+    """
+    import torch
+
+    rows = np.empty((len(prompts), len(answers)))
+    with torch.inference_mode():
+        for side in _sides(prompts, switch_length(model.config)):
+            some = [prompts[i] for i in side]
+            opening = _opening_of_side(some, switch_length(model.config))
+            if opening == 0:
+                rows[side] = naive(model, some, answers)
+                continue
+            _, memory = last_logits(model, [some[0][:opening]], remember=True)
+            side.sort(key=lambda i: len(prompts[i]))
+            for _, same in groupby(side, key=lambda i: len(prompts[i])):
+                places = list(same)
+                for part in chunks_of([len(prompts[i]) - opening for i in places], chunk):
+                    here = [places[j] for j in part]
+                    endings = [prompts[i][opening:] for i in here]
+                    rows[here] = log_probs(_after(model, memory, opening, endings, stepped=stepped), answers)
+    return rows
+
+
+def last_logits(
+    model: Any, rows: Prompts, *, memory: Any = None, seen: Any = None, remember: bool = False
+) -> tuple[Any, Any]:
+    """Read rows of one length, and return the logits after the last token of each, and what the model remembers.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        In evaluation mode; called in inference mode.
+    rows : sequence of R token lists
+        Of one length.
+    memory : object, optional
+        What the model remembers of what stands before; it is changed.
+    seen : (R, width) bool array, optional
+        What of all that was read, `rows` included, is text and no filling; needed to go on from a memory.
+    remember : bool
+        Let the model keep what it read.
 
     Returns
     -------
-    (R, V) float64 array
-        Log-probabilities, nats.
+    ((R, vocabulary) tensor, object or None)
+
+    Raises
+    ------
+    ProbeError
+        The model remembers nothing.
     """
     import torch
-    from transformers import DynamicCache
 
-    opening = common_opening(prompts)
-    endings = [list(prompt[opening:]) for prompt in prompts]
-    parts = list(chunks_of([len(ending) for ending in endings], chunk))
-    cache = DynamicCache(config=model.config) if len(parts) > 1 else None
-    rows = []
-    with torch.inference_mode():
-        for number, part in enumerate(parts):
-            lead = opening if number == 0 else 0  # the first pass reads the opening too
-            tokens = [*prompts[0][:lead], *(token for i in part for token in endings[i])]
-            sizes = [len(endings[i]) for i in part]
-            branch = np.repeat(np.arange(-1, len(sizes)), [lead, *sizes])
-            depth = np.concatenate([np.arange(lead), *(opening + np.arange(size) for size in sizes)])
-            out = model(
-                input_ids=torch.tensor([tokens], device=model.device),
-                attention_mask=torch.from_numpy(_tree_mask(branch, opening - lead)).to(model.device),
-                position_ids=torch.from_numpy(depth)[None].to(model.device),
-                past_key_values=cache,
-                use_cache=cache is not None,
-                logits_to_keep=torch.from_numpy(lead + np.cumsum(sizes) - 1).to(model.device),
-            )
-            rows.append(log_probs(out.logits[0], answers))
-            if cache is not None:
-                cache.crop(-sum(sizes))
-    return np.concatenate(rows)
+    known = _parameters(type(model).forward)
+    ids = torch.tensor([list(row) for row in rows], device=model.device)
+    settings: dict[str, Any] = {"logits_to_keep": 1}
+    name = next((name for name in _MEMORIES if name in known), "")
+    if name == _MEMORIES[0] and remember:
+        # Said outright: some models count what they have seen in a layer that keeps no count. Those that have states
+        # alone know no positions, and want no mask.
+        text = np.ones(ids.shape, dtype=bool) if seen is None else seen
+        positions = (text.cumsum(axis=1) - 1).clip(min=0)[:, -ids.shape[1] :]
+        for key, value in {"attention_mask": text.astype(np.int64), "position_ids": positions}.items():
+            settings[key] = torch.from_numpy(np.ascontiguousarray(value)).to(model.device)
+    if memory is not None:
+        settings[name] = memory
+    settings = {key: value for key, value in settings.items() if key in known}
+    out = model(input_ids=ids, use_cache=remember, **settings)
+    kept = getattr(out, name, None) if remember else None
+    if remember and kept is None:
+        raise ProbeError("the model remembers nothing of a prompt")
+    return out.logits[:, -1], kept
 
 
-def repeated(model: Any, prompts: Prompts, answers: Sequence[int], *, chunk: int) -> np.ndarray:
-    """Read the common opening once, and the endings as a batch of rows that each hold a copy of it.
+_MEMORIES = ("past_key_values", "cache_params", "state")
+"""What models call that which they remember, in what they take and in what they return."""
 
-    Parameters and result are those of `shared`; any attention that a cache supports will do.
-    """
+
+@cache
+def _parameters(forward: Hashable) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)  # type: ignore[arg-type]
+
+
+def _after(model: Any, memory: Any, opening: int, endings: Prompts, *, stepped: bool) -> Any:
+    """Return the logits after endings of one length, each read from a copy of what is remembered of an opening."""
     import torch
-    from transformers import DynamicCache
 
+    copied = copy.deepcopy(memory)
+    if not hasattr(copied, "reorder_cache"):
+        raise ProbeError(f"what the model remembers, {type(copied).__name__}, cannot be copied to several rows")
+    copied.reorder_cache(torch.zeros(len(endings), dtype=torch.long, device=model.device))
+    size = len(endings[0])
+    logits = None
+    for piece in [slice(j, j + 1) for j in range(size)] if stepped else [slice(size)]:
+        seen = np.ones((len(endings), opening + piece.stop), dtype=bool)
+        rows = [ending[piece] for ending in endings]
+        logits, copied = last_logits(model, rows, memory=copied, seen=seen, remember=True)
+    return logits
+
+
+def switch_length(config: Any) -> int | None:
+    """Return the length beyond which the model turns all positions of a prompt in another way; None if there is none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Config
+    >>> rope = {"rope_type": "longrope", "original_max_position_embeddings": 4096}
+    >>> config = Config(rope_parameters=rope)
+    >>> config.get_text_config = lambda: config
+    >>> switch_length(config)
+    4096
+    """
+    said = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    ropes = [said, *(rope for rope in said.values() if isinstance(rope, Mapping))]
+    found = [rope["original_max_position_embeddings"] for rope in ropes if rope.get("rope_type") == "longrope"]
+    return int(found[0]) if found else None
+
+
+def _sides(prompts: Prompts, switch: int | None) -> list[list[int]]:
+    """Part the places of prompts by the side of the switch on which each lies."""
+    beyond = [switch is not None and len(prompt) > switch for prompt in prompts]
+    sides = ([i for i, is_beyond in enumerate(beyond) if is_beyond is side] for side in (False, True))
+    return [side for side in sides if side]
+
+
+def _opening_of_side(prompts: Prompts, switch: int | None) -> int:
+    """Count the tokens that prompts of one side share, 0 where reading those alone would be on the other side."""
     opening = common_opening(prompts)
-    if opening == 0:
-        return naive(model, prompts, answers)
-    endings = [list(prompt[opening:]) for prompt in prompts]
-    cache = DynamicCache(config=model.config)
-    rows = []
-    with torch.inference_mode():
-        first = torch.tensor([list(prompts[0][:opening])], device=model.device)
-        model(input_ids=first, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        for part in chunks_of([len(ending) for ending in endings], chunk):
-            sizes = np.array([len(endings[i]) for i in part])
-            width = int(sizes.max())
-            # Rows are filled up at their end, where nothing that is read can see it.
-            ids = [endings[i] + [0] * (width - len(endings[i])) for i in part]
-            copied = copy.deepcopy(cache)
-            copied.batch_repeat_interleave(len(sizes))
-            mask = np.arange(opening + width)[None, :] < (opening + sizes)[:, None]
-            positions = np.broadcast_to(opening + np.arange(width), (len(sizes), width))
-            out = model(
-                input_ids=torch.tensor(ids, device=model.device),
-                attention_mask=torch.from_numpy(mask.astype(np.int64)).to(model.device),
-                position_ids=torch.from_numpy(positions.copy()).to(model.device),
-                past_key_values=copied,
-                use_cache=True,
-                logits_to_keep=torch.from_numpy(sizes[:, None] - 1).to(model.device),
-            )
-            rows.append(log_probs(out.logits[:, 0], answers))
-    return np.concatenate(rows)
-
-
-def _tree_mask(branch: np.ndarray, before: int) -> np.ndarray:
-    """Say which token sees which: (1, 1, q, before + q) bool; `before` tokens of the opening are cached."""
-    seen = np.tril(branch[:, None] == branch[None, :]) | (branch == -1)[None, :]
-    seen &= np.tri(len(branch), dtype=bool)
-    return np.concatenate([np.ones((len(branch), before), dtype=bool), seen], axis=1)[None, None]
+    return 0 if switch is not None and opening <= switch < len(prompts[0]) else opening
 
 
 def log_probs(logits: Any, answers: Sequence[int]) -> np.ndarray:

@@ -33,6 +33,9 @@ from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 
 __all__ = ["HFSession", "open_hf"]
 
+_FORMER = {"shared": "repeated"}
+"""Names of strategies that another one has replaced."""
+
 
 @contextmanager
 def open_hf(
@@ -59,8 +62,9 @@ def open_hf(
         Let the library fetch a hub name over the network.
     strategy : str
         ``split`` (the opening of a user's prompts is read once, by an own pass through models of the Llama kind),
-        ``shared`` (the same by the model's own pass), ``repeated`` (the same for any attention), or ``naive`` (every
-        prompt whole and alone: the oracle). Where one does not suit the model, a warning says why and the next is used.
+        ``repeated`` (the same by the model's own pass; ``shared`` is its former name), ``stepped`` (the same with
+        endings read token by token, for recurrent layers), or ``naive`` (every prompt whole and alone: the oracle).
+        Where one does not suit the model, a warning says why and the next is used.
     chunk : int
         Most tokens of endings, and of an opening, in one pass; halved when memory runs out.
     batch : int
@@ -90,6 +94,7 @@ def open_hf(
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
+    strategy = _FORMER.get(strategy, strategy)
     if strategy not in STRATEGIES:
         raise InputError(f"strategy: {strategy!r} is none of {', '.join(STRATEGIES)}")
     if min(chunk, batch, together) < 1:

@@ -256,7 +256,7 @@ def test_a_strategy_that_is_wrong_is_dropped_loudly(session: Any, monkeypatch: p
     monkeypatch.setattr(session, "_strategy", "split")
     with pytest.warns(UserWarning, match="'split' is not used .* differs from the naive reading by 0.01"):
         session.settle("float32")
-    assert session.description["strategy"] == "shared"
+    assert session.description["strategy"] == "repeated"
 
 
 def test_what_is_no_model_is_refused_in_one_line(session: Any, folder: Path, tmp_path: Path) -> None:
@@ -336,9 +336,9 @@ def test_an_unknown_architecture_is_read_by_the_next_strategy(session: Any) -> N
     other = HFSession(
         model, session._tokenizer, strategy="split", chunk=100, batch=1, description={"model": "tiny-olmo"}
     )
-    words = r"tiny-olmo: strategy 'split' is not used \(it knows llama, .*, not olmo2\); trying 'shared'"
+    words = r"tiny-olmo: strategy 'split' is not used \(it knows llama, .*, not olmo2\); trying 'repeated'"
     with pytest.warns(UserWarning, match=words):
         other.settle("float32")
-    assert other.description["strategy"] == "shared"
+    assert other.description["strategy"] == "repeated"
     (got,), (oracle,) = other.score(REQUESTS[:1]), other.score_naively(REQUESTS[:1])
     np.testing.assert_allclose(got.log_probs, oracle.log_probs, rtol=0, atol=1e-4)

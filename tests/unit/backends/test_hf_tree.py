@@ -1,4 +1,4 @@
-"""The three strategies on tiny random models: no model file is needed."""
+"""The readings by the model's own pass on tiny random models: no model file is needed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends._hf_decode import decoded
-from spectra_eval.backends._hf_tree import chunks_of, common_opening, naive, repeated, shared
+from spectra_eval.backends._hf_decode import decoded, drift
+from spectra_eval.backends._hf_tree import chunks_of, common_opening, naive, repeated
 from spectra_eval.tables import Sampling
 
 torch = pytest.importorskip("torch", reason="the extra hf is not installed")
@@ -50,17 +50,19 @@ def prompts() -> list[list[int]]:
 
 
 @pytest.mark.parametrize("chunk", [1, 9, 1000])
-@pytest.mark.parametrize("strategy", [shared, repeated])
-def test_a_strategy_agrees_with_naive(strategy: Any, chunk: int, llama: Any, prompts: list[list[int]]) -> None:
+@pytest.mark.parametrize("stepped", [False, True])
+def test_a_copied_opening_agrees_with_naive(stepped: bool, chunk: int, llama: Any, prompts: list[list[int]]) -> None:
     oracle = naive(llama, prompts, ANSWERS)
     assert np.ptp(oracle) > 1.0, "a model that says the same everywhere proves nothing"
-    np.testing.assert_allclose(strategy(llama, prompts, ANSWERS, chunk=chunk), oracle, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(
+        repeated(llama, prompts, ANSWERS, chunk=chunk, stepped=stepped), oracle, rtol=0, atol=2e-5
+    )
 
 
-@pytest.mark.parametrize("strategy", [shared, repeated])
-def test_prompts_without_a_common_opening(strategy: Any, llama: Any) -> None:
+@pytest.mark.parametrize("stepped", [False, True])
+def test_prompts_without_a_common_opening(stepped: bool, llama: Any) -> None:
     apart = [[1, 2, 3], [4, 2], [9]]
-    got = strategy(llama, apart, ANSWERS, chunk=100)
+    got = repeated(llama, apart, ANSWERS, chunk=100, stepped=stepped)
     np.testing.assert_allclose(got, naive(llama, apart, ANSWERS), rtol=0, atol=2e-5)
 
 
@@ -68,11 +70,10 @@ def test_repeated_keeps_a_sliding_window(prompts: list[list[int]]) -> None:
     model = _model("mistral")
     oracle = naive(model, prompts, ANSWERS)
     np.testing.assert_allclose(repeated(model, prompts, ANSWERS, chunk=10), oracle, rtol=0, atol=2e-5)
-    assert np.abs(shared(model, prompts, ANSWERS, chunk=100) - oracle).max() > 1e-2, "so the window must be refused"
 
 
 def test_log_probabilities_are_normalised_over_the_vocabulary(llama: Any, prompts: list[list[int]]) -> None:
-    everything = shared(llama, prompts, range(97), chunk=100)
+    everything = repeated(llama, prompts, range(97), chunk=100)
     np.testing.assert_allclose(np.exp(everything).sum(axis=1), 1.0, rtol=1e-12)
 
 
@@ -84,6 +85,21 @@ def test_greedy_is_the_argmax_of_naive_alone_and_in_a_batch(llama: Any, prompts:
         for token in reply:
             assert token == int(naive(llama, [written], range(97))[0].argmax())
             written.append(token)
+
+
+def test_a_memory_that_is_ignored_is_seen(
+    llama: Any, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drift(llama, prompts[:3]) < 2e-5
+    own = llama.forward
+
+    def forgetful(input_ids: Any, **settings: Any) -> Any:
+        given = settings.pop("past_key_values", None)
+        out = own(input_ids=input_ids, **{**settings, "attention_mask": None})
+        return type(out)(logits=out.logits, past_key_values=given or out.past_key_values)
+
+    monkeypatch.setattr(llama, "forward", forgetful)
+    assert drift(llama, prompts[:1]) > 1.0
 
 
 def test_greedy_ends_at_a_stop_token(llama: Any, prompts: list[list[int]]) -> None:
