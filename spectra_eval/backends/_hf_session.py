@@ -16,7 +16,7 @@ from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
+from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated
 from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
