@@ -144,9 +144,8 @@ def load(folder: Path, *, dtype: str, device: str, merge: Callable[[Any], Any] |
     import torch
 
     tokenizer = load_part("tokenizer", folder)
-    # "sdpa" is the attention in which a mask of one's own was seen to be exact.
     kept = torch.float32 if merge else getattr(torch, dtype)
-    model = load_part("model", folder, dtype=kept, attn_implementation="sdpa")
+    model = load_part("model", folder, dtype=kept)
     if merge is not None:
         model = merge(model)
         for weight in model.parameters():  # not `model.to`: it would round the frequencies of the positions too

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-VOCABULARY = 160
+VOCABULARY = 400
+TEMPLATE = (
+    "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+_WORDS = (
+    "Yes No Y y N n The user chose watched these items movies oldest first most recent last will this user like choose "
+    "category categories next item Answer with only yes or no the letter of one list names comma separated history "
+    "Will the user interact with an item of Category: Which of these? A. B. C. D. Options: Question: Reply in order"
+)
 
 _SIZES: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -14,7 +23,7 @@ _SIZES: dict[str, Any] = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "max_position_embeddings": 512,
+    "max_position_embeddings": 1024,
     "initializer_range": 0.3,
     "bos_token_id": 1,
     "eos_token_id": 2,
@@ -30,18 +39,18 @@ _LATENT = {
     "v_head_dim": 8,
 }
 _MAMBA = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_expand": 2, "mamba_n_groups": 1}
-_LONG_ROPE = {
+SWITCH = 72
+"""The prompt length at which the models with a long rope change: between those of the tests."""
+_LONG_ROPE: dict[str, Any] = {
     "rope_parameters": {
         "rope_type": "longrope",
         "rope_theta": 1e4,
         "short_factor": [1.0, 1.2, 1.5, 2.0],
         "long_factor": [2.0, 4.0, 8.0, 16.0],
-        "original_max_position_embeddings": 64,
+        "original_max_position_embeddings": SWITCH,
     },
-    "original_max_position_embeddings": 64,
+    "original_max_position_embeddings": SWITCH,
 }
-SWITCH = 64
-"""The prompt length at which the models with a long rope change."""
 
 ANIMALS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("llama", {}),
@@ -124,7 +133,6 @@ ANIMALS: dict[str, tuple[str, dict[str, Any]]] = {
     "codegen": ("codegen", {"rotary_dim": 4}),
     "gpt_oss": ("gpt_oss", {**_EXPERTS, "head_dim": 8, "sliding_window": 8}),
     "opt": ("opt", {"word_embed_proj_dim": 32, "ffn_dim": 48}),
-    "dbrx": ("dbrx", {"d_model": 32, "n_heads": 4, "n_layers": 2}),
     "jetmoe": ("jetmoe", {**_EXPERTS, "kv_channels": 8, "num_key_value_heads": 2}),
     "deepseek_v2": ("deepseek_v2", {**_EXPERTS, **_LATENT, "n_routed_experts": 4, "first_k_dense_replace": 1}),
     "deepseek_v3": (
@@ -192,12 +200,12 @@ ANIMALS: dict[str, tuple[str, dict[str, Any]]] = {
             "linear_value_head_dim": 8,
         },
     ),
-    "rwkv": ("rwkv", {"attention_hidden_size": 32, "context_length": 512}),
+    "rwkv": ("rwkv", {"attention_hidden_size": 32, "context_length": 1024}),
     "xlstm": ("xlstm", {"num_heads": 4, "embedding_dim": 32, "num_blocks": 2}),
 }
 
 
-def made(name: str, *, seed: int = 7, **changes: Any) -> Any:
+def made(name: str, *, seed: int = 7, attention: str | None = None, **changes: Any) -> Any:
     """Make a model, in float32, with weights large enough that it says something else everywhere."""
     import torch
     import transformers
@@ -205,7 +213,7 @@ def made(name: str, *, seed: int = 7, **changes: Any) -> Any:
     kind, own = ANIMALS[name]
     config = transformers.AutoConfig.for_model(kind, **{**_SIZES, **own, **changes})
     torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention)
     with torch.no_grad():
         for label, weight in model.named_parameters():
             if label.endswith("bias") or "norm" in label:  # fresh biases are zero and fresh norms one
@@ -213,10 +221,29 @@ def made(name: str, *, seed: int = 7, **changes: Any) -> Any:
     return model.eval()
 
 
-def keep_tokenizer(folder: Path, *, template: str | None = None) -> None:
-    """Write a tokenizer in which every word of a short list, and every byte, is a token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+def keep_tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> None:
+    """Write a tokenizer of bytes and some of the words that prompts hold."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    raise NotImplementedError(letters, Tokenizer, decoders, models, PreTrainedTokenizerFast, template)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([_WORDS, *["Yes", "No", "yes", "no"] * 50], trainer)
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in special])
+    kept = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        clean_up_tokenization_spaces=False,
+    )
+    kept.chat_template = template
+    kept.save_pretrained(folder)
