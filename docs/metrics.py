@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spectra_eval.metrics import METRICS, Metric
+from spectra_eval.stats.student import FEW
 
 __all__ = ["page"]
 
 PAGE = Path(__file__).with_suffix(".md")
+COVERAGE = Path(__file__).with_name("coverage.json")
 
 
 class Said(NamedTuple):
@@ -36,8 +40,8 @@ calibration error, an entropy), so it has an interval and no test: its value for
 
 Three things hold for all of them. A user without a window counts nowhere, and is counted. Categories that a system
 ties share their places (`category_ndcg`, `exposure_entropy`); where a list is made of a system that names none, the
-lower index comes first. Intervals resample users, and all
-records of a user are drawn together.
+lower index comes first. Intervals are over users, and all records of a user go together;
+[the next section](#how-often-the-intervals-hold-the-true-value) says how often they hold the true value.
 
 An interval of a metric of the cohort that is the size of a difference (`soft_ece`, `tail_mass_error`, `category_bias`)
 may lie above its value where that is close to zero: a resample can only be off by more. Such a value says "too small to
@@ -242,9 +246,72 @@ def _section(metric: Metric) -> str:
     return "\n".join(lines)
 
 
+INTERVALS = """## How often the intervals hold the true value
+
+A **mean over users** (a metric of a user, or a difference of two systems in one) has the interval of Student's t below
+{few} users, and the percentiles of resampled users from {few} on. Where a user has several records, the users and
+not the records are counted, and the standard error is that of a ratio of sums over users; each stratum goes by its own
+users. The interval is cut at the range of the metric. A **metric of the cohort** always has percentiles. Each interval
+names its method in the JSON document, under each table and in the report.
+
+The tables say in what proportion of {repetitions:,} cohorts an interval at {level:.0%} held the value of the population
+that the cohorts were drawn from; a proportion of .95 is uncertain by {uncertain:.3f}. The real users are those of the
+MovieLens table in `examples/data`. `python docs/coverage.py` measures the proportions, and `python docs/metrics.py`
+writes them here.
+
+Means: *percentile* / **Student's t** / *studentised bootstrap* ({resamples} resamples).
+
+{means}
+
+Student's t was chosen. It is close to its level for real users and for differences, and it has no random part. The
+studentised bootstrap covers better where the values are skewed, but at five users it is nearly twice as wide, and it
+breaks down where the values are 0 or 1. No form repairs a sample that has not seen the rare large values (log-normal)
+or the rare ones (0 or 1, where percentiles do better from 49 users on): read such an interval as too narrow.
+
+Metrics of the cohort: *percentile*, the one that is given.
+
+{cohort}
+
+Student's t does not repair these: an absolute value or an entropy of a mean is biased, and a resample carries the bias
+twice. Their method says that they are not corrected for bias, and below {few} users that they cover less often than
+their level says. An interval of `category_bias` or `exposure_entropy` is no confidence interval before there are some
+hundreds of users: it says how much the value moves when users change.
+"""
+
+
+def _coverage() -> str:
+    """Write the tables of coverage."""
+    measured: dict[str, Any] = json.loads(COVERAGE.read_text(encoding="utf-8"))
+    means = [row for row in measured["rows"] if "student" in row]
+    cohort = [row for row in measured["rows"] if "student" not in row]
+    return INTERVALS.format(
+        repetitions=measured["repetitions"],
+        level=measured["level"],
+        uncertain=measured["uncertain_by"],
+        resamples=measured["resamples"],
+        few=FEW,
+        means=_crossed(means, lambda r: f"{_s(r['percentile'])} / **{_s(r['student'])}** / {_s(r['studentised'])}"),
+        cohort=_crossed(cohort, lambda r: _s(r["percentile"])),
+    )
+
+
+def _s(proportion: float) -> str:
+    return f"{proportion:.2f}".removeprefix("0")
+
+
+def _crossed(rows: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> str:
+    """Write one line a number and one column a size of the cohort."""
+    sizes = list(dict.fromkeys(row["users"] for row in rows))
+    lines = ["| | " + " | ".join(f"{n} users" for n in sizes) + " |", "| --- |" + " --: |" * len(sizes)]
+    for name in dict.fromkeys(row["of"] for row in rows):
+        cells = {row["users"]: cell(row) for row in rows if row["of"] == name}
+        lines.append(f"| {name} | " + " | ".join(cells[n] for n in sizes) + " |")
+    return "\n".join(lines)
+
+
 def page(metrics: list[Metric]) -> str:
     """Write the page for these metrics: those of a user first, each group by name."""
-    parts = [HEAD]
+    parts = [HEAD, _coverage()]
     for title, is_mean in (("Of a user", True), ("Of the cohort", False)):
         chosen = [metric for metric in metrics if metric.is_mean is is_mean]
         index = ", ".join(f"[{metric.name}](#{metric.name})" for metric in chosen)

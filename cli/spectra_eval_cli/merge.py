@@ -17,6 +17,11 @@ __all__ = ["command"]
 @click.option("--to", "n_categories", type=int, help="Keep the most frequent, and merge the rest: N categories in all.")
 @click.option("--name", default="Other", show_default=True, help="With --to: the name of the merged category.")
 @click.option(
+    "--order",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --to: CSV with a column category, the most frequent first.  [default: by history_counts]",
+)
+@click.option(
     "--groups",
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV or JSON: category and parent; categories of one parent become one.",
@@ -28,6 +33,7 @@ def command(
     table: Path,
     n_categories: int | None,
     name: str,
+    order: Path | None,
     groups: Path | None,
     output: Path,
     reading: dict[str, Any],
@@ -35,18 +41,34 @@ def command(
 ) -> None:
     """Write TABLE with fewer categories, their masses added up: 19 to 15 to 10, or the parents of a taxonomy.
 
-    No divergence of a user grows by it. Where TABLE has parents, and neither --to nor --groups is given, these are
+    No divergence of a user grows by it. How frequent a category is say the histories, or the file of --order; never
+    the windows, which are what is predicted. Where TABLE has parents, and neither --to nor --groups is given, these are
     the categories afterwards.
     """
     from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.artifacts._side import read_columns
     from spectra_eval.data import read_taxonomy
+    from spectra_eval.errors import InputError, SchemaError
     from spectra_eval.evaluation import merge_categories, merge_parents, merge_rarest
 
     if n_categories is not None and groups is not None:
         raise click.UsageError("--to and --groups: give one of the two")
+    if n_categories is None and order is not None:
+        raise click.UsageError("--order: goes with --to, which says how many categories are kept")
     source = read_table(table, **reading)
     if n_categories is not None:
-        made = merge_rarest(source, n_categories, name=name)
+        ranked = None
+        if order is not None:
+            cells, _ = read_columns(order, ("category",))
+            if "category" not in cells:
+                raise SchemaError(f"{order}: no column category; name it in the first line")
+            ranked = cells["category"]
+        try:
+            made = merge_rarest(source, n_categories, name=name, order=ranked)
+        except InputError as error:
+            if not str(error).startswith("merge: the order"):
+                raise
+            raise InputError(f"{order}: {str(error).removeprefix('merge: ')}") from error
     elif groups is not None:
         made = merge_categories(source, {name: parent for name, (parent,) in read_taxonomy(groups).parents.items()})
     else:

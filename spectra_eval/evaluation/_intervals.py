@@ -29,13 +29,14 @@ def interval_of(
     """
     if replicates is None:
         return None
-    few = users is not None
     if users is not None and len(users) > 1 and asked.metric.is_mean:
         return student_interval(users[:, 0], counts=users[:, 1], level=level, limits=limits)
     if not np.isfinite(replicates).any():
         return None
     interval = percentile_interval(replicates, level=level, n_users=FEW if users is None else len(users))
-    if few and not asked.metric.is_mean:
-        said = f"{interval.method}; fewer than {FEW} users, so it covers less often than its level says"
-        return dataclasses.replace(interval, method=said)
-    return interval
+    if asked.metric.is_mean:
+        return interval
+    said = f"{interval.method}, not corrected for bias"
+    if users is not None:
+        said += f"; fewer than {FEW} users, so it covers less often than its level says"
+    return dataclasses.replace(interval, method=said)

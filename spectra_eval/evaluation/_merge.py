@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,17 +115,24 @@ def merge_parents(table: PreferenceTable) -> PreferenceTable:
     return merge_categories(table, dict(zip(table.categories, table.parents, strict=True)))
 
 
-def merge_rarest(table: PreferenceTable, n_categories: int, *, name: str = "Other") -> PreferenceTable:
+def merge_rarest(
+    table: PreferenceTable, n_categories: int, *, name: str = "Other", order: Sequence[str] | None = None
+) -> PreferenceTable:
     """Keep the most frequent categories and merge the others into one, as 19 -> 15 -> 10 in the paper.
+
+    The windows do not rank the categories: they are what is predicted, and a claim about the merged table rests on
+    predictions and categories that do not depend on them.
 
     Parameters
     ----------
     table : PreferenceTable
-        The table; how frequent a category is says `history_counts`, else the mean of the windows.
+        The table; `history_counts` says how frequent a category is, unless `order` does.
     n_categories : int
         How many categories there are afterwards, the merged one included: at least 2, and fewer than there are.
     name : str
         The name of the merged category; one that has it already is merged too, so that merges can follow each other.
+    order : sequence of str, optional
+        Categories of the table, the most frequent first, at least those that are kept.
 
     Returns
     -------
@@ -135,23 +142,47 @@ def merge_rarest(table: PreferenceTable, n_categories: int, *, name: str = "Othe
     Raises
     ------
     InputError
-        The number is out of range.
+        The number is out of range; the table has no `history_counts` and there is no `order`; or `order` names what is
+        no category, one twice, or too few.
 
     Examples
     --------
-    >>> table = PreferenceTable(users=["ann"], categories=("a", "b", "c", "d"), counts=[[5, 1, 2, 4]])
+    >>> table = PreferenceTable(
+    ...     users=["ann"], categories=("a", "b", "c", "d"), counts=[[5, 1, 2, 4]], history_counts=[[9, 8, 1, 2]]
+    ... )
     >>> merge_rarest(table, 3).categories, merge_rarest(table, 3).counts.tolist()
-    (('a', 'Other', 'd'), [[5.0, 3.0, 4.0]])
+    (('a', 'b', 'Other'), [[5.0, 1.0, 6.0]])
+    >>> merge_rarest(table, 3, order=["d", "a"]).categories
+    ('a', 'Other', 'd')
     """
     if not 2 <= n_categories < table.n_categories:
         raise InputError(f"merge: {n_categories} categories; choose from 2 to {table.n_categories - 1}")
-    history = table.history_counts
-    told = history is not None and bool(history.any())
-    frequency = history.sum(axis=0) if history is not None and told else table.theta_star[table.observed].sum(axis=0)
-    ranked = [table.categories[column] for column in np.argsort(-frequency, kind="stable")]
+    ranked = _by_history(table) if order is None else _as_ordered(table, order)
     kept = [category for category in ranked if category != name][: n_categories - 1]
+    if len(kept) < n_categories - 1:
+        raise InputError(f"merge: the order names {len(kept)} categories; name at least the {n_categories - 1} kept")
     rare = [category for category in table.categories if category not in kept]
     return merge_categories(table, dict.fromkeys(rare, name))
+
+
+def _by_history(table: PreferenceTable) -> list[str]:
+    history = table.history_counts
+    if history is None or not history.any():
+        raise InputError(
+            "merge: the table has no history_counts, and ranking categories by the windows would look at what is "
+            "predicted; give the order of the categories (--order), or groups, or add the column (`prepare` writes it)"
+        )
+    return [table.categories[column] for column in np.argsort(-history.sum(axis=0), kind="stable")]
+
+
+def _as_ordered(table: PreferenceTable, order: Sequence[str]) -> list[str]:
+    unknown = [category for category in order if category not in table.categories]
+    if unknown:
+        raise InputError(f"merge: the order names {unknown[0]!r}, which is no category of the table; leave it out")
+    twice = [category for place, category in enumerate(order) if category in order[:place]]
+    if twice:
+        raise InputError(f"merge: the order names {twice[0]!r} twice; keep one")
+    return list(order)
 
 
 def _added(values: np.ndarray, place: np.ndarray) -> np.ndarray:

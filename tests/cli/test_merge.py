@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from spectra_eval.artifacts import read_table
+from spectra_eval.artifacts import read_table, write_table
 from spectra_eval.simplex import js_nats
 from spectra_eval_cli.main import main
 
@@ -71,6 +71,27 @@ def test_groups_of_a_file_and_parents(folder: Path, tmp_path: Path) -> None:
     fine = read_table(tmp_path / "fine.parquet")
     assert fine.parents is not None
     assert set(read_table(tmp_path / "coarse.parquet").categories) == set(fine.parents)
+
+
+def test_the_order_of_a_file(folder: Path, tmp_path: Path) -> None:
+    """A table without histories is not ranked by its windows."""
+    blind = read_table(folder / "19.parquet").replace(history_counts=None)
+    write_table(blind, tmp_path / "blind.parquet")
+    done = run("merge", tmp_path / "blind.parquet", "--to", 3, "-o", tmp_path / "out.parquet")
+    assert done.exit_code == 3 and "--order" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.parquet").exists()
+    order = tmp_path / "order.csv"
+    order.write_text("category,titles\nWar,12\nDrama,9\nComedy,3\n")
+    words = ("merge", tmp_path / "blind.parquet", "--to", 3, "--order", order, "-o", tmp_path / "out.parquet")
+    assert run(*words).exit_code == 0
+    assert set(read_table(tmp_path / "out.parquet").categories) == {"War", "Drama", "Other"}
+    order.write_text("category\nWar\nNoir\n")
+    done = run(*words)
+    assert done.exit_code == 3 and f"{order}: the order names 'Noir'" in done.stderr
+    order.write_text("name\nWar\n")
+    done = run(*words)
+    assert done.exit_code == 3 and f"{order}: no column category" in done.stderr
+    assert run("merge", folder / "19.parquet", "--order", order, "-o", tmp_path / "x").exit_code == 2
 
 
 @pytest.mark.parametrize(

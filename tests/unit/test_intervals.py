@@ -113,7 +113,7 @@ def test_a_metric_of_the_cohort_says_that_few_users_are_few() -> None:
     ):
         assert interval is not None and "fewer than 50 users, so it covers less often" in interval.method
     plain = evaluate(many, metrics=["soft_ece"], bootstrap=20)["soft_ece", "theta_s"].interval
-    assert plain is not None and plain.method == "percentile bootstrap over users"
+    assert plain is not None and plain.method == "percentile bootstrap over users, not corrected for bias"
 
 
 def test_without_resamples_there_is_no_interval() -> None:

@@ -92,3 +92,29 @@ def test_bad_merges_are_named() -> None:
     for size in (1, 19):
         with pytest.raises(InputError, match="choose from 2 to 18"):
             merge_rarest(table, size)
+
+
+def test_the_windows_do_not_rank_categories() -> None:
+    """They are what is predicted: without histories the order is given, or the merge is refused."""
+    table = made(1)
+    for blind in (table.replace(history_counts=None), table.replace(history_counts=np.zeros((12, 19)))):
+        with pytest.raises(InputError, match=r"no history_counts, .* what is predicted; give the order .*--order"):
+            merge_rarest(blind, 5)
+        told = merge_rarest(blind, 5, order=["c7", "c3", "c18", "c0", "c1"])
+        assert set(told.categories) == {"c7", "c3", "c18", "c0", "Other"}
+    # Other windows give the same categories.
+    other = table.replace(counts=np.asarray(table.counts)[:, ::-1], theta_star=table.theta_star[:, ::-1])
+    assert merge_rarest(other, 5).categories == merge_rarest(table, 5).categories
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (["c1", "Noir"], "names 'Noir', which is no category"),
+        (["c1", "c2", "c1"], "names 'c1' twice"),
+        (["c1", "c2"], "names 2 categories; name at least the 4 kept"),
+    ],
+)
+def test_an_order_that_does_not_fit_is_refused(order: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        merge_rarest(made(1), 5, order=order)
