@@ -6,6 +6,7 @@ look-up) or through an entry point of an installed package.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.metadata
@@ -62,6 +63,7 @@ class Registry(Generic[T]):
         self.group = group
         self._entries: dict[str, T] = {}
         self._failed: dict[str, Exception] = {}
+        self._unsure: set[str] = set()
         self._lock = threading.RLock()
         self._loading = False
         self._loaded = False
@@ -69,8 +71,9 @@ class Registry(Generic[T]):
     def add(self, entry: T) -> T:
         """Register an entry under its own name and return it."""
         known = self._entries.get(entry.name)
-        if known is not None and known is not entry:
+        if known is not None and known is not entry and entry.name not in self._unsure:
             raise DuplicateNameError(f"{self.kind} {entry.name!r} is registered twice; rename one of the two")
+        self._unsure.discard(entry.name)
         self._entries[entry.name] = entry
         return entry
 
@@ -115,16 +118,28 @@ class Registry(Generic[T]):
                 package = importlib.import_module(self.package)
                 for module in pkgutil.iter_modules(package.__path__):
                     if not module.name.startswith("_"):
-                        importlib.import_module(f"{self.package}.{module.name}")
+                        with self._noted():
+                            importlib.import_module(f"{self.package}.{module.name}")
                 self._load_plugins()
                 self._loaded = True
             finally:
                 self._loading = False
 
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note what a module registered before it failed, for it registers that again at the next try."""
+        before = set(self._entries)
+        try:
+            yield
+        except BaseException:
+            self._unsure |= set(self._entries) - before
+            raise
+
     def _load_plugins(self) -> None:
         for point in importlib.metadata.entry_points(group=self.group):
             try:
-                loaded = point.load()
+                with self._noted():
+                    loaded = point.load()
             except Exception as error:  # a plug-in may fail in any way; the rest works without it
                 self._failed[point.name] = error
             else:

@@ -7,6 +7,7 @@ import errno
 import functools
 import importlib
 import os
+import re
 import signal
 import sys
 import time
@@ -101,10 +102,27 @@ def _judged(error: Exception) -> tuple[int, object]:
         return EXIT_BACKEND if isinstance(error, BackendError) else EXIT_INPUT, error
     if isinstance(error, OSError):
         return EXIT_INPUT, _os_message(error)
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra(error.name or "")):
+        return EXIT_BACKEND, f"{error.name} is not installed: pip install 'spectra-eval[{extra}]'"
     if isinstance(error, MemoryError):
         return EXIT_FAULT, f"not enough memory ({error or 'no more is given'}); take fewer users or a larger machine"
     what = f"{type(error).__name__}: {str(error)[:300]}"
     return EXIT_FAULT, f"a fault in spectra-eval ({what}); run `spectra-eval --debug ...` for the traceback to report"
+
+
+def _extra(module: str) -> str:
+    """Return the smallest extra that brings a module, or an empty text."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    brings: dict[str, list[str]] = {}
+    with contextlib.suppress(PackageNotFoundError):
+        for needed in requires("spectra-eval") or ():
+            name, _, extra = needed.partition("extra == ")
+            if extra:
+                library = re.split(r"[^\w-]", name, maxsplit=1)[0].replace("-", "_")
+                brings.setdefault(extra.strip("\"' )"), []).append(library)
+    found = [extra for extra, libraries in brings.items() if module.partition(".")[0] in libraries]
+    return min(found, key=lambda extra: len(brings[extra]), default="")
 
 
 def _warn(

@@ -2,3 +2,10 @@
 
 Needs the extra ``testing`` (Hypothesis). Nothing of the library imports this package.
 """
+
+import importlib.util
+
+from spectra_eval.errors import BackendUnavailable
+
+if importlib.util.find_spec("hypothesis") is None:
+    raise BackendUnavailable("the checks need hypothesis: pip install 'spectra-eval[testing]'")

@@ -81,3 +81,17 @@ def test_names_are_unique_and_unknown_ones_get_a_hint(family: Registry[Entry]) -
     with pytest.raises(UnknownNameError, match="near: first"):
         family["frist"]
     assert "first" in family and "frist" not in family
+
+
+def test_a_module_that_registers_and_then_fails_registers_again(family: Registry[Entry]) -> None:
+    def gate() -> None:
+        if len(tries) < 2:
+            tries.append(family.add(Entry("early")))
+        if len(tries) == 1:
+            raise ImportError("no such library")
+
+    tries: list[Entry] = []
+    sys.modules[family.package].gate = gate  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="no such library"):
+        family.names()
+    assert "early" in family and family["early"] is tries[1]
