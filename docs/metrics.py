@@ -47,6 +47,10 @@ An interval of a metric of the cohort that is the size of a difference (`soft_ec
 may lie above its value where that is close to zero: a resample can only be off by more. Such a value says "too small to
 be told from zero", and the interval how large chance alone makes it.
 
+Where records have options of their own ([data](data.md#records-with-options-of-their-own)), $K$ and every sum are those
+of the record's options: no metric sees a category that a record does not offer, and calibration counts the pairs of a
+record and one of its options. A public function takes the options as `support` where they make a difference.
+
 A window of $n$ interactions is a sample: even the true preferences are at a distance from it. No value here reaches
 its best on real data, and `oracle`, which copies the window, is no system. Compare with the baselines instead.
 """

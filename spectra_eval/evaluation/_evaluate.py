@@ -14,6 +14,7 @@ from spectra_eval.arrays import check_level
 from spectra_eval.artifacts import TableDigest
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
+from spectra_eval.baselines._base import history_within
 from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
 from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._measure import Cell, measure
@@ -279,7 +280,7 @@ def systems_of(table: PreferenceTable) -> list[AnySystem]:
     if table.dg is not None:
         systems.append(ListSystem(name="dg", lists=table.dg, n_categories=table.n_categories))
     systems.append(baseline(table, "uniform"))
-    if table.history_counts is not None and table.history_counts.any():
+    if table.history_counts is not None and history_within(table).any():
         systems += [baseline(table, "popularity"), baseline(table, "history")]
     return systems
 

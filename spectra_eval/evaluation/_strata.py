@@ -34,7 +34,7 @@ class Stratification:
 
 def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
     """Cut the categories into head, mid and tail; say whether by the histories or, without these, by the windows."""
-    told = table.history_counts is not None and table.history_counts.any()
+    told = table.history_counts is not None and bool(history_within(table).any())
     frequency = history_within(table) if told else table.theta_star[table.observed]
     return _cut(frequency.sum(axis=0), table.support), "history" if told else "window"
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from spectra_eval.arrays import Lists, PerUser, Theta, as_simplex, check_cutoff
-from spectra_eval.metrics._base import check_lists, check_pair, metric, shaped_like
+from spectra_eval.metrics._base import check_lists, check_pair, check_support, metric, shaped_like
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import (
     best_first,
@@ -179,7 +179,7 @@ def category_ndcg(
     return shaped_like(users, of_users(_category_ndcg, comparison, k=k, ties=ties, gain=gain))
 
 
-def top_list(theta_s: Theta, *, k: int) -> Lists:
+def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     """List the k categories that the model holds most likely, best first; the lower index first among equals.
 
     Parameters
@@ -188,10 +188,13 @@ def top_list(theta_s: Theta, *, k: int) -> Lists:
         What the model holds; rows on the simplex.
     k : int
         The length of the list, at most K.
+    support : (N, K) bool array-like, optional
+        The options of each user; what is none stands in no list. All categories when not given.
 
     Returns
     -------
     (N, k) int array
+        With -1 at the end where a user has fewer than k options.
 
     Raises
     ------
@@ -208,8 +211,13 @@ def top_list(theta_s: Theta, *, k: int) -> Lists:
     """
     (held,) = as_simplex(theta_s=theta_s)
     check_cutoff(k, held.shape[-1])
-    places, _ = best_first(held.reshape(-1, held.shape[-1]))
-    return (places[:, :k] % held.shape[-1]).reshape(*held.shape[:-1], k)
+    rows, offered = held.reshape(-1, held.shape[-1]), check_support(support, theta_s=held)
+    if offered is None:
+        places, _ = best_first(rows)
+        return (places[:, :k] % held.shape[-1]).reshape(*held.shape[:-1], k)
+    places, ordered = best_first(np.where(offered, rows, -1.0))
+    lists = np.where(ordered[:, :k] < 0, -1, places[:, :k] % held.shape[-1])
+    return lists.reshape(*held.shape[:-1], k)
 
 
 def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:

@@ -70,6 +70,11 @@ def test_a_support_that_does_not_fit_is_refused_with_row_and_category(changes: d
         made(**changes)
 
 
+def test_a_masked_support_is_refused() -> None:
+    with pytest.raises(InputError, match="column support: a masked array"):
+        made(support=np.ma.masked_array(SUPPORT, mask=~SUPPORT))
+
+
 def test_a_support_of_another_shape_is_refused() -> None:
     with pytest.raises(ShapeError, match="column support"):
         made(support=SUPPORT[:, :2])

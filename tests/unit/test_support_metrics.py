@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spectra_eval import metrics
 from spectra_eval.baselines import BASELINES, system, with_baseline
+from spectra_eval.errors import InputError
 from spectra_eval.evaluation import compare, evaluate
 from spectra_eval.metrics import METRICS
 from spectra_eval.tables import PreferenceTable
@@ -320,3 +321,41 @@ def test_the_regression_is_over_what_is_offered() -> None:
     wide = padded(table, np.array([3, 11]))
     kept = np.setdiff1d(np.arange(K + 2), [3, 11])
     np.testing.assert_allclose(system(wide, "linear").theta[:, kept], system(table, "linear").theta, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["uniform", "popularity", "history", "laplace", "mixture", "markov", "oracle"])
+def test_categories_that_are_never_offered_change_no_baseline(name: str) -> None:
+    table = survey(n=30, predicted="sparse")
+    titles = {f"about {category}": [category] for category in table.categories}
+    history = [tuple(f"about {table.categories[c]}" for c in np.flatnonzero(row)) for row in table.history_counts]
+    table = table.replace(history=history, metadata={"title_categories": titles})
+    never = np.array([0, 7, 24])
+    wide = padded(table, never).replace(history=history, metadata={"title_categories": titles})
+    kept = np.setdiff1d(np.arange(K + 3), never)
+    made = system(wide, name).theta
+    np.testing.assert_allclose(made[:, kept], system(table, name).theta, rtol=0, atol=1e-9)
+    assert made[:, never].max() == 0
+    assert made[~wide.support].max() == 0
+
+
+def test_lists_of_the_best_end_with_the_options() -> None:
+    table = survey(predicted="sparse")
+    lists = metrics.top_list(table.theta_s, k=5, support=table.support)
+    for row, own in enumerate(table.support):
+        options = np.flatnonzero(own)
+        best = options[index_first(table.theta_s[row, own], 5)]
+        assert lists[row].tolist() == [*best.tolist(), *[-1] * (5 - len(best))]
+    with pytest.raises(InputError, match=r"theta_s: entry .* outside the support"):
+        metrics.top_list(np.array([[0.5, 0.5]]), k=1, support=[[True, False]])
+
+
+def test_histories_that_lie_outside_the_options_are_no_histories() -> None:
+    table = PreferenceTable(
+        users=["a", "b"],
+        categories=("w", "x", "y", "z"),
+        counts=[[1, 1, 0, 0], [2, 1, 0, 0]],
+        history_counts=[[0, 0, 3, 0], [0, 0, 0, 4]],
+        theta_s=[[0.5, 0.5, 0, 0], [0.9, 0.1, 0, 0]],
+        support=[[1, 1, 0, 0], [1, 1, 0, 0]],
+    )
+    assert evaluate(table, bootstrap=0).options["systems"] == ["theta_s", "uniform"]
