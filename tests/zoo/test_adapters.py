@@ -1,0 +1,103 @@
+"""Adapters of every kind on tied and untied heads, held against the model of ``peft`` with the adapter beside it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spectra_eval.backends import _adapter
+from spectra_eval.backends import open as open_backend
+from spectra_eval.backends._adapter import write_merged
+from spectra_eval.errors import ModelLoadError
+from spectra_eval.readouts import likelihood
+from tests.zoo import reference
+from tests.zoo.animals import keep_tokenizer, made
+
+torch = pytest.importorskip("torch", reason="the extra hf is not installed")
+peft = pytest.importorskip("peft", reason="the extra train is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ATTENTION = ["q_proj", "v_proj"]
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lora": ("LoraConfig", {"target_modules": ATTENTION}),
+    "lora on the head": ("LoraConfig", {"target_modules": ["q_proj", "lm_head"]}),
+    "lora on the embedding": ("LoraConfig", {"target_modules": ["q_proj", "embed_tokens"]}),
+    "lora on both ends": ("LoraConfig", {"target_modules": ["lm_head", "embed_tokens"]}),
+    "lora on both ends, tied": (
+        "LoraConfig",
+        {"target_modules": ["lm_head", "embed_tokens"], "ensure_weight_tying": True},
+    ),
+    "lora with biases": ("LoraConfig", {"target_modules": ATTENTION, "bias": "all"}),
+    "lora everywhere": ("LoraConfig", {"target_modules": "all-linear"}),
+    "dora": ("LoraConfig", {"target_modules": ATTENTION, "use_dora": True}),
+    "dora on the head": ("LoraConfig", {"target_modules": ["q_proj", "lm_head"], "use_dora": True}),
+    "rslora": ("LoraConfig", {"target_modules": ATTENTION, "use_rslora": True}),
+    "lora and a head that is saved": ("LoraConfig", {"target_modules": ATTENTION, "modules_to_save": ["lm_head"]}),
+    "lora and an embedding that is saved": (
+        "LoraConfig",
+        {"target_modules": ATTENTION, "modules_to_save": ["embed_tokens"]},
+    ),
+    "lora and tokens": ("LoraConfig", {"target_modules": ATTENTION, "trainable_token_indices": [62, 264, 30]}),
+    "tokens": ("TrainableTokensConfig", {"token_indices": [62, 264, 30]}),
+    "ia3": ("IA3Config", {"target_modules": ["k_proj", "down_proj"], "feedforward_modules": ["down_proj"]}),
+    "loha": ("LoHaConfig", {"target_modules": ATTENTION}),
+    "lokr": ("LoKrConfig", {"target_modules": ATTENTION}),
+    "vera": ("VeraConfig", {"target_modules": ["q_proj"], "save_projection": True}),
+    "oft": ("OFTConfig", {"target_modules": ATTENTION, "oft_block_size": 4}),
+    "norms": ("LNTuningConfig", {"target_modules": ["input_layernorm"]}),
+}
+QUICK = ("lora on the head", "lora on the embedding", "dora", "lora and a head that is saved", "ia3")
+REQUESTS = [likelihood.ask(("Heat", "Ran"), ("War", "Musical"))]
+
+
+def held(kind: str, folder: Path, *, tied: bool) -> None:
+    animal = "llama, tied" if tied else "llama"
+    base = made(animal)
+    base.save_pretrained(folder / "model")
+    keep_tokenizer(folder / "model")
+    config, settings = KINDS[kind]
+    rank = {"r": 4} if config in ("LoraConfig", "LoHaConfig", "LoKrConfig", "VeraConfig") else {}
+    trained = peft.get_peft_model(copy.deepcopy(base), getattr(peft, config)(**rank, **settings))
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for weight in trained.parameters():
+            if weight.requires_grad:
+                weight.add_(torch.randn_like(weight) * 0.3)
+    trained.save_pretrained(folder / "adapter")
+    oracle = peft.PeftModel.from_pretrained(copy.deepcopy(base), str(folder / "adapter")).eval()
+    options = {"model": str(folder / "model"), "adapter": str(folder / "adapter")}
+    with open_backend("hf", **options) as session:
+        prompts = session._prompter.prompts(REQUESTS[0])
+        answers = session._prompter.answer_tokens(REQUESTS[0].answers)
+        (found,) = session.score(REQUESTS)
+        assert session.description["strategy"] == "split"
+    wanted = reference.scores(oracle, prompts, answers)
+    np.testing.assert_allclose(found.log_probs, wanted, rtol=0, atol=1e-4)
+    assert np.abs(wanted - reference.scores(base, prompts, answers)).max() > 1e-2, "the adapter changes nothing"
+    write_merged(folder / "model", folder / "adapter", folder / "merged")
+    with open_backend("hf", model=str(folder / "merged")) as session:
+        (kept,) = session.score(REQUESTS)
+    np.testing.assert_allclose(kept.log_probs, wanted, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("kind", QUICK)
+def test_a_merged_adapter_says_what_it_said_beside_the_model(kind: str, tied: bool, tmp_path: Path) -> None:
+    held(kind, tmp_path, tied=tied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in QUICK])
+def test_adapters_of_all_other_kinds_too(kind: str, tied: bool, tmp_path: Path) -> None:
+    held(kind, tmp_path, tied=tied)
+
+
+def test_what_merging_would_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_adapter, "_untied", lambda model: False)
+    with pytest.raises(ModelLoadError, match=r"cannot be merged into model: merged it says something else, by \d"):
+        held("lora on the head", tmp_path, tied=True)
