@@ -167,7 +167,7 @@ ANIMALS: dict[str, tuple[str, dict[str, Any]]] = {
             "layers_block_type": ["mamba", "hybrid"],
             "n_mamba_heads": 4,
             "mamba_ngroups": 1,
-            "time_step_min": 1e-9,  # the library clamps steps at it when it reads many tokens, and not when it reads one
+            "time_step_min": 1e-9,  # the library clamps at it where it reads many tokens, and not where it reads one
             "mamba_d_state": 8,
             "num_key_value_heads": 4,
         },
