@@ -47,7 +47,7 @@ class Cells:
     def texts(self, name: str) -> list[str]:
         """Read one text a row."""
         fail = functools.partial(self._refusal, name)
-        found = texts(self._array(name), fail)
+        found = texts(self.table.column(self.how.columns[name]), fail)
         if None in found:
             raise fail(found.index(None), "null; give every row one")
         return [text for text in found if text is not None]
@@ -211,10 +211,10 @@ class Cells:
 
         array = self._lists_of(name)
         lengths = list_lengths(array)
-        entries = plain(array.flatten())
+        entries = array.flatten()
         rows = np.repeat(np.arange(len(array)), lengths)
-        if pa.types.is_integer(entries.type):
-            places = entries.fill_null(OUT_OF_VOCABULARY).to_numpy(zero_copy_only=False).astype(np.int64)
+        if pa.types.is_integer(getattr(entries.type, "value_type", entries.type)):
+            places = plain(entries).fill_null(OUT_OF_VOCABULARY).to_numpy(zero_copy_only=False).astype(np.int64)
             far = np.flatnonzero((places >= len(categories)) | (places < PAD))
             if len(far):
                 entry = places[far[0]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._limits import limit
 from spectra_eval.errors import InputError
 
 __all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times"]
@@ -23,8 +25,7 @@ def plain(array: Any) -> Any:
     import pyarrow.compute as pc
 
     if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
-        array = array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
+        array = _whole(array)
     while True:
         kind = array.type
         if isinstance(kind, pa.BaseExtensionType):
@@ -39,6 +40,15 @@ def plain(array: Any) -> Any:
             array = pa.array(array.to_pylist(), pa.large_list(kind.value_type))  # its own cast loses lengths
         else:
             return array
+
+
+def _whole(chunked: Any) -> Any:
+    import pyarrow as pa
+
+    if chunked.num_chunks == 1:
+        return chunked.chunk(0)
+    array = chunked.unify_dictionaries().combine_chunks()
+    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
 
 
 def is_list(kind: Any) -> bool:
@@ -61,10 +71,15 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
     """
     import pyarrow as pa
 
+    array = _whole(array) if isinstance(array, pa.ChunkedArray) else array
+    if pa.types.is_dictionary(array.type):
+        return _shared(array, fail, functools.partial(texts, names=names))
     array = plain(array)
     kind, kinds = array.type, pa.types
     if kinds.is_null(kind):
         return [None] * len(array)
+    if names:
+        _check_lengths(array, fail)
     if kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind):
         found: list[str | None] = array.to_pylist()
         return found
@@ -82,10 +97,50 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
     raise fail(None, f"holds {kind}; write texts or whole numbers")
 
 
+def _shared(array: Any, fail: Fail, read: Callable[[Any, Fail], list[str | None]]) -> list[str | None]:
+    """Read a dictionary: each text that is used once, shared by the rows that hold it."""
+    import pyarrow as pa
+
+    empty = np.asarray(array.indices.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    rows = np.flatnonzero(~empty)
+    used, first, place = np.unique(
+        array.indices.drop_null().to_numpy(zero_copy_only=False), return_index=True, return_inverse=True
+    )
+
+    def at(entry: int | None, message: str) -> InputError:
+        return fail(None if entry is None else int(rows[first[entry]]), message)
+
+    held = np.array([*read(array.dictionary.take(pa.array(used)), at), None], dtype=object)
+    where = np.full(len(empty), len(used))
+    where[rows] = place
+    found: list[str | None] = held[where].tolist()
+    return found
+
+
+def _check_lengths(array: Any, fail: Fail) -> None:
+    """Refuse names that are longer than the limit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        array = array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_binary(kind)):
+        return
+    most = limit("NAME")
+    lengths = pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    if (lengths > most).any():
+        row = int(np.argmax(lengths > most))
+        what = f"a name of {lengths[row]:,} bytes, and the limit is {most:,}"
+        raise fail(row, f"{what}; shorten it, or set SPECTRA_EVAL_MAX_NAME")
+
+
 def times(array: Any, fail: Fail) -> list[str | None]:
     """Return one time a row as text: an ISO date, or digits of a number, None for null."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(array.type):
+        return _shared(array, fail, times)
     array = plain(array)
     kind, kinds = array.type, pa.types
     if kinds.is_date(kind):

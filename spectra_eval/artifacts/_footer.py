@@ -16,7 +16,7 @@ from spectra_eval.errors import SchemaError
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["KEY", "SCHEMA", "VERSION", "batch_rows", "check_groups", "check_values", "read_description"]
+__all__ = ["KEY", "SCHEMA", "VERSION", "batch_rows", "check_groups", "check_values", "read_description", "shared_texts"]
 
 SCHEMA = "spectra-eval/preference-table"
 VERSION = 1
@@ -40,24 +40,49 @@ def check_values(how: How, file: pq.ParquetFile) -> None:
 def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> None:
     """Refuse row groups that are too large to decode."""
     for column in columns:
-        largest = max((count for count, _ in _values(file, column)), default=0)
-        check_size(path, 8 * largest, f"column {column}: a row group of {largest:,} values")
+        for group, leaves in _leaves(file, column):
+            largest = max(leaf.num_values for leaf in leaves)
+            size = max(8 * largest, *(leaf.total_uncompressed_size for leaf in leaves))
+            check_size(path, size, f"column {column}: a row group of {largest:,} values in {group.num_rows:,} rows")
+
+
+def shared_texts(file: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
+    """Name the columns that hold one text a row: read as dictionaries, a text is held once however often it comes.
+
+    Without that, one name of a megabyte in each of a million rows is a file of some kilobytes and a terabyte in memory.
+    pyarrow reads no lists of texts so.
+    """
+    schema = file.metadata.schema
+    leaves = {schema.column(leaf).path: schema.column(leaf) for leaf in range(len(schema.names))}
+    texts = [
+        column
+        for column in columns
+        if column in leaves
+        and leaves[column].physical_type == "BYTE_ARRAY"
+        and leaves[column].logical_type.type in ("STRING", "NONE")
+    ]
+    return [column for column in texts if any(_is_encoded(held) for _, held in _leaves(file, column))]
+
+
+def _is_encoded(leaves: Iterable[Any]) -> bool:
+    return any("DICTIONARY" in encoding for leaf in leaves for encoding in leaf.encodings)
 
 
 def _values_a_row(file: pq.ParquetFile, column: str) -> int:
     """Return the mean number of values a row of a column, in the row group where it is largest."""
-    return max((-(-count // max(1, rows)) for count, rows in _values(file, column)), default=0)
+    found = ((max(leaf.num_values for leaf in leaves), group.num_rows) for group, leaves in _leaves(file, column))
+    return max((-(-count // max(1, rows)) for count, rows in found), default=0)
 
 
-def _values(file: pq.ParquetFile, column: str) -> Iterator[tuple[int, int]]:
-    """Yield the values and the rows of each row group."""
+def _leaves(file: pq.ParquetFile, column: str) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield each row group with what it says of the leaves of a column."""
     # Nothing but paths and counts is read: a damaged footer makes pyarrow abort the process at its statistics.
     footer = file.metadata
-    leaves = [footer.schema.column(leaf).path for leaf in range(footer.num_columns)]
-    here = [leaf for leaf, path in enumerate(leaves) if path == column or path.startswith(f"{column}.")]
+    paths = [footer.schema.column(leaf).path for leaf in range(footer.num_columns)]
+    here = [leaf for leaf, path in enumerate(paths) if path == column or path.startswith(f"{column}.")]
     for number in range(footer.num_row_groups if here else 0):
         group = footer.row_group(number)
-        yield max(group.column(leaf).num_values for leaf in here), group.num_rows
+        yield group, [group.column(leaf) for leaf in here]
 
 
 def read_description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...], dict[str, Any]]:

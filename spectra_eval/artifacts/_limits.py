@@ -15,7 +15,7 @@ from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["Unpacked", "check_depth", "check_size", "check_table", "first_twice", "limit", "unpack"]
 
-_DEFAULTS = {"CATEGORIES": 100_000, "UNPACKED": 1 << 30, "DEPTH": 100}
+_DEFAULTS = {"CATEGORIES": 100_000, "UNPACKED": 1 << 28, "MATRIX": 1 << 30, "DEPTH": 100, "NAME": 10_000}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _RATIO = 100
 """A file may also unpack to this many times its own size: what a text of words and numbers reaches."""
@@ -54,8 +54,8 @@ def check_table(path: Path, rows: int, categories: int) -> None:
 
 def check_size(path: Path, size: int, what: str = "its content") -> None:
     """Refuse what takes more bytes in memory than the limit, and more than a hundred times its file."""
-    if size > (most := _most(path.stat().st_size)):
-        raise _too_large(path, f"{what} takes {_shown(size)}", most)
+    if size > (most := _most(path.stat().st_size, "MATRIX")):
+        raise _too_large(path, f"{what} takes {_shown(size)}", most, "MATRIX")
 
 
 def check_depth(text: str) -> None:
@@ -117,12 +117,12 @@ def first_twice(names: Any) -> Any:
     return None
 
 
-def _most(packed: int) -> int:
-    return max(limit("UNPACKED"), _RATIO * packed)
+def _most(packed: int, name: str = "UNPACKED") -> int:
+    return max(limit(name), _RATIO * packed)
 
 
-def _too_large(path: Path, what: str, most: int) -> SchemaError:
-    fix = "set SPECTRA_EVAL_MAX_UNPACKED (say 8G) if you trust the file"
+def _too_large(path: Path, what: str, most: int, name: str = "UNPACKED") -> SchemaError:
+    fix = f"set SPECTRA_EVAL_MAX_{name} (say 8G) if you trust the file"
     return SchemaError(f"{path}: {what}, and the limit for this file is {_shown(most)}; {fix}")
 
 

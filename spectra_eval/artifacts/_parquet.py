@@ -17,7 +17,15 @@ from spectra_eval.artifacts._arrow import Cells, fixed_lists
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
 from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error
-from spectra_eval.artifacts._footer import KEY, SCHEMA, VERSION, batch_rows, check_values, read_description
+from spectra_eval.artifacts._footer import (
+    KEY,
+    SCHEMA,
+    VERSION,
+    batch_rows,
+    check_values,
+    read_description,
+    shared_texts,
+)
 from spectra_eval.artifacts._json import dump_json
 from spectra_eval.artifacts._limits import check_table, first_twice
 from spectra_eval.artifacts._npz import default_names
@@ -34,6 +42,7 @@ __all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks",
 
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details", "support")
 _ALLOWED = ("user", *MATRICES, *_OTHERS)
+_TEXTS = ("user", "horizon")
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
 """Rows of a row group: fewer where there are many categories, so that one fits in memory."""
@@ -160,9 +169,8 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
 
     with contextlib.ExitStack() as stack:
         with mapped(how):
-            file = stack.enter_context(
-                pq.ParquetFile(how.path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER)
-            )
+            reading = {"page_checksum_verification": True, "pre_buffer": False, "buffer_size": _BUFFER}
+            file = stack.enter_context(pq.ParquetFile(how.path, **reading))
             names = file.schema_arrow.names
             if (twice := first_twice(names)) is not None:
                 raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
@@ -172,9 +180,12 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
             how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
             if how.n_rows == 0:
                 raise how.fail("no rows; at least one user is needed", SchemaError)
-            source = ParquetSource(file=file, how=how, others=others)
             check_table(how.path, 1, len(categories))
             check_values(how, file)
+            texts = shared_texts(file, (how.columns[name] for name in _TEXTS if name in how.columns))
+            if texts:
+                file = stack.enter_context(pq.ParquetFile(how.path, read_dictionary=texts, **reading))
+            source = ParquetSource(file=file, how=how, others=others)
         source.drop_empty()
         source.categories = categories or tuple(default_names("category", source.count_categories()))
         source.scan()

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._cells import as_lists, is_list, plain, texts, times
+from spectra_eval.artifacts._cells import as_lists, is_list, texts, times
 from spectra_eval.artifacts._files import reading
-from spectra_eval.artifacts._footer import batch_rows
+from spectra_eval.artifacts._footer import batch_rows, check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
@@ -167,6 +167,11 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
             raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
         columns = found_columns(path, wanted, names)
         read = list(dict.fromkeys(columns.values()))
+        check_groups(path, file, read)
+        shared = shared_texts(file, read)
+    with reading(path, "Parquet file of events"):
+        file = pq.ParquetFile(path, read_dictionary=shared)
+    with file:
         first = 1
         with reading(path, "Parquet file of events"):
             batches = file.iter_batches(batch_size=batch_rows(file, read, ROWS), columns=read)
@@ -184,8 +189,6 @@ def _texts(path: Path, array: Any, role: str, name: str, first: int) -> np.ndarr
         place = "" if row is None else f"entry {first + row}, "
         return SchemaError(f"{path}: {place}column {name}: {message}")
 
-    with reading(path, "Parquet file of events"):
-        array = plain(array)
     if role == "categories" and is_list(array.type):
         lists = as_lists(array, fail)
         return text_column(_SEPARATOR.join(label or "" for label in held or ()) for held in lists)

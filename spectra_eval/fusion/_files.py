@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.artifacts import write_text
-from spectra_eval.artifacts._cells import as_lists, is_list, plain, texts
+from spectra_eval.artifacts._cells import as_lists, is_list, texts
 from spectra_eval.artifacts._files import file_format, reading
-from spectra_eval.artifacts._footer import check_groups
+from spectra_eval.artifacts._footer import check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._side import read_columns
 from spectra_eval.artifacts._writing import written_whole
@@ -204,9 +204,10 @@ def _parquet(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[s
         if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
             raise SchemaError(f"{place}: column {twice!r} stands there twice; rename one")
         check_groups(place, file, wanted.values())
-        with reading(place, "Parquet file"):
-            table = file.read(columns=list(wanted.values()))
-            columns = {name: plain(table.column(column)) for name, column in wanted.items()}
+        shared = shared_texts(file, wanted.values())
+    with reading(place, "Parquet file"), pq.ParquetFile(place, read_dictionary=shared) as file:
+        table = file.read(columns=list(wanted.values()))
+        columns = {name: table.column(column) for name, column in wanted.items()}
     found = {}
     for name, array in columns.items():
 

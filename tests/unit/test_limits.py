@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectra_eval.artifacts import iter_table, read_json, read_table
+from spectra_eval.data.csv import read
 from spectra_eval.errors import InputError, SchemaError
 
 MIB = 1 << 20
@@ -72,34 +74,44 @@ def one_long_list(folder: Path) -> Path:
     return path
 
 
+def repeated_text(folder: Path) -> Path:
+    path = folder / "plain.parquet"
+    table = pa.table(
+        {"user": [f"u{i}" for i in range(4000)], "counts": [[1.0, 2.0]] * 4000, "horizon": ["x" * 9000] * 4000}
+    )
+    pq.write_table(table, path, use_dictionary=False, compression="zstd")
+    return path
+
+
 BOMBS = [
-    packed_text,
-    packed_lines,
-    packed_arrays,
-    small_integers,
-    repeated_rows,
-    sparse_text,
-    sparse_lines,
-    one_long_list,
+    (packed_text, "UNPACKED"),
+    (packed_lines, "UNPACKED"),
+    (packed_arrays, "MATRIX"),
+    (small_integers, "MATRIX"),
+    (repeated_rows, "MATRIX"),
+    (repeated_text, "MATRIX"),
+    (sparse_text, "MATRIX"),
+    (sparse_lines, "MATRIX"),
+    (one_long_list, "MATRIX"),
 ]
 
 
-@pytest.mark.parametrize("make", BOMBS)
+@pytest.mark.parametrize(("make", "limit"), BOMBS)
 def test_what_is_large_in_memory_is_refused_before_it_is_there(
-    tmp_path: Path, make: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make: Callable[[Path], Path], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make(tmp_path)
-    monkeypatch.setenv("SPECTRA_EVAL_MAX_UNPACKED", "30M")
+    monkeypatch.setenv(f"SPECTRA_EVAL_MAX_{limit}", "30M")
     monkeypatch.setattr("spectra_eval.artifacts._limits._RATIO", 1)
     tracemalloc.start()
-    with pytest.raises(SchemaError, match=r"the limit for this file is 30.0 MiB; set SPECTRA_EVAL_MAX_UNPACKED"):
+    with pytest.raises(SchemaError, match=rf"the limit for this file is 30.0 MiB; set SPECTRA_EVAL_MAX_{limit}"):
         read_table(path)
     with pytest.raises(SchemaError, match=rf"{path.name}: "):
         next(iter_table(path))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 30 * MIB
-    monkeypatch.setenv("SPECTRA_EVAL_MAX_UNPACKED", "1G")
+    monkeypatch.setenv(f"SPECTRA_EVAL_MAX_{limit}", "1G")
     assert read_table(path).n_users >= 1
 
 
@@ -126,6 +138,33 @@ def test_more_categories_than_the_limit(tmp_path: Path, suffix: str, monkeypatch
         read_table(path)
     monkeypatch.setenv("SPECTRA_EVAL_MAX_CATEGORIES", "11")
     assert read_table(path).n_categories == 11
+
+
+@pytest.mark.parametrize("column", ["user", "horizon"])
+def test_a_name_that_comes_often_is_held_once(tmp_path: Path, column: str) -> None:
+    """One text of a megabyte in 3,000 rows: some kilobytes of file, three gigabytes where each row has its own."""
+    places = pa.DictionaryArray.from_arrays(pa.array(np.zeros(3000, dtype=np.int32)), pa.array(["x" * MIB]))
+    names: dict[str, Any] = {"user": [f"u{i}" for i in range(3000)], "counts": [[1.0, 2.0]] * 3000}
+    names[column] = places
+    pq.write_table(pa.table(names), tmp_path / "t.parquet")
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    with pytest.raises(
+        SchemaError, match=rf"row 1, column {column}: a name of 1,048,576 bytes, and the limit is 10,000"
+    ):
+        read_table(tmp_path / "t.parquet")
+    assert tracemalloc.get_traced_memory()[1] < 30 * MIB and pa.total_allocated_bytes() - before < 30 * MIB
+    tracemalloc.stop()
+
+
+def test_a_log_with_a_name_that_comes_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = pa.DictionaryArray.from_arrays(pa.array(np.zeros(3000, dtype=np.int32)), pa.array(["x" * MIB]))
+    columns = {"user": ["u"] * 3000, "item": places, "time": list(range(3000)), "categories": ["A"] * 3000}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(SchemaError, match=r"entry 1, column item: a name of 1,048,576 bytes"):
+        read(tmp_path / "t.parquet")
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_NAME", "2M")
+    assert len(read(tmp_path / "t.parquet").user) == 3000
 
 
 def test_categories_that_only_the_footer_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
