@@ -319,6 +319,7 @@ class Accumulator(Protocol):
 class ClaimKind:
     """One entry of the family: its name, what it says in one line, and how to start it.
 
+    `about` says whom it speaks of: the readout, or every distribution on the decoded lists, whatever the readout is.
     `without_lists` marks a claim that can be made of a table without decoded lists. `least` is the smallest value that
     its bound can have, None where it has no bound and so licenses nothing that could be required; `n_bounds` is how
     many bounds it states, each of which may fail.
@@ -329,6 +330,7 @@ class ClaimKind:
     reference: str
     start: Callable[[Options], Accumulator]
     target: Literal["window", "law"] = "law"
+    about: Literal["readout", "lists"] = "readout"
     without_lists: bool = False
     least: float | None = 0.0
     n_bounds: Callable[[Options], int] = lambda options: 1

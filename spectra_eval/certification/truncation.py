@@ -85,5 +85,6 @@ KIND = CLAIMS.add(
         summary="Lemma 1 and Lemma 1-JS: the floor under every distribution on the decoded lists",
         reference="arXiv:2509.24189 Lemma 1; Lemma 1-JS of docs/theory.md",
         start=_Truncation,
+        about="lists",
     )
 )

@@ -13,6 +13,7 @@ from spectra_eval.report._material import (
     group_name,
     is_ceiling,
     is_reference,
+    methods,
     metric_label,
     named_strata,
 )
@@ -41,7 +42,7 @@ def bars(material: Material, base: str) -> Figure | None:
     ceilings = " and ".join(r.system for r in found if is_ceiling(r.system))
     hollow = f" The hollow bar, {ceilings}, has seen the window and shows what could be reached." if ceilings else ""
     level = next((r.level for r in found if r.low is not None), None)
-    whiskers = f" Whiskers are {level:.0%} bootstrap intervals over users." if level is not None else ""
+    whiskers = f" Whiskers are {level:.0%} intervals{methods(found)}." if level is not None else ""
     values = {r.system: r.value for r in found if r.value is not None and not is_ceiling(r.system)}
     values = values or {r.system: r.value for r in found if r.value is not None}
     best = (min if direction == "lower" else max)(values, key=lambda system: values[system])
@@ -83,6 +84,8 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
         return None
     axis, words, caution = _words(material, rule)
     rows: list[tuple[Any, ...]] = []
+    drawn = [r for stratum in groups for r in material.of(name, stratum=stratum) if r.system in _LINES]
+    named = methods(r for r in drawn if r.value is not None)
     unit = ""
     for place, (stratum, group) in enumerate(groups.items()):
         for r in material.of(name, stratum=stratum):
@@ -101,7 +104,7 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
         name=f"{base}-by-{rule}{f'-{horizon}' if horizon else ''}".replace("_", "-"),
         kind="lines",
         title=title,
-        caption=f"Mean over the {material.counted} of each group, with intervals; "
+        caption=f"Mean over the {material.counted} of each group, with intervals{named}; "
         f"{better(material, name) or 'no direction'} is better. Groups hold {told} {material.counted}.{caution}",
         alt=f"{title}: {systems} in {len(groups)} groups.",
         columns=("system", words, label + unit, "low", "high", material.counted),

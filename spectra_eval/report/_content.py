@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spectra_eval.certification import CLAIMS
 from spectra_eval.metrics._base import METRICS
 from spectra_eval.report._material import (
     UNITS,
@@ -95,17 +96,25 @@ def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
 
 
 def _best(found: Mapping[str, Result], direction: str | None) -> float | None:
-    values = [r.value for name, r in found.items() if r.value is not None and _may_win(r)]
+    """Return the best value of the systems that compete; None where a constant is better, which knows nothing."""
+    values = [r.value for r in found.values() if r.value is not None and _competes(r)]
     if direction is None or len(values) < 2:
         return None
-    return min(values) if direction == "lower" else max(values)
+    sign = 1.0 if direction == "lower" else -1.0
+    best = min(values, key=lambda value: sign * value)
+    constants = [r.value for r in found.values() if r.value is not None and _is_calibrated_constant(r)]
+    return None if any(sign * value < sign * best for value in constants) else best
 
 
-def _may_win(result: Result) -> bool:
-    """Tell whether a system competes for a column: a constant is calibrated for a cohort without knowing anything."""
+def _competes(result: Result) -> bool:
+    return not is_ceiling(result.system) and not _is_calibrated_constant(result)
+
+
+def _is_calibrated_constant(result: Result) -> bool:
+    """Tell whether a constant is measured on the cohort alone, where it may be right without knowing anybody."""
     base = result.metric.partition("@")[0]
     by_user = base not in METRICS.names() or METRICS[base].is_mean
-    return not is_ceiling(result.system) and (by_user or result.system not in _CONSTANT)
+    return result.system in _CONSTANT and not by_user
 
 
 def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:
@@ -115,7 +124,7 @@ def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:
         return Cell(value=None, text="undefined", interval="", best=False, reason=result.reason)
     shown = result.low is not None and result.high is not None
     interval = f"[{number(result.low, decimals=decimals)}, {number(result.high, decimals=decimals)}]" if shown else ""
-    wins = best is not None and result.value == best and _may_win(result)
+    wins = best is not None and result.value == best and _competes(result)
     text = number(result.value, decimals=decimals)
     return Cell(value=result.value, text=text, interval=interval, best=wins, reason=None)
 
@@ -131,9 +140,10 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimLine:
-    """One claim as people read it."""
+    """One claim as people read it; `about` says whether it speaks of the readout or of the lists."""
 
     name: str
+    about: str
     mark: str
     verdict: str
     kind: str
@@ -161,7 +171,7 @@ def claim_lines(material: Material) -> tuple[ClaimLine, ...]:
         return ()
     lines = [_claim_line(claim) for claim in material.certificate["claims"]]
     order = ("holds", "fails", "undefined", "printed")
-    return tuple(sorted(lines, key=lambda line: order.index(line.kind)))
+    return tuple(sorted(lines, key=lambda line: (order.index(line.kind), line.about != "readout")))
 
 
 def _claim_line(claim: Mapping[str, Any]) -> ClaimLine:
@@ -172,6 +182,8 @@ def _claim_line(claim: Mapping[str, Any]) -> ClaimLine:
     else:
         kind = "holds" if claim.get("holds") is True else "fails"
     mark, verdict = _MARKS[kind]
+    name = str(claim["claim"])
+    about = CLAIMS[name].about if name in CLAIMS.names() else "readout"
     figures = [
         (name, number(finite(claim.get(name)), decimals=4, signed=name == "margin"))
         for name in ("bound", "threshold", "margin")
@@ -184,9 +196,10 @@ def _claim_line(claim: Mapping[str, Any]) -> ClaimLine:
         for a in claim.get("assumptions") or ()
     )
     return ClaimLine(
-        name=str(claim["claim"]),
+        name=name,
+        about=about,
         mark=mark,
-        verdict=verdict,
+        verdict=verdict if about == "readout" else f"{verdict}, of the lists",
         kind=kind,
         statement=str(claim.get("statement") or claim.get("reason") or "Nothing can be said."),
         figures=tuple(figures),

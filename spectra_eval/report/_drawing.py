@@ -163,23 +163,33 @@ def _dots(canvas: Any, figure: Figure, colours: Palette) -> None:
     _legend(axes, figure.extra["series"])
 
 
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """Return the range of some proportions with a margin, at least a hundredth wide, from 0 to 1."""
+    margin = max(0.06 * (max(values) - min(values)), 0.005)
+    return max(0.0, min(values) - margin), min(1.0, max(values) + margin)
+
+
 def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
     top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=(3.2, 1.0))
     rows = [row for row in figure.rows if row[2] > 0]
     said, seen = [row[3] for row in rows], [row[4] for row in rows]
     reach = min(1.0, max([*said, *seen, 0.1]) * 1.06)
+    across = upward = (0.0, reach)
+    if figure.extra.get("close"):  # the diagonal alone would be seen from afar
+        across, upward = (_around(values) for values in ([*(row[0] for row in rows), *(row[1] for row in rows)], seen))
     top.plot([0, 1], [0, 1], color=colours.muted, linewidth=1.0, linestyle=(0, (4, 3)))
     top.vlines(said, said, seen, color=colours.blue, linewidth=1.0, alpha=0.5)
     top.plot(said, seen, color=colours.blue, marker="o", markersize=5.5, linewidth=1.3)
-    top.set_xlim(0, reach)
-    top.set_ylim(0, reach)
+    top.set_xlim(*across)
+    top.set_ylim(*upward)
     top.set_ylabel(figure.labels[1])
     top.grid(color=colours.rule, linewidth=0.7)
     low, high = (np.array([row[i] for row in rows]) for i in (0, 1))
     counts = np.array([row[2] for row in rows])
     bottom.bar(low, counts, width=high - low, align="edge", color=colours.stone, edgecolor=colours.paper)
-    bottom.set_yscale("log")
-    bottom.set_ylim(bottom=0.7)
+    if not figure.extra.get("close"):
+        bottom.set_yscale("log")
+        bottom.set_ylim(bottom=0.7)
     bottom.set_ylabel("pairs")
     bottom.set_xlabel(figure.labels[0])
     bottom.minorticks_off()

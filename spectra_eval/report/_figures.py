@@ -14,6 +14,7 @@ from spectra_eval.certification._base import Options, UserBlock, group_mean
 from spectra_eval.report._comparisons import bars, lines
 from spectra_eval.report._figure import Figure, short
 from spectra_eval.report._material import Material, named_strata
+from spectra_eval.report._reliability import reliability
 from spectra_eval.theory import concentration
 from spectra_eval.units import LN2
 
@@ -33,7 +34,7 @@ def figures(material: Material) -> tuple[Figure, ...]:
         _biases,
         _exposure,
         _scatter,
-        _reliability,
+        reliability,
     )
     windows = "context_window_by_horizon"
     if not named_strata(material, windows):
@@ -265,40 +266,3 @@ def _correlation(truth: np.ndarray, held: np.ndarray) -> float | None:
     a, b = truth - truth.mean(), held - held.mean()
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / scale if scale > 1e-15 else None
-
-
-def _errors(material: Material) -> str:
-    """Name the calibration errors that were evaluated: with bins, and without."""
-    parts = [
-        f"{words} {short(r.value)}"
-        for base, words in (("soft_ece", "Calibration error:"), ("smooth_ece", "without bins"))
-        for r in material.of(base)
-        if r.system == "theta_s" and r.value is not None
-    ]
-    return f" {', '.join(parts)}." if parts else ""
-
-
-def _reliability(material: Material) -> Figure | None:
-    seen = _observed(material)
-    if seen is None:
-        return None
-    bins = metrics.reliability_bins(seen[0], seen[1], bins=BINS, support=_offered(material))
-    rows = tuple(
-        (b / BINS, (b + 1) / BINS, int(n), float(said) if n else None, float(saw) if n else None)
-        for b, (n, said, saw) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))
-    )
-    filled = [row for row in rows if row[2]]
-    return Figure(
-        name="reliability",
-        kind="reliability",
-        title="When it says 30%, is it 30%?",
-        caption=f"Reliability diagram over all (record, category) pairs in {BINS} bins of theta_s: mean of theta_star "
-        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin."
-        f"{_errors(material)}",
-        alt=f"Reliability diagram: {len(filled)} of {BINS} bins hold pairs; the fullest holds "
-        f"{max(row[2] for row in rows):,}.",
-        columns=("from", "to", "pairs", "mean theta_s", "mean theta_star"),
-        rows=rows,
-        labels=("mean theta_s of the bin", "mean theta_star of the bin"),
-        extent=(6.6, 5.4),
-    )

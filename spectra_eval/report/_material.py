@@ -6,7 +6,7 @@ Nothing is computed anew: a value that is missing becomes words, never a number.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "group_name",
     "is_ceiling",
     "is_reference",
+    "methods",
     "metric_label",
     "model_of",
     "named_strata",
@@ -244,6 +245,12 @@ def finite(value: Any) -> float | None:
     if value is None or isinstance(value, str) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def methods(results: Iterable[Result]) -> str:
+    """Name the methods of the intervals of some results, in brackets; empty where none is named."""
+    named = dict.fromkeys(r.method for r in results if r.low is not None and r.method)
+    return f" ({'; '.join(named)})" if named else ""
 
 
 def metric_label(metric: str) -> str:

@@ -156,7 +156,7 @@ def _compared(material: Material) -> str:
         parts.append(f"{_with_interval(best)} for {best.system}")
     if "uniform" in found and best is not None and best.system != "uniform":
         parts.append(f"{_with_interval(found['uniform'])} for uniform")
-    level = f" [{own.level:.0%} interval]" if own.level is not None else ""
+    level = f" [{own.level:.0%} interval, {own.method}]" if own.level is not None and own.method else ""
     joined = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     text = (
         f"{metric_label(metric)} from the truth, the mean over {material.counted}{f' in {unit}' if unit else ''}{level}"
@@ -182,8 +182,8 @@ _TALLY = (
 
 
 def tally(material: Material) -> tuple[tuple[str, str, int], ...]:
-    """Count the proven claims: (kind, word, number)."""
-    lines = claim_lines(material)
+    """Count the proven claims about the readout: (kind, word, number)."""
+    lines = [line for line in claim_lines(material) if line.about == "readout"]
     counts = {kind: sum(line.kind == kind for line in lines) for kind, _, _ in _TALLY}
     return tuple((kind, one if counts[kind] == 1 else many, counts[kind]) for kind, one, many in _TALLY)
 
@@ -193,8 +193,9 @@ def _claimed(material: Material) -> str:
         return "There is no certificate: the numbers below describe these users and prove nothing beyond them."
     counts = {kind: n for kind, _, n in tally(material)}
     total = sum(counts.values())
+    beside = _of_lists(material)
     if not total:
-        return "The certificate makes no proven claim."
+        return f"The certificate makes no proven claim about the readout.{beside}"
     level = material.options.get("level")
     population = material.options.get("scope") == "population"
     whom = (
@@ -203,7 +204,18 @@ def _claimed(material: Material) -> str:
         else "about these users only"
     )
     each = f", each at level {level:g}" if isinstance(level, float) else ""
-    return f"Of {total} proven claims{each}, {_spoken(counts)}; they speak {whom}."
+    about = " about the readout" if beside else ""
+    return f"Of {total} proven claims{about}{each}, {_spoken(counts)}; they speak {whom}.{beside}"
+
+
+def _of_lists(material: Material) -> str:
+    """Say what is proven of the decoded lists, which says nothing of the readout; empty where nothing is."""
+    lines = [line for line in claim_lines(material) if line.about == "lists" and line.kind == "holds"]
+    if not lines:
+        return ""
+    names = " and ".join(line.name for line in lines)
+    verb = "holds and speaks" if len(lines) == 1 else "hold and speak"
+    return f" Beside them {names} {verb} of the decoded lists alone."
 
 
 def _spoken(counts: dict[str, int]) -> str:

@@ -13,7 +13,7 @@ from spectra_eval._version import __version__
 from spectra_eval.artifacts import write_text
 from spectra_eval.report._content import ClaimLine, Column, Row, claim_lines, headline
 from spectra_eval.report._figures import figures
-from spectra_eval.report._material import UNITS, Material, Result, gather
+from spectra_eval.report._material import UNITS, Material, Result, gather, methods
 from spectra_eval.report._provenance import commands, provenance
 from spectra_eval.report._verdict import glance, sentences, tally
 from spectra_eval.tables import PreferenceTable
@@ -126,6 +126,7 @@ def _context(material: Material) -> dict[str, Any]:
     columns, rows = headline(material)
     claims = claim_lines(material)
     level = next((r.level for r in material.results if r.level is not None), None)
+    shown = [r for r in material.results if r.stratum == "all" and r.metric in {column.metric for column in columns}]
     return {
         "title": material.title,
         "version": __version__,
@@ -143,6 +144,7 @@ def _context(material: Material) -> dict[str, Any]:
         "columns": columns,
         "rows": rows,
         "level": None if level is None else f"{level:.0%}",
+        "methods": methods(shown),
         "undefined_notes": _undefined_notes(columns, rows),
         "provenance": provenance(material, version=__version__),
         "commands": commands(material),

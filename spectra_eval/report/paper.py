@@ -11,7 +11,7 @@ from typing import Any
 from spectra_eval.artifacts import write_text
 from spectra_eval.report._content import Cell, Column, Row, claim_lines, headline
 from spectra_eval.report._figures import figures
-from spectra_eval.report._material import Material, gather
+from spectra_eval.report._material import Material, gather, methods
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["write_paper"]
@@ -138,7 +138,8 @@ def latex(text: str) -> str:
 def _systems(material: Material) -> str:
     columns, rows = headline(material)
     level = next((r.level for r in material.results if r.level is not None), None)
-    what = f"Mean over {material.counted}" + ("" if level is None else f" with {level:.0%} intervals")
+    shown = [r for r in material.results if r.stratum == "all" and r.metric in {column.metric for column in columns}]
+    what = f"Mean over {material.counted}" + ("" if level is None else f" with {level:.0%} intervals{methods(shown)}")
     head = " & ".join(["System", *(_head(column) for column in columns)])
     body = "\n".join(line for at, row in enumerate(rows) for line in _system(row, rows[at - 1] if at else None))
     return (

@@ -173,13 +173,48 @@ def test_the_verdict_comes_first(table: PreferenceTable, evaluation: Any, theta_
     assert "There is no certificate" in text
 
 
-def test_neither_a_constant_nor_a_ceiling_is_called_best(table: PreferenceTable, evaluation: Any) -> None:
+@pytest.mark.parametrize(
+    ("constants", "marked"),
+    [
+        ({"uniform": 0.0, "popularity": 0.01}, []),  # nobody is the best calibrated beside a better constant
+        ({"uniform": 0.4, "popularity": 0.15}, []),
+        ({"uniform": 0.4, "popularity": 0.35}, ["0.200"]),
+    ],
+)
+@pytest.mark.parametrize("best", ["theta_s", "history"])
+def test_neither_a_constant_nor_a_ceiling_nor_who_is_worse_than_a_constant_is_called_best(
+    table: PreferenceTable, evaluation: Any, constants: dict[str, float], marked: list[str], best: str
+) -> None:
     rows = [row for row in evaluation["results"] if row["stratum"] == "all" and row["metric"] == "soft_ece"]
-    values = {"theta_s": 0.3, "dg": 0.5, "uniform": 0.0, "popularity": 0.01, "history": 0.2}
+    values = {"theta_s": 0.3, "dg": 0.5, "history": 0.3, **constants, best: 0.2}
     evaluation["results"] = [{**row, "value": values[row["system"]]} for row in rows]
     evaluation["results"].append({**rows[0], "system": "dg_best", "value": 0.1})
     page = render_report(tables=table, evaluation=evaluation)
-    assert re.findall(r'<span class="flag">best</span> <b>([\d.]+)</b>', page) == ["0.200"]
+    assert re.findall(r'<span class="flag">best</span> <b>([\d.]+)</b>', page) == marked
+
+
+def test_a_claim_about_the_lists_is_not_counted_among_those_about_the_readout(
+    table: PreferenceTable, evaluation: Any, certificate: Any
+) -> None:
+    certificate["claims"].append({**certificate["claims"][1], "claim": "truncation"})
+    text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
+    assert "Of 3 proven claims about the readout, each at level 0.95, 1 holds, 1 does not hold and 1 cannot" in text
+    assert "Beside them truncation holds and speaks of the decoded lists alone." in text
+    assert "1 holds 1 does not hold 1 cannot be said" in text
+    assert "Holds, of the lists truncation" in text and "Holds fraction.window" in text
+    certificate["claims"] = certificate["claims"][-1:]
+    text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
+    assert "The certificate makes no proven claim about the readout. Beside them" in text
+
+
+def test_the_page_names_the_methods_of_its_intervals(table: PreferenceTable, evaluation: Any) -> None:
+    for row in evaluation["results"]:
+        if row["interval"] is not None:
+            row["interval"]["method"] = "Student's t over users" if row["unit"] == "bit" else "percentiles of users"
+    text = Page(render_report(tables=table, evaluation=evaluation)).text
+    assert "its 95% interval (Student's t over users; percentiles of users)." in text
+    assert "Whiskers are 95% intervals (Student's t over users)." in text
+    assert "[95% interval, Student's t over users]" in text
 
 
 def test_the_best_of_a_column_is_marked_in_words(table: PreferenceTable, evaluation: Any) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from spectra_eval.report._drawing import Palette, _labelled
 from spectra_eval.report._figure import Figure
 from spectra_eval.report._figures import figures
 from spectra_eval.report._material import gather
+from spectra_eval.report._reliability import reliability
 from spectra_eval.report.plots import to_pdf, to_svg
 from spectra_eval.simplex import js_nats
 from spectra_eval.tables import PreferenceTable
@@ -124,6 +126,26 @@ def test_the_reliability_diagram_holds_every_pair(drawn: dict[str, Figure], tabl
             assert low - 1e-12 <= said <= high + 1e-12
     weighted = sum(n * seen for _, _, n, _, seen in rows if n)
     assert weighted == pytest.approx(table.n_users), "theta_star sums to one for each user"
+
+
+@pytest.mark.parametrize("spread", [0.002, 0.0])
+def test_a_flat_readout_gets_bins_of_equal_size(simulate: Callable[..., PreferenceTable], spread: float) -> None:
+    """Two bins of equal width would hold everything; a readout that says one thing has one point."""
+    rng = np.random.default_rng(0)
+    noise = spread * rng.uniform(-1, 1, (60, 9))
+    flat = 1 / 9 + noise - noise.mean(axis=1, keepdims=True)
+    table = simulate(theta_s=flat)
+    material = gather(tables=table, evaluation={"results": []}, certificate=None, title="flat")
+    figure = reliability(material)
+    assert figure is not None and to_svg(figure).startswith("<svg")
+    rows = figure.rows
+    assert len(rows) == (20 if spread else 1) and "bins of equal size" in figure.caption
+    assert sum(row[2] for row in rows) == 60 * 9
+    for low, high, n, said, seen in rows:
+        assert low - 1e-12 <= said <= high + 1e-12 and 0.0 <= seen <= 1.0 and abs(n - 60 * 9 / len(rows)) <= 1
+    ordered = np.sort(flat.ravel())
+    assert [row[3] for row in rows] == pytest.approx([part.mean() for part in np.array_split(ordered, len(rows))])
+    assert sum(n * seen for _, _, n, _, seen in rows) == pytest.approx(60)
 
 
 def test_exposure_shares_sum_to_one(drawn: dict[str, Figure]) -> None:

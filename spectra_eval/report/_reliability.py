@@ -1,0 +1,87 @@
+"""The reliability diagram: bins of equal width, or of equal size where a readout is too flat for these."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectra_eval import metrics
+from spectra_eval.report._figure import Figure, short
+from spectra_eval.report._material import Material
+
+__all__ = ["reliability"]
+
+BINS = 20
+_LEAST = 5
+"""Fewer bins of equal width than this say nothing of a readout: it gets bins of equal size."""
+
+_Row = tuple[float, float, int, float | None, float | None]
+
+
+def reliability(material: Material) -> Figure | None:
+    """Draw the observed against the predicted proportion, over all pairs of a record and a category."""
+    table = material.table
+    if table.theta_s is None or not table.observed.any():
+        return None
+    seen = table.observed
+    offered = None if table.support is None else table.support[seen]
+    truth, held = table.theta_star[seen], table.theta_s[seen]
+    rows = _equal_width(truth, held, offered)
+    filled = sum(row[2] > 0 for row in rows)
+    flat = filled < _LEAST
+    how = f"{BINS} bins of theta_s"
+    if flat:
+        rows = _equal_size(truth, held, offered)
+        how = f"{len(rows)} bins of equal size, since bins of equal width would put all pairs into {filled}"
+        filled = len(rows)
+    return Figure(
+        name="reliability",
+        kind="reliability",
+        title="When it says 30%, is it 30%?",
+        caption=f"Reliability diagram over all (record, category) pairs in {how}: mean of theta_star "
+        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin."
+        f"{_errors(material)}",
+        alt=f"Reliability diagram: {filled} of {len(rows)} bins hold pairs; the fullest holds "
+        f"{max(row[2] for row in rows):,}.",
+        columns=("from", "to", "pairs", "mean theta_s", "mean theta_star"),
+        rows=rows,
+        labels=("mean theta_s of the bin", "mean theta_star of the bin"),
+        extent=(6.6, 5.4),
+        extra={"close": flat},
+    )
+
+
+def _equal_width(truth: np.ndarray, held: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
+    bins = metrics.reliability_bins(truth, held, bins=BINS, support=offered)
+    return tuple(
+        (b / BINS, (b + 1) / BINS, int(n), float(said) if n else None, float(saw) if n else None)
+        for b, (n, said, saw) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))
+    )
+
+
+def _equal_size(truth: np.ndarray, held: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
+    """Cut the pairs at quantiles of what the model holds; equal values stay together, so there may be fewer bins."""
+    pairs = np.ones(held.shape, dtype=bool) if offered is None else offered
+    said, saw = held[pairs], truth[pairs]
+    alike = np.round(said, 9)  # what differs by rounding alone is equal
+    cuts = np.unique(np.quantile(alike, np.arange(1, BINS) / BINS, method="inverted_cdf"))
+    place = np.searchsorted(cuts, alike, side="left")
+    counts = np.bincount(place, minlength=len(cuts) + 1)
+    sums = [np.bincount(place, weights=values, minlength=len(counts)) for values in (said, saw)]
+    low, high = np.full(len(counts), np.inf), np.full(len(counts), -np.inf)
+    np.minimum.at(low, place, said)
+    np.maximum.at(high, place, said)
+    return tuple(
+        (float(low[b]), float(high[b]), int(counts[b]), float(sums[0][b] / counts[b]), float(sums[1][b] / counts[b]))
+        for b in np.flatnonzero(counts)
+    )
+
+
+def _errors(material: Material) -> str:
+    """Name the calibration errors that were evaluated: with bins, and without."""
+    parts = [
+        f"{words} {short(r.value)}"
+        for base, words in (("soft_ece", "Calibration error:"), ("smooth_ece", "without bins"))
+        for r in material.of(base)
+        if r.system == "theta_s" and r.value is not None
+    ]
+    return f" {', '.join(parts)}." if parts else ""
