@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from spectra_eval import simplex
 from spectra_eval.tables import AnswerScores, PreferenceTable
 from spectra_eval.theory._base import Envelope
 
@@ -201,21 +202,30 @@ def taxonomies(draw: Draw, *, max_parents: int = 4, max_children: int = 4) -> tu
 
 @st.composite
 def preference_tables(
-    draw: Draw, *, max_users: int = 5, max_categories: int = 6, two_level: bool = False
+    draw: Draw, *, max_users: int = 5, max_categories: int = 6, two_level: bool = False, own_options: bool = False
 ) -> PreferenceTable:
-    """Draw whole tables: counts, readout, lists and history counts; with a taxonomy when asked."""
+    """Draw whole tables: counts, readout, lists and history counts; with a taxonomy, or a support, when asked."""
     parents = draw(taxonomies()) if two_level else None
     k = len(parents) if parents is not None else draw(st.integers(2, max_categories))
     n = draw(st.integers(1, max_users))
     small = st.lists(st.integers(0, 9), min_size=k, max_size=k)
     counts = np.array([draw(small.filter(any)) for _ in range(n)], dtype=float)
+    theta_s = draw(thetas(users=n, categories=k))
+    support = None
+    if own_options:
+        places = st.sets(st.integers(0, k - 1), min_size=2, max_size=k)
+        support = np.array([np.isin(np.arange(k), list(draw(places))) for _ in range(n)])
+        theta_s = simplex.restricted(theta_s, support)
+        counts = np.where(support, counts, 0.0)
+        counts[np.arange(n), support.argmax(axis=1)] += ~counts.any(axis=1)
     return PreferenceTable(
         users=np.array([f"user {i}" for i in range(n)]),
         categories=tuple(f"category {j}" for j in range(k)),
         counts=counts,
         n_window=counts.sum(axis=1).astype(int),
-        theta_s=draw(thetas(users=n, categories=k)),
+        theta_s=theta_s,
         dg=draw(lists(users=n, categories=k)),
+        support=support,
         history_counts=np.array([draw(small) for _ in range(n)], dtype=float),
         parents=parents,
     )
