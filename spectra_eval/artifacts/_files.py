@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import errno
 import gzip
+import io
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 from spectra_eval.artifacts._limits import unpack
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 
-__all__ = ["file_format", "is_stdin", "locate", "one_line", "os_error", "read_text", "reading"]
+__all__ = ["file_format", "is_stdin", "locate", "one_line", "os_error", "read_text", "reading", "text_stream"]
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
@@ -141,6 +142,8 @@ def file_format(path: Path) -> str:
     name = path.name.lower()
     if head.startswith(_GZIP):
         name = name.removesuffix(".gz")
+        with contextlib.suppress(zlib.error):  # what is wrong with it is said when it is read
+            head = zlib.decompressobj(wbits=31).decompress(head, 512)
     suffix = os.path.splitext(name)[1]
     if suffix in (".parquet", ".npz"):
         kind = {".parquet": "Parquet", ".npz": "NPZ"}[suffix]
@@ -176,3 +179,8 @@ def read_text(path: Path) -> str:
         line = text.count("\n", 0, text.index("\x00")) + 1
         raise SchemaError(f"{path}: line {line} holds a NUL byte; this is no text file")
     return text
+
+
+def text_stream(text: str) -> io.TextIOWrapper:
+    """Return a stream of a text with its line ends as they are; in UTF-8, a quarter of what `io.StringIO` takes."""
+    return io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), encoding="utf-8", newline="")

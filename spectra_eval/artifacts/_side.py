@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts._files import one_line, read_text
+from spectra_eval.artifacts._files import one_line, read_text, text_stream
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.errors import SchemaError
@@ -53,7 +52,7 @@ def read_columns(
     """
     if delimiter is None:
         delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(text_stream(read_text(path)), delimiter=delimiter, strict=True)
     lines: list[int] = []
     try:
         header = [name.strip() for name in next(reader, [])]

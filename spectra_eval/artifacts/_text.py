@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._columns import How, Raw, options, whole_numbers
-from spectra_eval.artifacts._files import one_line, read_text
+from spectra_eval.artifacts._files import one_line, read_text, text_stream
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
 from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.errors import InputError, SchemaError
@@ -47,7 +46,7 @@ class _Lines:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows that are not blank, each with the line it ends on."""
         mark = "\t" if self.how.format == "tsv" else ","
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=mark, strict=True)
+        reader = csv.reader(text_stream(self.text), delimiter=mark, strict=True)
         try:
             for row in reader:
                 if row:

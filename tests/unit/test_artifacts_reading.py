@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import subprocess
@@ -292,3 +293,13 @@ def test_another_delimiter_is_named(tmp_path: Path, name: str, mark: str, fix: s
     (tmp_path / name).write_text(f"user{mark}category{mark}target\nann{mark}Bar{mark}1\n")
     with pytest.raises(SchemaError, match=rf"line 1: columns are divided by .*; {fix}"):
         read_table(tmp_path / name)
+
+
+def test_a_packed_table_without_a_suffix_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(gzip.compress(b"user,category,target\nu,a,1\nu,b,2\n"))
+    assert read_table(tmp_path / "t").counts.tolist() == [[1, 2]]
+    (tmp_path / "u").write_bytes(gzip.compress(b'{"user": "u", "target": {"a": 1, "b": 2}}'))
+    assert read_table(tmp_path / "u").counts.tolist() == [[1, 2]]
+    (tmp_path / "v").write_bytes(b"\x1f\x8bnonsense")
+    with pytest.raises(SchemaError, match="its format is not known"):
+        read_table(tmp_path / "v")
