@@ -16,10 +16,21 @@ from spectra_eval.errors import SchemaError
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["KEY", "SCHEMA", "VERSION", "batch_rows", "check_groups", "check_values", "read_description", "shared_texts"]
+__all__ = [
+    "KEY",
+    "SCHEMA",
+    "VERSION",
+    "WITH_SUPPORT",
+    "batch_rows",
+    "check_groups",
+    "check_values",
+    "read_description",
+    "shared_texts",
+]
 
 SCHEMA = "spectra-eval/preference-table"
-VERSION = 1
+VERSION, WITH_SUPPORT = 1, 2
+"""Version of a table, and of one with a support: a release that does not know it would read other numbers."""
 KEY = b"spectra_eval"
 _CELLS = 1 << 22
 
@@ -32,7 +43,7 @@ def batch_rows(file: pq.ParquetFile, columns: Iterable[str], most: int) -> int:
 def check_values(how: How, file: pq.ParquetFile) -> None:
     """Refuse lists of more numbers than there may be categories, and row groups that are too large to decode."""
     for name, column in how.columns.items():
-        if name in MATRICES and (values := _values_a_row(file, column)) > limit("CATEGORIES"):
+        if name in (*MATRICES, "support") and (values := _values_a_row(file, column)) > limit("CATEGORIES"):
             check_table(how.path, 1, values)
     check_groups(how.path, file, how.columns.values())
 
@@ -98,9 +109,11 @@ def read_description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[s
         raise how.fail(f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError) from error
     if not isinstance(said, dict) or not _names(said.get("categories", [])) or not _names(said.get("parents") or []):
         raise how.fail("schema metadata names no list of categories; write the file again", SchemaError)
-    if said.get("schema", SCHEMA) != SCHEMA or said.get("version", VERSION) != VERSION:
+    if said.get("schema", SCHEMA) != SCHEMA or said.get("version", VERSION) not in (VERSION, WITH_SUPPORT):
         form = f"{said.get('schema')!r} version {said.get('version')!r}"
-        raise how.fail(f"its schema is {form}, not {SCHEMA!r} version {VERSION}; read it with its own release")
+        raise how.fail(
+            f"its schema is {form}, not {SCHEMA!r} version {VERSION} or {WITH_SUPPORT}; read it with its own release"
+        )
     parents = said.get("parents")
     others = {"metadata": said.get("metadata") or {}, "parents": tuple(parents) if parents else None}
     if not isinstance(others["metadata"], dict):

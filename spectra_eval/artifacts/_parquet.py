@@ -21,6 +21,7 @@ from spectra_eval.artifacts._footer import (
     KEY,
     SCHEMA,
     VERSION,
+    WITH_SUPPORT,
     batch_rows,
     check_values,
     read_description,
@@ -294,7 +295,7 @@ def write_blocks(
         raise InputError(f"{place}: no rows; there is nothing to write")
     said = {
         "schema": SCHEMA,
-        "version": VERSION,
+        "version": WITH_SUPPORT if "support" in names else VERSION,
         "package_version": __version__,
         "categories": list(head.categories),
         "parents": None if head.parents is None else list(head.parents),

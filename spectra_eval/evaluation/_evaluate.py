@@ -205,6 +205,8 @@ def evaluate(
         "category_strata": source,
         "strata": {name: fact for part in stratifications for name, fact in part.facts.items()},
     }
+    if seen.support is not None:
+        facts["options"] = {"least": int(seen.n_options.min()), "most": int(seen.n_options.max())}
     return Evaluation(
         results=tuple(results),
         warnings=notes(seen, results, left_out=left_out, bucket_source=source, bound=bound),

@@ -135,7 +135,11 @@ def test_parquet_keeps_the_support_whole_and_in_blocks(tmp_path: Path) -> None:
         assert block.offered.tolist() == SUPPORT[row : row + 1].tolist()
     write_blocks(lambda: iter_table(path, block=1), tmp_path / "again.parquet", metadata=table.metadata)
     assert (tmp_path / "again.parquet").read_bytes() == path.read_bytes()
-    assert "support" not in pq.read_schema(_written(made(support=None), tmp_path / "whole.parquet")).names
+    whole = pq.read_schema(_written(made(support=None), tmp_path / "whole.parquet"))
+    assert "support" not in whole.names
+    # A release that knows no support refuses the file, instead of reading other numbers from it.
+    versions = [json.loads(schema.metadata[b"spectra_eval"])["version"] for schema in (whole, pq.read_schema(path))]
+    assert versions == [1, 2]
 
 
 def _written(table: PreferenceTable, path: Path) -> Path:

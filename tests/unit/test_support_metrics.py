@@ -228,6 +228,7 @@ def test_the_mixture_is_fitted_on_rows_of_their_own_options() -> None:
 def test_a_uniform_run_on_own_options_is_uniform_and_is_called_so() -> None:
     table = survey()
     found = evaluate(table, bootstrap=0)
+    assert found.facts["options"] == {"least": 2, "most": 22}
     for metric in found.options["metrics"]:
         if metric not in ("list_ndcg@5", "mass_captured@5"):  # an order among equals, the same for both
             assert found[metric, "theta_s"].value == found[metric, "uniform"].value
