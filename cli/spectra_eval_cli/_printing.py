@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ __all__ = ["document_to_stdout", "emit", "say", "shown_usage", "write_text"]
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _DOCUMENT = "spectra_eval.document"
+_SHORT = 16
+"""A column whose cells are all at most this long stands beside the name where rows are stacked."""
 
 
 def document_to_stdout(ctx: click.Context, output: object) -> None:
@@ -152,10 +155,49 @@ def _pretty(
     if title:
         console.print(Text(title, style="bold"))
     for part in _parts(rows, columns, keys, min(width, 120)):
+        widths = _widths(rows, part, width)
+        if widths is None:
+            console.file.write(_stacked(rows, part, width))
+            continue
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in part:
-            table.add_column(Text(column), justify="right" if column in right else "left")
+        for column, wide in zip(part, widths, strict=True):
+            table.add_column(Text(column), justify="right" if column in right else "left", width=wide)
         for row in rows:
             table.add_row(*(Text(str(row[column])) for column in part))
         console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _widths(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int) -> list[int] | None:
+    """Return how wide each column is when no word is broken; None where they do not fit side by side."""
+    from rich.cells import cell_len
+
+    texts = [[column, *(str(row[column]) for row in rows)] for column in columns]
+    least = [max(cell_len(word) for text in cells for word in [*text.split(), ""]) for cells in texts]
+    whole = [max(map(cell_len, cells)) for cells in texts]
+    room = width - sum(least) - 3 * len(columns)
+    if room < 0:
+        return None
+    # The columns that need least are made whole first; what is left goes to the others in equal parts.
+    for place, column in enumerate(sorted(range(len(columns)), key=lambda c: whole[c] - least[c])):
+        more = min(whole[column] - least[column], room // (len(columns) - place))
+        least[column] += more
+        room -= more
+    return least
+
+
+def _stacked(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int) -> str:
+    """Write each row below the other, for a terminal too narrow for the columns: no word is cut or broken."""
+    first, *others = columns
+    short = [column for column in others if all(len(str(row[column])) <= _SHORT for row in rows)]
+    wrapper = textwrap.TextWrapper(
+        width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    lines: list[str] = []
+    for row in rows:
+        facts = ", ".join(f"{column} {row[column]}" for column in short if str(row[column]))
+        lines += ["", f"{row[first]}  ({facts})" if facts else str(row[first])]
+        for column in others:
+            if column not in short and str(row[column]):
+                lines += wrapper.wrap(f"{column}: {row[column]}")
+    return "\n".join(lines) + "\n"

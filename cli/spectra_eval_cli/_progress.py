@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from spectra_eval_cli._printing import say
 
-__all__ = ["clock", "progress"]
+__all__ = ["bar_line", "clock", "progress"]
 
-_WIDTH = 20
+_BAR = 8
+"""Columns of a terminal that a bar takes at least; words are left out before it becomes shorter."""
 
 
 def clock(seconds: float) -> str:
@@ -31,11 +33,39 @@ def clock(seconds: float) -> str:
     return f"{hours:.1f} h" if hours < 10 else f"{hours:.0f} h"
 
 
+def bar_line(what: str, words: Sequence[str], share: float, *, width: int) -> str:
+    """Return a line that fits a terminal: what is done, a bar over the room that is left, and the words.
+
+    The first and the last of the words are kept longest: how much is done, and how long the rest takes.
+
+    Examples
+    --------
+    >>> bar_line("probing", ["5 of 10 users", "2.00 a second", "3 s left"], 0.5, width=60)
+    'probing ━━━━━━╸       5 of 10 users, 2.00 a second, 3 s left'
+    """
+    from rich.console import Console
+    from rich.progress_bar import ProgressBar
+
+    kept = list(words)
+    while len(kept) > 1 and width - len(what) - len(", ".join(kept)) - 2 < _BAR:
+        del kept[-2 if len(kept) > 2 else -1]
+    said = ", ".join(kept)
+    room = width - len(what) - len(said) - 2
+    if room < 1:
+        return f"{what}: {said}"
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=room, color_system=None, legacy_windows=False)
+    console.print(ProgressBar(total=1.0, completed=share, width=room), end="")
+    return f"{what} {buffer.getvalue():{room}} {said}"
+
+
 def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None) -> Callable[[int, int], Any]:
     """Give a callback (done, total) that shows the rate, the share of the prefix cache and the time left.
 
     Work that was done before the first call, by a run that is gone on with, does not count into the rate.
     """
+    from rich.console import Console
+
     started = said = time.monotonic()
     first: int | None = None
     terminal = sys.stderr.isatty()
@@ -56,9 +86,8 @@ def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None)
         elif done >= total and done > first:
             words.append(f"in {clock(now - started)}")
         if terminal:
-            full = round(_WIDTH * done / max(total, 1))
-            bar = "█" * full + "░" * (_WIDTH - full)
-            say(f"{what} {bar} {', '.join(words)}", err=True, nl=done >= total, over=True)
+            line = bar_line(what, words, done / max(total, 1), width=Console(stderr=True).width - 1)
+            say(line, err=True, nl=done >= total, over=True)
         elif done >= total or now - said >= 60:
             said = now
             say(f"{what}: {', '.join(words)}", err=True)
