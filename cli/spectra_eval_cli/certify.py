@@ -74,7 +74,7 @@ __all__ = ["command"]
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated. Recorded.")
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(min=0),
     help="betting only: keys the hash of the user that orders the bets, whatever the order of the rows; recorded. "
     "[default: 0]",
 )

@@ -18,7 +18,9 @@ __all__ = ["command"]
 @click.command("check-metric")
 @click.argument("name", metavar="MODULE:NAME")
 @click.option("--examples", type=click.IntRange(1), default=300, show_default=True, help="Examples for each check.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same examples.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed draws the same examples."
+)
 @click.option(
     "--format",
     "style",

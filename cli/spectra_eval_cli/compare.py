@@ -21,7 +21,7 @@ __all__ = ["command", "table_names"]
 @click.option("--common", is_flag=True, help="Leave out records that some table lacks, instead of refusing.")
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "latex", "csv"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
 @table_options

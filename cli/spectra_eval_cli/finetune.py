@@ -65,7 +65,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 @click.option("--length", type=int, default=256, show_default=True, help="cpt: tokens of a row of text.")
 @click.option("--bf16", is_flag=True, help="Compute in bfloat16; what is trained stays in float32.")
 @click.option("--checkpointing", is_flag=True, help="Less memory, a third more time.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--keep-every", type=int, default=50, show_default=True, help="Steps between two states.")
 @click.option("--accelerate", is_flag=True, help="Under `accelerate launch`: share the work between its processes.")
 @click.option("--leaky-same-window", is_flag=True, help="Train on the evaluation windows, as the paper; marks tables.")

@@ -30,7 +30,7 @@ __all__ = ["command"]
 )
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 for no intervals.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the resamples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the resamples.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The fused scores, CSV or Parquet."

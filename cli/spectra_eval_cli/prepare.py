@@ -58,7 +58,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 @click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="A category with two parents.")
 @click.option("--level", type=click.Choice(["fine", "coarse"]), help="Of two levels, which the categories are.")
 @click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of DATASET.")
-@click.option("--seed", type=int, help="synthetic: of the world.")
+@click.option("--seed", type=click.IntRange(min=0), help="synthetic: of the world.")
 @click.option(
     "--weighting",
     type=click.Choice(["fraction", "count"]),

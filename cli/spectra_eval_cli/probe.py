@@ -61,7 +61,7 @@ __all__ = ["command"]
     type=click.Choice(["prompts", "verbalisers", "windows", "taxonomy"]),
     help="Ask in every variant: a run each below the output folder, and a table that compares them.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn; recorded.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn; recorded.")
 @click.option("--limit", type=int, help="Only the first N users, for a quick look.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
 @table_options

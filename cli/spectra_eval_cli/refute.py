@@ -20,7 +20,9 @@ __all__ = ["command"]
 @click.option(
     "--examples", type=click.IntRange(1), default=2000, show_default=True, help="Pairs drawn before the climb."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed searches the same way.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed searches the same way."
+)
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @common_options

@@ -34,7 +34,7 @@ __all__ = ["command"]
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of intervals and claims.")
 @click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
 @click.option("--title", default=None, help="Title of the page.")
 @table_options
 @common_options

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_whole
+from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import (
     CLAIMS,
@@ -24,6 +24,7 @@ from spectra_eval.certification._base import (
 from spectra_eval.errors import InputError
 from spectra_eval.metrics._flatness import Flatness
 from spectra_eval.tables import PreferenceTable, joined_support
+from spectra_eval.tables._checks import check_unique
 
 __all__ = ["certify", "certify_cutoffs"]
 
@@ -162,6 +163,7 @@ def certify_cutoffs(
     >>> [(one.options.k, one.options.declared) for one in certify_cutoffs(table, (1, 2))]
     [(1, 2), (2, 2)]
     """
+    cutoffs = [check_cutoff(k) for k in cutoffs]
     if not cutoffs or len(set(cutoffs)) < len(cutoffs):
         raise InputError(f"k: {', '.join(map(str, cutoffs)) or 'none'} given; name each cut-off once")
     kinds = [CLAIMS[name] for name in (claims if claims is not None else CLAIMS.names())]
@@ -261,6 +263,7 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
     """Cut into blocks that never part the records of one user, and refuse a user who comes back."""
     vouched = isinstance(source, TableBlocks | PreferenceTable)  # no record stands in them twice
     if isinstance(source, PreferenceTable):
+        check_unique(source)  # rows that were selected may repeat
         whole = source
         source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
     held: PreferenceTable | None = None

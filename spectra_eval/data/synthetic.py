@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import check_number, check_whole
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._join import joined, text_column
 from spectra_eval.data._leakage import located
@@ -73,12 +74,14 @@ class World:
 
     def __post_init__(self) -> None:
         for name, least in (("users", 1), ("groups", 1), ("categories", 2), ("seed", 0), ("list_length", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}: {getattr(self, name)}; at least {least}")
+            check_whole(name, getattr(self, name), least=least, most=2**63 - 1)
         if self.categories < self.groups:
             raise InputError(f"groups: {self.groups} for {self.categories} categories; every group holds at least one")
         if self.items < self.categories:
             raise InputError(f"items: {self.items} for {self.categories} categories; every category holds at least one")
+        check_whole("items", self.items, least=1)
+        for name in ("sessions", "session_length", "niche", "drift", "skew", "list_noise", "concentration", "days"):
+            check_number(name, getattr(self, name))
         for name in ("sessions", "session_length"):
             if not 1.0 <= getattr(self, name) <= 40.0:
                 raise InputError(f"{name}: {getattr(self, name)}; a mean of 1 to 40")

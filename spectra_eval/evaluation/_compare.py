@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import Number, Whole, check_level, check_whole
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError
@@ -121,10 +121,10 @@ def compare(
     metrics: Sequence[str] | None = None,
     baselines: Sequence[str] = (),
     common: bool = False,
-    bootstrap: int = 1000,
-    level: float = 0.95,
+    bootstrap: Whole = 1000,
+    level: Number = 0.95,
     rng: np.random.Generator | None = None,
-    threads: int | None = None,
+    threads: Whole | None = None,
 ) -> SystemComparison:
     """Hold the readouts of several tables against each other, pair by pair, on the same users.
 
@@ -182,7 +182,7 @@ def compare(
     (-0.333, -1.0)
     """
     check_level("level", level)
-    if bootstrap < 0:
+    if check_whole("bootstrap", bootstrap, least=-(10**7), most=10**7) < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
     aligned = align(tables, common=common) if tables else {}
     for name, table in aligned.items():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import Number, Whole, check_level, check_whole
 from spectra_eval.artifacts import TableDigest
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
@@ -109,10 +109,10 @@ def evaluate(
     strata: Sequence[str] | None = None,
     systems: Sequence[str] | None = None,
     columns: Mapping[str, Any] | None = None,
-    bootstrap: int = 1000,
-    level: float = 0.95,
+    bootstrap: Whole = 1000,
+    level: Number = 0.95,
     rng: np.random.Generator | None = None,
-    threads: int | None = None,
+    threads: Whole | None = None,
 ) -> Evaluation:
     """Evaluate every system of a table against the observed interactions, with intervals over users.
 
@@ -178,7 +178,7 @@ def evaluate(
     [('theta_s', 0.25), ('uniform', 0.375), ('popularity', 0.375), ('history', 0.125)]
     """
     check_level("level", level)
-    if bootstrap < 0:
+    if check_whole("bootstrap", bootstrap, least=-(10**7), most=10**7) < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
     bound = bound_metrics(metrics, most_options(table))
     bucket, source = buckets_of(table)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import check_whole
 from spectra_eval.baselines.markov import TITLE_CATEGORIES
 from spectra_eval.errors import InputError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable
@@ -155,6 +156,7 @@ def merge_rarest(
     >>> merge_rarest(table, 3, order=["d", "a"]).categories
     ('a', 'Other', 'd')
     """
+    check_whole("n_categories", n_categories)
     if not 2 <= n_categories < table.n_categories:
         raise InputError(f"merge: {n_categories} categories; choose from 2 to {table.n_categories - 1}")
     ranked = _by_history(table) if order is None else _as_ordered(table, order)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from spectra_eval.errors import InputError
+from spectra_eval.arrays import check_whole
 
 __all__ = ["in_order"]
 
@@ -26,8 +26,8 @@ def in_order(work: Callable[[int], T], parts: Sequence[int], threads: int | None
     InputError
         The number of threads is below one.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"threads: {threads} is below 1; leave the option out for all processors")
+    if threads is not None:
+        check_whole("threads", threads, least=1, most=1024, why="leave the option out for all processors")
     n_threads = min(threads or min(_processors(), MOST), len(parts))
     if n_threads <= 1:
         yield from map(work, parts)

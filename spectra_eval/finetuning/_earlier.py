@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import check_level, check_seed
 from spectra_eval.data import check_leakage, prepare
 from spectra_eval.data._leakage import located
 from spectra_eval.data._timeline import Timeline, timeline
@@ -155,8 +156,8 @@ def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple
     >>> sorted([*trained.users, *kept.users]) == list("abcdef"), set(trained.users) & set(kept.users)
     (True, set())
     """
-    if not 0 < share < 1:
-        raise InputError(f"share: {share} is not strictly between 0 and 1")
+    check_level("share", share)
+    check_seed(seed)
     names = [hashlib.sha256(f"{seed}\x1f{user}".encode()).digest() for user in table.users.tolist()]
     kept = np.array([int.from_bytes(name[:8], "big") < share * 2.0**64 for name in names])
     if kept.all() or not kept.any():

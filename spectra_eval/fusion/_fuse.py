@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from spectra_eval.arrays import check_cutoff, check_number
 from spectra_eval.errors import InputError
 from spectra_eval.fusion._files import ItemScores
 from spectra_eval.readouts._scale import user_folds
@@ -275,12 +276,11 @@ def _check(table: PreferenceTable, scores: ItemScores, weight: float | str, k: i
         raise InputError(f"scores: user {unknown[0]!r} is not in the table; leave the rows out, or probe that user")
     if scores.categories != table.categories:
         raise InputError("categories: those of the scores are not those of the table; read them with the table's own")
-    if k < 1:
-        raise InputError(f"k: {k} is below 1")
-    if not 0 < smoothing <= 1:
+    check_cutoff(k)
+    if not 0 < check_number("smoothing", smoothing) <= 1:
         raise InputError(f"smoothing: {smoothing} is not above 0 and at most 1")
     if weight == "fitted":
         if scores.truth is None:
             raise InputError("weight: cannot be fitted without a column truth; give a number")
-    elif isinstance(weight, str) or not 0 <= weight < np.inf:
+    elif isinstance(weight, str) or check_number("weight", weight) < 0:
         raise InputError(f"weight: {weight!r} is no number of 0 or more, nor the word 'fitted'")

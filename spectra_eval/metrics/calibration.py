@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Theta
+from spectra_eval.arrays import Theta, check_whole
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
@@ -141,9 +141,7 @@ def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
 
 
 def _check_bins(bins: int) -> int:
-    if bins < 1:
-        raise InputError(f"bins: {bins} is below 1; choose at least one bin")
-    return bins
+    return check_whole("bins", bins, least=1, most=10**6, why="choose at least one bin")
 
 
 def _check_weights(weights: Any, n_categories: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from spectra_eval.arrays import check_seed, check_whole
 from spectra_eval.artifacts import read_table
 from spectra_eval.asking import Asker, Lister, added
 from spectra_eval.backends._base import Session
@@ -128,7 +129,7 @@ def probe(
     >>> probed.theta_s.round(6).tolist(), probed.dg.tolist()
     ([[0.75, 0.25]], [[0, 1]])
     """
-    _check(limit, titles, decoding)
+    _check(limit, titles, decoding, seed)
     asked = _questions(
         session,
         table,
@@ -206,7 +207,7 @@ def probe_file(
     ...     done.n_users, read_table(done.run).theta_s.tolist()
     (1, [[0.5, 0.5]])
     """
-    _check(limit, titles, decoding)
+    _check(limit, titles, decoding, seed)
     source = path if isinstance(path, FileSource) else FileSource(path, limit=limit, reading=reading)
     asked = _questions(
         session,
@@ -220,11 +221,11 @@ def probe_file(
     return _kept(source, asked, asked.configuration(source, seed), Path(run), progress)
 
 
-def _check(limit: int | None, titles: int, decoding: str) -> None:
-    if limit is not None and limit < 1:
-        raise InputError(f"limit: {limit} is below 1; leave it out to probe every record")
-    if titles < 0:
-        raise InputError(f"titles: {titles} is negative; 0 shows the model no history")
+def _check(limit: int | None, titles: int, decoding: str, seed: int) -> None:
+    if limit is not None:
+        check_whole("limit", limit, least=1, why="leave it out to probe every record")
+    check_whole("titles", titles, why="0 shows the model no history")
+    check_seed(seed)
     if decoding not in _LISTS:
         raise InputError(f"decoding: {decoding!r} is none of {', '.join(_LISTS)}")
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from spectra_eval.arrays import check_number
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import AnswerScores, ProbeRequest
@@ -90,7 +91,7 @@ def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
 
 def check_temperature(temperature: float) -> None:
     """Refuse what is no positive finite number."""
-    if not 0 < temperature < np.inf:
+    if check_number("temperature", temperature) <= 0:
         raise InputError(f"temperature: {temperature} is not a positive number; 1 leaves the scores as they are")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import check_level, check_whole
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.stats._counts import multinomial_counts
 from spectra_eval.tables import Interval
@@ -65,9 +65,9 @@ class Resamples:
         InputError
             There is not even one resample.
         """
-        if n_users < 1:
+        if check_whole("n_users", n_users, most=2**40) < 1:
             raise UndefinedMetricError("bootstrap: no users to resample; give at least one")
-        if n_resamples < 1:
+        if check_whole("bootstrap", n_resamples, most=10**7) < 1:
             raise InputError(f"bootstrap: {n_resamples} resamples; give at least one")
         entropy = tuple(rng.integers(0, 2**32, size=4).tolist())
         shares = np.diff(np.append(np.arange(0, n_users, PART), n_users)) / n_users

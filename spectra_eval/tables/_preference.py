@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from spectra_eval.errors import InputError
 from spectra_eval.tables._checks import (
     MATRICES,
     check_categories,
@@ -174,10 +173,7 @@ class PreferenceTable:
         return np.count_nonzero(self.support, axis=1)
 
     def select(self, rows: Any) -> PreferenceTable:
-        """Keep some records: a slice, a Boolean mask or indices, none of them twice; nothing else is checked again."""
-        indices = np.asarray(rows) if not isinstance(rows, slice) else np.empty(0, dtype=bool)
-        if indices.dtype != bool and indices.size and len(np.unique(indices % self.n_users)) < indices.size:
-            raise InputError("rows: an index comes twice; each record is in a table once")
+        """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""
         made = object.__new__(PreferenceTable)
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)

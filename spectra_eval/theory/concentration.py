@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import Number, Whole, check_level, check_number, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory.binomial import clopper_pearson_lower
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def hoeffding_radius(n_users: int, *, error: float, width: float = 1.0) -> float:
+def hoeffding_radius(n_users: Whole, *, error: Number, width: Number = 1.0) -> float:
     """Give the one-sided radius of a mean of independent numbers in an interval of some width.
 
     The numbers need not be identically distributed, so that it serves either scope.
@@ -54,8 +54,8 @@ def hoeffding_radius(n_users: int, *, error: float, width: float = 1.0) -> float
     0.0176
     """
     check_level("error", error)
-    if n_users < 1:
-        raise InputError(f"n_users: {n_users} is below 1; a mean needs at least one user")
+    check_whole("n_users", n_users, least=1, most=2**63, why="a mean needs at least one user")
+    check_number("width", width, low=0.0)
     return width * math.sqrt(-math.log(error) / (2 * n_users))
 
 
@@ -83,7 +83,7 @@ def hoeffding_upper(values: Any, *, error: float, low: float = 0.0, high: float 
     return min(high, float(array.mean()) + hoeffding_radius(len(array), error=error, width=high - low))
 
 
-def dkw_radius(n_users: int, *, error: float) -> float:
+def dkw_radius(n_users: Whole, *, error: Number) -> float:
     """Give the one-sided radius that holds for a whole distribution function at once (i.i.d. users).
 
     Raises
@@ -100,7 +100,7 @@ def dkw_radius(n_users: int, *, error: float) -> float:
     >>> round(dkw_radius(16500, error=0.05), 5)
     0.00953
     """
-    if error > 0.5:
+    if check_level("error", error) > 0.5:
         raise AssumptionError(f"error: {error:g} exceeds 1/2, where the one-sided DKW bound is not proven; lower it")
     return hoeffding_radius(n_users, error=error)
 
@@ -146,7 +146,7 @@ def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve
     return DkwCurve(thresholds=at, share=share, lower=np.maximum(0.0, share - radius), radius=radius)
 
 
-def printed_theorem5_lower(fraction: float, n_users: int, *, error: float, n_routes: int = 1) -> float:
+def printed_theorem5_lower(fraction: Number, n_users: Whole, *, error: Number, n_routes: Whole = 1) -> float:
     """Give eq. (11) of the paper: F - 2 M beta - 2 rho. Valid given its predicate, and loose.
 
     References
@@ -158,7 +158,9 @@ def printed_theorem5_lower(fraction: float, n_users: int, *, error: float, n_rou
     >>> round(printed_theorem5_lower(1.0, 16500, error=0.05), 5)
     0.97695
     """
-    rho = hoeffding_radius(n_users, error=error / 4)
+    check_number("fraction", fraction, low=0.0, high=1.0)
+    check_whole("n_routes", n_routes, least=1)
+    rho = hoeffding_radius(n_users, error=check_level("error", error) / 4)
     beta = error / (4 * n_users * n_routes)
     return fraction - 2 * n_routes * beta - 2 * rho
 
@@ -184,7 +186,7 @@ class Theorem5:
 
 
 def theorem5(
-    successes: int, n_users: int, *, error: float, n_routes: int = 1, predicate_error: float = 0.01
+    successes: Whole, n_users: Whole, *, error: Number, n_routes: Whole = 1, predicate_error: Number = 0.01
 ) -> Theorem5:
     """Put the paper's cohort bound beside the valid bounds for the same count.
 
@@ -212,8 +214,11 @@ def theorem5(
     >>> round(bounds.printed, 5), round(bounds.mixture, 5)
     (0.97695, 0.99982)
     """
-    if not 0 <= successes <= n_users:
-        raise InputError(f"successes: {successes} is not between 0 and {n_users}")
+    check_whole("n_users", n_users, least=1, most=2**63)
+    check_whole("successes", successes, most=n_users)
+    check_whole("n_routes", n_routes, least=1)
+    check_level("error", error)
+    check_level("predicate_error", predicate_error)
     share = successes / n_users
     rho = hoeffding_radius(n_users, error=error / 4)
     exact = clopper_pearson_lower(successes, n_users, error=error)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import check_level, check_number
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory._base import Assumption, Standing
 from spectra_eval.theory.js_envelope import _unit_interval, phi_star
@@ -280,6 +280,8 @@ def _pair(missed: float, js: Information) -> tuple[float, float]:
         raise InputError("js: give an Information, for instance Information.from_bits(0.3)")
     if js.shape != ():
         raise AssumptionError("js: one number at a time; loop over users, or pass their mean to certify_mean")
+    check_number("js", float(js.bits))
+    check_number("missed", missed)
     phi_star(js.bits)
     return float(_unit_interval("missed", missed)), float(min(max(js.bits, 0.0), 1.0))
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import check_level, check_whole
 from spectra_eval.errors import InputError
 from spectra_eval.units import LN2, Information
 
@@ -215,8 +215,7 @@ def js_bounded_difference(n: int) -> Information:
     >>> round(js_bounded_difference(10).bits * 10, 6)
     2.417233
     """
-    if n < 1:
-        raise InputError(f"n: {n} is below 1; without an interaction there is nothing to change")
+    check_whole("n", n, least=1, most=2**63, why="without an interaction there is nothing to change")
     return Information((n * math.log1p(1 / n) + math.log(n + 1)) / (2 * n))
 
 
@@ -238,6 +237,8 @@ def js_mcdiarmid_radius(n: int, *, error: float) -> Information:
 def _some(n: int, n_categories: int, error: float) -> bool:
     """Check the arguments; False where there is nothing to bound: no interaction, or a single category."""
     check_level("error", error)
-    if n < 0 or n_categories < 1:
+    lowest = -(2**63)
+    whole = check_whole("n", n, least=lowest, most=2**63), check_whole("n_categories", n_categories, least=lowest)
+    if whole[0] < 0 or whole[1] < 1:
         raise InputError(f"n, n_categories: {n} and {n_categories}; give at least 0 interactions and 1 category")
     return n > 0 and n_categories > 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.arrays import as_simplex, check_cutoff, check_number
 from spectra_eval.errors import AssumptionError
 from spectra_eval.simplex import psi_nats
 from spectra_eval.units import Information
@@ -110,6 +110,7 @@ def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
     [0.5, 0.5]
     """
     (row,) = as_simplex(theta=theta)
+    check_number("past", past, low=-1.0, high=1.0)
     order = np.argsort(-row, kind="stable")
     a, b, rest = _boundary(row, k)
     s = float(_common_share(np.asarray(a), np.asarray(b), np.asarray(rest)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,3 +55,11 @@ def test_what_is_right_is_given_back_as_a_plain_number() -> None:
         check_cutoff(5, 4)
     with pytest.raises(InputError, match="above 9"):
         check_whole("bins", 10, most=9)
+
+
+def test_no_option_of_a_public_function_ends_in_a_foreign_error() -> None:
+    """In a process of its own: beside the type checker of these tests, another error would come first."""
+    script = Path(__file__).with_name("numeric_options.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.split()[0]) > 400

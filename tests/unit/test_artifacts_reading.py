@@ -171,14 +171,6 @@ def test_blocks_that_are_written_hold_no_record_twice(tmp_path: Path, users: str
     assert read_table(tmp_path / "t.parquet").users.tolist() == list(users[1:])
 
 
-def test_rows_that_are_chosen_hold_no_record_twice() -> None:
-    table = make_table(n=5)
-    for rows in ([0] * 60, np.array([1, 2, 1]), [4, -1]):
-        with pytest.raises(InputError, match="comes twice"):
-            table.select(rows)
-    assert table.select([3, 1]).users.tolist() == table.users[[3, 1]].tolist()
-
-
 def test_hashes_that_agree_by_chance_refuse_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_table(make_table(n=30).select(slice(None, None, -1)), tmp_path / "t.parquet")
     monkeypatch.setitem(inspect.unwrap(HashRuns.add).__globals__, "hash", lambda key: 7)

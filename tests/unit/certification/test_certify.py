@@ -237,6 +237,13 @@ def test_a_user_who_comes_back_in_a_later_block_is_named() -> None:
     assert certify(iter(kept), k=3).facts["n_users"] == 3
 
 
+def test_a_user_who_was_selected_many_times_is_refused() -> None:
+    with pytest.raises(InputError, match=r"'u00003'.* twice"):
+        certify(simulated(20).select([3] * 60), k=3)
+    with pytest.raises(InputError, match=r"'u00003'.* twice"):
+        certify(simulated(20).replace(context_window=np.full(20, 2)).select([3] * 60), k=3)
+
+
 @pytest.mark.parametrize("again", [1, 7])
 def test_a_user_who_is_given_many_times_without_a_context_window_is_refused(again: int) -> None:
     table = simulated(20)
