@@ -39,7 +39,7 @@ def columns_of(
     """Yield the wanted columns of a CSV file as texts, some hundred thousand rows at a time."""
     check_encoding(encoding)
     lines = _Lines(path, delimiter=delimiter, encoding=encoding)
-    header = [cell.removeprefix("\ufeff").strip() for cell in next(lines, [])]
+    header = [cell.removeprefix("\ufeff").strip() for row in lines.take(1) for cell in row]
     if not any(header):
         raise SchemaError(f"{path}: empty; the first line must name the columns")
     if (twice := first_twice(cell for cell in header if cell in wanted.values())) is not None:
@@ -47,9 +47,8 @@ def columns_of(
     check_delimiter(path, header, wanted, delimiter)
     places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
     first = 1
-    filled = (row for row in lines if row)
     # A line of many columns is cut down to the wanted ones a piece at a time, so wide files have short pieces.
-    while piece := list(islice(filled, max(1, 8 * ROWS // max(8, len(header))))):
+    while piece := lines.take(max(1, 8 * ROWS // max(8, len(header)))):
         for number, row in enumerate(piece, start=first):
             if len(row) != len(header):
                 raise SchemaError(f"{path}: entry {number}: {len(row)} cells under {len(header)} columns")
@@ -65,22 +64,17 @@ class _Lines:
         self._reader: Any = None
         self._rows = self._read(delimiter)
 
-    def __iter__(self) -> Iterator[list[str]]:
-        return self
-
-    def __next__(self) -> list[str]:
+    def take(self, most: int) -> list[list[str]]:
+        """Return the next rows that are not empty, so many at most."""
         with reading(self.path, "CSV file"):
             try:
-                row = next(self._rows, None)
+                return list(islice(self._rows, most))
             except UnicodeError as error:
                 raise wrong_encoding(self.path, self.encoding) from error
             except csv.Error as error:
                 fix = "quote the cell whole, or save the file again"
                 line = 0 if self._reader is None else self._reader.line_num
                 raise SchemaError(f"{self.path}: line {line}: {one_line(error)}; {fix}") from error
-        if row is None:
-            raise StopIteration
-        return row
 
     def _read(self, delimiter: str) -> Iterator[list[str]]:
         with self.path.open("rb") as file:
@@ -95,7 +89,7 @@ class _Lines:
                 binary = io.BufferedReader(Unpacked(binary, self.path, self.path.stat().st_size), 1 << 20)
             text = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
             self._reader = csv.reader(text, delimiter=delimiter, strict=True)
-            yield from self._reader
+            yield from (row for row in self._reader if row)
 
 
 def check_encoding(encoding: str) -> None:
