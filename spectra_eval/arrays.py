@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from spectra_eval.conversion import align, as_array, as_whole, convert, sum_tolerance, whole_of
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 __all__ = [
@@ -25,28 +26,38 @@ __all__ = [
     "Theta",
     "Thresholds",
     "Whole",
+    "as_array",
     "as_counts",
     "as_simplex",
+    "as_together",
+    "as_whole",
     "check_cutoff",
     "check_level",
     "check_number",
     "check_seed",
     "check_whole",
+    "deviation",
     "row_sums",
+    "sum_tolerance",
+    "whole_of",
 ]
 
 ATOL = 1e-9
-"""A row that sums to one within this is a distribution; it is then divided by its sum."""
+"""A float64 row that sums to one within this is a distribution; it is then divided by its sum.
 
-Theta = Float[np.ndarray, "*users categories"]
-"""Rows on the simplex."""
-Counts = Float[np.ndarray, "*users categories"]
-"""Category weights, non-negative."""
+A row of lower precision (float32, float16, bfloat16) may be off by 256 machine epsilons, and the square root of one at the most.
+"""
+
 PerUser = Float[np.ndarray, " *users"]
 """One number a user."""
-Lists = Int[np.ndarray, "*users ranks"]
-"""Decoded categories, best first; negative entries are no category."""
 
+# A public function takes arrays of other libraries too, and converts them itself.
+if TYPE_CHECKING:
+    Theta: TypeAlias = Any
+    Counts: TypeAlias = Any
+    Lists: TypeAlias = Any
+else:
+    Theta = Counts = Lists = Any
 # A function that checks an option itself refuses it in its own words, also where a type checker runs beside it.
 if TYPE_CHECKING:
     Whole: TypeAlias = int
@@ -75,7 +86,9 @@ def as_simplex(**named: Any) -> tuple[np.ndarray, ...]:
     ShapeError
         An array has no category axis, K is zero, or the shapes do not fit together.
     SimplexError
-        A row is negative, not finite, or does not sum to one within `ATOL`.
+        A row is negative, not finite, or does not sum to one within `ATOL` (lower precision: see there).
+    InputError
+        Something other than real numbers, or labels (of pandas, xarray, Arrow) that do not fit together.
 
     Examples
     --------
@@ -83,14 +96,45 @@ def as_simplex(**named: Any) -> tuple[np.ndarray, ...]:
     >>> theta
     array([[0.25, 0.75]])
     """
-    arrays = [_rows_on_simplex(name, np.asarray(value, dtype=np.float64)) for name, value in named.items()]
-    _check_together(list(named), arrays)
+    arrays, _ = as_together({}, **named)
     return tuple(arrays)
+
+
+def as_together(
+    others: Mapping[str, tuple[Any, Sequence[str]]], **named: Any
+) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """Check distributions as `as_simplex` does, and align what comes with them by its labels.
+
+    Parameters
+    ----------
+    others : mapping of str to (array-like or None, axes)
+        What each axis is, counted from the last one: ``("users", "categories")``, ``("users", "ranks")``,
+        ``("categories",)``. None is left out. Booleans stay as they are.
+    **named : (..., K) array-like
+        The distributions.
+
+    Returns
+    -------
+    list of (..., K) float64 arrays, and the other arrays by name
+    """
+    given = {name: convert(name, value) for name, value in named.items()}
+    axes: dict[str, Sequence[str]] = {name: ("users", "categories") for name in named}
+    for name, (value, what) in others.items():
+        if value is not None:
+            given[name], axes[name] = convert(name, value, boolean=True), what
+    if any(array.labels for array in given.values()):
+        given = align(given, axes)
+    arrays = [
+        _rows_on_simplex(name, given[name].values.astype(np.float64, copy=False), max(ATOL, given[name].atol))
+        for name in named
+    ]
+    _check_together(list(named), arrays)
+    return arrays, {name: array.values for name, array in given.items() if name not in named}
 
 
 def as_counts(name: str, value: Any) -> np.ndarray:
     """Check that an array holds finite, non-negative weights; return it as float64."""
-    array = np.asarray(value, dtype=np.float64)
+    array = as_array(name, value)
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ShapeError(f"{name}: needs a last axis of categories, got shape {array.shape}")
     bad = ~np.isfinite(array) | (array < 0)
@@ -203,12 +247,14 @@ def row_sums(values: np.ndarray) -> np.ndarray:
     return total
 
 
-def _rows_on_simplex(name: str, array: np.ndarray) -> np.ndarray:
+def _rows_on_simplex(name: str, array: np.ndarray, atol: float) -> np.ndarray:
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ShapeError(f"{name}: needs a last axis of categories, got shape {array.shape}")
     sums = array.sum(axis=-1, keepdims=True)
     # NaN fails both comparisons, infinity fails the second: one pass finds every defect.
-    good = (array.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1.0) <= ATOL)
+    good = (array.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1.0) <= atol)
+    if not good.all():
+        good |= (array.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1.0) <= sum_tolerance(array)[..., None])
     if not good.all():
         raise SimplexError(_first_defect(name, array, good[..., 0]))
     return array if (sums == 1.0).all() else array / sums
@@ -224,7 +270,21 @@ def _first_defect(name: str, array: np.ndarray, good: np.ndarray) -> str:
     if (row < 0).any():
         column = int(np.flatnonzero(row < 0)[0])
         return f"{where}: category {column} is negative ({row[column]:.6g}); entries must be at least 0"
-    return f"{where}: sums to {row.sum():.6g}; normalise it or pass counts"
+    return f"{where}: {deviation(row.sum())}; normalise it or pass counts"
+
+
+def deviation(total: float) -> str:
+    """Say what a row sums to, and how far from one that is where the sum itself would be printed as one.
+
+    Examples
+    --------
+    >>> deviation(1.2), deviation(1 + 2e-7)
+    ('sums to 1.2', 'sums to 1 + 2e-07')
+    """
+    off = float(total) - 1.0
+    if not math.isfinite(off) or abs(off) >= 1e-5:
+        return f"sums to {total:.6g}"
+    return f"sums to 1 {'+' if off > 0 else '-'} {abs(off):.3g}"
 
 
 def _check_together(names: list[str], arrays: list[np.ndarray]) -> None:

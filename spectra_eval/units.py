@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from spectra_eval.conversion import as_array
 from spectra_eval.errors import UnitError
 
 __all__ = ["LN2", "Information", "Unit"]
@@ -148,7 +149,7 @@ class Information:
 def _plain(value: Any) -> Any:
     if isinstance(value, Information):
         raise UnitError("this amount of information has its unit already")
-    array = np.asarray(value, dtype=np.float64)
+    array = as_array("amount", value)
     return float(array) if array.ndim == 0 else array
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import ATOL, row_sums
+from spectra_eval.arrays import ATOL, row_sums, sum_tolerance
 from spectra_eval.errors import InputError, SchemaError, ShapeError, SimplexError
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 
@@ -73,6 +73,11 @@ class How:
     n_rows: int = 0
     kind: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> bool:
+        """Whether the numbers of the file are decimal digits."""
+        return self.format not in ("parquet", "npz")
 
     def fail(self, message: str, error: type[InputError] = InputError) -> InputError:
         """Make an error that names the file."""
@@ -175,6 +180,7 @@ class TargetScan:
     with `renormalise`, shares; else an error that names the first row that does not sum to one.
     """
 
+    text: bool = False
     all_one: bool = True
     all_whole: bool = True
     first: tuple[int, str, float] | None = None
@@ -184,6 +190,8 @@ class TargetScan:
         with np.errstate(invalid="ignore", over="ignore"):
             sums = target.sum(axis=1)
             far = (sums != 0) & ~(np.abs(sums - 1.0) <= ATOL)
+            if far.any():
+                far &= ~(np.abs(sums - 1.0) <= sum_tolerance(target, text=self.text))
         if far.any() and self.all_one:
             row = int(np.flatnonzero(far)[0])
             self.first = (first_row + row, str(users[row]), float(sums[row]))
@@ -226,7 +234,7 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
     if "target" in matrices:
         target = matrices.pop("target")
         if kind is None:
-            scan = TargetScan()
+            scan = TargetScan(text=how.text)
             scan.see(target, raw.users, raw.first_row)
             kind = scan.kind(how)
         columns = {**how.columns, {"counts": "counts", "shares": "theta_star"}[kind]: how.columns["target"]}
@@ -309,9 +317,8 @@ def _check_weights(values: np.ndarray, name: str, raw: Raw, how: How) -> None:
 
 
 def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:
+    """Divide rows by their sum: all with `renormalise`, else those that the precision of the file explains."""
     divided: dict[str, int] = {}
-    if not how.renormalise:
-        return divided
     for name in ("theta_star", "theta_s"):
         if name not in matrices:
             continue
@@ -319,9 +326,12 @@ def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:
         good = (np.isfinite(values) & (values >= 0)).all(axis=1)
         sums = row_sums(np.where(good[:, None], values, 0.0))
         far = good & (sums > 0) & (np.abs(sums - 1.0) > ATOL)
+        if far.any() and not how.renormalise:
+            far &= np.abs(sums - 1.0) <= sum_tolerance(values, text=how.text)
         if far.any():
             matrices[name] = np.divide(values, sums[:, None], out=values.copy(), where=far[:, None])
-        divided[name] = int(far.sum())
+        if far.any() or how.renormalise:
+            divided[name] = int(far.sum())
     return divided
 
 
@@ -347,7 +357,8 @@ def _check_together(table: PreferenceTable, raw: Raw, how: How) -> None:
     if not ("counts" in raw.matrices and "theta_star" in raw.matrices) or table.counts is None:
         return
     totals = row_sums(table.counts)
-    far = np.abs(table.counts / np.where(totals > 0, totals, 1.0)[:, None] - table.theta_star).max(axis=1) > ATOL
+    allowed = np.maximum(ATOL, sum_tolerance(raw.matrices["theta_star"], text=how.text))
+    far = np.abs(table.counts / np.where(totals > 0, totals, 1.0)[:, None] - table.theta_star).max(axis=1) > allowed
     if far.any():
         row = int(np.flatnonzero(far)[0])
         place = how.at(raw.first_row + row, table.users[row], "theta_star")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.arrays import as_together, check_cutoff, whole_of
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.registry import Registry
@@ -255,31 +255,44 @@ def metric(
 
 
 def check_pair(
-    theta_star: Any, theta_s: Any, *, buckets: Any = None, k: int | None = None, support: Any = None
+    theta_star: Any,
+    theta_s: Any,
+    *,
+    buckets: Any = None,
+    k: int | None = None,
+    support: Any = None,
+    lists: Any = None,
 ) -> tuple[Comparison, tuple[int, ...]]:
     """Check the arrays of a public function; give them as one comparison, and the shape of the users' axes."""
     if k is not None:
         check_cutoff(k)
-    truth, held = np.broadcast_arrays(*as_simplex(theta_star=theta_star, theta_s=theta_s))
+    with_them: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "buckets": (buckets, ("categories",)),
+        "support": (support, ("users", "categories")),
+        "lists": (lists, ("users", "ranks")),
+    }
+    thetas, others = as_together(with_them, theta_star=theta_star, theta_s=theta_s)
+    truth, held = np.broadcast_arrays(*thetas)
     users, n_categories = truth.shape[:-1], truth.shape[-1]
     if 0 in users:
         raise ShapeError(f"theta_star: no users in shape {truth.shape}; give at least one row")
     comparison = Comparison(
         theta_star=np.ascontiguousarray(truth.reshape(-1, n_categories)),
         theta_s=np.ascontiguousarray(held.reshape(-1, n_categories)),
-        lists=None,
-        bucket=np.zeros(n_categories, dtype=np.int64) if buckets is None else _check_buckets(buckets, n_categories),
-        support=check_support(support, theta_star=truth, theta_s=held),
+        lists=None if lists is None else check_lists(others["lists"], users),
+        bucket=np.zeros(n_categories, dtype=np.int64)
+        if buckets is None
+        else _check_buckets(others["buckets"], n_categories),
+        support=check_support(others.get("support"), theta_star=truth, theta_s=held),
     )
     return comparison, users
 
 
-def check_support(support: Any, **thetas: np.ndarray) -> np.ndarray | None:
+def check_support(array: np.ndarray | None, **thetas: np.ndarray) -> np.ndarray | None:
     """Check the options of each user against distributions (..., K) of one shape; return them as (n, K)."""
-    if support is None:
+    if array is None:
         return None
     shape = next(iter(thetas.values())).shape
-    array = np.asarray(support)
     if array.dtype != np.bool_:
         raise InputError(f"support: entries of type {array.dtype}; give True where a category is an option of the user")
     if array.shape != shape:
@@ -297,18 +310,16 @@ def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:
     return column.reshape(users) if users else float(column.reshape(()))
 
 
-def check_lists(lists: Any, users: tuple[int, ...]) -> np.ndarray:
+def check_lists(array: np.ndarray, users: tuple[int, ...]) -> np.ndarray:
     """Check that there is one list of whole numbers a user; give them as (n, L)."""
-    array = np.asarray(lists)
     if array.ndim == 0 or array.shape[:-1] != users:
         raise ShapeError(f"lists: shape {array.shape}, but the users have shape {users}; give one list a user")
     if array.size and not np.issubdtype(array.dtype, np.integer):
         raise InputError(f"lists: entries of type {array.dtype}; give indices of categories, negative for none")
-    return array.astype(np.int64).reshape(math.prod(users), array.shape[-1])
+    return whole_of("lists", array).reshape(math.prod(users), array.shape[-1])
 
 
-def _check_buckets(buckets: Any, n_categories: int) -> np.ndarray:
-    array = np.asarray(buckets)
+def _check_buckets(array: np.ndarray, n_categories: int) -> np.ndarray:
     if array.shape != (n_categories,):
         raise ShapeError(f"buckets: shape {array.shape}, but there are {n_categories} categories; give one a category")
     if not np.isin(array, (0, 1, 2)).all():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_counts
+from spectra_eval.arrays import as_array, as_counts
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 
 __all__ = ["category_buckets", "tail_preference_groups"]
@@ -89,7 +89,7 @@ def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
     >>> groups.tolist(), cuts.tolist()
     ([1, 1, 1, 2, 4, 3, 3, 4], [0.0, 0.1, 0.2])
     """
-    shares = np.asarray(tail_share, dtype=np.float64)
+    shares = as_array("tail_share", tail_share)
     if shares.ndim != 1:
         raise ShapeError(f"tail_share: shape {shares.shape}; give one number a user")
     if not len(shares):

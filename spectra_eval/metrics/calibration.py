@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Theta, check_whole
+from spectra_eval.arrays import Theta, as_array, check_whole
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
@@ -147,7 +147,7 @@ def _check_bins(bins: int) -> int:
 def _check_weights(weights: Any, n_categories: int) -> np.ndarray:
     if weights is None:
         return np.ones(n_categories)
-    array = np.asarray(weights, dtype=np.float64)
+    array = as_array("weights", weights)
     if array.shape != (n_categories,):
         raise ShapeError(f"weights: shape {array.shape}, but there are {n_categories} categories; give one a category")
     if not (np.isfinite(array) & (array >= 0)).all():
@@ -174,7 +174,7 @@ def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any, support: Any
 
 
 def reliability_bins(
-    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None, support: Any = None
+    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any = None, support: Any = None
 ) -> ReliabilityBins:
     """Sort all pairs of a user and a category into bins of what the model holds.
 
@@ -230,9 +230,7 @@ def reliability_bins(
     options={"bins": 20},
     reference=_NAEINI,
 )
-def soft_ece(
-    theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: np.ndarray | None = None, support: Any = None
-) -> float:
+def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any = None, support: Any = None) -> float:
     r"""Calibration error in bins over all pairs of a user and a category; the observed share is the label.
 
     .. math:: \frac1n \sum_b \Bigl| \sum_{i \in b} (q_i - p_i) \Bigr|

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Lists, Theta, as_simplex, check_cutoff
+from spectra_eval.arrays import Lists, Theta, as_together, check_cutoff
 from spectra_eval.errors import UndefinedMetricError
 from spectra_eval.metrics._base import check_lists, check_support, metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic
@@ -112,15 +112,16 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, supp
     >>> exposure_entropy(np.array([[0.8, 0.2, 0.0], [0.1, 0.3, 0.6]]), k=1).bits
     1.0
     """
-    (held,) = as_simplex(theta_s=theta_s)
+    with_it = {"lists": (lists, ("users", "ranks")), "support": (support, ("users", "categories"))}
+    (held,), others = as_together(with_it, theta_s=theta_s)
     check_cutoff(k)
     rows = np.ascontiguousarray(held.reshape(-1, held.shape[-1]))
     comparison = Comparison(
         theta_star=rows,
         theta_s=rows,
-        lists=None if lists is None else check_lists(lists, held.shape[:-1]),
+        lists=None if lists is None else check_lists(others["lists"], held.shape[:-1]),
         bucket=np.zeros(rows.shape[1], dtype=np.int64),
-        support=check_support(support, theta_s=held),
+        support=check_support(others.get("support"), theta_s=held),
     )
     if not len(rows):
         raise UndefinedMetricError("theta_s: no users, so no place is taken; give at least one row")

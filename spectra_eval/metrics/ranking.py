@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spectra_eval.arrays import Lists, PerUser, Theta, as_simplex, check_cutoff
-from spectra_eval.metrics._base import check_lists, check_pair, check_support, metric, shaped_like
+from spectra_eval.arrays import Lists, PerUser, Theta, as_together, check_cutoff
+from spectra_eval.metrics._base import check_pair, check_support, metric, shaped_like
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import (
     best_first,
@@ -209,9 +209,9 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     >>> top_list(np.array([[0.2, 0.4, 0.4]]), k=2).tolist()
     [[1, 2]]
     """
-    (held,) = as_simplex(theta_s=theta_s)
+    (held,), others = as_together({"support": (support, ("users", "categories"))}, theta_s=theta_s)
     check_cutoff(k, held.shape[-1])
-    rows, offered = held.reshape(-1, held.shape[-1]), check_support(support, theta_s=held)
+    rows, offered = held.reshape(-1, held.shape[-1]), check_support(others.get("support"), theta_s=held)
     if offered is None:
         places, _ = best_first(rows)
         return (places[:, :k] % held.shape[-1]).reshape(*held.shape[:-1], k)
@@ -222,10 +222,7 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
 
 def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:
     """Check the truth and lists of a public function."""
-    comparison, users = check_pair(theta_star, theta_star, k=k)
-    truth = comparison.theta_star
-    entries = check_lists(lists, users)
-    return Comparison(theta_star=truth, theta_s=truth, lists=entries, bucket=comparison.bucket), users
+    return check_pair(theta_star, theta_star, k=k, lists=lists)
 
 
 @metric(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level, check_whole
+from spectra_eval.arrays import as_array, check_level, check_whole
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.stats._counts import multinomial_counts
 from spectra_eval.tables import Interval
@@ -139,7 +139,7 @@ def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | 
     (1.0, 3.0)
     """
     check_level("level", level)
-    values = np.asarray(replicates, dtype=np.float64)
+    values = as_array("replicates", replicates)
     if values.ndim != 1:
         raise ShapeError(f"replicates: shape {values.shape}; give one value a resample")
     values = values[~np.isnan(values)]
@@ -198,7 +198,7 @@ def bootstrap(
     >>> round(interval.high - interval.low, 2), round(2 * 1.96 * float(users.std()) / 20, 2)
     (0.18, 0.18)
     """
-    rows = np.asarray(statistic, dtype=np.float64)
+    rows = as_array("statistic", statistic)
     if rows.ndim != 2:
         raise ShapeError(f"statistic: shape {rows.shape}; give one row a user")
     if not np.isfinite(rows).all():

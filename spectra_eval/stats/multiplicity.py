@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 
 __all__ = ["holm"]
@@ -41,7 +42,7 @@ def holm(p_values: Any) -> np.ndarray:
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.06, 0.06]
     """
-    given = np.asarray(p_values, dtype=np.float64)
+    given = as_array("p_values", p_values)
     if given.ndim != 1:
         raise ShapeError(f"p_values: shape {given.shape}; give one a test")
     bad = (given < 0) | (given > 1)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.units import LN2
 
@@ -94,7 +95,7 @@ def signed_rank(differences: Any) -> SignedRank:
     >>> signed_rank([0.5, 0.5, 0.5, 0.5]).p_value
     0.125
     """
-    given = np.asarray(differences, dtype=np.float64)
+    given = as_array("differences", differences)
     if given.ndim != 1 or not len(given):
         raise ShapeError(f"differences: shape {given.shape}; give one a user, at least one")
     if not np.isfinite(given).all():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import as_array, check_level
 from spectra_eval.errors import InputError, ShapeError
 
 __all__ = ["minimum_detectable"]
@@ -54,7 +54,7 @@ def minimum_detectable(differences: Any, *, level: float = 0.95, power: float = 
     """
     check_level("level", level)
     check_level("power", power)
-    given = np.asarray(differences, dtype=np.float64)
+    given = as_array("differences", differences)
     if given.ndim != 1 or not len(given):
         raise ShapeError(f"differences: shape {given.shape}; give one a user, at least one")
     if not np.isfinite(given).all():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import as_array, check_level
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.tables import Interval
 
@@ -71,8 +71,8 @@ def student_interval(
     (0.045, 0.455, "Student's t over users")
     """
     check_level("level", level)
-    sums = np.asarray(totals, dtype=np.float64)
-    sizes = np.ones(sums.shape) if counts is None else np.asarray(counts, dtype=np.float64)
+    sums = as_array("totals", totals)
+    sizes = np.ones(sums.shape) if counts is None else as_array("counts", counts)
     if sums.ndim != 1 or sizes.shape != sums.shape:
         raise ShapeError(f"totals: shape {sums.shape}, counts {sizes.shape}; give one number a user in each")
     if len(sums) < 2:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.arrays import ATOL, row_sums
+from spectra_eval.arrays import ATOL, deviation, row_sums, sum_tolerance
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 if TYPE_CHECKING:
@@ -106,13 +106,21 @@ def check_windows(table: PreferenceTable) -> None:
         raise InputError(f"{place(table, row, 'n_window')}: 0 although counts holds a window; mend one of the two")
 
 
-def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None) -> np.ndarray:
-    """Hold a column against the simplex in the rows that `where` marks; normalise it."""
+def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None, atol: float) -> tuple[np.ndarray, int]:
+    """Check that the rows that `where` marks are on the simplex; return them normalised.
+
+    `atol` is the tolerance of the type in which they were given. The number says how many were off by more than `ATOL`.
+    """
     value: np.ndarray = getattr(table, name)
     sums = value.sum(axis=1)
     good = (value.min(axis=1) >= 0) & (np.abs(sums - 1.0) <= ATOL)
     if where is not None:
         good |= ~where
+    loose = np.zeros(len(value), dtype=np.bool_)
+    if not good.all():
+        near = np.abs(sums - 1.0) <= np.maximum(atol, sum_tolerance(value))
+        loose = ~good & (value.min(axis=1) >= 0) & near
+        good |= loose
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise SimplexError(f"{place(table, row, name)}: {_row_defect(table, value[row])}")
@@ -120,10 +128,10 @@ def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None) -> n
     held = np.ones(len(value), dtype=bool) if where is None else where
     rounding = value.shape[1] * 2.0**-52
     if (np.abs(sums[held] - 1.0) <= rounding / 2).all():
-        return value
+        return value, 0
     sums = row_sums(np.where(held[:, None], value, 0.0))
     far = held & (np.abs(sums - 1.0) > rounding)
-    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None])
+    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]), int(loose.sum())
 
 
 def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:
@@ -134,7 +142,7 @@ def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:
     if (row < 0).any():
         column = int(np.flatnonzero(row < 0)[0])
         return f"{table.categories[column]!r} is negative ({row[column]:.6g}); shares must be at least 0"
-    return f"sums to {row.sum():.6g}; normalise it or pass --renormalise"
+    return f"{deviation(row.sum())}; normalise it or pass --renormalise"
 
 
 def check_lists(table: PreferenceTable) -> None:

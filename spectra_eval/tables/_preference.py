@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from spectra_eval.tables._checks import (
-    MATRICES,
     check_categories,
     check_details,
     check_lists,
@@ -25,6 +24,7 @@ from spectra_eval.tables._checks import (
     tuple_array,
     windows_from,
 )
+from spectra_eval.tables._given import as_columns, in_order
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
 
 __all__ = ["PreferenceTable"]
@@ -69,7 +69,8 @@ class PreferenceTable:
     parents : tuple of K str, optional
         The parent of each category in a two-level taxonomy.
     metadata : mapping, optional
-        How the table came to be: JSON values by name.
+        How the table came to be: JSON values by name. `rows_divided` counts the rows of float32 or lower precision
+        whose sum was off by more than `arrays.ATOL` and that were divided by it.
     support : (N, K) bool array, optional
         The options of each record, two at least: true where the category is offered. None, also where an array that is
         true everywhere was given, means that every category is offered to every record. Truth and prediction must be 0
@@ -111,17 +112,15 @@ class PreferenceTable:
         put = _Setter(self)
         put("categories", tuple(self.categories))
         put("parents", None if self.parents is None else tuple(self.parents))
+        index = tuple(self.users.index) if hasattr(self.users, "iloc") else None
         put("users", text_array(self.users))
-        for name in MATRICES:
-            value = getattr(self, name)
-            put(name, None if value is None else np.ascontiguousarray(value, dtype=np.float64))
-        put("dg", None if self.dg is None else np.asarray(self.dg, dtype=np.int64))
-        put("history", None if self.history is None else tuple_array(self.history))
-        put("history_details", None if self.history_details is None else detail_array(self.history_details))
-        put("horizon", None if self.horizon is None else text_array(self.horizon))
-        for name in ("context_window", "n_window"):
-            value = getattr(self, name)
-            put(name, None if value is None else np.asarray(value, dtype=np.int64))
+        columns, atol = as_columns(self, index)
+        for name, value in columns.items():
+            put(name, value)
+        put("history", None if self.history is None else tuple_array(in_order(self, "history", index)))
+        details = None if self.history_details is None else detail_array(in_order(self, "history_details", index))
+        put("history_details", details)
+        put("horizon", None if self.horizon is None else text_array(in_order(self, "horizon", index)))
         check_shapes(self)
         put("support", as_support(self))
         for name in ("counts", "history_counts"):
@@ -131,9 +130,14 @@ class PreferenceTable:
         if self.theta_star is None:
             put("theta_star", shares(self.counts))
         check_windows(self)
-        put("theta_star", check_rows(self, "theta_star", self.observed))
-        if self.theta_s is not None:
-            put("theta_s", check_rows(self, "theta_s", None))
+        divided = {}
+        for name, where in (("theta_star", self.observed), ("theta_s", None)):
+            if getattr(self, name) is not None:
+                rows, divided[name] = check_rows(self, name, where, atol)
+                put(name, rows)
+        if any(divided.values()):
+            earlier = self.metadata.get("rows_divided", {})
+            put("metadata", {**self.metadata, "rows_divided": {**earlier, **{n: d for n, d in divided.items() if d}}})
         check_offered(self)
         check_lists(self)
         check_details(self)

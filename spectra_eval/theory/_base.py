@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.registry import Registry
 
 __all__ = ["ENVELOPES", "Assumption", "Envelope", "Standing"]
@@ -79,7 +80,7 @@ class Envelope:
 
     def holds(self, given: Any, of: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> np.ndarray:
         """Tell, elementwise, whether measured quantities lie between the curves, within rounding."""
-        given, of = np.asarray(given, dtype=float), np.asarray(of, dtype=float)
+        given, of = as_array("given", given), as_array("of", of)
         good = np.ones(np.broadcast_shapes(given.shape, of.shape), dtype=bool)
         if self.upper is not None:
             good &= of <= self.upper(given) * (1 + rtol) + atol

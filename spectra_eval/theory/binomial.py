@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import as_array, check_level
 from spectra_eval.errors import InputError
 from spectra_eval.simplex import kl_nats
 
@@ -88,8 +88,8 @@ def _chernoff_lower(x: Any, n: Any, error: float) -> np.ndarray:
 def _checked(successes: Any, trials: Any, error: float) -> tuple[np.ndarray, np.ndarray]:
     check_level("error", error)
     try:
-        x, n = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64))
-    except (TypeError, ValueError, OverflowError) as error:
+        x, n = np.broadcast_arrays(as_array("successes", successes), as_array("trials", trials))
+    except ValueError as error:
         raise InputError("successes, trials: give whole numbers, or arrays of them that fit together") from error
     if (~np.isfinite(n) | (x < 0) | (x > n) | (x != np.floor(x)) | (n != np.floor(n))).any():
         raise InputError("successes: each must be a whole number between 0 and the number of trials")

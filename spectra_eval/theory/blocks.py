@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex
+from spectra_eval.arrays import as_simplex, as_whole
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import tv
 from spectra_eval.theory.bounded_mean import betting_lower
@@ -156,7 +156,7 @@ def route_t_blocks(
     if len(rows) == 0:
         raise AssumptionError("means: no blocks; an empty window certifies nobody")
     first, second = _split(predicate_error, split)
-    listed = np.asarray(entries, dtype=np.int64)
+    listed = as_whole("entries", entries)
     off = missed_mass(rows, np.broadcast_to(listed, (len(rows), len(listed))))
     upper = min(1.0, float(tv(held, rows.mean(axis=0))) + math.sqrt(-math.log(first) / (2 * len(rows))))
     if mass_bound == "hoeffding":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import as_array, check_level
 from spectra_eval.errors import InputError
 
 __all__ = ["betting_lower", "prpl_eb_lower"]
@@ -80,7 +80,7 @@ def prpl_eb_lower(values: Any, *, error: float) -> float:
 def _prepared(values: Any, error: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the numbers, the running mean before each, and the bet lambda_t that the past suggests."""
     check_level("error", error)
-    x = np.asarray(values, dtype=np.float64).ravel()
+    x = as_array("values", values).ravel()
     if len(x) == 0:
         raise InputError("values: none given; a mean needs at least one")
     if not ((x >= 0) & (x <= 1)).all():

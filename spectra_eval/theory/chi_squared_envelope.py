@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 from spectra_eval.theory._base import ENVELOPES, Envelope
 from spectra_eval.theory.js_envelope import _unit_interval
@@ -115,7 +116,7 @@ def chi_squared_pair(chi_squared: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chi_squared(value: Any) -> np.ndarray:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_array("chi_squared", value)
     if (array < 0).any():
         raise InputError(f"chi_squared: {array[array < 0].flat[0]:.6g} is negative; a divergence is at least 0")
     return array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Number, Whole, check_level, check_number, check_whole
+from spectra_eval.arrays import Number, Whole, as_array, check_level, check_number, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory.binomial import clopper_pearson_lower
 
@@ -137,10 +137,10 @@ def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve
     >>> curve.lower.round(3).tolist()
     [0.878, 0.378]
     """
-    ordered = np.sort(np.asarray(margins, dtype=np.float64).ravel())
+    ordered = np.sort(as_array("margins", margins).ravel())
     if np.isnan(ordered).any():
         raise InputError("margins: a margin is NaN; leave out users without one, and count them")
-    at = np.unique(ordered) if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+    at = np.unique(ordered) if thresholds is None else as_array("thresholds", thresholds)
     share = 1.0 - np.searchsorted(ordered, at, side="right") / max(1, len(ordered))
     radius = dkw_radius(len(ordered), error=error)
     return DkwCurve(thresholds=at, share=share, lower=np.maximum(0.0, share - radius), radius=radius)
@@ -238,7 +238,7 @@ def theorem5(
 
 
 def _in_range(values: Any, low: float, high: float) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64).ravel()
+    array = as_array("values", values).ravel()
     if not ((array >= low) & (array <= high)).all():
         raise InputError(f"values: all must lie in [{low:g}, {high:g}]")
     return array

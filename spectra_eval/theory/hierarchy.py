@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import as_simplex
+from spectra_eval.arrays import as_array, as_simplex, as_whole
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import _kl_generator, js_nats, kl_nats, tv
 from spectra_eval.units import Information
@@ -322,7 +322,7 @@ def parent_scores(scores: Any, parents: Any, *, temperature: float = 1.0) -> np.
     >>> parent_scores([0.0, 0.0, 0.0], [0, 1, 1]).round(4).tolist()
     [0.0, 0.6931]
     """
-    held, owner = np.asarray(scores, dtype=np.float64), np.asarray(parents, dtype=np.int64)
+    held, owner = as_array("scores", scores), as_whole("parents", parents)
     if temperature <= 0:
         raise InputError(f"temperature: {temperature} is not positive")
     if owner.shape != held.shape[-1:] or not np.array_equal(np.unique(owner), np.arange(owner.max(initial=-1) + 1)):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex
+from spectra_eval.arrays import as_array, as_simplex
 from spectra_eval.errors import InputError
 from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory._base import ENVELOPES, Envelope
@@ -96,7 +96,7 @@ def phi_star(js_bits: Any, *, round_up: bool = False) -> Any:
     >>> round(phi_star(0.316), 5), phi_star(1.0)
     (0.6364, 1.0)
     """
-    j = np.asarray(js_bits, dtype=np.float64)
+    j = as_array("js_bits", js_bits)
     if ((j < -_SLACK) | (j > 1 + _SLACK)).any():
         raise InputError(f"js: {j[(j < -_SLACK) | (j > 1 + _SLACK)].flat[0]:.6g} bit is outside [0, 1]; is it in nats?")
     j = np.clip(j, 0.0, 1.0) + 0.0  # no minus zero, at which the slope would be minus infinity
@@ -137,7 +137,7 @@ def phi_star_slope(js_bits: Any) -> Any:
     >>> round(phi_star_slope(0.5), 4)
     0.6632
     """
-    j = np.asarray(js_bits, dtype=np.float64)
+    j = as_array("js_bits", js_bits)
     v = np.asarray(phi_star(j))
     gap = np.asarray(phi_star_gap(np.clip(1.0 - j, 0.0, 1.0)))
     with np.errstate(divide="ignore"):
@@ -261,7 +261,7 @@ def _split_pair(tv: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _unit_interval(name: str, value: Any) -> Any:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_array(name, value)
     bad = (array < -_SLACK) | (array > 1 + _SLACK)
     if bad.any():
         raise InputError(f"{name}: {array[bad].flat[0]:.6g} is outside [0, 1]")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 from spectra_eval.simplex import _kl_generator
 from spectra_eval.theory._base import ENVELOPES, Envelope
@@ -254,7 +255,7 @@ def binary_kl_pair(kl: Information) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _amount(name: str, nats: Any) -> np.ndarray:
-    array = np.asarray(nats, dtype=np.float64)
+    array = as_array(name, nats)
     if (array < -_SLACK).any():
         raise InputError(f"{name}: {array[array < -_SLACK].flat[0]:.6g} nat is negative; a divergence is at least 0")
     return np.asarray(np.maximum(array, 0.0))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_cutoff
+from spectra_eval.arrays import as_array, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError
 
 __all__ = [
@@ -281,7 +281,7 @@ def printed_union_counterexample() -> tuple[np.ndarray, int, int]:
 
 def _split(weights: Any, category: int, k: int) -> tuple[float, np.ndarray]:
     """Give the weight of the category and the others, largest first."""
-    held = np.asarray(weights, dtype=np.float64)
+    held = as_array("weights", weights)
     if held.ndim != 1 or len(held) == 0 or not np.isfinite(held).all() or (held < 0).any():
         raise InputError("weights: give one finite number a category, none of them negative")
     if not 0 <= category < len(held):

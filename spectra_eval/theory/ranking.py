@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.arrays import as_array, as_simplex, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf
 from spectra_eval.theory.js_envelope import _unit_interval, psi
@@ -140,7 +140,7 @@ def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = N
     if (on_list.sum(axis=-1) > k).any():
         raise AssumptionError(f"lists: one has more than k = {k} categories; cut it to its first {k} or raise k")
     distance = np.asarray(linf(star, held))
-    radius = distance if eps is None else np.asarray(eps, dtype=np.float64)
+    radius = distance if eps is None else as_array("eps", eps)
     best, found = _top_mask(star, k), _top_mask(held, k)
     recovers = (distance <= radius) & (gap > 2 * radius)
     differs = np.asarray((on_list != best).any(axis=-1))
@@ -370,7 +370,7 @@ def _mass(star: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _checked_weights(weights: Any) -> np.ndarray:
-    held = np.asarray(weights, dtype=np.float64)
+    held = as_array("weights", weights)
     if held.ndim != 1 or len(held) == 0:
         raise InputError("weights: give one number a rank")
     if (held < 0).any() or (np.diff(held) > 0).any():

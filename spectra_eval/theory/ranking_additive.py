@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, check_cutoff
+from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import linf
 from spectra_eval.theory.ranking import _checked_weights, _gap
@@ -231,7 +231,7 @@ def _same(share: np.ndarray) -> np.ndarray:
 
 def _places(entries: Any, n_categories: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Give the ranks and the categories of the entries that count: known, and named for the first time."""
-    listed = np.asarray(entries, dtype=np.int64)
+    listed = as_whole("entries", entries)
     if listed.ndim != 1:
         raise ShapeError(f"entries: shape {listed.shape}; give one list")
     if len(listed) > k:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_counts, as_simplex, check_level
+from spectra_eval.arrays import as_counts, as_simplex, as_whole, check_level
+from spectra_eval.conversion import matched
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import js_nats, kl_nats, tv
 from spectra_eval.theory.binomial import clopper_pearson_lower
@@ -85,6 +86,7 @@ def missed_mass_lower(counts: Any, lists: Any, *, error: float, whole: bool | No
     >>> missed_mass_lower([[0, 10]], [[0]], error=0.05).round(3).tolist()
     [0.741]
     """
+    counts, lists = matched(counts=counts, lists=lists)
     counts, whole = _window(counts, whole=whole)
     n = counts.sum(axis=-1)
     off = np.where(_mask(counts, lists), 0.0, counts).sum(axis=-1)
@@ -103,6 +105,7 @@ def tv_upper_hoeffding(counts: Any, theta_s: Any, *, error: float) -> np.ndarray
     >>> tv_upper_hoeffding([[50, 50]], [[0.5, 0.5]], error=0.005).round(3).tolist()
     [0.163]
     """
+    counts, theta_s = matched(counts=counts, theta_s=theta_s)
     check_level("error", error)
     counts, _ = _window(counts)
     return _hoeffding_upper(*_shares(counts, theta_s), error)
@@ -136,6 +139,7 @@ def tv_upper_exact(counts: Any, theta_s: Any, *, error: float) -> np.ndarray:
     >>> tv_upper_exact([[3, 4, 5]], [[0.5, 0.5, 0.0]], error=0.01).round(4).tolist()
     [0.7651]
     """
+    counts, theta_s = matched(counts=counts, theta_s=theta_s)
     counts, whole = _window(counts)
     if not whole:
         raise InputError("counts: not whole numbers; the exact route needs one category an interaction")
@@ -189,6 +193,7 @@ def route_t(
     >>> result.certified.tolist()
     [True]
     """
+    counts, theta_s, lists = matched(counts=counts, theta_s=theta_s, lists=lists)
     counts, whole = _window(counts, whole=whole)
     first, second = _split(predicate_error, split)
     bound = tv_upper_exact if whole else tv_upper_hoeffding
@@ -208,6 +213,7 @@ def route_t_certifies(
     >>> route_t_certifies([[0, 0, 60]], [[0.1, 0.1, 0.8]], [[0]], predicate_error=0.01).tolist()
     [True]
     """
+    counts, theta_s, lists = matched(counts=counts, theta_s=theta_s, lists=lists)
     counts, whole = _window(counts, whole=whole)
     first, second = _split(predicate_error, split)
     lower = missed_mass_lower(counts, lists, error=second, whole=whole)
@@ -233,14 +239,13 @@ def js_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.25) -> 
     >>> round(float(js_upper([[50, 50]], [[0.5, 0.5]], error=0.005).bits[0]), 3)
     0.216
     """
+    counts, theta_s = matched(counts=counts, theta_s=theta_s)
     counts, _ = _window(counts)
     theta, shares, n = _shares(counts, theta_s)
     return Information(np.minimum(LN2, _chernoff(js_nats(shares, theta), n, 2.0, LN2, error, rate)))
 
 
-def kl_upper(
-    counts: Any, theta_s: Any, *, error: float, rate: float = 0.15, support: np.ndarray | None = None
-) -> Information:
+def kl_upper(counts: Any, theta_s: Any, *, error: float, rate: float = 0.15, support: Any = None) -> Information:
     """Route K: bound KL(theta_star || theta_s) from above, from counts; infinite where theta_s has a zero.
 
     A zero outside the `support` (N, K), the options of each user, is none: nobody can choose there.
@@ -250,9 +255,10 @@ def kl_upper(
     >>> round(float(kl_upper([[50, 50]], [[0.5, 0.5]], error=0.005).nats[0]), 3)
     0.431
     """
+    counts, theta_s, support = matched(counts=counts, theta_s=theta_s, support=support)
     counts, _ = _window(counts)
     theta, shares, n = _shares(counts, theta_s)
-    lowest = theta.min(axis=-1) if support is None else np.where(support, theta, np.inf).min(axis=-1)
+    lowest = theta.min(axis=-1) if support is None else np.where(support.values, theta, np.inf).min(axis=-1)
     some = lowest > 0
     span = -np.log(np.where(some, lowest, 0.5))
     value = _chernoff(np.where(some, kl_nats(shares, theta), 0.0), n, 1.0, span, error, rate)
@@ -269,6 +275,7 @@ def route_j(
     >>> route_j([[0, 0, 60]], [[0.05, 0.05, 0.9]], [[0]], predicate_error=0.01).certified.tolist()
     [True]
     """
+    counts, theta_s, lists = matched(counts=counts, theta_s=theta_s, lists=lists)
     first, second = _split(predicate_error, split)
     upper = np.asarray(phi_star(js_upper(counts, theta_s, error=first).bits))
     return _result(upper, missed_mass_lower(counts, lists, error=second, whole=whole))
@@ -282,7 +289,7 @@ def route_k(
     predicate_error: float,
     split: float = 0.5,
     whole: bool | None = None,
-    support: np.ndarray | None = None,
+    support: Any = None,
 ) -> RouteResult:
     """Certify users through an upper bound on the KL and its exact envelope.
 
@@ -293,6 +300,7 @@ def route_k(
     >>> route_k([[0, 0, 90]], [[0.05, 0.05, 0.9]], [[0]], predicate_error=0.01).certified.tolist()
     [True]
     """
+    counts, theta_s, lists, support = matched(counts=counts, theta_s=theta_s, lists=lists, support=support)
     first, second = _split(predicate_error, split)
     upper = np.asarray(tv_upper_from_kl(kl_upper(counts, theta_s, error=first, support=support)))
     return _result(upper, missed_mass_lower(counts, lists, error=second, whole=whole))
@@ -332,7 +340,7 @@ def _hoeffding_upper(theta: np.ndarray, shares: np.ndarray, n: np.ndarray, error
 
 
 def _mask(counts: np.ndarray, lists: Any) -> np.ndarray:
-    entries = np.asarray(lists, dtype=np.int64)
+    entries = as_whole("lists", lists)
     if entries.shape[:-1] != counts.shape[:-1]:
         raise ShapeError(f"lists: shape {entries.shape} for counts {counts.shape}; give one list a user")
     n_categories = counts.shape[-1]

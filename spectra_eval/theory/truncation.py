@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex
+from spectra_eval.arrays import as_simplex, as_whole
+from spectra_eval.conversion import matched
 from spectra_eval.errors import ShapeError
 from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory.js_envelope import _unit_interval
@@ -49,6 +50,7 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
     >>> missed_mass([[0.5, 0.3, 0.2]], [[0, -1]]).tolist()
     [0.5]
     """
+    theta_star, lists = matched(theta_star=theta_star, lists=lists)
     (star,) = as_simplex(theta_star=theta_star)
     return np.where(_on_list(star, lists, k), 0.0, star).sum(axis=-1)
 
@@ -166,6 +168,7 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
     >>> list_optimal([[0.5, 0.25, 0.25]], [[0, 2]]).round(4).tolist()
     [[0.6667, 0.0, 0.3333]]
     """
+    theta_star, lists = matched(theta_star=theta_star, lists=lists)
     (star,) = as_simplex(theta_star=theta_star)
     kept = np.where(_on_list(star, lists, k), star, 0.0)
     total = kept.sum(axis=-1, keepdims=True)
@@ -173,7 +176,7 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
 
 
 def _on_list(star: np.ndarray, lists: Any, k: int | None) -> np.ndarray:
-    entries = np.asarray(lists, dtype=np.int64)[..., :k]
+    entries = as_whole("lists", lists)[..., :k]
     if entries.shape[:-1] != star.shape[:-1]:
         raise ShapeError(f"lists: shape {entries.shape} for theta_star {star.shape}; give one list a user")
     n_categories = star.shape[-1]

@@ -1,0 +1,82 @@
+"""Columns of a table as they were given: arrays of any library, aligned by their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.conversion import Given, convert, order, whole_of
+from spectra_eval.tables._checks import MATRICES
+
+if TYPE_CHECKING:
+    from spectra_eval.tables import PreferenceTable
+else:
+    PreferenceTable = Any  # the class that calls these; naming it here would be a circle
+
+__all__ = ["WHOLE", "as_columns", "in_order"]
+
+WHOLE = ("dg", "n_window", "context_window")
+
+
+def as_columns(table: PreferenceTable, index: tuple[Hashable, ...] | None) -> tuple[dict[str, np.ndarray], float]:
+    """Convert the columns of numbers and the support; return them with the tolerance of the least precise one.
+
+    `table` has its users and categories; `index` holds the row labels that came with the users.
+    """
+    made: dict[str, np.ndarray] = {}
+    atol = 0.0
+    for name in (*MATRICES, *WHOLE, "support"):
+        value = getattr(table, name)
+        if value is None:
+            continue
+        given = _aligned(table, name, convert(f"column {name}", value, boolean=name == "support"), index)
+        if name in WHOLE:
+            made[name] = whole_of(f"column {name}", given.values)
+        elif name in MATRICES:
+            made[name] = np.ascontiguousarray(given.values, dtype=np.float64)
+        else:
+            made[name] = given.values
+        if name in ("theta_star", "theta_s"):
+            atol = max(atol, given.atol)
+    return made, atol
+
+
+def in_order(table: PreferenceTable, name: str, index: tuple[Hashable, ...] | None) -> Any:
+    """Return a column of text or titles in the order of the users, where it has row labels."""
+    value = getattr(table, name)
+    if not (hasattr(value, "iloc") and hasattr(value, "index")):
+        return value
+    labels = tuple(value.index)
+    if labels == tuple(range(len(labels))):
+        return value.array
+    places = _places(table, name, labels, index)
+    return value.array if places is None else value.iloc[places].array
+
+
+def _aligned(table: PreferenceTable, name: str, given: Given, index: tuple[Hashable, ...] | None) -> Given:
+    if given.values.ndim == 2 and name not in WHOLE:
+        labels = given.of_axis(-1, default=False)
+        texts = None if labels is None else [str(label) for label in labels]
+        if texts is not None and texts != list(table.categories):
+            places = order(f"column {name}", texts, table.categories, "the table", "categories")
+            given = given.taken(places, -1)
+    labels = given.of_axis(0, default=False) if given.values.ndim else None
+    if labels is None:
+        return given
+    rows = _places(table, name, labels, index)
+    return given if rows is None else given.taken(rows, 0)
+
+
+def _places(
+    table: PreferenceTable, name: str, labels: tuple[Hashable, ...], index: tuple[Hashable, ...] | None
+) -> list[int] | None:
+    """Return the row of each user by the labels of the users or by their names; None where the order is right."""
+    if labels == index:
+        return None
+    if index is not None and set(labels) == set(index):
+        return order(f"column {name}", labels, index, "the table", "users")
+    texts = [str(label) for label in labels]
+    users = table.users.tolist()
+    return None if texts == users else order(f"column {name}", texts, users, "the table", "users")

@@ -1,0 +1,169 @@
+"""Arrays of other libraries at the door of every public function: converted, aligned, or refused in one line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from spectra_eval import metrics, stats, theory
+from spectra_eval.errors import InputError, SimplexError, SpectraError
+from spectra_eval.tables import PreferenceTable
+
+RNG = np.random.default_rng(5)
+THETA = RNG.dirichlet(np.ones(4), 6)
+HELD = RNG.dirichlet(np.ones(4), 6)
+USERS, NAMES = tuple("uvwxyz"), tuple("abcd")
+LISTS = np.tile([0, 1], (6, 1))
+COUNTS = RNG.integers(1, 9, (6, 4))
+
+PAIRED: dict[str, Callable[[Any, Any], Any]] = {
+    "js_divergence": lambda p, q: metrics.js_divergence(p, q).nats,
+    "kl_divergence": lambda p, q: metrics.kl_divergence(p, q).nats,
+    "total_variation": metrics.total_variation,
+    "category_ndcg": lambda p, q: metrics.category_ndcg(p, q, k=2),
+    "soft_ece": metrics.soft_ece,
+    "category_biases": metrics.category_biases,
+    "route T": lambda p, q: theory.route_t(COUNTS, q, LISTS, predicate_error=0.05).upper,
+    "routes' JS": lambda p, q: theory.js_upper(COUNTS, q, error=0.05).nats,
+    "table": lambda p, q: PreferenceTable(users=USERS, categories=NAMES, theta_star=p, theta_s=q).theta_s,
+}
+ONE: dict[str, Callable[[Any], Any]] = {
+    **{name: lambda q, f=f: f(THETA, q) for name, f in PAIRED.items()},
+    "missed_mass": lambda q: theory.missed_mass(q, LISTS),
+    "rank_radii": lambda q: theory.rank_radii(q, k=2),
+    "exposure_entropy": lambda q: metrics.exposure_entropy(q, k=2).nats,
+    "counts of routes": lambda q: theory.missed_mass_lower(q, LISTS, error=0.05),
+    "phi_star": theory.phi_star,
+    "tv_upper_from_kl": lambda q: theory.tv_upper_from_kl(_nats(q)),
+    "holm": lambda q: stats.holm(q[0] if isinstance(q, np.ndarray) else q),
+    "signed_rank": lambda q: stats.signed_rank(q[0] if isinstance(q, np.ndarray) else q),
+    "minimum_detectable": lambda q: stats.minimum_detectable(q[0] if isinstance(q, np.ndarray) else q),
+    "category_buckets": lambda q: metrics.category_buckets(q[0] if isinstance(q, np.ndarray) else q),
+    "support": lambda q: PreferenceTable(users=USERS, categories=NAMES, counts=COUNTS, scores=q).scores,
+}
+
+
+def _nats(values: Any) -> Any:
+    from spectra_eval.units import Information
+
+    return Information(values)
+
+
+BROKEN = {
+    "masked": np.ma.array(HELD, mask=HELD > 0.5),
+    "complex": HELD.astype(complex),
+    "Booleans": np.eye(6, 4, dtype=bool),
+    "text": HELD.astype(str),
+    "objects": np.array([["x", None]], dtype=object),
+    "dates": np.zeros((6, 4), dtype="datetime64[s]"),
+    "sparse": sparse.csr_array(HELD),
+    "ragged": [[0.5, 0.5], [1.0]],
+    "text column": pd.DataFrame(HELD).assign(name="x"),
+    "text in Arrow": pa.table({"a": ["x"], "b": ["y"]}),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("function", ONE)
+def test_what_is_no_array_of_numbers_is_refused_in_one_line(function: str, kind: str) -> None:
+    with pytest.raises(SpectraError) as caught:
+        ONE[function](BROKEN[kind])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("function", PAIRED)
+def test_labels_are_aligned_and_a_mismatch_is_refused(function: str) -> None:
+    truth, held = (pd.DataFrame(rows, index=list(USERS), columns=list(NAMES)) for rows in (THETA, HELD))
+    moved = held.iloc[::-1, [2, 0, 3, 1]]
+    if function.startswith("route"):
+        counts = pd.DataFrame(COUNTS, index=list(USERS), columns=list(NAMES))
+        call = (
+            (lambda q: theory.route_t(counts, q, LISTS, predicate_error=0.05).upper)
+            if function == "route T"
+            else (lambda q: theory.js_upper(counts, q, error=0.05).nats)
+        )
+    else:
+        call = lambda q: PAIRED[function](truth, q)  # noqa: E731
+    assert np.array_equal(np.asarray(call(moved)), np.asarray(PAIRED[function](THETA, HELD)))
+    with pytest.raises(InputError, match="labels of its categories differ"):
+        call(held.rename(columns={"a": "other"}))
+    with pytest.raises(InputError, match="labels of its users differ"):
+        call(held.rename(index={"u": "other"}))
+
+
+@pytest.mark.parametrize("function", PAIRED)
+def test_a_float32_softmax_is_a_distribution(function: str) -> None:
+    logits = RNG.normal(size=(6, 4)).astype(np.float32)
+    rows = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    rows[:, 0] += np.float32(4e-7)
+    for given in (rows, rows.tolist(), pd.DataFrame(rows), rows.astype(np.float16)):
+        assert np.isfinite(np.asarray(PAIRED[function](THETA, given))).all()
+    with pytest.raises(SimplexError, match="sums to"):
+        PAIRED[function](THETA, rows.astype(np.float32) * np.float32(1.001))
+
+
+def test_the_message_prints_the_deviation_where_the_sum_would_be_printed_as_one() -> None:
+    with pytest.raises(SimplexError, match=r"theta_s: sums to 1 \+ 2e-07; normalise it"):
+        metrics.js_divergence([0.5, 0.5], [0.1 + 2e-7, 0.9])
+
+
+def test_a_table_divides_rows_of_low_precision_and_counts_them() -> None:
+    rows = THETA.astype(np.float32)
+    rows[0, 0] += np.float32(3e-6)
+    table = PreferenceTable(users=USERS, categories=NAMES, counts=COUNTS, theta_s=rows)
+    assert table.theta_s is not None
+    assert np.abs(table.theta_s.sum(axis=1) - 1).max() < 1e-15
+    assert table.metadata["rows_divided"]["theta_s"] >= 1
+
+
+class Labelled:
+    """An array with named axes, as xarray has them."""
+
+    def __init__(self, values: np.ndarray, dims: tuple[str, ...], coords: dict[str, Any]) -> None:
+        self.values, self.dims = values, dims
+        self.coords = {name: pd.Series(list(labels)) for name, labels in coords.items()}
+
+
+def test_named_axes_arrow_tables_and_series_are_aligned() -> None:
+    truth = pd.DataFrame(THETA, index=list(USERS), columns=list(NAMES))
+    turned = Labelled(HELD.T[::-1], ("category", "user"), {"user": USERS, "category": NAMES[::-1]})
+    upright = Labelled(THETA, ("user", "category"), {"user": USERS, "category": NAMES})
+    expected = metrics.total_variation(THETA, HELD)
+    assert np.array_equal(metrics.total_variation(upright, turned), expected)
+    arrow = pa.table({name: HELD[:, NAMES.index(name)] for name in "dbca"})
+    assert np.array_equal(metrics.total_variation(truth.reset_index(drop=True), arrow), expected)
+    one = metrics.total_variation(truth.loc["u"], truth.loc["v"].iloc[::-1])
+    assert one == metrics.total_variation(THETA[0], THETA[1])
+    assert metrics.total_variation(pa.array(THETA[0]), THETA[1]) == one
+    assert metrics.total_variation(sparse.csr_matrix(THETA).todense(), HELD).tolist() == expected.tolist()
+
+
+def test_lists_buckets_and_support_are_aligned_too() -> None:
+    truth = pd.DataFrame(THETA, index=list(USERS), columns=list(NAMES))
+    lists = np.array([[i % 4, (i + 1) % 4] for i in range(6)])
+    moved = pd.DataFrame(lists, index=list(USERS)).iloc[::-1]
+    assert np.array_equal(metrics.list_ndcg(truth, moved, k=2), metrics.list_ndcg(THETA, lists, k=2))
+    buckets = pd.Series([0, 1, 2, 2], index=list(NAMES))
+    assert np.array_equal(
+        metrics.tail_mass(truth, buckets=buckets.iloc[::-1]), metrics.tail_mass(THETA, buckets=buckets.to_numpy())
+    )
+
+
+def test_a_table_takes_every_column_of_a_shuffled_frame_by_its_labels() -> None:
+    frame = pd.DataFrame(COUNTS, index=list(USERS), columns=list(NAMES)).assign(n=COUNTS.sum(axis=1))
+    turned = frame.iloc[::-1]
+    table = PreferenceTable(
+        users=USERS,
+        categories=NAMES,
+        counts=turned[list("dcba")],
+        n_window=turned["n"],
+        horizon=pd.Series(list("lmnopq"), index=list(USERS)).iloc[::-1],
+        support=pd.DataFrame(np.ones((6, 4), dtype=bool), columns=list(NAMES)),
+    )
+    assert np.array_equal(table.counts, COUNTS)
+    assert np.array_equal(table.n_window, COUNTS.sum(axis=1))
+    assert table.horizon is not None and table.horizon.tolist() == list("lmnopq")
