@@ -112,7 +112,8 @@ class PreferenceTable:
         put = _Setter(self)
         put("categories", tuple(self.categories))
         put("parents", None if self.parents is None else tuple(self.parents))
-        index = tuple(self.users.index) if hasattr(self.users, "iloc") else None
+        users: Any = self.users
+        index = tuple(users.index) if hasattr(users, "iloc") else None
         put("users", text_array(self.users))
         columns, atol = as_columns(self, index)
         for name, value in columns.items():
