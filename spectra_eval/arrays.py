@@ -45,7 +45,8 @@ __all__ = [
 ATOL = 1e-9
 """A float64 row that sums to one within this is a distribution; it is then divided by its sum.
 
-A row of lower precision (float32, float16, bfloat16) may be off by 256 machine epsilons, and the square root of one at the most.
+A row of lower precision (float32, float16, bfloat16) may be off by 256 machine epsilons, at the most the square root
+of one.
 """
 
 PerUser = Float[np.ndarray, " *users"]
