@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ __all__ = [
     "ViewedSession",
     "labels_of",
     "open_session",
+    "opens_thought",
     "sampling_seed",
 ]
 
@@ -144,6 +146,17 @@ def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Sess
     'mocked'
     """
     return BACKENDS[backend].open(**options)
+
+
+def opens_thought(tail: str) -> bool:
+    """Tell whether the end of a prompt opens a thought and does not close it.
+
+    Examples
+    --------
+    >>> opens_thought("<|assistant|><think>"), opens_thought("<think></think>")
+    (True, False)
+    """
+    return re.search(r"<think(ing)?>(?!.*</think(ing)?>)", tail, re.DOTALL) is not None
 
 
 def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of
-from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 from spectra_eval.model_files import load_part, silenced
 
 __all__ = [
     "DTYPES",
     "check_device",
+    "check_sizes",
     "find_folder",
     "has_windows",
     "load",
@@ -175,6 +176,27 @@ def widen_head(model: Any) -> None:
     head = model.get_output_embeddings()
     if isinstance(head, torch.nn.Linear):
         model.set_output_embeddings(WideHead(head))
+
+
+def check_sizes(model: Any, tokenizer: Any, prompt: Sequence[int]) -> None:
+    """Refuse a tokenizer with tokens for which the model has no embedding.
+
+    Control tokens that no prompt holds may lie beyond: some models of text alone keep those of pictures.
+
+    Raises
+    ------
+    ProbeError
+        Such a token belongs to text, or stands in the prompt.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    if len(tokenizer) <= rows and max(prompt, default=0) < rows:
+        return
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} - set(prompt)
+    if beyond := {i for i in tokenizer.get_vocab().values() if i >= rows} - special:
+        raise ProbeError(
+            f"its tokenizer knows {len(tokenizer)} tokens and its embedding {rows}: {len(beyond)} of them would mean "
+            "nothing; put the tokenizer that the model was trained with into its folder"
+        )
 
 
 def has_windows(config: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from spectra_eval.backends._base import LABELS, PromptView
 from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way
+from spectra_eval.backends._hf_load import check_sizes
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter, answer_steps
 from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated
@@ -216,6 +217,8 @@ class HFSession:
     def settle(self, dtype: str) -> None:
         """Hold reading and writing against whole prompts on one small request, and step back where one is wrong."""
         self._open_model()
+        check_sizes(self._model, self._tokenizer, self._prompter.prompts(_CHECK)[0])
+        self._prompter.warn_of_thought(str(self._description["model"]))
         self._settle_reading(dtype)
         self._settle_writing(dtype)
 

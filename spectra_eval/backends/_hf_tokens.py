@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from spectra_eval.backends._base import PromptView
+from spectra_eval.backends._base import PromptView, opens_thought
 from spectra_eval.errors import ProbeError
 from spectra_eval.tables import ProbeRequest
 
@@ -22,6 +23,7 @@ __all__ = ["Prompter", "answer_steps"]
 
 _USER = "SPECTRA0USER0TEXT"
 _SYSTEM = "SPECTRA0SYSTEM0TEXT"
+_ANSWER = "SPECTRA0ANSWER0TEXT"
 _PLAIN_END = "\nAnswer:"
 _LOOKS_CONTROL = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 
@@ -46,10 +48,11 @@ class Prompter:
         self._loose = re.compile("|".join(map(re.escape, sorted(loose, key=len, reverse=True)))) if loose else None
         self._chat = bool(tokenizer.chat_template)
         self._bos = self._opening()
-        self._frames = {False: self._frame(with_system=False), True: self._frame(with_system=True)}
+        self._spaced = True
+        self._frames = {True: self._frame(with_system=True), False: self._frame(with_system=False)}
         self._dated = self._chat and self._frame_at("1991") != self._frame_at("2024")
-        tail = self._frames[False][-1]
-        self._spaced = not (self._chat and (tail[-1:].isspace() or _ends_with_control(tail, tokenizer)))
+        self._tail = self._frames[False][-1] or _PLAIN_END
+        self._end = self._before_a_word()
         self._leads: dict[str, list[int]] = {}
         self._answers: dict[tuple[str, ...], list[list[int]]] = {}
 
@@ -58,6 +61,15 @@ class Prompter:
         """SHA-256 of what the chat template puts around the text of a user, at the time when it was loaded."""
         words = [self._chat, self._bos, self._frames[False], self._frames[True]]
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+    def warn_of_thought(self, model: str) -> None:
+        """Warn where every prompt opens a thought, so that no answer comes next."""
+        if opens_thought(self._tail):
+            warnings.warn(
+                f"{model}: its chat template opens a thought, so no answer comes next and likelihoods say little "
+                f"({self._tail[-40:]!r}); use a template or a model that answers at once",
+                stacklevel=3,
+            )
 
     def prompts(self, request: ProbeRequest) -> list[list[int]]:
         """Give the token ids of every question of a request.
@@ -145,7 +157,10 @@ class Prompter:
         for answer in answers:
             fresh = self._after_prompt(answer)
             if fresh is None:
-                raise ProbeError(f"answer {answer!r} changes the tokens of the prompt before it; choose another word")
+                mend = "choose another word"
+                if self._after_prompt("A") is None and self._after_prompt("Yes") is None:
+                    mend = f"so does every other after {self._tail[-40:]!r}; use another chat template or model"
+                raise ProbeError(f"answer {answer!r} changes the tokens of the prompt before it; {mend}")
             if (known := found.get(tuple(fresh))) is not None:
                 raise ProbeError(f"answers {known!r} and {answer!r} are the same token; drop one of the two")
             found[tuple(fresh)] = answer
@@ -153,16 +168,36 @@ class Prompter:
 
     def _after_prompt(self, answer: str) -> list[int] | None:
         """Give the tokens of a text right after a prompt, none of them a control token; None where they merge."""
-        tail = self._frames[False][-1] or _PLAIN_END
-        before = self._encode(tail)
+        before = self._settled(self._encode(self._tail))
         words = (" " if self._spaced else "") + answer
-        after = self._encode(tail + words)
+        after = self._encode(self._tail + words)
         fresh = after[len(before) :]
         if any(token in self.control for token in fresh):
             fresh = self.text_ids(words)
         elif after[: len(before)] != before:
             return None
         return fresh or None
+
+    def _before_a_word(self) -> tuple[list[int], list[int]]:
+        """Give the tokens at the very end of a prompt that are others where a word follows, and those others.
+
+        Many tokenizers join blank lines at the end of a text into one token, and keep them apart before a word.
+        """
+        before = self._encode(self._tail)
+        after = self._encode(self._tail + (" Yes" if self._spaced else "Yes"))
+        same = sum(1 for _ in takewhile(bool, (a == b for a, b in zip(before, after, strict=False))))
+        for end in range(same + 1, len(after)):
+            if same < len(before) and self._text(after[same:end]) == self._text(before[same:]):
+                return before[same:], after[same:end]
+        return [], []
+
+    def _settled(self, ids: list[int]) -> list[int]:
+        """Let a prompt end in the tokens that it has where a word follows."""
+        alone, followed = self._end
+        return [*ids[: -len(alone)], *followed] if alone and ids[-len(alone) :] == alone else ids
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     def _opening(self) -> list[int]:
         """Give what the tokenizer itself puts before a text: the begin token, or nothing."""
@@ -194,8 +229,27 @@ class Prompter:
             raise ProbeError("the chat template of the model does not show the message once; use another model")
         pieces = re.split("|".join(marks), text)
         # A prompt that ends in a blank would change its own tokens once an answer stands behind it.
-        pieces[-1] = pieces[-1].rstrip(" ") or pieces[-1]
-        return tuple(pieces)
+        end = pieces[-1].rstrip(" ") or pieces[-1]
+        gap = self._gap(messages, text[: len(text) - len(pieces[-1])] + end)
+        self._spaced = gap.endswith(" ")
+        return (*pieces[:-1], end + gap.removesuffix(" "))
+
+    def _gap(self, messages: Sequence[dict[str, str]], prompt: str) -> str:
+        """Give the blanks that the template puts between a prompt and an answer, as it renders a turn of the model.
+
+        A template that renders no such turn, or another one, is taken to go on as a sentence does: with a space after
+        a word, with none after a control token or a blank.
+        """
+        answered = [*messages, {"role": "assistant", "content": _ANSWER}]
+        try:
+            text = self._tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False)
+        except Exception:  # templates raise errors of their own
+            text = ""
+        before, found, _ = str(text).partition(_ANSWER)
+        gap = before[len(prompt) :]
+        if found and before.startswith(prompt) and not gap.strip():
+            return gap
+        return "" if prompt[-1:].isspace() or _ends_with_control(prompt, self._tokenizer) else " "
 
     def _frame_at(self, moment: str) -> str:
         """Return what the template puts around a message when its clock says `moment`, or the words of its failure."""
@@ -233,14 +287,14 @@ class Prompter:
                 ids += self.text_ids(part) if place % 2 else self._encode(part)
             if [i for i in ids if i in self.control] != wanted:
                 raise ProbeError(f"the text {content[:60]!r} holds a control token of this model; take it out")
-        return bos + ids
+        return bos + self._settled(ids)
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
 
 def _ends_with_control(tail: str, tokenizer: Any) -> bool:
-    return any(tail.endswith(str(token)) for token in tokenizer.added_tokens_decoder.values()) or tail.endswith("]")
+    return any(tail.endswith(str(token)) for token in tokenizer.added_tokens_decoder.values())
 
 
 def answer_steps(answers: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:

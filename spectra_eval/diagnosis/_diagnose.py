@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from spectra_eval.backends._base import (
     PromptView,
     Session,
     ViewedSession,
+    opens_thought,
 )
 from spectra_eval.diagnosis._finding import Finding, correlation
 from spectra_eval.diagnosis._injection import injection, titles_stay_text
@@ -171,7 +171,7 @@ def _answer_tokens(view: PromptView, answers: Sequence[str]) -> Finding:
 
 def _tail(view: PromptView) -> Finding:
     shown = repr(view.tail[-60:])
-    if re.search(r"<think(ing)?>(?!.*</think(ing)?>)", view.tail, re.DOTALL):
+    if opens_thought(view.tail):
         return Finding(name="template tail", status="fail", found=f"opens a thought, so no answer comes next: {shown}")
     if view.tail.endswith(" "):
         return Finding(name="template tail", status="fail", found=f"ends in a blank, which merges with words: {shown}")

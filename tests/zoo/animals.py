@@ -238,7 +238,7 @@ def keep_tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([_WORDS, *["Yes", "No", "yes", "no"] * 50], trainer)
+    tokenizer.train_from_iterator([_WORDS, *["Yes", "No", "yes", "no", " Yes", " No", "\n\n"] * 50], trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in special])
     kept = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

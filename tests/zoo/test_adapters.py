@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "oft": ("OFTConfig", {"target_modules": ATTENTION, "oft_block_size": 4}),
     "norms": ("LNTuningConfig", {"target_modules": ["input_layernorm"]}),
 }
-QUICK = ("lora on the head", "lora on the embedding", "dora", "lora and a head that is saved", "ia3")
+QUICK = (("lora on the head", True), ("lora and a head that is saved", True), ("dora", False))
 REQUESTS = [likelihood.ask(("Heat", "Ran"), ("War", "Musical"))]
 
 
@@ -84,16 +84,15 @@ def held(kind: str, folder: Path, *, tied: bool) -> None:
     np.testing.assert_allclose(kept.log_probs, wanted, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("kind", QUICK)
+@pytest.mark.parametrize(("kind", "tied"), QUICK)
 def test_a_merged_adapter_says_what_it_said_beside_the_model(kind: str, tied: bool, tmp_path: Path) -> None:
     held(kind, tmp_path, tied=tied)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in QUICK])
-def test_adapters_of_all_other_kinds_too(kind: str, tied: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_adapters_of_every_kind_do(kind: str, tied: bool, tmp_path: Path) -> None:
     held(kind, tmp_path, tied=tied)
 
 
