@@ -74,7 +74,7 @@ class Claim:
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Certificate:
     """The claims about one table, with everything that is needed to recompute them.
 
@@ -96,6 +96,13 @@ class Certificate:
             if claim.claim == name:
                 return claim
         raise InputError(f"claim: no claim {name!r} here; there are {', '.join(c.claim for c in self.claims)}")
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+    def __repr__(self) -> str:
+        held = sum(claim.holds is True for claim in self.claims)
+        return f"<Certificate: {held} of {len(self)} claims hold, digest {self.digest[:12]}>"
 
     @property
     def holds(self) -> bool:

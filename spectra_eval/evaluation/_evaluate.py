@@ -53,7 +53,7 @@ METRICS_BY_DEFAULT = (
 """What is computed when nothing is asked for; cut-offs above the number of categories are lowered to it."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Evaluation:
     """What `evaluate` found.
 
@@ -78,13 +78,27 @@ class Evaluation:
     better: Mapping[str, str]
     _table: PreferenceTable = dataclasses.field(repr=False)
 
-    def __getitem__(self, key: tuple[str, str] | tuple[str, str, str]) -> MetricResult:
-        """Give the row of (metric, system) for everybody, or of (metric, system, stratum)."""
+    def __getitem__(self, key: str | tuple[str, str] | tuple[str, str, str]) -> MetricResult:
+        """Return the row of (metric, system) for everybody, or of (metric, system, stratum).
+
+        A metric alone is that of the first system that has it: the readout, where the table has one.
+        """
+        if isinstance(key, str):
+            named = [row.system for row in self.results if row.metric == key and row.stratum == "all"]
+            key = (key, named[0] if named else "theta_s")
         metric, system, stratum = (*key, "all")[:3]
         for row in self.results:
             if (row.metric, row.system, row.stratum) == (metric, system, stratum):
                 return row
         raise InputError(f"evaluation: no row {metric!r}, {system!r}, {stratum!r}; it was not computed")
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        systems = {row.system for row in self.results}
+        metrics = {row.metric for row in self.results}
+        return f"<Evaluation: {len(self)} rows, {len(metrics)} metrics, {len(systems)} systems>"
 
     def to_json(self) -> dict[str, Any]:
         """Give the document: strict JSON, with a digest of the table as ``input``."""

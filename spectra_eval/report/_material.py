@@ -157,7 +157,7 @@ def gather(
     *,
     tables: Any,
     evaluation: Any,
-    certificate: Mapping[str, Any] | None,
+    certificate: Any,
     title: str,
     names: Sequence[str] | None = None,
 ) -> Material:
@@ -184,7 +184,9 @@ def gather(
         A document has not the shape of its kind.
     """
     given = (tables,) if isinstance(tables, PreferenceTable) else tuple(tables)
-    documents = (evaluation,) if isinstance(evaluation, Mapping) else tuple(evaluation)
+    one = isinstance(evaluation, Mapping) or hasattr(evaluation, "to_json")
+    documents = tuple(_document(e) for e in ((evaluation,) if one else evaluation))
+    certificate = None if certificate is None else _document(certificate)
     if not given:
         raise InputError("tables: none given; a report needs at least one table")
     if len(documents) not in (1, len(given)):
@@ -209,6 +211,11 @@ def gather(
         certificate=certificate,
         results=tuple(results),
     )
+
+
+def _document(value: Any) -> Any:
+    """Return the document of a result: `evaluate` and `certify` give objects, their files hold documents."""
+    return value.to_json() if hasattr(value, "to_json") else value
 
 
 def _label(tables: tuple[PreferenceTable, ...], place: int) -> str:

@@ -30,8 +30,8 @@ def write_report(
     path: str | Path,
     *,
     tables: PreferenceTable | Sequence[PreferenceTable],
-    evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    certificate: Mapping[str, Any] | None = None,
+    evaluation: Any,
+    certificate: Any = None,
     title: str = "Evaluation",
     names: Sequence[str] | None = None,
 ) -> None:
@@ -47,9 +47,9 @@ def write_report(
     tables : PreferenceTable or sequence of PreferenceTable
         The first is the subject of the page and of its figures; further ones stand beside it in tables and bars.
     evaluation : mapping or sequence of mapping
-        The document of `evaluate` for the first table, or one document for each table.
+        What `evaluate` returned for the first table, or its document; or one for each table.
     certificate : mapping, optional
-        The document of `certify` for the first table.
+        What `certify` returned for the first table, or its document.
     title : str
         The title of the page; any text.
     names : sequence of str, optional
@@ -91,8 +91,8 @@ def write_report(
 def render_report(
     *,
     tables: PreferenceTable | Sequence[PreferenceTable],
-    evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    certificate: Mapping[str, Any] | None = None,
+    evaluation: Any,
+    certificate: Any = None,
     title: str = "Evaluation",
     names: Sequence[str] | None = None,
 ) -> str:

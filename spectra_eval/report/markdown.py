@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spectra_eval.report._content import Column, claim_lines, headline
@@ -20,8 +20,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 def to_markdown(
     *,
     tables: PreferenceTable | Sequence[PreferenceTable],
-    evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    certificate: Mapping[str, Any] | None = None,
+    evaluation: Any,
+    certificate: Any = None,
     title: str = "Evaluation",
 ) -> str:
     """Give the head of the report as Markdown: verdict, warnings, systems side by side, claims.

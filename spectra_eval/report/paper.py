@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -59,8 +59,8 @@ def write_paper(
     folder: str | Path,
     *,
     tables: PreferenceTable | Sequence[PreferenceTable],
-    evaluation: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    certificate: Mapping[str, Any] | None = None,
+    evaluation: Any,
+    certificate: Any = None,
     title: str = "Evaluation",
     names: Sequence[str] | None = None,
 ) -> tuple[Path, ...]:

@@ -35,7 +35,7 @@ else:
     Column = Any  # the constructor makes arrays of whatever numpy.asarray takes; the attribute is an array
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PreferenceTable:
     """One row a record (a user at one context window and horizon): the truth and what a model holds.
 
@@ -149,6 +149,13 @@ class PreferenceTable:
             value = getattr(self, item.name)
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __repr__(self) -> str:
+        held = [n for n in ("counts", "theta_s", "dg", "history", "support") if getattr(self, n) is not None]
+        return f"<PreferenceTable: {self.n_users} records, {self.n_categories} categories; {', '.join(held)}>"
 
     @property
     def n_users(self) -> int:

@@ -87,8 +87,9 @@ def _chernoff_lower(x: Any, n: Any, error: float) -> np.ndarray:
 
 def _checked(successes: Any, trials: Any, error: float) -> tuple[np.ndarray, np.ndarray]:
     check_level("error", error)
+    given = as_array("successes", successes), as_array("trials", trials)
     try:
-        x, n = np.broadcast_arrays(as_array("successes", successes), as_array("trials", trials))
+        x, n = np.broadcast_arrays(*given)
     except ValueError as error:
         raise InputError("successes, trials: give whole numbers, or arrays of them that fit together") from error
     if (~np.isfinite(n) | (x < 0) | (x > n) | (x != np.floor(x)) | (n != np.floor(n))).any():
