@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.certification import CLAIMS
 from spectra_eval.report._material import Material
 from spectra_eval.tables import PreferenceTable
 
@@ -94,6 +95,11 @@ def commands(material: Material) -> tuple[str, ...]:
         for flag, name in (("-k", "k"), ("--level", "level"), ("--scope", "scope"), ("--bound", "bound")):
             words += [flag, f"{o[name]:g}" if isinstance(o.get(name), float) else str(o[name])] if name in o else []
         words += ["--declared", str(o["declared"])] if o.get("declared", 1) != 1 else []
+        words += ["--routes", ",".join(o["routes"])] if list(o.get("routes", ["T"])) != ["T"] else []
+        error = o.get("predicate_error", 0.01)
+        words += ["--predicate-error", f"{error:g}"] if error != 0.01 else []
+        asked = list(o.get("claims") or ())
+        words += [word for name in asked for word in ("--claim", name)] if len(asked) < len(CLAIMS.names()) else []
         words += ["--seed", str(o["seed"])] if o.get("seed") is not None else []
         for claim, threshold in (o.get("require") or {}).items():
             words += ["--require", f"{claim}={threshold:g}"]
