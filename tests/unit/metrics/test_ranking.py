@@ -141,7 +141,7 @@ def test_lists_must_be_whole_numbers_one_list_a_user() -> None:
     with pytest.raises(ShapeError, match=r"lists: shape \(3, 1\), but .* \(2,\); give one list a user"):
         check_lists(np.zeros((3, 1), dtype=int), (2,))
     with pytest.raises(ShapeError, match="one list a user"):
-        check_lists(1, ())
+        check_lists(np.array(1), ())
     with pytest.raises(InputError, match="lists: entries of type float64"):
         check_lists(np.zeros((2, 1)), (2,))
     assert check_lists(np.empty((2, 0)), (2,)).shape == (2, 0)
