@@ -183,24 +183,26 @@ def command(
         log(f"note: {what}: {shown}", quiet=quiet)
 
 
+def _spelled(entry: Dataset, name: str, value: str = "") -> str:
+    """Return an option of the library as it is typed."""
+    if name in entry.options and name in _ROLES:
+        return f"--map {name}={value}".rstrip("=")
+    if name in entry.options and name not in _FLAGS:
+        return f"-O {name.replace('_', '-')}={value}".rstrip("=")
+    return f"{_FLAGS.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
+
+
 @contextlib.contextmanager
 def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
     """Say a refusal in the words of the command line where the library names its own keywords."""
     from spectra_eval.errors import InputError
 
-    def typed(name: str, value: str) -> str:
-        if name in _ROLES and name in entry.options:
-            return f"--map {name}={value}".rstrip("=")
-        if name in entry.options and name not in _FLAGS:
-            return f"-O {name.replace('_', '-')}={value}".rstrip("=")
-        return f"{_FLAGS.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
-
     try:
         yield
     except InputError as error:
         names = "|".join(sorted({*entry.options, *rules}))
-        said = re.sub(rf"^({names}): ", lambda found: f"{typed(found[1], '')}: ", str(error))
-        said = re.sub(rf"\b({names})='([^']*)'", lambda found: typed(found[1], shlex.quote(found[2])), said)
+        said = re.sub(rf"^({names}): ", lambda found: f"{_spelled(entry, found[1])}: ", str(error))
+        said = re.sub(rf"\b({names})='([^']*)'", lambda found: _spelled(entry, found[1], shlex.quote(found[2])), said)
         raise type(error)(said) from error
 
 
@@ -218,6 +220,7 @@ def _options(entry: Dataset, asked: dict[str, Any]) -> dict[str, Any]:
     """Refuse what the data set does not take."""
     for name in asked:
         if name not in entry.options:
-            known = ", ".join(entry.options) or "none"
-            raise click.UsageError(f"{entry.name} takes no option {name!r}; it takes {known}")
+            known = ", ".join(_spelled(entry, option) for option in entry.options) or "none"
+            asked_for = _FLAGS.get(name, name.replace("_", "-"))
+            raise click.UsageError(f"{entry.name} takes no option {asked_for!r}; it takes {known}")
     return asked
