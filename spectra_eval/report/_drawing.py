@@ -186,8 +186,11 @@ def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
     top.grid(color=colours.rule, linewidth=0.7)
     low, high = (np.array([row[i] for row in rows]) for i in (0, 1))
     counts = np.array([row[2] for row in rows])
-    bottom.bar(low, counts, width=high - low, align="edge", color=colours.stone, edgecolor=colours.paper)
-    if not figure.extra.get("close"):
+    close = bool(figure.extra.get("close"))
+    thin = (across[1] - across[0]) / 200 if close else 0.0  # a bin of equal values has no width of its own
+    edge = colours.stone if close else colours.paper
+    bottom.bar(low, counts, width=np.maximum(high - low, thin), align="edge", color=colours.stone, edgecolor=edge)
+    if not close:
         bottom.set_yscale("log")
         bottom.set_ylim(bottom=0.7)
     bottom.set_ylabel("pairs")

@@ -28,16 +28,17 @@ def reliability(material: Material) -> Figure | None:
     rows = _equal_width(truth, held, offered)
     filled = sum(row[2] > 0 for row in rows)
     flat = filled < _LEAST
-    how = f"{BINS} bins of theta_s"
+    how = f" in {BINS} bins of theta_s"
     if flat:
         rows = _equal_size(truth, held, offered)
-        how = f"{len(rows)} bins of equal size, since bins of equal width would put all pairs into {filled}"
+        width = f"bins of equal size (of equal width, {filled} would hold all pairs)"
+        how = f" in {len(rows)} {width}" if len(rows) > 1 else ", of which theta_s says the same: one point"
         filled = len(rows)
     return Figure(
         name="reliability",
         kind="reliability",
         title="When it says 30%, is it 30%?",
-        caption=f"Reliability diagram over all (record, category) pairs in {how}: mean of theta_star "
+        caption=f"Reliability diagram over all (record, category) pairs{how}: mean of theta_star "
         "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin."
         f"{_errors(material)}",
         alt=f"Reliability diagram: {filled} of {len(rows)} bins hold pairs; the fullest holds "
