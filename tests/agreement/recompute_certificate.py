@@ -450,11 +450,17 @@ def leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
 def differences(document: dict[str, Any], table: Any) -> tuple[int, list[str]]:
     """Compare the document with the recomputation; count the numbers compared."""
     users = Users(table, document["options"]["k"])
-    said_facts = {
+    said_facts: dict[str, Any] = {
         "n_records": len(table["users"]),
         "n_users": users.n_users,
         "n_without_window": users.n_unseen,
     }
+    even = np.full(users.star.shape[1], 1 / users.star.shape[1])
+    held, truth = (float(np.mean([tv(row, even) for row in rows])) for rows in (users.held, users.star))
+    if held < max(0.02, min(0.1, 0.1 * truth)):
+        said_facts["flat"] = {"mean_tv_to_uniform": held, "mean_tv_of_truth_to_uniform": truth}
+    if ("flat" in said_facts) != ("flat" in document["facts"]):
+        return 0, [f"facts.flat: the mean TV to uniform is {held}, that of the truth {truth}"]
     said = dict(leaves("facts", document["facts"]))
     found = dict(leaves("facts", said_facts))
     for claim in document["claims"]:
