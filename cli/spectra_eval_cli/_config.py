@@ -14,12 +14,13 @@ def configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> Non
     """Read options from a YAML file; what is typed wins."""
     if value is None:
         return
+    from spectra_eval.artifacts import as_file
     from spectra_eval.errors import SchemaError
     from spectra_eval.settings import read_settings
 
-    known = {name.lstrip("-").replace("-", "_"): p for p in ctx.command.params for name in p.opts}
+    known = {name.lstrip("-").replace("-", "_"): p for p in ctx.command.params for name in p.opts if not p.is_eager}
     values: dict[str, Any] = {}
-    for name, setting in read_settings(value.read_bytes(), str(value)).items():
+    for name, setting in read_settings(as_file(value).read_bytes(), str(value)).items():
         param = known.get(name.replace("-", "_"))
         if param is None or param.name is None:
             raise SchemaError(f"{value}: no option {name!r} in this command; see --help")

@@ -73,6 +73,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every error is one line on stderr and an exit code, with --debug a traceback too."""
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by the caller (`>&-`): what is written there goes nowhere
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         try:
             with shown_usage(), warnings.catch_warnings():
                 warnings.showwarning = _warn
@@ -90,7 +93,7 @@ class LazyGroup(click.Group):
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
                 say(traceback.format_exc(), err=True, nl=False)
             code, message = _judged(error)
-            _say(message)
+            _say(_typed_names(str(message)))
             ctx.exit(code)
 
 
@@ -143,6 +146,12 @@ def _meta() -> dict[str, Any]:
     """Give what the commands of one call share."""
     context = click.get_current_context(silent=True)
     return {} if context is None else context.meta
+
+
+def _typed_names(message: str) -> str:
+    """Name the standard input and pipes as they were typed."""
+    files = sys.modules.get("spectra_eval.artifacts")  # where it was never loaded, nothing was read
+    return message if files is None else str(files.typed_names(message))
 
 
 def _say(message: object) -> None:
@@ -241,7 +250,7 @@ def common_options(function: F) -> F:
         click.option("--debug", is_flag=True, callback=_debug, is_eager=True, expose_value=False, hidden=True),
         click.option(
             "--config",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
             callback=configure,
             is_eager=True,
             expose_value=False,

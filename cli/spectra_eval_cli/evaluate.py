@@ -30,7 +30,7 @@ __all__ = ["command", "interval_lines", "rows_of"]
 )
 @click.option(
     "--columns",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="CSV with user and further columns, to be named in --strata.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; the numbers do not depend on it.")

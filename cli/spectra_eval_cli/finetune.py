@@ -28,7 +28,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 
 @click.command("finetune")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=click.Path(exists=True, allow_dash=True, path_type=Path))
 @click.option("--dataset", help="How SOURCE is read: see `list datasets`.  [default: what TABLE says]")
 @click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="An option of the dataset.")
 @click.option("--stage", type=click.Choice(["cpt", "sft"]), default="sft", show_default=True)

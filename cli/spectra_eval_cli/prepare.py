@@ -51,7 +51,11 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     type=click.Path(path_type=Path),
     help="Write nothing; prove of this table or run that no window stands in a history or a prompt.",
 )
-@click.option("--texts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="--check: JSON lines too.")
+@click.option(
+    "--texts",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="--check: JSON lines too.",
+)
 @click.option("--genres", help="movielens: held (in the files), 18, 18+imax, 18+none or 20.  [default: held]")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
 @click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")

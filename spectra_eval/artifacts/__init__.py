@@ -6,6 +6,7 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 """
 
 from spectra_eval.artifacts._digest import TableDigest
+from spectra_eval.artifacts._files import as_file, typed_names
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
 from spectra_eval.artifacts._own import file_name, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
@@ -21,6 +22,7 @@ __all__ = [
     "HashRuns",
     "TableBlocks",
     "TableDigest",
+    "as_file",
     "check_document",
     "file_name",
     "iter_table",
@@ -31,6 +33,7 @@ __all__ = [
     "read_json",
     "read_table",
     "remove_leftovers",
+    "typed_names",
     "write_blocks",
     "write_json",
     "write_table",

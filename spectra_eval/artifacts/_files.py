@@ -18,11 +18,25 @@ from pathlib import Path
 from spectra_eval.artifacts._limits import unpack
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 
-__all__ = ["file_format", "is_stdin", "locate", "one_line", "os_error", "read_text", "reading", "text_stream"]
+__all__ = [
+    "as_file",
+    "file_format",
+    "is_stdin",
+    "locate",
+    "one_line",
+    "os_error",
+    "read_text",
+    "reading",
+    "text_stream",
+    "typed_names",
+]
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
+_copies: dict[tuple[object, ...], Path] = {}  # what can be read once, by what it is
+_typed: dict[str, str] = {}
 
 
 def one_line(error: object) -> str:
@@ -80,11 +94,8 @@ def is_stdin(path: Path) -> bool:
 
 def locate(path: Path) -> Path:
     """Return the table file that a path means: itself, the table of a run folder, or a copy of what a pipe gives."""
-    if is_stdin(path):
-        return _copied(path)
+    path = as_file(path)
     try:
-        if not (path.is_dir() or path.is_file()) and path.exists():
-            return _copied(path)
         path.stat()
     except OSError as error:
         raise os_error(path, error) from error
@@ -100,8 +111,27 @@ def locate(path: Path) -> Path:
     return table
 
 
-def _copied(path: Path) -> Path:
-    """Copy what a pipe or the standard input gives to a file of our own, which goes when the process ends."""
+def as_file(path: Path) -> Path:
+    """Return a path that can be read more than once: itself, or a copy of what the standard input or a pipe gives.
+
+    The copy goes when the process ends. The standard input and a process substitution (``/dev/fd/63``) are copied at
+    the first call and are the same file at the next.
+    """
+    if is_stdin(path):
+        return _copied(path, (sys.stdin,))
+    try:
+        if path.is_dir() or path.is_file() or not path.exists():
+            return path
+        status = path.stat()
+    except OSError as error:
+        raise os_error(path, error) from error
+    return _copied(path, (status.st_dev, status.st_ino) if str(path.parent) in _DESCRIPTORS else None)
+
+
+def _copied(path: Path, key: tuple[object, ...] | None) -> Path:
+    """Copy what can be read once to a file of our own; one with a key is copied once."""
+    if key is not None and key in _copies:
+        return _copies[key]
     folder = Path(tempfile.mkdtemp(prefix="spectra-eval-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     target = folder / ("stdin" if is_stdin(path) else path.name)
@@ -112,7 +142,17 @@ def _copied(path: Path) -> Path:
             shutil.copyfileobj(source, copy)
     except OSError as error:
         raise os_error(path, error) from error
+    _typed[str(target)] = str(path)
+    if key is not None:
+        _copies[key] = target
     return target
+
+
+def typed_names(message: str) -> str:
+    """Return a message that names the standard input and pipes as they were typed, not the copies of them."""
+    for copy, typed in _typed.items():
+        message = message.replace(copy, typed)
+    return message
 
 
 def file_format(path: Path) -> str:
@@ -163,7 +203,7 @@ def file_format(path: Path) -> str:
 def read_text(path: Path) -> str:
     """Read a whole UTF-8 text, gzip-compressed or not, without its byte order mark."""
     try:
-        data = sys.stdin.buffer.read() if is_stdin(path) else path.read_bytes()
+        data = as_file(path).read_bytes()
         if data.startswith(_GZIP):
             data = unpack(path, data)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import read_json
+from spectra_eval.artifacts._files import as_file, read_text
 from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.artifacts._side import read_columns
 from spectra_eval.errors import InputError, SchemaError
@@ -78,10 +79,11 @@ def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
     """
     if two_parents not in TWO_PARENTS:
         raise InputError(f"two_parents: {two_parents!r} is unknown; choose {' or '.join(TWO_PARENTS)}")
-    path = Path(path)
+    path = as_file(Path(path))
     if not path.is_file():
         raise SchemaError(f"{path}: no such file; the taxonomy is a CSV or JSON file of categories and their parents")
-    pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
+    as_json = path.suffix.lower() == ".json" or (not path.suffix and read_text(path).lstrip()[:1] in ("{", "["))
+    pairs = _from_json(path) if as_json else _from_csv(path)
     parents: dict[str, list[str]] = {}
     for category, parent in pairs:
         if not (category and parent):

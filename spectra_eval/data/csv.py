@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._cells import as_lists, is_list, texts, times
-from spectra_eval.artifacts._files import reading
+from spectra_eval.artifacts._files import as_file, reading
 from spectra_eval.artifacts._footer import batch_rows, check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.data._base import DATASETS, Dataset
@@ -99,7 +99,7 @@ def load(
     >>> interactions.user.tolist(), interactions.category.tolist(), interactions.categories
     (['ann', 'ann'], [0, 1], ('Drama', 'Noir'))
     """
-    path = Path(source)
+    path = as_file(Path(source))
     if not path.is_file():
         raise SchemaError(f"{path}: no such file; SOURCE is a CSV or Parquet file with one row an event")
     if not separator:
@@ -113,7 +113,7 @@ def load(
         if column is not None
     }
     first = 1
-    if path.suffix.lower() in _PARQUET:
+    if path.suffix.lower() in _PARQUET or _is_parquet(path):
         pieces = _batches(path, wanted)
     else:
         pieces = columns_of(path, wanted, delimiter=_delimiter(path, delimiter), encoding=encoding)
@@ -153,6 +153,12 @@ def _delimiter(path: Path, delimiter: str | None) -> str:
     if len(delimiter) != 1 or delimiter in '\r\n"':
         raise InputError(f"delimiter: {delimiter!r} is not one character; write it, or tab")
     return delimiter
+
+
+def _is_parquet(path: Path) -> bool:
+    """Tell whether a file begins as Parquet does, whatever its name; a pipe has no suffix."""
+    with reading(path, "file"), path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from spectra_eval.artifacts import write_text
 from spectra_eval.artifacts._cells import as_lists, is_list, texts
-from spectra_eval.artifacts._files import file_format, reading
+from spectra_eval.artifacts._files import as_file, file_format, reading
 from spectra_eval.artifacts._footer import check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._side import read_columns
@@ -163,6 +163,7 @@ def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dic
     for name in mapping:
         if name not in (*_NEEDED, "category", "truth"):
             raise InputError(f"{place}: no column {name!r} is read; map one of user, item, score, category, truth")
+    place = as_file(place)
     kind = file_format(place)
     if kind not in ("parquet", "csv", "tsv"):
         raise SchemaError(f"{place}: a file of kind {kind}; write CSV, TSV or Parquet")

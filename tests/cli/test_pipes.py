@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,73 @@ def test_stdout_that_is_a_file_keeps_what_was_written(table: Path, tmp_path: Pat
         done = subprocess.run(command, env=ENVIRONMENT, stdout=stream, stderr=subprocess.PIPE, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(target.read_bytes())["claims"]
+
+
+def _side_files(table: Path) -> dict[str, tuple[list[str], str]]:
+    """Return commands on a file that is no table, each with what the file holds."""
+    times = [(f"u{n}", f"i{m}", 86_400 * 20 * (m + 1), f"K{m % 4}") for n in range(6) for m in range(24)]
+    scores = [(f"u{n + 1}", f"i{m}", m / 7, f"Kind {m + 1}") for n in range(30) for m in range(3)]
+
+    def lines(*rows: tuple[object, ...]) -> str:
+        return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+    groups = lines(("category", "parent"), *((f"Kind {n + 1}", f"P{n % 3}") for n in range(24)))
+    return {
+        "groups": (["merge", str(table), "-o", "m.parquet", "--groups"], groups),
+        "scores": (
+            ["fuse", str(table), "--weight", "1", "--bootstrap", "0", "--scores"],
+            lines(("user", "item", "score", "category"), *scores),
+        ),
+        "columns": (
+            ["evaluate", str(table), "--bootstrap", "0", "--strata", "age", "--columns"],
+            lines(("user", "age"), *((f"u{n + 1}", n % 2) for n in range(30))),
+        ),
+        "log": (["prepare", "csv", "-o", "t.parquet"], lines(("user", "item", "time", "categories"), *times)),
+        "config": (["certify", str(table), "--config"], "k: 3\n"),
+    }
+
+
+@pytest.mark.parametrize("what", ["groups", "scores", "columns", "log", "config"])
+@pytest.mark.parametrize("how", ["-", "pipe"])
+def test_files_beside_a_table_come_from_stdin_and_pipes(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, how: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, text = _side_files(table)[what]
+    if how == "-":
+        done = _ran(*words, "-", given=text.encode())
+    else:
+        reader, writer = os.pipe()
+        os.write(writer, text.encode())
+        os.close(writer)
+        done = _ran(*words, f"/dev/fd/{reader}", pass_fds=(reader,))
+        os.close(reader)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_command_that_reads_its_table_twice_takes_it_from_stdin(table: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = _ran("probe", "-", "--backend", "mocked", "-o", str(run), given=table.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert (run / "table.parquet").is_file()
+
+
+def test_a_refusal_names_the_standard_input_as_it_was_typed() -> None:
+    done = _ran("evaluate", "-")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr == b"error: -: the file is empty; write a table into it\n"
+
+
+def test_a_closed_stdout_is_no_fault(table: Path, tmp_path: Path) -> None:
+    certificate = tmp_path / "c.json"
+    words = shlex.join([sys.executable, "-m", "spectra_eval_cli", "certify", str(table), "-o", str(certificate)])
+    done = subprocess.run(["sh", "-c", f"{words} >&-"], env=ENVIRONMENT, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert certificate.is_file()
+
+
+@pytest.mark.parametrize("name", ["config", "debug"])
+def test_what_must_be_typed_is_refused_in_a_file_of_options(table: Path, name: str) -> None:
+    done = _ran("certify", str(table), "--config", "-", given=f"{name}: true\n".encode())
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert f"no option '{name}'".encode() in done.stderr
