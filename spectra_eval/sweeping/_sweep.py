@@ -224,7 +224,9 @@ def _plain(row: MetricResult) -> dict[str, Any]:
 
 
 def _bounds(interval: Interval | None) -> dict[str, Any]:
-    return {"low": None, "high": None} if interval is None else {"low": interval.low, "high": interval.high}
+    if interval is None:
+        return {"low": None, "high": None, "method": None}
+    return {"low": interval.low, "high": interval.high, "method": interval.method}
 
 
 def _pairs(probed: Mapping[str, PreferenceTable], how: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -241,7 +243,7 @@ def _pairs(probed: Mapping[str, PreferenceTable], how: Mapping[str, Any]) -> Ite
         sign = 1.0 if pair.first == name else -1.0
         ends = _bounds(pair.interval)
         if pair.interval is not None and sign < 0:
-            ends = {"low": -pair.interval.high, "high": -pair.interval.low}
+            ends |= {"low": -pair.interval.high, "high": -pair.interval.low}
         difference = None if pair.difference is None else sign * pair.difference
         yield {
             "variant": name,

@@ -59,6 +59,7 @@ def test_prompts_ask_the_same_users_in_other_words(one_window: PreferenceTable, 
         gap = [cell(made, name, "js_divergence")["value"] for name in (pair["variant"], "plain")]
         assert pair["js_divergence"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-12)
         assert pair["js_divergence"]["low"] <= pair["js_divergence"]["value"] <= pair["js_divergence"]["high"]
+        assert pair["js_divergence"]["method"].startswith(("Student's t", "percentile bootstrap"))
 
 
 def test_verbalisers_change_what_is_answered(one_window: PreferenceTable, tmp_path: Path) -> None:
