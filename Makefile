@@ -70,7 +70,7 @@ $(VLLM_VENV)/.dev: $(VLLM_VENV)/.engine pyproject.toml requirements-model.txt
 	@touch $@
 
 test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred times, and other long sweeps
-	@$(BIN)/python -m pytest -m slow tests/unit tests/integration
+	@$(BIN)/python -m pytest -m slow tests/unit tests/integration tests/zoo
 
 test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
 	@timeout --kill-after=30 1800 $(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm

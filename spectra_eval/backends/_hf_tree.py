@@ -190,11 +190,18 @@ def last_logits(
         positions = (text.cumsum(axis=1) - 1).clip(min=0)[:, -ids.shape[1] :]
         for key, value in {"attention_mask": text.astype(np.int64), "position_ids": positions}.items():
             settings[key] = torch.from_numpy(np.ascontiguousarray(value)).to(model.device)
+    holders = _holders(model) if remember else []
+    if holders and memory is None:
+        memory = _Held.nothing(model, len(holders))
+    for (module, key), state in zip(holders, memory.states if holders else [], strict=True):
+        setattr(module, key, state)
     if memory is not None:
-        settings[name] = memory
+        settings[name] = memory.cache if holders else memory
     settings = {key: value for key, value in settings.items() if key in known}
     out = model(input_ids=ids, use_cache=remember, **settings)
     kept = getattr(out, name, None) if remember else None
+    if holders:
+        kept = _Held(memory.cache, [getattr(module, key) for module, key in holders])
     if remember and kept is None:
         raise ProbeError("the model remembers nothing of a prompt")
     return out.logits[:, -1], kept
@@ -202,6 +209,37 @@ def last_logits(
 
 _MEMORIES = ("past_key_values", "cache_params", "state")
 """What models call that which they remember, in what they take and in what they return."""
+
+
+_STATES = ("conv1d_state", "recurrent_states")
+"""What the layers of RecurrentGemma keep in themselves, from one call to the next."""
+
+
+@dataclass
+class _Held:
+    """A cache, and the states that layers keep in themselves; it is copied as a cache is."""
+
+    cache: Any
+    states: list[Any]
+
+    @classmethod
+    def nothing(cls, model: Any, count: int) -> _Held:
+        """Return what is remembered before anything is read."""
+        from transformers import DynamicCache
+
+        return cls(DynamicCache(config=model.config), [None] * count)
+
+    def reorder_cache(self, rows: Any) -> None:
+        """Take some rows, each as often as it is named."""
+        self.cache.reorder_cache(rows)
+        self.states = [state.index_select(0, rows) for state in self.states]
+
+
+def _holders(model: Any) -> list[tuple[Any, str]]:
+    """List the layers that keep a state in themselves, with the name of each."""
+    if not getattr(model, "_is_stateful", False):
+        return []
+    return [(module, key) for module in model.modules() for key in _STATES if key in vars(module)]
 
 
 @cache

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CATEGORIES = ("War", "Film noir of the forties", "Musical")
 HISTORIES = (("Heat",), ("Ran", "Brazil (1985)"))
-NAIVE = {"rwkv", "xlstm", "recurrent_gemma"}
+NAIVE = {"rwkv", "xlstm"}
 """Those whose state cannot be copied, or is wrong in the library itself."""
 QUICK = ("llama, tied", "phi3, long rope", "gemma2", "bloom", "minimax", "mamba", "bamba")
 SLOW = [animal for animal in ANIMALS if animal not in QUICK]
@@ -98,3 +98,19 @@ def test_every_reading_of_all_other_models(animal: str, tmp_path: Path) -> None:
 
 def test_the_zoo_is_large() -> None:
     assert len({kind for kind, _ in ANIMALS.values()}) >= 60
+
+
+def test_a_cache_that_is_wrong_is_not_used_and_that_is_said(tmp_path: Path) -> None:
+    made("rwkv").save_pretrained(tmp_path)
+    keep_tokenizer(tmp_path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with open_backend("hf", model=str(tmp_path)) as session:
+            lists_held(session, made("rwkv"))
+    words = [str(one.message) for one in said if "lists are decoded slowly" in str(one.message)]
+    assert len(words) == 1 and "--no-dg" in words[0] and "nats" in words[0]
+
+
+def test_a_former_name_of_a_strategy_is_taken(tmp_path: Path) -> None:
+    with opened(tmp_path, made("gemma2"), strategy="shared") as session:
+        assert session.description["strategy"] == "repeated"
