@@ -8,7 +8,7 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 from spectra_eval.artifacts._digest import TableDigest
 from spectra_eval.artifacts._files import as_file, typed_names
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
-from spectra_eval.artifacts._own import file_name, open_own, own_file, own_folder
+from spectra_eval.artifacts._own import file_name, has_own_folder, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
 from spectra_eval.artifacts._schema import COUNT, SHA256, check_document
@@ -25,6 +25,7 @@ __all__ = [
     "as_file",
     "check_document",
     "file_name",
+    "has_own_folder",
     "iter_table",
     "json_digest",
     "open_own",

@@ -12,7 +12,7 @@ from typing import IO
 from spectra_eval.artifacts._files import os_error
 from spectra_eval.errors import InputError
 
-__all__ = ["file_name", "open_own", "own_file", "own_folder"]
+__all__ = ["file_name", "has_own_folder", "open_own", "own_file", "own_folder"]
 
 _NAME = re.compile(r"[^\W_][\w .,+=@()\[\]-]{0,99}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -71,6 +71,21 @@ def own_file(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         raise InputError(f"{path}: {_kind(mode)}, where a file of the run is kept; remove it or name another folder")
     return path
+
+
+def has_own_folder(path: Path) -> bool:
+    """Tell whether a folder that the package keeps for itself is there; a link or a file in its place is refused.
+
+    Raises
+    ------
+    InputError
+        Something else stands there.
+    """
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return own_folder(path) == path
 
 
 def own_folder(path: Path) -> Path:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from spectra_eval.artifacts import has_own_folder, own_file
 from spectra_eval.backends._embedded import cache_folder, sha256_of
 from spectra_eval.backends._hf_load import load, model_digest, model_facts
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
@@ -75,7 +76,7 @@ def merged(folder: Path, adapter: Path) -> Path:
     """
     key = hashlib.sha256(f"{model_digest(folder)}\n{adapter_digest(adapter)}".encode()).hexdigest()[:16]
     target = cache_folder() / "models" / f"{folder.name}-{adapter.name}-{key}"
-    if target.is_dir():
+    if has_own_folder(target):
         return target
     try:
         from filelock import FileLock
@@ -84,8 +85,8 @@ def merged(folder: Path, adapter: Path) -> Path:
         raise BackendUnavailable("merging an adapter needs peft: pip install 'spectra-eval[train]'") from error
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
-            if not target.is_dir():
+        with FileLock(own_file(Path(f"{target}.lock"))):
+            if not has_own_folder(target):
                 with tempfile.TemporaryDirectory(dir=target.parent, prefix=".merging-") as made:
                     write_merged(folder, adapter, Path(made) / "model")
                     os.replace(Path(made) / "model", target)

@@ -18,6 +18,7 @@ from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from spectra_eval.artifacts import has_own_folder, own_file
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 from spectra_eval.model_files import load_part, said_by, silenced
 from spectra_eval.redaction import shown
@@ -98,14 +99,14 @@ def converted(gguf: Path) -> Path:
     if magic != b"GGUF":
         raise ModelLoadError(f"{gguf}: does not begin as a GGUF file does; it may be cut or of another kind")
     target = cache_folder() / "models" / f"{gguf.stem}-{_key(gguf)}"
-    if target.is_dir():
+    if has_own_folder(target):
         return target
     from filelock import FileLock
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
-            if not target.is_dir():
+        with FileLock(own_file(Path(f"{target}.lock"))):
+            if not has_own_folder(target):
                 _make(gguf, target)
     except OSError as error:
         place = f"{target.parent}: {error.strerror or error}"

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectra_eval.artifacts import _writing, file_name, open_own, own_file, own_folder, write_text, written_path
+from spectra_eval.artifacts import (
+    _writing,
+    file_name,
+    has_own_folder,
+    open_own,
+    own_file,
+    own_folder,
+    write_text,
+    written_path,
+)
+from spectra_eval.backends import _embedded
 from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import InputError
 from spectra_eval.probing import probe
@@ -118,3 +128,28 @@ def test_a_leftover_that_is_a_link_or_a_pipe_is_let_alone(tmp_path: Path) -> Non
     _writing._cleaned.clear()
     write_text("x", tmp_path / "out" / "x.txt")
     assert link.is_symlink() and pipe.exists() and precious.read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+def test_the_cache_of_models_is_not_followed_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setenv("SPECTRA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(_embedded, "_key", lambda _: "key")
+    made: list[Path] = []
+    monkeypatch.setattr(_embedded, "_make", lambda _, target: made.append(target))
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "cache" / "models").mkdir(parents=True)
+    (tmp_path / "cache" / "models" / f"m-key{suffix}").symlink_to(tmp_path / "foreign")
+    with pytest.raises(InputError, match="a link, where a f"):
+        _embedded.converted(tmp_path / "m.gguf")
+    assert made == []
+
+
+def test_a_folder_of_ones_own_is_there_or_not(tmp_path: Path) -> None:
+    assert not has_own_folder(tmp_path / "none")
+    assert has_own_folder(tmp_path)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="a file, where a folder"):
+        has_own_folder(tmp_path / "file")
