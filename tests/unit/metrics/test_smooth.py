@@ -55,3 +55,18 @@ def test_zero_where_the_model_holds_the_truth_and_batches_agree() -> None:
     assert batch.shape == (2,)
     assert batch[0] == 0.0
     assert batch[1] == entry.value(means[1])
+
+
+def test_residuals_that_alternate_from_point_to_point_keep_what_the_kernel_leaves_of_them() -> None:
+    # A comb of alternating signs has one cosine, of order 128; a bandwidth of one cell damps it by exp(-pi^2 / 2), and
+    # the images of the kernel, summed here, say the same.
+    size = 1e-3
+    comb = size * (-1.0) ** np.arange(129)
+    comb[[0, -1]] /= 2
+    centres = np.arange(-640, 769) / 128
+    signs = (-1.0) ** np.arange(-640, 769)
+    width = 1 / 128
+    at_zero = size * float(signs @ np.exp(-(centres**2) / (2 * width**2))) / (np.sqrt(2 * np.pi) * width)
+    value = float(METRICS["smooth_ece"].value(comb))
+    assert value == pytest.approx(2 * 128 * size * np.exp(-(np.pi**2) / 2), rel=1e-12)
+    assert value == pytest.approx(abs(at_zero), rel=1e-9)
