@@ -76,3 +76,18 @@ def test_a_quantile_is_certified_only_beyond_the_rounded_envelope() -> None:
             assert certify_quantile(between, 0.9, js, 0.9).bound == 0.0
         assert certify_quantile(above + 1e-9, 0.9, js, 0.9).bound == pytest.approx(0.8)
     assert found > 20
+
+
+def test_the_regret_form_counts_one_category_where_the_list_leaves_one_out() -> None:
+    rng = np.random.default_rng(2)
+    star = rng.dirichlet(np.full(4, 2.0), 400)
+    theta_s = 0.7 * star + 0.3 * rng.dirichlet(np.full(4, 2.0), 400)
+    lists = np.array([rng.permutation(4)[:3] for _ in range(400)])
+    table = PreferenceTable(
+        users=[f"u{i}" for i in range(400)], categories=tuple("abcd"), theta_star=star, theta_s=theta_s, dg=lists
+    )
+    linf, tv = np.abs(star - theta_s).max(axis=1), 0.5 * np.abs(star - theta_s).sum(axis=1)
+    better = np.sort(star)[:, 1:].sum(axis=1) - np.take_along_axis(star, lists, axis=1).sum(axis=1)
+    by_hand = better > 2 * np.minimum(tv, linf)
+    assert by_hand.mean() > (better > 2 * np.minimum(tv, 3 * linf)).mean() + 0.05
+    assert certify(table, k=3)["ranking.window"].inputs["share_by"]["regret"] == pytest.approx(by_hand.mean())
