@@ -89,5 +89,5 @@ def test_the_regret_form_counts_one_category_where_the_list_leaves_one_out() -> 
     linf, tv = np.abs(star - theta_s).max(axis=1), 0.5 * np.abs(star - theta_s).sum(axis=1)
     better = np.sort(star)[:, 1:].sum(axis=1) - np.take_along_axis(star, lists, axis=1).sum(axis=1)
     by_hand = better > 2 * np.minimum(tv, linf)
-    assert by_hand.mean() > (better > 2 * np.minimum(tv, 3 * linf)).mean() + 0.05
+    assert by_hand.mean() > (better > 2 * np.minimum(tv, 3 * linf)).mean() + 0.02
     assert certify(table, k=3)["ranking.window"].inputs["share_by"]["regret"] == pytest.approx(by_hand.mean())
