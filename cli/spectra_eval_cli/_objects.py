@@ -27,7 +27,7 @@ def load(name: str) -> Any:
         sys.path.insert(0, "")
     try:
         found = importlib.import_module(module)
-    except Exception as error:  # the module is the user's own: whatever it raises is said in one line
+    except (Exception, SystemExit) as error:  # the module is the user's own: whatever it raises is said in one line
         raise InputError(f"{name}: importing {module!r} failed with {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
         raise InputError(f"{name}: {module!r} has no {attribute!r}")

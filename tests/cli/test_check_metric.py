@@ -96,3 +96,23 @@ def test_a_bad_name_is_one_line(here: Path, name: str, said: str) -> None:
     assert done.exit_code == 3
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_module_that_ends_the_process_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(0)\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["check-metric", "leaves.py:metric"])
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "importing 'leaves' failed with SystemExit" in done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_metric_that_ends_the_process_is_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    text = f"import sys\n\ndef metric(theta_star, theta_s):\n    sys.exit({code})\n"
+    (tmp_path / f"ends{code}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["check-metric", f"ends{code}.py:metric", "--examples", "5"])
+    assert (done.exit_code, done.stdout) == (70, "")
+    assert "SystemExit" in done.stderr and done.stderr.count("\n") == 1
