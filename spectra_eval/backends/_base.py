@@ -153,10 +153,11 @@ def opens_thought(tail: str) -> bool:
 
     Examples
     --------
-    >>> opens_thought("<|assistant|><think>"), opens_thought("<think></think>")
-    (True, False)
+    >>> opens_thought("<|assistant|><think>"), opens_thought("[THINK]"), opens_thought("<think></think>")
+    (True, True, False)
     """
-    return re.search(r"<think(ing)?>(?!.*</think(ing)?>)", tail, re.DOTALL) is not None
+    word = r"(think|thinking|thought|reasoning)"
+    return re.search(rf"[<\[]{word}[>\]](?!.*[<\[]/{word}[>\]])", tail, re.DOTALL | re.IGNORECASE) is not None
 
 
 def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:

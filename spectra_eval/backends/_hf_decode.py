@@ -12,7 +12,7 @@ from spectra_eval.backends._hf_tree import last_logits, switch_length
 from spectra_eval.errors import ProbeError
 from spectra_eval.tables import Sampling
 
-__all__ = ["Way", "decoded", "drift", "found_way"]
+__all__ = ["Way", "decoded", "drift", "found_way", "group_of"]
 
 
 def decoded(
@@ -34,8 +34,8 @@ def decoded(
     model : transformers.PreTrainedModel
         In evaluation mode.
     prompts : sequence of token lists
-        Of any lengths; shorter ones are filled up on the left and the filling is masked. Where the model changes at a
-        length (`switch_length`), or its state would take in the filling, give those of one length.
+        Of any lengths; shorter ones are filled up on the left and the filling is masked. All of one
+        group (`group_of`).
     max_tokens : int
         Most tokens that are added.
     stop : collection of int
@@ -120,8 +120,7 @@ def found_way(
     mixed = [*prompts, prompts[-1][: len(prompts[-1]) // 3 + 1]]
     even = [prompts[-1], prompts[-1][::-1]]
     why = ""
-    # Filling would enter the state of a recurrent layer, and where lengths matter each prompt's own must decide.
-    apart = getattr(model, "_is_stateful", False) or switch_length(model.config) is not None
+    apart = getattr(model, "_is_stateful", False)  # filling would enter the state of a recurrent layer
     for way, tried in _WAYS[1:] if apart else _WAYS:
         try:
             found = gap(mixed if tried == "mixed" else even)
@@ -132,6 +131,24 @@ def found_way(
             return way, why and f"only prompts of one length are decoded together ({why})"
         why = f"what it remembers differs from reading again by {found:.2g} nats"
     return "whole", f"lists are decoded slowly, everything read again for every token ({why}); --no-dg leaves them out"
+
+
+def group_of(size: int, *, way: Way, max_tokens: int, switch: int | None) -> tuple[str, int]:
+    """Name the group of prompts with which one may be decoded.
+
+    Where the model changes at a length (`switch_length`), those that stay below it go together, those that are beyond
+    it too, and those whose reply may pass it with others of the same length.
+
+    Examples
+    --------
+    >>> [group_of(size, way="together", max_tokens=9, switch=72)[0] for size in (63, 64, 72, 73)]
+    ['below', 'even', 'even', 'beyond']
+    """
+    if way == "even":
+        return "even", size
+    if switch is None or size + max_tokens <= switch:
+        return "below", 0
+    return ("beyond", 0) if size > switch else ("even", size)
 
 
 Way = Literal["together", "even", "whole"]

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.backends._base import LABELS, PromptView
-from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way
+from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way, group_of
 from spectra_eval.backends._hf_load import check_sizes
 from spectra_eval.backends._hf_split import split
 from spectra_eval.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated
+from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
 from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
@@ -197,9 +197,8 @@ class HFSession:
         done: dict[int, tuple[list[int], bool]] = {}
         while len(done) < len(flat):
             places = order[len(done) : len(done) + self._batch]
-            if self._way == "even":
-                size = len(flat[places[0]])
-                places = [i for i in places if len(flat[i]) == size]
+            group = partial(group_of, way=self._way, max_tokens=max_tokens, switch=switch_length(self._model.config))
+            places = [i for i in places if group(len(flat[i])) == group(len(flat[places[0]]))]
             some = [flat[i] for i in places]
             try:
                 replies = self._guarded(lambda some=some: decoded(self._model, some, **asked_for))
