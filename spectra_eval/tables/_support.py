@@ -31,8 +31,6 @@ def as_support(table: PreferenceTable) -> np.ndarray | None:
     """
     if table.support is None:
         return None
-    if np.ma.isMaskedArray(table.support):
-        raise InputError("column support: a masked array; fill the masked entries with False, or with True, first")
     values = np.asarray(table.support)
     shape = (table.n_users, table.n_categories)
     if values.shape != shape:

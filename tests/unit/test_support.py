@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -70,8 +71,13 @@ def test_a_support_that_does_not_fit_is_refused_with_row_and_category(changes: d
         made(**changes)
 
 
+def test_a_labelled_support_is_aligned() -> None:
+    frame = pd.DataFrame(SUPPORT, index=COLUMNS["users"], columns=COLUMNS["categories"])
+    assert made(support=frame.iloc[::-1, ::-1]).support.tolist() == SUPPORT.tolist()
+
+
 def test_a_masked_support_is_refused() -> None:
-    with pytest.raises(InputError, match="column support: a masked array"):
+    with pytest.raises(InputError, match=r"column support: .* masked"):
         made(support=np.ma.masked_array(SUPPORT, mask=~SUPPORT))
 
 
