@@ -76,7 +76,7 @@ def decoded(
     return [(reply, row in open_rows) for row, reply in enumerate(replies)]
 
 
-def drift(model: Any, prompts: Sequence[Sequence[int]], *, steps: int = 4) -> float:
+def drift(model: Any, prompts: Sequence[Sequence[int]], *, steps: int = 3) -> float:
     """Return how far reading on from what the model remembers leads from reading everything again, in nats.
 
     The largest difference between the log-probabilities of the likeliest tokens, in some steps of greedy replies.
@@ -117,7 +117,7 @@ def found_way(
         ``together`` with others of any length, ``even``: with others of the same length, or ``whole``: everything is
         read again for every token; `why` is empty where there is nothing to be said.
     """
-    mixed = [*prompts, prompts[-1][: len(prompts[-1]) // 3 + 1]]
+    mixed = [prompts[0], prompts[-1][: len(prompts[-1]) // 3 + 1]]
     even = [prompts[-1], prompts[-1][::-1]]
     why = ""
     apart = getattr(model, "_is_stateful", False)  # filling would enter the state of a recurrent layer
