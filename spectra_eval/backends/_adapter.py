@@ -107,7 +107,7 @@ def write_merged(folder: Path, adapter: Path, out: Path) -> None:
 
 
 def attached(model: Any, adapter: Path, *, name: str) -> Any:
-    """Merge an adapter into a model that is loaded in float32, and give the plain model.
+    """Merge an adapter into a model that is loaded in float32, and return the plain model.
 
     A head that is tied to the embedding gets weights of its own where the adapter changes one of the two. The merged
     model is held against the model with the adapter beside it.

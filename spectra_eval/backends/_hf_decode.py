@@ -107,7 +107,7 @@ def found_way(
     prompts : sequence of token lists
         What it is tried on.
     gap : callable
-        Gives the `drift` of some prompts, or raises `ProbeError`.
+        Returns the `drift` of some prompts, or raises `ProbeError`.
     tolerance : float
         The drift that rounding explains.
 

@@ -179,7 +179,7 @@ class Prompter:
         return fresh or None
 
     def _before_a_word(self) -> tuple[list[int], list[int]]:
-        """Give the tokens at the very end of a prompt that are others where a word follows, and those others.
+        """Return the tokens at the very end of a prompt that are others where a word follows, and those others.
 
         Many tokenizers join blank lines at the end of a text into one token, and keep them apart before a word.
         """
@@ -235,7 +235,7 @@ class Prompter:
         return (*pieces[:-1], end + gap.removesuffix(" "))
 
     def _gap(self, messages: Sequence[dict[str, str]], prompt: str) -> str:
-        """Give the blanks that the template puts between a prompt and an answer, as it renders a turn of the model.
+        """Return the blanks that the template puts between a prompt and an answer, as it renders a turn of the model.
 
         A template that renders no such turn, or another one, is taken to go on as a sentence does: with a space after
         a word, with none after a control token or a blank.
