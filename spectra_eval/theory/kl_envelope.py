@@ -1,9 +1,8 @@
 r"""What a Kullback-Leibler divergence says about a total variation, and back: the exact envelope.
 
-Merging the categories to {q >= p} and its complement keeps TV and does not raise KL, so that two categories
-suffice. Among the Bernoulli pairs at one TV the smallest KL is attained on a curve with parameter t > 0: with
-L(t) = coth t - 1/t, q = (1 + L)/2, p = q - v and v(t) = (t/2)(1 - L²); along it dKL/dTV = 2t (Fedotov,
-Harremoës and Topsøe 2003).
+Merging the categories to {q >= p} and its complement keeps TV and does not raise KL, so two categories suffice. Among
+the Bernoulli pairs at one TV the smallest KL is attained on a curve with parameter t > 0: with L(t) = coth t - 1/t,
+q = (1 + L)/2, p = q - v and v(t) = (t/2)(1 - L²); along it dKL/dTV = 2t (Fedotov, Harremoës and Topsøe 2003).
 """
 
 from __future__ import annotations
