@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from spectra_eval.conversion import align, as_array, as_whole, convert, sum_tolerance, whole_of
+from spectra_eval.conversion import align, as_array, as_whole, convert, sum_tolerance, type_tolerance, whole_of
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "deviation",
     "row_sums",
     "sum_tolerance",
+    "type_tolerance",
     "whole_of",
 ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.arrays import type_tolerance
 from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
@@ -28,6 +29,8 @@ class Cells:
         self.table, self.how, self.first_row = table, how, first_row
         self.absent: dict[str, np.ndarray] = {}
         """By column, the numbers (N, K) that are null, of those that `matrix` has read."""
+        self.atol: dict[str, float] = {}
+        """By column, how far from one the type of its numbers lets a row sum, of those that `matrix` has read."""
 
     def has(self, name: str) -> bool:
         """Whether these rows hold a column."""
@@ -79,6 +82,11 @@ class Cells:
         if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
             column = self.how.columns[name]
             raise self.how.fail(f"column {column}: lists of {values.type}; write lists of numbers", SchemaError)
+        if pa.types.is_float16(values.type):
+            self.atol[name] = type_tolerance(np.dtype(np.float16))
+            values = _widened(values)
+        elif pa.types.is_float32(values.type):
+            self.atol[name] = type_tolerance(np.dtype(np.float32))
         missing = _nulls(array)
         if missing.any() and name not in TRUTHS:
             raise self.fail(int(np.flatnonzero(missing)[0]), name, "null, though other rows have it; fill it in")
@@ -254,6 +262,14 @@ class Cells:
 
 def _nulls(array: Any) -> np.ndarray:
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _widened(halves: Any) -> Any:
+    """Return numbers of half precision as float32: Arrow computes little with them."""
+    import pyarrow as pa
+
+    numbers = np.array([0.0 if half is None else half for half in halves.to_pylist()], dtype=np.float32)
+    return pa.array(numbers, mask=_nulls(halves))
 
 
 def fixed_lists(values: np.ndarray) -> Any:

@@ -98,7 +98,8 @@ class How:
 class Raw:
     """The columns of some rows as a file gave them; a truth that is missing is a row of zeros.
 
-    `matrices` holds (N, K) float arrays by name, `others` the columns that `PreferenceTable` takes as they are.
+    `matrices` holds (N, K) float arrays by name, `atol` how far from one their type lets a row sum, `others` the
+    columns that `PreferenceTable` takes as they are.
     """
 
     users: Sequence[str]
@@ -106,6 +107,7 @@ class Raw:
     matrices: dict[str, np.ndarray]
     n_window: np.ndarray | None = None
     others: dict[str, Any] = field(default_factory=dict)
+    atol: Mapping[str, float] = field(default_factory=dict)
     first_row: int = 0
     notes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -185,13 +187,13 @@ class TargetScan:
     all_whole: bool = True
     first: tuple[int, str, float] | None = None
 
-    def see(self, target: np.ndarray, users: Sequence[str], first_row: int = 0) -> None:
+    def see(self, target: np.ndarray, users: Sequence[str], first_row: int = 0, atol: float = 0.0) -> None:
         """Take the next rows."""
         with np.errstate(invalid="ignore", over="ignore"):
             sums = target.sum(axis=1)
             far = (sums != 0) & ~(np.abs(sums - 1.0) <= ATOL)
             if far.any():
-                far &= ~(np.abs(sums - 1.0) <= sum_tolerance(target, text=self.text))
+                far &= ~(np.abs(sums - 1.0) <= np.maximum(atol, sum_tolerance(target, text=self.text)))
         if far.any() and self.all_one:
             row = int(np.flatnonzero(far)[0])
             self.first = (first_row + row, str(users[row]), float(sums[row]))
@@ -235,13 +237,13 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
         target = matrices.pop("target")
         if kind is None:
             scan = TargetScan(text=how.text)
-            scan.see(target, raw.users, raw.first_row)
+            scan.see(target, raw.users, raw.first_row, raw.atol.get("target", 0.0))
             kind = scan.kind(how)
         columns = {**how.columns, {"counts": "counts", "shares": "theta_star"}[kind]: how.columns["target"]}
         how = replace(how, columns=columns)
         matrices["counts" if kind == "counts" else "theta_star"] = target
     kind = "counts" if "counts" in matrices else "shares"
-    divided = _renormalise(matrices, how)
+    divided, off = _renormalise(matrices, raw, how)
     n_window = _windows(matrices, raw, how)
     others = dict(raw.others)
     earlier = others.get("metadata", {}).get("read", {})
@@ -256,6 +258,7 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
             "target": kind,
             "renormalised": bool(how.renormalise or (isinstance(earlier, dict) and earlier.get("renormalised"))),
             "rows_divided": divided,
+            **({"deviation": off} if off else {}),
             **how.notes,
             **raw.notes,
             **_sizes(others.get("support")),
@@ -316,9 +319,15 @@ def _check_weights(values: np.ndarray, name: str, raw: Raw, how: How) -> None:
         raise how.fail(f"{place}: {what}; numbers must be finite (up to {_LARGEST:g}) and not negative", SimplexError)
 
 
-def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:
-    """Divide rows by their sum: all with `renormalise`, else those that the precision of the file explains."""
+def _renormalise(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> tuple[dict[str, int], dict[str, float]]:
+    """Divide rows by their sum: all with `renormalise`, else those that the precision of the file explains.
+
+    Returns
+    -------
+    The number of rows that were divided, and how far from one the farthest of them summed, by column.
+    """
     divided: dict[str, int] = {}
+    deviation: dict[str, float] = {}
     for name in ("theta_star", "theta_s"):
         if name not in matrices:
             continue
@@ -327,12 +336,20 @@ def _renormalise(matrices: dict[str, np.ndarray], how: How) -> dict[str, int]:
         sums = row_sums(np.where(good[:, None], values, 0.0))
         far = good & (sums > 0) & (np.abs(sums - 1.0) > ATOL)
         if far.any() and not how.renormalise:
-            far &= np.abs(sums - 1.0) <= sum_tolerance(values, text=how.text)
+            far &= np.abs(sums - 1.0) <= _tolerance(values, name, raw, how)
         if far.any():
+            deviation[name] = float(np.abs(sums[far] - 1.0).max())
             matrices[name] = np.divide(values, sums[:, None], out=values.copy(), where=far[:, None])
         if far.any() or how.renormalise:
             divided[name] = int(far.sum())
-    return divided
+    return divided, deviation
+
+
+def _tolerance(values: np.ndarray, name: str, raw: Raw, how: How) -> np.ndarray:
+    """Return how far from one each row may sum, by the type and the digits of its numbers."""
+    atol = raw.atol.get(name, raw.atol.get("target", 0.0) if name == "theta_star" else 0.0)
+    tolerance: np.ndarray = np.maximum(atol, sum_tolerance(values, text=how.text))
+    return tolerance
 
 
 def _windows(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> np.ndarray:
@@ -357,7 +374,7 @@ def _check_together(table: PreferenceTable, raw: Raw, how: How) -> None:
     if not ("counts" in raw.matrices and "theta_star" in raw.matrices) or table.counts is None:
         return
     totals = row_sums(table.counts)
-    allowed = np.maximum(ATOL, sum_tolerance(raw.matrices["theta_star"], text=how.text))
+    allowed = np.maximum(ATOL, _tolerance(raw.matrices["theta_star"], "theta_star", raw, how))
     far = np.abs(table.counts / np.where(totals > 0, totals, 1.0)[:, None] - table.theta_star).max(axis=1) > allowed
     if far.any():
         row = int(np.flatnonzero(far)[0])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import type_tolerance
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, whole_numbers
 from spectra_eval.artifacts._files import one_line, reading
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
@@ -41,6 +42,7 @@ def read_npz(how: How) -> tuple[Raw, How]:
         users=users,
         categories=tuple(categories or default_names("category", k)),
         matrices=matrices,
+        atol={name: type_tolerance(arrays[name].dtype) for name in matrices},
         n_window=n_window,
         others={name: value for name, value in others.items() if value is not None},
     )

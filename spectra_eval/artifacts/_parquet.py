@@ -86,7 +86,8 @@ class ParquetSource:
                 if "dg" in columns:
                     self.width = max(self.width, cells.longest("dg", self.categories))
                 if "target" in columns:
-                    targets.see(cells.matrix("target", len(self.categories)), cells.users, first_row)
+                    target = cells.matrix("target", len(self.categories))
+                    targets.see(target, cells.users, first_row, cells.atol.get("target", 0.0))
                 first_row += part.num_rows
         if "target" in columns:
             self.how = replace(self.how, kind=targets.kind(self.how))
@@ -156,6 +157,7 @@ class ParquetSource:
             users=cells.users,
             categories=categories,
             matrices=matrices,
+            atol=cells.atol,
             n_window=n_window,
             others=others,
             first_row=first_row,

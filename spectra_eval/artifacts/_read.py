@@ -82,8 +82,9 @@ def read_table(
     -------
     PreferenceTable
         ``metadata["read"]`` says what was understood: `format`, `columns` (column of the file by name), `ignored`,
-        `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided`; `absent`, what
-        absent cells were taken for, where there are any; and `options`, the least and the most a record offers.
+        `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided` and,
+        where there are any, `deviation`, how far from one the farthest of them summed; `absent`, what absent cells were
+        taken for, where there are any; and `options`, the least and the most a record offers.
 
     Raises
     ------

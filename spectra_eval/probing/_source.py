@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
@@ -62,17 +63,21 @@ class FileSource:
         self._limit = limit
         digest = _Digest()
         head: PreferenceTable | None = None
-        divided = 0
+        divided: Counter[str] = Counter()
+        far: dict[str, float] = {}
         self.n_records = 0
         for block in self._cut(iter_table(path, block=_BLOCK, **self._reading)):
             if block.history is None:
                 raise InputError(f"{os.fspath(path)}: {_HISTORY}")
             digest.update(block)
             self.n_records += block.n_users
-            divided += block.metadata.get("read", {}).get("rows_divided") or 0
+            found = block.metadata.get("read", {})
+            divided.update(found.get("rows_divided", {}))
+            far.update({name: max(far.get(name, 0.0), off) for name, off in found.get("deviation", {}).items()})
             head = head if head is not None else block
         assert head is not None  # a table without rows is refused when it is read
-        read = {"read": {**head.metadata["read"], "rows_divided": divided}} if "read" in head.metadata else {}
+        said = {"rows_divided": dict(divided), **({"deviation": far} if far else {})}
+        read = {"read": {**head.metadata["read"], **said}} if "read" in head.metadata else {}
         self.head = head.replace(metadata={**head.metadata, **read})
         self.input_digest, self.history_digest = digest.done()
 

@@ -106,10 +106,13 @@ def check_windows(table: PreferenceTable) -> None:
         raise InputError(f"{place(table, row, 'n_window')}: 0 although counts holds a window; mend one of the two")
 
 
-def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None, atol: float) -> tuple[np.ndarray, int]:
+def check_rows(
+    table: PreferenceTable, name: str, where: np.ndarray | None, atol: float
+) -> tuple[np.ndarray, int, float]:
     """Check that the rows that `where` marks are on the simplex; return them normalised.
 
-    `atol` is the tolerance of the type in which they were given. The number says how many were off by more than `ATOL`.
+    `atol` is the tolerance of the type in which they were given. The numbers say how many were off by more
+    than `ATOL`, and by how much the farthest of them.
     """
     value: np.ndarray = getattr(table, name)
     sums = value.sum(axis=1)
@@ -128,10 +131,11 @@ def check_rows(table: PreferenceTable, name: str, where: np.ndarray | None, atol
     held = np.ones(len(value), dtype=bool) if where is None else where
     rounding = value.shape[1] * 2.0**-52
     if (np.abs(sums[held] - 1.0) <= rounding / 2).all():
-        return value, 0
+        return value, 0, 0.0
+    off = float(np.abs(sums[loose] - 1.0).max(initial=0.0))
     sums = row_sums(np.where(held[:, None], value, 0.0))
     far = held & (np.abs(sums - 1.0) > rounding)
-    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]), int(loose.sum())
+    return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]), int(loose.sum()), off
 
 
 def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:

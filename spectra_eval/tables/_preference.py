@@ -70,7 +70,7 @@ class PreferenceTable:
         The parent of each category in a two-level taxonomy.
     metadata : mapping, optional
         How the table came to be: JSON values by name. `rows_divided` counts the rows of float32 or lower precision
-        whose sum was off by more than `arrays.ATOL` and that were divided by it.
+        whose sum was off by more than `arrays.ATOL` and that were divided by it; `deviation` says by how much at most.
     support : (N, K) bool array, optional
         The options of each record, two at least: true where the category is offered. None, also where an array that is
         true everywhere was given, means that every category is offered to every record. Truth and prediction must be 0
@@ -131,14 +131,16 @@ class PreferenceTable:
         if self.theta_star is None:
             put("theta_star", shares(self.counts))
         check_windows(self)
-        divided = {}
+        divided: dict[str, dict[str, float]] = {"rows_divided": {}, "deviation": {}}
         for name, where in (("theta_star", self.observed), ("theta_s", None)):
             if getattr(self, name) is not None:
-                rows, divided[name] = check_rows(self, name, where, atol)
+                rows, n, off = check_rows(self, name, where, atol)
                 put(name, rows)
-        if any(divided.values()):
-            earlier = self.metadata.get("rows_divided", {})
-            put("metadata", {**self.metadata, "rows_divided": {**earlier, **{n: d for n, d in divided.items() if d}}})
+                if n:
+                    divided["rows_divided"][name], divided["deviation"][name] = n, off
+        if divided["rows_divided"]:
+            merged = {name: {**self.metadata.get(name, {}), **found} for name, found in divided.items()}
+            put("metadata", {**self.metadata, **merged})
         check_offered(self)
         check_lists(self)
         check_details(self)

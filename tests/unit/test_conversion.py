@@ -118,6 +118,7 @@ def test_a_table_divides_rows_of_low_precision_and_counts_them() -> None:
     assert table.theta_s is not None
     assert np.abs(table.theta_s.sum(axis=1) - 1).max() < 1e-15
     assert table.metadata["rows_divided"]["theta_s"] >= 1
+    assert 2.5e-6 < table.metadata["deviation"]["theta_s"] < 3.5e-6
 
 
 class Labelled:

@@ -1,0 +1,220 @@
+"""Arrays of other libraries: one conversion for every public function that takes arrays.
+
+NumPy, pandas, polars, PyArrow, xarray and PyTorch objects are recognised by their attributes, so none of those
+libraries is imported. What has no faithful conversion to real numbers is refused in one line: masked arrays, complex
+numbers, Booleans, text, objects, sparse matrices. Labels are kept, so that arrays can be aligned by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.conversion._given import (
+    EPS,
+    FLOAT32_ATOL,
+    Given,
+    as_numbers,
+    plain_array,
+    refuse_masked,
+    tolerance_of,
+)
+from spectra_eval.conversion._libraries import of_library
+from spectra_eval.errors import InputError
+
+__all__ = [
+    "FLOAT32_ATOL",
+    "Given",
+    "align",
+    "as_array",
+    "as_whole",
+    "convert",
+    "matched",
+    "order",
+    "sum_tolerance",
+    "type_tolerance",
+    "whole_of",
+]
+
+
+def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
+    """Convert what was given for `name` to a NumPy array of real numbers, with its labels; refuse what cannot be.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    value : array-like
+        An array, a sequence of numbers, or an array, series or table of another library.
+    boolean : bool
+        Keep Booleans; they are refused otherwise.
+
+    Raises
+    ------
+    InputError, ShapeError
+        In one line, with what to pass instead.
+    """
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        return Given(value)
+    if isinstance(value, Given):
+        return value
+    given = of_library(name, value)
+    if given is None:
+        refuse_masked(name, value)
+        given = Given(plain_array(name, value))
+    return as_numbers(name, given, boolean=boolean)
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """Convert to a float64 array.
+
+    Examples
+    --------
+    >>> as_array("tv", [1, 2])
+    array([1., 2.])
+    """
+    return convert(name, value).values.astype(np.float64, copy=False)
+
+
+def as_whole(name: str, value: Any) -> np.ndarray:
+    """Convert to an int64 array; refuse numbers with a fraction.
+
+    Examples
+    --------
+    >>> as_whole("lists", [[1.0, 0.0]])
+    array([[1, 0]])
+    """
+    return whole_of(name, convert(name, value).values)
+
+
+def whole_of(name: str, values: np.ndarray) -> np.ndarray:
+    """Return converted numbers as int64; refuse numbers with a fraction."""
+    if values.dtype.kind == "f":
+        bad = ~(np.abs(values) < 2.0**63) | (values != np.floor(values))
+        if bad.any():
+            raise InputError(f"{name}: {values[bad].flat[0]:.6g} is not a whole number")
+    return values.astype(np.int64, copy=False)
+
+
+def align(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
+    """Put the entries of labelled arrays in one order: that of the first array that labels the axis.
+
+    Parameters
+    ----------
+    given : mapping of str to Given
+        Arrays by name.
+    axes : mapping of str to sequence of str
+        What each axis of each array is, counted from the last one: ``("users", "categories")``.
+
+    Raises
+    ------
+    InputError
+        Two arrays have different labels on the same axis, or labels that occur twice in another order.
+    """
+    aligned = _same_dims(dict(given))
+    for what in ("categories", "users"):
+        first: tuple[str, tuple[Hashable, ...]] | None = None
+        for name, array in aligned.items():
+            if what not in axes[name]:
+                continue
+            axis = list(axes[name]).index(what) - len(axes[name])
+            labels = array.of_axis(axis)
+            if labels is None:
+                continue
+            if first is None:
+                first = (name, labels)
+            elif labels != first[1]:
+                aligned[name] = array.taken(order(name, labels, first[1], first[0], what), axis)
+    return aligned
+
+
+def matched(**named: Any) -> tuple[Any, ...]:
+    """Convert arrays of (users, categories), and ``lists`` of (users, ranks), and align them; None stays None."""
+    given = {
+        name: convert(name, value, boolean=name == "support") for name, value in named.items() if value is not None
+    }
+    axes = {name: ("users", "ranks" if name == "lists" else "categories") for name in given}
+    made = align(given, axes) if any(array.labels for array in given.values()) else given
+    return tuple(made.get(name) for name in named)
+
+
+def order(name: str, labels: Sequence[Any], wanted: Sequence[Any], other: str, what: str) -> list[int]:
+    """Return for each wanted label its place in `labels`; refuse labels that differ or repeat."""
+    place = {label: i for i, label in enumerate(labels)}
+    advice = "give both the same labels, or NumPy arrays (.to_numpy()) to go by position"
+    missing = [label for label in wanted if label not in place]
+    if missing or len(labels) != len(wanted) or len(place) != len(labels):
+        extra = [label for label in labels if label not in set(wanted)]
+        if missing or extra:
+            only = f"{missing[0]!r} only in {other}" if missing else f"{extra[0]!r} only in {name}"
+            raise InputError(f"{name}: the labels of its {what} differ from those of {other} ({only}); {advice}")
+        raise InputError(f"{name}: a label of its {what} occurs twice, so it cannot be aligned with {other}; {advice}")
+    if len(set(wanted)) != len(wanted):
+        raise InputError(f"{name}: a label of its {what} occurs twice, so it cannot be aligned with {other}; {advice}")
+    return [place[label] for label in wanted]
+
+
+def type_tolerance(dtype: np.dtype) -> float:
+    """Return how far from one a row of this type may sum; 0 for float64 and whole numbers.
+
+    Examples
+    --------
+    >>> type_tolerance(np.dtype(np.float16)), type_tolerance(np.dtype(np.float64))
+    (0.03125, 0.0)
+    """
+    return tolerance_of(EPS.get(dtype.name, 0.0))
+
+
+def sum_tolerance(values: np.ndarray, *, text: bool = False) -> np.ndarray:
+    """Return for each row (N, K) of float64 numbers how far from one its sum may be for the precision it came in.
+
+    Zero for a row of full float64 precision; `FLOAT32_ATOL` where every number is exactly a float32; with `text`, K
+    half units of the last decimal place (of float32 at the least) where no number has more than nine digits.
+
+    Examples
+    --------
+    >>> sum_tolerance(np.array([[1 / 3, 2 / 3], np.float32([1 / 3, 2 / 3])])).round(5).tolist()
+    [0.0, 3e-05]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = (values.astype(np.float32) == values).all(axis=-1)
+        tolerance = np.where(exact, FLOAT32_ATOL, 0.0)
+        if not text:
+            return tolerance
+        digits = 8 - np.floor(np.log10(np.where(values > 0, values, 1.0)))
+        short = _is_rounded(values, digits).all(axis=-1)
+        decimals = np.full(values.shape[:-1], 9.0)
+        for d in range(8, 0, -1):
+            decimals[_is_rounded(values, np.full(values.shape, float(d))).all(axis=-1)] = d
+        rounding = values.shape[-1] * np.maximum(EPS["float32"], 10.0**-decimals / 2)
+    return np.where(short, np.minimum(FLOAT32_ATOL, rounding), tolerance)
+
+
+def _is_rounded(values: np.ndarray, decimals: np.ndarray) -> np.ndarray:
+    scale = 10.0**decimals
+    near: np.ndarray = np.abs(np.rint(values * scale) / scale - values) <= 4 * np.spacing(np.abs(values))
+    return near
+
+
+def _same_dims(given: dict[str, Given]) -> dict[str, Given]:
+    """Transpose arrays whose axes are named to the order of the first one."""
+    first: tuple[str, ...] | None = None
+    for name, array in given.items():
+        if array.dims is None:
+            continue
+        if first is None or len(first) != len(array.dims):
+            first = first or array.dims
+        elif array.dims != first:
+            if set(array.dims) != set(first):
+                raise InputError(f"{name}: its axes are {array.dims}, but those of the other array are {first}")
+            turned = [array.dims.index(d) for d in first]
+            given[name] = Given(
+                np.transpose(array.values, turned),
+                array.eps,
+                tuple(array.labels[t] for t in turned),
+                tuple(array.default[t] for t in turned),
+                first,
+            )
+    return given

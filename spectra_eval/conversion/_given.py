@@ -1,0 +1,111 @@
+"""An array as it was given, and what becomes numbers at all."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from spectra_eval.errors import InputError, ShapeError, SpectraError
+
+__all__ = ["EPS", "FLOAT32_ATOL", "Given", "Labels", "as_numbers", "plain_array", "refuse_masked", "tolerance_of"]
+
+Labels: TypeAlias = tuple[Hashable, ...] | None
+
+EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23}
+
+
+def tolerance_of(eps: float) -> float:
+    """Return how far from one a row may sum: 256 machine epsilons, and the square root of one at the most."""
+    return min(math.sqrt(eps), 256 * eps)
+
+
+FLOAT32_ATOL = tolerance_of(EPS["float32"])
+"""How far a float32 row may be from a sum of one: 3e-5; float16 .03, bfloat16 .09."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An array as it was given: the numbers, the machine epsilon of its type (0 for float64), the labels of each axis.
+
+    `default` says for each axis that its labels are those that pandas gives by itself: 0, 1, 2 and so on.
+    """
+
+    values: np.ndarray
+    eps: float = 0.0
+    labels: tuple[Labels, ...] = ()
+    default: tuple[bool, ...] = ()
+    dims: tuple[str, ...] | None = None
+
+    @property
+    def atol(self) -> float:
+        """How far a row may be from a sum of one because of the type of the array; 0 for float64."""
+        return tolerance_of(self.eps)
+
+    def of_axis(self, axis: int, *, default: bool = True) -> Labels:
+        """Return the labels of an axis; with `default=False` only those that somebody chose."""
+        if not self.labels or not -len(self.labels) <= axis < len(self.labels):
+            return None
+        return None if self.default[axis] and not default else self.labels[axis]
+
+    def taken(self, places: Sequence[int], axis: int) -> Given:
+        """Return the array with the entries of an axis in the order of `places`."""
+        labels = list(self.labels)
+        held = labels[axis]
+        labels[axis] = None if held is None else tuple(held[p] for p in places)
+        return replace(self, values=np.take(self.values, places, axis=axis), labels=tuple(labels))
+
+
+def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
+    values = given.values
+    if values.dtype.name == "bfloat16":  # of ml_dtypes, as JAX uses it
+        return replace(given, values=values.astype(np.float32), eps=EPS["bfloat16"])
+    kind = values.dtype.kind
+    if (kind == "b" and boolean) or kind in "iu":
+        return given
+    if kind == "f":
+        return replace(given, eps=given.eps or EPS.get(values.dtype.name, 0.0))
+    if values.size == 0:
+        return replace(given, values=values.astype(np.float64) if kind != "V" else np.empty(values.shape))
+    if kind == "O" and all(isinstance(x, numbers.Real | Decimal) and not isinstance(x, bool) for x in values.flat):
+        try:
+            return replace(given, values=values.astype(np.float64))
+        except OverflowError as error:
+            raise InputError(f"{name}: holds a number that float64 cannot hold") from error
+    what, advice = {
+        "b": ("Booleans", "give numbers"),
+        "c": ("complex numbers", "give their real part or magnitude"),
+        "U": ("text", "give numbers; leave columns of text out, or make them the index"),
+        "S": ("text", "give numbers; leave columns of text out, or make them the index"),
+        "O": ("objects that are no plain numbers", "give an array of numbers, such as .astype(float)"),
+    }.get(kind, (f"{values.dtype}", "give real numbers"))
+    raise InputError(f"{name}: holds {what}; {advice}")
+
+
+def plain_array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except SpectraError:
+        raise
+    except ValueError as error:
+        raise ShapeError(f"{name}: its rows have different lengths; give an array with one length") from error
+    except (TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{name}: {type(value).__name__} cannot become an array ({reason}); give numbers") from error
+
+
+def refuse_masked(name: str, value: Any) -> None:
+    parts = value if isinstance(value, list | tuple) else (value,)
+    for part in parts:
+        if isinstance(part, np.ma.MaskedArray) and np.ma.getmaskarray(part).any():
+            raise InputError(
+                f"{name}: {int(np.ma.getmaskarray(part).sum())} entries are masked, and the mask would be lost; "
+                "fill them (.filled(0)) or leave those rows out"
+            )
+        if isinstance(part, list | tuple):
+            refuse_masked(name, part)
