@@ -1,7 +1,7 @@
-"""Run the commands of docs/tutorial.md in an empty folder and write what they print below them.
+"""Run the commands of docs/tutorial.md and README.md in an empty folder and write their output below them.
 
-``python docs/tutorial.py`` brings the page up to date; a test holds that it is. Every block ``console`` keeps its
-lines that begin with a dollar sign; every block ``csv NAME`` becomes the file NAME.
+``python docs/tutorial.py`` updates both pages; a test checks that they are up to date. Only the lines of a ``console``
+block that begin with a dollar sign are kept; each ``csv NAME`` block becomes the file NAME.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from spectra_eval_cli.main import main
 
 __all__ = ["page"]
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGES = (Path(__file__).with_suffix(".md"), Path(__file__).parents[1] / "README.md")
 
-# The last bits of made numbers are the machine's, and so are the digests of them.
+# The last bits of simulated numbers differ between machines, and so do their digests.
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _BLOCK = re.compile(r"```(csv|console)(?: (\S+))?\n(.*?)```\n", re.S)
 
 
 def page(text: str) -> str:
-    """Give the page with the output of each command as it is now."""
+    """Return the page with the current output of each command."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         return _BLOCK.sub(_renewed, text)
 
@@ -54,4 +54,5 @@ def _run(command: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

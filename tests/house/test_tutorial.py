@@ -1,4 +1,4 @@
-"""docs/tutorial.md shows commands that run, and what they print."""
+"""docs/tutorial.md and README.md show commands that run, and their output."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def script() -> ModuleType:
     return module
 
 
-def test_every_command_prints_what_the_page_shows(script: ModuleType) -> None:
-    written = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-    assert len(re.findall(r"^\$ spectra-eval", written, flags=re.M)) >= 10
+@pytest.mark.parametrize(("page", "commands"), [("docs/tutorial.md", 10), ("README.md", 3)])
+def test_every_command_prints_what_the_page_shows(script: ModuleType, page: str, commands: int) -> None:
+    written = (DOCS.parent / page).read_text(encoding="utf-8")
+    assert len(re.findall(r"^\$ spectra-eval", written, flags=re.M)) >= commands
     assert script.page(written).splitlines() == written.splitlines(), "run python docs/tutorial.py"
 
 
