@@ -14,7 +14,7 @@ from spectra_eval._version import __version__
 
 if TYPE_CHECKING:
     from spectra_eval import backends, baselines, data, metrics, readouts, stats, theory
-    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.artifacts import from_frame, from_pandas, read_table, to_pandas, write_table
     from spectra_eval.certification import certify, plan, verify
     from spectra_eval.evaluation import compare, evaluate
     from spectra_eval.probing import probe
@@ -31,6 +31,8 @@ __all__ = [
     "compare",
     "data",
     "evaluate",
+    "from_frame",
+    "from_pandas",
     "metrics",
     "plan",
     "probe",
@@ -38,6 +40,7 @@ __all__ = [
     "readouts",
     "stats",
     "theory",
+    "to_pandas",
     "verify",
     "write_table",
 ]
@@ -48,9 +51,12 @@ _MODULES = {
     "certify": "certification",
     "compare": "evaluation",
     "evaluate": "evaluation",
+    "from_frame": "artifacts",
+    "from_pandas": "artifacts",
     "plan": "certification",
     "probe": "probing",
     "read_table": "artifacts",
+    "to_pandas": "artifacts",
     "verify": "certification",
     "write_table": "artifacts",
 }

@@ -14,11 +14,23 @@ import pkgutil
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from spectra_eval.errors import DuplicateNameError, UnknownNameError
 
-__all__ = ["Named", "Registry"]
+__all__ = ["Named", "Registry", "call"]
+
+
+def call(place: str, *args: Any, **options: Any) -> Any:
+    """Call a function of a module above, ``module:function``: for methods of values that need a library.
+
+    Examples
+    --------
+    >>> call("spectra_eval.units:Information", 1.0)
+    Information(1.0)
+    """
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)(*args, **options)
 
 
 @runtime_checkable

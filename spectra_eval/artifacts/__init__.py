@@ -7,6 +7,7 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 
 from spectra_eval.artifacts._digest import TableDigest
 from spectra_eval.artifacts._files import as_file, typed_names
+from spectra_eval.artifacts._frames import from_frame, from_pandas, rows_frame, to_pandas
 from spectra_eval.artifacts._json import json_digest, read_json, write_json
 from spectra_eval.artifacts._own import file_name, has_own_folder, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
@@ -25,6 +26,8 @@ __all__ = [
     "as_file",
     "check_document",
     "file_name",
+    "from_frame",
+    "from_pandas",
     "has_own_folder",
     "iter_table",
     "json_digest",
@@ -34,6 +37,8 @@ __all__ = [
     "read_json",
     "read_table",
     "remove_leftovers",
+    "rows_frame",
+    "to_pandas",
     "typed_names",
     "write_blocks",
     "write_json",

@@ -77,7 +77,7 @@ class How:
     @property
     def text(self) -> bool:
         """Whether the numbers of the file are decimal digits."""
-        return self.format not in ("parquet", "npz")
+        return self.format not in ("parquet", "npz", "arrow")
 
     def fail(self, message: str, error: type[InputError] = InputError) -> InputError:
         """Make an error that names the file."""

@@ -54,7 +54,8 @@ def check_table(path: Path, rows: int, categories: int) -> None:
 
 def check_size(path: Path, size: int, what: str = "its content") -> None:
     """Refuse what takes more bytes in memory than the limit, and more than a hundred times its file."""
-    if size > (most := _most(path.stat().st_size, "MATRIX")):
+    packed = path.stat().st_size if path.is_file() else 0  # an object in memory has no file
+    if size > (most := _most(packed, "MATRIX")):
         raise _too_large(path, f"{what} takes {_shown(size)}", most, "MATRIX")
 
 

@@ -9,13 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spectra_eval._version import __version__
-from spectra_eval.arrays import row_sums
-from spectra_eval.artifacts._arrow import Cells, fixed_lists
+from spectra_eval.artifacts._arrow import Cells
+from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
-from spectra_eval.artifacts._details import detail_array
 from spectra_eval.artifacts._files import one_line, os_error
 from spectra_eval.artifacts._footer import (
     KEY,
@@ -33,16 +30,25 @@ from spectra_eval.artifacts._npz import default_names
 from spectra_eval.artifacts._unique import unique_blocks
 from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, SpectraError
-from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
+from spectra_eval.tables import UNKNOWN, PreferenceTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["SCHEMA", "VERSION", "ParquetSource", "open_parquet", "write_blocks", "write_table"]
+__all__ = [
+    "SCHEMA",
+    "VERSION",
+    "WIDE",
+    "ParquetSource",
+    "mapped",
+    "open_parquet",
+    "write_blocks",
+    "write_table",
+]
 
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details", "support")
-_ALLOWED = ("user", *MATRICES, *_OTHERS)
+WIDE = ("user", *MATRICES, *_OTHERS)
 _TEXTS = ("user", "horizon")
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
@@ -53,9 +59,9 @@ _BUFFER = 1 << 20  # with it, and without buffering ahead, a row group of any le
 
 @dataclass
 class ParquetSource:
-    """An open Parquet file whose columns are understood; `blocks` gives its rows."""
+    """An open Parquet file, or a table in memory, whose columns are understood; `blocks` gives its rows."""
 
-    file: pq.ParquetFile
+    file: pq.ParquetFile | pa.Table
     how: How
     categories: tuple[str, ...] = ()
     others: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +77,12 @@ class ParquetSource:
                 raw = self._raw(part, first_row)
             yield raw
             first_row += len(raw.users)
+
+    def ready(self, categories: tuple[str, ...]) -> None:
+        """Learn what the whole says: which columns hold something, K, the longest list, and the kind of `target`."""
+        self.drop_empty()
+        self.categories = categories or tuple(default_names("category", self.count_categories()))
+        self.scan()
 
     def scan(self) -> None:
         """Learn what no block alone can tell: the longest list, and whether `target` holds counts or shares."""
@@ -96,6 +108,10 @@ class ParquetSource:
         """Cut the row groups anew, into parts of exactly `size` rows."""
         import pyarrow as pa
 
+        if isinstance(self.file, pa.Table):
+            for start in range(0, self.file.num_rows, size):
+                yield self.file.select(columns).slice(start, size)
+            return
         held: list[Any] = []
         n_held = 0
         with mapped(self.how):
@@ -178,7 +194,7 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
             if (twice := first_twice(names)) is not None:
                 raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
             categories, others = read_description(file.schema_arrow.metadata or {}, how)
-            how = how.understood(names, _ALLOWED)
+            how = how.understood(names, WIDE)
             kept = {name: column for name, column in how.columns.items() if wanted is None or name in wanted}
             how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
             if how.n_rows == 0:
@@ -189,9 +205,7 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
             if texts:
                 file = stack.enter_context(pq.ParquetFile(how.path, read_dictionary=texts, **reading))
             source = ParquetSource(file=file, how=how, others=others)
-        source.drop_empty()
-        source.categories = categories or tuple(default_names("category", source.count_categories()))
-        source.scan()
+        source.ready(categories)
         yield source
 
 
@@ -211,7 +225,8 @@ def mapped(how: How) -> Iterator[None]:
             raise os_error(how.path, error) from error
         raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
     except (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError) as error:
-        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
+        what = "truncated or corrupted Parquet" if how.format == "parquet" else "no table that can be read"
+        raise how.fail(f"{what} ({_reason(error)}); write it again", SchemaError) from error
 
 
 def _reason(error: BaseException) -> str:
@@ -292,7 +307,7 @@ def write_blocks(
         head = block if head is None else head
         if block.categories != head.categories:
             raise InputError(f"{place}: a block has other categories than the first; make the blocks alike")
-        names |= _columns(block)
+        names |= optional_columns(block)
     if head is None:
         raise InputError(f"{place}: no rows; there is nothing to write")
     said = {
@@ -307,7 +322,7 @@ def write_blocks(
 
     def arrow(block: PreferenceTable) -> pa.Table:
         try:
-            columns = _arrays(block, names)
+            columns = arrow_columns(block, names)
             fields = [
                 pa.field(name, array.type, nullable=name not in ("user", "counts")) for name, array in columns.items()
             ]
@@ -336,55 +351,3 @@ def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
             held = [whole.slice(size)]
     if sum(some.num_rows for some in held):
         yield pa.concat_tables(held).combine_chunks()
-
-
-def _columns(table: PreferenceTable) -> set[str]:
-    """Name the optional columns that a block needs."""
-    names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
-    found = {name for name in (*names, "dg", "support") if getattr(table, name) is not None}
-    return found if _derived(table) else found | {"theta_star"}
-
-
-def _arrays(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
-    """Give the columns of a block; `names` are those of the whole."""
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
-    lacking = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
-    if lacking:
-        raise ValueError(f"column {lacking[0]} is missing in some blocks")
-    if table.context_window is not None:
-        columns["context_window"] = pa.array(table.context_window, pa.int64()).cast(pa.int32())
-    if table.horizon is not None:
-        columns["horizon"] = pa.array(table.horizon.tolist(), pa.string())
-    if table.history is not None:
-        columns["history"] = pa.array([list(titles) for titles in table.history], pa.list_(pa.string()))
-    if table.history_details is not None:
-        columns["history_details"] = detail_array(table.history_details)
-    for name in ("history_counts", "counts", "theta_star"):
-        values = getattr(table, name)
-        if name in names:
-            columns[name] = fixed_lists(
-                np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values
-            )
-    columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
-    for name in ("scores", "theta_s", "answer_mass"):
-        if getattr(table, name) is not None:
-            columns[name] = fixed_lists(getattr(table, name))
-    if "support" in names:
-        columns["support"] = fixed_lists(table.offered)
-    if "dg" in names:
-        lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
-        held = lists != PAD
-        ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
-        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[held], pa.int32()))
-    return columns
-
-
-def _derived(table: PreferenceTable) -> bool:
-    """Whether the shares follow from the counts bit for bit."""
-    if table.counts is None:
-        return False
-    totals = row_sums(table.counts)[:, None]
-    shares = table.counts / np.where(totals > 0, totals, 1.0)
-    return bool(((shares == table.theta_star).all(axis=1) | ~table.observed).all())

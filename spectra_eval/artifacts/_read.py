@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from spectra_eval.artifacts._columns import ABSENT, NAMES, TRUTHS, How, Raw, assemble
 from spectra_eval.artifacts._files import file_format, locate
 from spectra_eval.artifacts._lines import read_lines
+from spectra_eval.artifacts._long_arrow import read_long_parquet
 from spectra_eval.artifacts._npz import read_npz
 from spectra_eval.artifacts._parquet import open_parquet
 from spectra_eval.artifacts._text import read_long
@@ -21,7 +22,13 @@ from spectra_eval.tables import PreferenceTable
 
 __all__ = ["TableBlocks", "iter_table", "read_table"]
 
-_WHOLE = {"npz": read_npz, "csv": read_long, "tsv": read_long, "jsonl": read_lines}
+_WHOLE: dict[str, Callable[[How], tuple[Raw, How] | None]] = {
+    "npz": read_npz,
+    "csv": read_long,
+    "tsv": read_long,
+    "jsonl": read_lines,
+    "parquet": read_long_parquet,
+}
 _ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon", "support"))
 
 
@@ -42,6 +49,7 @@ def read_table(
     Parquet         one row a record: `user`; lists of K numbers `counts`, `theta_star` or `target`, `theta_s`; `dg` as
                     places or names of categories. The categories stand in the schema metadata (JSON under
                     ``spectra_eval``, or a JSON list under ``categories``), else they are ``category_0``, …
+                    With a column `category` and one number a row it is read as CSV is: one row a user and category
     NPZ             the same names; matrices (N, K); `users` and `categories` may be missing; `dg` ends with -2
     CSV, TSV        one line a user and category: ``user,category,target[,prediction][,dg_rank][,n_window]``
                     ``[,context_window][,horizon]``. Ranks begin at 1, or, where the first of every list is 0, at 0;
@@ -102,9 +110,8 @@ def read_table(
     (('Drama', 'Noir'), [[3.0, 1.0]], 'counts')
     """
     how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
-    if how.format != "parquet":
-        raw, how = _read_whole(how)
-        return assemble(raw, how)
+    if (whole := _read_whole(how)) is not None:
+        return assemble(*whole)
     with open_parquet(how) as source:
         raw = next(source.blocks(source.how.n_rows))
         return assemble(raw, source.how)
@@ -195,8 +202,8 @@ def _blocks(
     if unknown := sorted((wanted or frozenset()).difference(NAMES)):
         raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
     how = _how(path, **reading)
-    if how.format != "parquet":
-        raw, how = _read_whole(how)
+    if (whole := _read_whole(how)) is not None:
+        raw, how = whole
         table = assemble(_narrowed(raw, wanted), how)
         for start in range(0, table.n_users, block):
             yield table.select(slice(start, start + block))
@@ -218,7 +225,8 @@ def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said
     return How(path=place, format=file_format(place), mapping=dict(mapping or {}), **said)
 
 
-def _read_whole(how: How) -> tuple[Raw, How]:
+def _read_whole(how: How) -> tuple[Raw, How] | None:
+    """Read a file of any format but a Parquet file with one row a record."""
     try:
         return _WHOLE[how.format](how)
     except MemoryError as error:

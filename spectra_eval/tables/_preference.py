@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spectra_eval.registry import call
 from spectra_eval.tables._checks import (
     check_categories,
     check_details,
@@ -185,6 +187,26 @@ class PreferenceTable:
         if self.support is None:
             return np.full(self.n_users, self.n_categories)
         return np.count_nonzero(self.support, axis=1)
+
+    @classmethod
+    def from_pandas(cls, frame: Any, **options: Any) -> PreferenceTable:
+        """Make a table of a pandas DataFrame, long or wide: `spectra_eval.from_pandas`, which names the options."""
+        made: PreferenceTable = call("spectra_eval.artifacts:from_pandas", frame, **options)
+        return made
+
+    @classmethod
+    def from_frame(cls, frame: Any, **options: Any) -> PreferenceTable:
+        """Make a table of a frame of polars, PyArrow or any library that exports Arrow: `spectra_eval.from_frame`."""
+        made: PreferenceTable = call("spectra_eval.artifacts:from_frame", frame, **options)
+        return made
+
+    def to_pandas(self, layout: str = "long") -> Any:
+        """Return the table as a pandas DataFrame, ``long`` or ``wide``: `spectra_eval.to_pandas` describes them."""
+        return call("spectra_eval.artifacts:to_pandas", self, layout)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as Parquet, whole or not at all; `read_table` reads it."""
+        call("spectra_eval.artifacts:write_table", self, path)
 
     def select(self, rows: Any) -> PreferenceTable:
         """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""

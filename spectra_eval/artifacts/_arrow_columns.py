@@ -1,0 +1,69 @@
+"""The columns of a table as arrays of Arrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.arrays import row_sums
+from spectra_eval.artifacts._arrow import fixed_lists
+from spectra_eval.artifacts._details import detail_array
+from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["arrow_columns", "is_derived", "optional_columns"]
+
+
+def optional_columns(table: PreferenceTable) -> set[str]:
+    """Name the optional columns that a block needs."""
+    names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
+    found = {name for name in (*names, "dg", "support") if getattr(table, name) is not None}
+    return found if is_derived(table) else found | {"theta_star"}
+
+
+def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
+    """Give the columns of a block; `names` are those of the whole."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
+    lacking = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
+    if lacking:
+        raise ValueError(f"column {lacking[0]} is missing in some blocks")
+    if table.context_window is not None:
+        columns["context_window"] = pa.array(table.context_window, pa.int64()).cast(pa.int32())
+    if table.horizon is not None:
+        columns["horizon"] = pa.array(table.horizon.tolist(), pa.string())
+    if table.history is not None:
+        columns["history"] = pa.array([list(titles) for titles in table.history], pa.list_(pa.string()))
+    if table.history_details is not None:
+        columns["history_details"] = detail_array(table.history_details)
+    for name in ("history_counts", "counts", "theta_star"):
+        values = getattr(table, name)
+        if name in names:
+            columns[name] = fixed_lists(
+                np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values
+            )
+    columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
+    for name in ("scores", "theta_s", "answer_mass"):
+        if getattr(table, name) is not None:
+            columns[name] = fixed_lists(getattr(table, name))
+    if "support" in names:
+        columns["support"] = fixed_lists(table.offered)
+    if "dg" in names:
+        lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
+        held = lists != PAD
+        ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
+        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[held], pa.int32()))
+    return columns
+
+
+def is_derived(table: PreferenceTable) -> bool:
+    """Whether the shares follow from the counts bit for bit."""
+    if table.counts is None:
+        return False
+    totals = row_sums(table.counts)[:, None]
+    shares = table.counts / np.where(totals > 0, totals, 1.0)
+    return bool(((shares == table.theta_star).all(axis=1) | ~table.observed).all())

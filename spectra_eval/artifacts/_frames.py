@@ -1,0 +1,265 @@
+"""Tables from frames of other libraries, and frames from tables and results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.artifacts._arrow_columns import is_derived
+from spectra_eval.artifacts._columns import ABSENT, MATRICES, NAMES, How, assemble
+from spectra_eval.artifacts._footer import read_description
+from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
+from spectra_eval.artifacts._parquet import WIDE, ParquetSource, mapped
+from spectra_eval.conversion import order
+from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["from_frame", "from_pandas", "rows_frame", "to_pandas"]
+
+
+def from_frame(
+    frame: Any,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    renormalise: bool = False,
+    empty_windows: str = "refuse",
+    absent: str | None = None,
+) -> PreferenceTable:
+    """Return a table from a frame of any library that exports Arrow: polars, PyArrow, pandas, DuckDB.
+
+    Parameters
+    ----------
+    frame : object with ``__arrow_c_stream__``
+        Long, one row a user and category, with the columns of a long CSV file; or one row a record, with the columns of
+        a Parquet file. See `read_table`, whose rules hold here too.
+    mapping, renormalise, empty_windows, absent
+        As in `read_table`.
+
+    Raises
+    ------
+    InputError, SchemaError, ShapeError, SimplexError
+        One line that names the row, the user, the column and the fix.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> frame = pa.table({"user": ["ann", "ann"], "category": ["Noir", "Drama"], "target": [1, 3]})
+    >>> from_frame(frame).counts.tolist()
+    [[3.0, 1.0]]
+    """
+    how = _how(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    return _read(_arrow(frame, how), how)
+
+
+def from_pandas(
+    frame: pd.DataFrame,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    renormalise: bool = False,
+    empty_windows: str = "refuse",
+    absent: str | None = None,
+) -> PreferenceTable:
+    """Return a table from a pandas DataFrame, long or wide; columns are found by their names, never by their position.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Long: one row a user and category, with the columns of a long CSV file, ``user``, ``category``, ``target`` and
+        perhaps ``prediction``, ``dg_rank``, ``n_window``, ``context_window``, ``horizon``. Wide: one row a record, with
+        columns of two levels, the quantity and the category, ``frame["counts", "Drama"]``; or with lists in its cells,
+        as Parquet files have them. The users may be a column or a named index.
+    mapping, renormalise, empty_windows, absent
+        As in `read_table`; NaN in a wide frame is an absent cell.
+
+    Raises
+    ------
+    InputError, SchemaError, ShapeError, SimplexError
+        One line that names the row, the user, the column and the fix.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"user": ["ann", "ann"], "category": ["Noir", "Drama"], "target": [1, 3]})
+    >>> from_pandas(frame).counts.tolist()
+    [[3.0, 1.0]]
+    """
+    how = _how(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    if not (hasattr(frame, "columns") and hasattr(frame, "reset_index")):
+        raise how.fail("no pandas DataFrame; give one, or use from_frame")
+    if frame.columns.nlevels == 2:
+        return _read(_from_levels(frame, how), how)
+    if frame.columns.nlevels > 2:
+        raise how.fail(f"columns of {frame.columns.nlevels} levels; give two, the quantity and the category")
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    return _read(_arrow(frame, how), how)
+
+
+def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
+    """Return a table as a pandas DataFrame that `from_pandas` reads.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+    layout : {"long", "wide"}
+        ``long`` has one row a record and category that it offers: ``user``, ``context_window``, ``horizon``,
+        ``category``, ``counts`` (``theta_star`` where the table has no counts), ``theta_s``, ``dg_rank`` (from 1) and
+        ``n_window``. ``wide`` has one row a record, indexed by user, and columns of two levels, such as
+        ``frame["theta_s", "Drama"]``; it keeps every matrix and the order of the categories. Titles and metadata are in
+        neither.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("Drama", "Noir"), counts=[[3, 1]])
+    >>> to_pandas(table)["counts"].tolist(), to_pandas(table, "wide")["counts", "Noir"].tolist()
+    ([3.0, 1.0], [1.0])
+    """
+    if layout not in ("long", "wide"):
+        raise InputError(f"layout: {layout!r}; choose 'long' or 'wide'")
+    return _long(table) if layout == "long" else _wide(table)
+
+
+def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return results as a frame of one row each; an interval becomes `low`, `high`, `level` and `method`."""
+    import pandas as pd
+
+    flat = []
+    for row in rows:
+        plain = {name: value for name, value in row.items() if name != "interval"}
+        flat.append({**plain, **{key: value for key, value in (row.get("interval") or {}).items()}})
+    return pd.DataFrame(flat)
+
+
+def _how(frame: Any, mapping: Mapping[str, str] | None, **said: Any) -> How:
+    if said["empty_windows"] not in ("refuse", "keep"):
+        raise InputError(f"empty_windows: {said['empty_windows']!r}; choose 'refuse' or 'keep'")
+    if said["absent"] not in (None, *ABSENT):
+        raise InputError(f"absent: {said['absent']!r}; choose 'zero' or 'not-offered'")
+    return How(path=Path(type(frame).__name__), format="arrow", mapping=dict(mapping or {}), **said)
+
+
+def _arrow(frame: Any, how: How) -> pa.Table:
+    import pyarrow as pa
+
+    if not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "reset_index")):
+        raise how.fail("exports no Arrow table (__arrow_c_stream__); give a frame of pandas, polars or PyArrow")
+    with mapped(how):
+        if hasattr(frame, "reset_index"):
+            frame = frame.to_frame() if frame.ndim == 1 else frame
+            if (twice := first_twice(map(str, frame.columns))) is not None:
+                raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        return pa.table(frame)
+
+
+def _read(table: pa.Table, how: How) -> PreferenceTable:
+    with mapped(how):
+        if is_long(table.schema, how.mapping):
+            how = long_columns(table.column_names, how)
+            return assemble(*read_long_arrow(table.select(list(how.columns.values())), how))
+        if (twice := first_twice(table.column_names)) is not None:
+            raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+        categories, others = read_description(table.schema.metadata or {}, how)
+        how = replace(how.understood(table.column_names, WIDE), n_rows=table.num_rows)
+        if table.num_rows == 0:
+            raise how.fail("no rows; at least one user is needed", SchemaError)
+        source = ParquetSource(file=table, how=how, others=others)
+        source.ready(categories)
+        return assemble(next(source.blocks(table.num_rows)), source.how)
+
+
+def _from_levels(frame: pd.DataFrame, how: How) -> pa.Table:
+    """Return a frame whose columns are (quantity, category) as an Arrow table with lists."""
+    import pyarrow as pa
+
+    if (twice := first_twice(frame.columns)) is not None:
+        raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+    canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
+    canonical |= {column: name for name, column in how.mapping.items()}
+    columns: dict[str, Any] = {}
+    categories: list[str] | None = None
+    level = frame.columns.get_level_values(0)
+    for quantity in dict.fromkeys(level):
+        part, name = frame.loc[:, level == quantity].droplevel(0, axis=1), canonical.get(quantity, "")
+        title = str(quantity)
+        if canonical.get(name, name) in (*MATRICES, "support"):
+            labels = [str(label) for label in part.columns]
+            categories = categories or labels
+            part = part.iloc[:, order(title, labels, categories, "the first quantity", "categories")]
+            cells = part.to_numpy(dtype=object).copy()
+            cells[part.isna().to_numpy()] = None
+            columns[title] = cells.tolist()
+            kinds = {str(kind).lower() for kind in part.dtypes}
+            if len(kinds) == 1 and kinds <= {"float32", "float16"}:
+                columns[title] = pa.array(columns[title], pa.list_(pa.float32()))
+        elif name == "dg":
+            rows = part.sort_index(axis=1).to_numpy(dtype=np.float64, na_value=float(PAD)).astype(np.int64).tolist()
+            columns[title] = [[entry for entry in row if entry != PAD] for row in rows]
+        else:
+            columns[title] = part.iloc[:, 0].to_numpy()
+    with mapped(how):
+        index = frame.index.to_frame(index=False)
+        for place, named in enumerate(frame.index.names):
+            if named is not None:
+                columns[str(named)] = index.iloc[:, place].to_numpy()
+        made = pa.table(columns)
+        return made.replace_schema_metadata({"categories": json.dumps(categories or [])})
+
+
+def _long(table: PreferenceTable) -> pd.DataFrame:
+    import pandas as pd
+
+    record, category = np.nonzero(table.offered)
+    columns: dict[str, Any] = {"user": table.users[record]}
+    for name in ("context_window", "horizon"):
+        if (value := getattr(table, name)) is not None:
+            columns[name] = value[record]
+    columns["category"] = np.array(table.categories, dtype=object)[category]
+    for name in ("counts", "theta_star", "theta_s"):
+        if (value := _given(table, name)) is not None:
+            columns[name] = value[record, category]
+    if table.dg is not None:
+        ranks = np.zeros((table.n_users, table.n_categories), dtype=np.int64)
+        rows, places = np.nonzero(table.dg >= 0)
+        ranks[rows, table.dg[rows, places]] = places + 1
+        columns["dg_rank"] = pd.array(np.where(ranks, ranks, -1)[record, category], dtype="Int64")
+        columns["dg_rank"][columns["dg_rank"] == -1] = pd.NA
+    columns["n_window"] = pd.array(table.n_window[record], dtype="Int64")
+    columns["n_window"][columns["n_window"] == UNKNOWN] = pd.NA
+    return pd.DataFrame(columns)
+
+
+def _given(table: PreferenceTable, name: str) -> np.ndarray | None:
+    """Return a matrix of a table; None where there is none, and for shares that follow from the counts."""
+    value: np.ndarray | None = getattr(table, name)
+    if name != "theta_star" or value is None:
+        return value
+    return None if is_derived(table) else np.where(table.observed[:, None], value, 0.0)
+
+
+def _wide(table: PreferenceTable) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[tuple[str, Any], Any] = {}
+    for name in ("context_window", "horizon"):
+        if (value := getattr(table, name)) is not None:
+            columns[name, ""] = value
+    n_window = pd.array(table.n_window, dtype="Int64")
+    n_window[table.n_window == UNKNOWN] = pd.NA
+    columns["n_window", ""] = n_window
+    for name in ("counts", "theta_star", "theta_s", "scores", "answer_mass", "history_counts", "support"):
+        if (value := _given(table, name)) is not None:
+            columns |= {(name, category): value[:, k] for k, category in enumerate(table.categories)}
+    if table.dg is not None:
+        columns |= {("dg", rank + 1): table.dg[:, rank] for rank in range(table.dg.shape[1])}
+    return pd.DataFrame(columns, index=pd.Index(table.users, name="user"))
