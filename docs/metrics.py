@@ -33,26 +33,27 @@ HEAD = """# Metrics
 
 *This page is made by `python docs/metrics.py` from the registry of metrics; change it there.*
 
-Throughout, $p$ is what a user did (`theta_star`, the shares of the window), $q$ what a system holds (`theta_s`), $c$ a
-category of $K$, and $u$ one of $N$ users. A metric **of a user** is computed user by user and averaged, so it has a
-paired test and letters in `compare`. A metric **of the cohort** is a function of a mean over users (a bias, a
-calibration error, an entropy), so it has an interval and no test: its value for one user means little.
+$p$ is the target: the distribution of a user's observed interactions in the evaluation window (`theta_star` in a
+table). $q$ is the predicted distribution of a system (`theta_s` for the model). $c$ is one of $K$ categories and $u$
+one of $N$ users. A metric **of a user** is computed per user and averaged, so `compare` can test it on paired users. A
+metric **of the cohort** is a function of a mean over users (a bias, a calibration error, an entropy). It has an
+interval but no test, and its value for a single user means little.
 
-Three things hold for all of them. A user without a window counts nowhere, and is counted. Categories that a system
-ties share their places (`category_ndcg`, `exposure_entropy`); where a list is made of a system that names none, the
-lower index comes first. Intervals are over users, and all records of a user go together;
-[the next section](#how-often-the-intervals-hold-the-true-value) says how often they hold the true value.
+Three rules hold for all metrics. Users with an empty window are excluded, and their number is reported. Categories
+with tied predictions share their ranks (`category_ndcg`, `exposure_entropy`); if a list must be derived from a
+distribution, the lower index comes first. Intervals resample users, with all records of a user kept together;
+[the next section](#how-often-the-intervals-hold-the-true-value) shows how often they contain the true value.
 
-An interval of a metric of the cohort that is the size of a difference (`soft_ece`, `tail_mass_error`, `category_bias`)
-may lie above its value where that is close to zero: a resample can only be off by more. Such a value says "too small to
-be told from zero", and the interval how large chance alone makes it.
+Some cohort metrics are absolute differences (`soft_ece`, `tail_mass_error`, `category_bias`). If the value is close to
+zero, the interval may lie above it, because a resample can only increase it. Such a value is not significantly
+different from zero, and the interval shows the size of the sampling noise.
 
-Where records have options of their own ([data](data.md#records-with-options-of-their-own)), $K$ and every sum are those
-of the record's options: no metric sees a category that a record does not offer, and calibration counts the pairs of a
-record and one of its options. A public function takes the options as `support` where they make a difference.
+If records have options of their own ([data](data.md#records-with-options-of-their-own)), $K$ and every sum refer to the
+options of the record. No metric uses a category that the record does not offer, and calibration uses the pairs of a
+record and one of its options. Public functions take the options as `support` where they matter.
 
-A window of $n$ interactions is a sample: even the true preferences are at a distance from it. No value here reaches
-its best on real data, and `oracle`, which copies the window, is no system. Compare with the baselines instead.
+A window of $n$ interactions is a sample, so even the true preferences differ from it. No metric reaches its optimum on
+real data. `oracle`, which copies the window, is not a system. Compare with the baselines instead.
 """
 
 _STRATUM = Said(
@@ -65,7 +66,7 @@ _STRATUM = Said(
 )
 _STRATUM_ECE = Said(
     r"As `soft_ece`, over the pairs of a user and a category of the stratum only.",
-    "As `soft_ece`: how far held and observed shares are apart in the stratum.",
+    "As `soft_ece`: the gap between predicted and observed proportions in the stratum.",
     "In the tail nearly all pairs fall into the lowest bin, so it is close to the size of the mean error there.",
 )
 
@@ -79,135 +80,137 @@ SAID: dict[str, Said] = {
     ),
     "category_bias": Said(
         r"$\frac12 \sum_c \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$.",
-        "The share of all mass that stands in the wrong category once users are averaged.",
-        "Errors of different users cancel: a system that knows nothing of anybody but the average has 0. It never "
-        "shows personalisation.",
+        "The proportion of the total mass that is in the wrong category after averaging over users.",
+        "Errors of different users cancel: a system that predicts the average for everybody has 0. It says nothing "
+        "about personalisation.",
     ),
     "category_ndcg": Said(
         r"$\mathrm{DCG}@k / \mathrm{IDCG}@k$ with gain $p_c$ (or $2^{p_c} - 1$) and discount $1/\log_2(i+1)$, the "
         "categories in the order of $q$.",
-        "The share of the best possible discounted gain. Only the order of $q$ counts.",
-        "High even for popularity, since few categories hold most of the mass; with cut-off K it never gets low. State "
-        "the cut-off, the gain and the rule for ties: a uniform $q$ scored by the index order shows the order of the "
-        "columns, which is why ties are averaged by default.",
+        "The proportion of the best possible discounted gain. Only the order of $q$ counts.",
+        "High even for popularity, because a few categories have most of the mass; with cut-off K it is never low. "
+        "Report the cut-off, the gain and the rule for ties: a uniform $q$ ranked by index scores the order of the "
+        "columns, so ties are averaged by default.",
     ),
     "chi_squared": Said(
         r"$\sum_c (p_c - q_c)^2 / q_c$.",
-        "Relative squared errors: where $q$ is far too small, it is large.",
-        "Infinite where a category that occurred got no mass, and governed by the smallest $q_c$ elsewhere: one user "
-        "can outweigh all others. Look at the median too.",
+        "Relative squared errors: large where $q$ is far too small.",
+        "Infinite if an observed category has probability zero, and dominated by the smallest $q_c$ otherwise: one "
+        "user can outweigh all others. Report the median too.",
     ),
     "exposure_entropy": Said(
-        r"$-\sum_c s_c \log_2 s_c$ with $s_c$ the share of all places in the users' top $k$ that category $c$ holds.",
-        "From $\\log_2 k$ (everybody gets the same list) to $\\log_2 K$ (every category gets as many places).",
-        "Neither end is better by itself: a random list has the most. Read it beside an accuracy, and only compare at "
-        "the same $k$ and $K$. Lists that are shorter than $k$ may fall below $\\log_2 k$.",
+        r"$-\sum_c s_c \log_2 s_c$ with $s_c$ the proportion of all positions in the users' top $k$ that category $c$ "
+        "takes.",
+        "From $\\log_2 k$ (everybody gets the same list) to $\\log_2 K$ (every category gets equally many positions).",
+        "Neither end is better by itself: random lists have the maximum. Read it together with an accuracy metric, and "
+        "compare only at the same $k$ and $K$. Lists shorter than $k$ may be below $\\log_2 k$.",
     ),
     "hellinger": Said(
         r"$\sqrt{\frac12 \sum_c (\sqrt{p_c} - \sqrt{q_c})^2}$.",
         "A distance between 0 and 1. Its square is at most the total variation, and the total variation is at most "
-        "the root of two times it.",
-        "This is the root. The squared form is also called Hellinger distance elsewhere.",
+        "$\\sqrt{2}$ times it.",
+        "This is the distance (with the square root). Some authors call the squared form Hellinger distance.",
     ),
     "js_divergence": Said(
         r"$\frac12 \mathrm{KL}(p \| m) + \frac12 \mathrm{KL}(q \| m)$ with $m = (p + q)/2$, in bits.",
-        "0 for equal, 1 bit for disjoint. Small values behave like squares: at half the distance, a quarter of the JS.",
-        "The divergence, not the distance: `scipy.spatial.distance.jensenshannon` gives its root, by default in nats. "
-        "Computed without cancellation; the sum of entropies is not, and goes wrong below 1e-8. Short windows are far "
-        "from anything: one interaction, in a category that is held at 0.3, is at 0.49 bit.",
+        "0 for equal, 1 bit for disjoint. Small values behave like squares: half the distance is a quarter of the JS.",
+        "The divergence, not the distance: `scipy.spatial.distance.jensenshannon` returns its root, by default in "
+        "nats. Computed without cancellation; the textbook sum of entropies is inaccurate below 1e-8. Short windows "
+        "are far from any prediction: a single interaction in a category predicted at 0.3 gives 0.49 bit.",
     ),
     "kl_divergence": Said(
         r"$\sum_c p_c \ln (p_c / q_c)$, in nats.",
-        "The surprise at the window beyond what was inevitable, for each interaction.",
-        "Infinite where a category that occurred got no mass; the mean is then undefined, and says of how many users. "
-        "Nothing is smoothed in secret: smooth the system instead (`laplace`, `mixture`).",
+        "The excess log loss per interaction, compared with a perfect prediction of the window.",
+        "Infinite if an observed category has probability zero; the mean is then undefined, and the number of such "
+        "users is reported. No hidden smoothing: smooth the system instead (`laplace`, `mixture`).",
     ),
     "linf_error": Said(
         r"$\max_c |p_c - q_c|$.",
-        "The worst category of a user, in share.",
-        "Merging categories can raise it; compare only at one taxonomy. A maximum grows with K even by chance.",
+        "The largest error in any one category, as a proportion.",
+        "Merging categories can increase it; compare only within one taxonomy. A maximum grows with K even by chance.",
     ),
     "list_ndcg": Said(
-        "As `category_ndcg`, for the list a system named; places without a category score nothing.",
-        "The same for a system without a list of its own, whose list is the order of $q$ (the lower index first among "
-        "ties).",
-        "Beyond the end of a list of $l$ it falls with $k$, for want of entries: compare lists at $k \\le l$. Entries "
-        "that name no category cost their place.",
+        "As `category_ndcg`, for the list that a system generates; positions without a category have gain zero.",
+        "As `category_ndcg`. The list of a system that generates none is the order of $q$ (ties: the lower index "
+        "first).",
+        "For $k$ beyond the length $l$ of the list it falls with $k$: compare lists at $k \\le l$. Entries that are "
+        "not a category keep their position and score zero.",
     ),
     "log_score": Said(
         r"$-\sum_c p_c \ln q_c$, in nats.",
         "The Kullback-Leibler divergence plus the entropy of the window, which is the same for all systems.",
-        "As `kl_divergence`: infinite where a category that occurred got no mass.",
+        "As `kl_divergence`: infinite if an observed category has probability zero.",
     ),
     "mass_captured": Said(
         r"$\sum_{c \in L_k} p_c$ over the first $k$ categories of the list.",
-        "The share of what followed that fell on the list.",
-        "Blind to the order within the list and to the shares. Rises with $k$: state it. The bounds on what a list can "
-        "do (`certify`) are functions of this number.",
+        "The proportion of the observed interactions whose category is on the list.",
+        "Ignores the order within the list and the proportions. Increases with $k$: report $k$. The bounds on what a "
+        "list can achieve (`certify`) are functions of this number.",
     ),
     "smooth_ece": Said(
-        r"The $\sigma$ at which the residuals $q - p$, smoothed over the held share by a reflected Gaussian of width "
-        r"$\sigma$, have mean size $\sigma$.",
+        r"The $\sigma$ at which the residuals $q - p$, smoothed over the predicted probability by a reflected Gaussian "
+        r"of width $\sigma$, have mean absolute value $\sigma$.",
         "A calibration error without bins; close to `soft_ece` where that is stable.",
-        "Errors below 1/128 are taken at that width. As for all calibration errors, a constant at the right level has "
-        "0: calibration is not accuracy.",
+        "Errors below 1/128 are smoothed with that width. As with all calibration errors, a constant at the right "
+        "level has 0: calibration is not accuracy.",
     ),
     "soft_ece": Said(
         r"$\frac{1}{NK} \sum_b \bigl| \sum_{(u,c) \in b} (q_{uc} - p_{uc}) \bigr|$ over bins $b$ of equal width "
         "of $q$.",
-        "How far held and observed shares are apart, on average over the pairs of a user and a category.",
-        "Most pairs hold less than one bin width, so the value is small by construction: compare it with the "
-        "baselines, never with an error of top answers. It changes with the bins and with K. Popularity has nearly 0.",
+        "The gap between predicted and observed proportions, on average over the pairs of a user and a category.",
+        "Most predicted probabilities are below one bin width, so the value is small by construction: compare it with "
+        "the baselines, never with a top-1 calibration error. It changes with the bins and with K. Popularity is close "
+        "to 0.",
     ),
     "soft_ece_head": _STRATUM_ECE,
     "soft_ece_mid": _STRATUM_ECE,
     "soft_ece_tail": _STRATUM_ECE,
     "stratified_ece": Said(
-        "As `soft_ece`, with bins by the held share and by the stratum (head, mid, tail) of the category.",
-        "Never below `soft_ece`; the gap is what errors of opposite sign in head and tail hide from it.",
-        "Depends on how the strata are cut. See `soft_ece`.",
+        "As `soft_ece`, with bins by predicted probability and by the stratum (head, mid, tail) of the category.",
+        "Never below `soft_ece`. The difference comes from errors in head and tail that cancel there.",
+        "Depends on the definition of the strata. See `soft_ece`.",
     ),
     "head_bias": _STRATUM,
     "mid_bias": _STRATUM,
     "tail_bias": _STRATUM,
     "tail_mass": Said(
         r"$\sum_{c \in \text{tail}} q_c$.",
-        "What a system gives to the tail; stands beside `true_tail_mass`.",
+        "The probability that a system gives to the tail; compare with `true_tail_mass`.",
         "Not an error: more is not better.",
     ),
     "tail_mass_error": Said(
         r"$\bigl| \frac1N \sum_u \sum_{c \in \text{tail}} (q_{uc} - p_{uc}) \bigr|$.",
-        "How far the mean tail mass is from that of the users.",
-        "Errors of users cancel. A system can have 0 here and give every user the wrong tail.",
+        "The difference between the mean predicted and the mean observed tail mass.",
+        "Errors of different users cancel. A system can have 0 here and predict the wrong tail for every user.",
     ),
     "top1_ece": Said(
-        r"$\frac1N \sum_b \bigl| \sum_{u \in b} (q_{u c_u} - p_{u c_u}) \bigr|$ with $c_u$ the likeliest category of "
-        "$q_u$, and bins of its share.",
-        "The usual calibration error of a classifier, with the observed share as soft label.",
-        "Few users fall into a bin, so with few users noise alone makes it large. Ties go to the lower index.",
+        r"$\frac1N \sum_b \bigl| \sum_{u \in b} (q_{u c_u} - p_{u c_u}) \bigr|$ with $c_u$ the most probable category "
+        "of $q_u$, and bins of its probability.",
+        "The usual expected calibration error of a classifier, with the observed proportion as soft label.",
+        "With few users, each bin has few users and noise alone makes the value large. Ties go to the lower index.",
     ),
     "top_recall": Said(
-        "The share of a user's $k$ most frequent categories that the first $k$ of the list name; categories that did "
-        "not occur are never wanted.",
+        "The proportion of a user's $k$ most frequent categories that are among the first $k$ of the list; categories "
+        "that did not occur are never relevant.",
         "0.6 at $k = 5$: three of five found.",
         "Windows with fewer than $k$ categories are easier. Ties in the window count in favour of the system.",
     ),
     "total_variation": Said(
         r"$\frac12 \sum_c |p_c - q_c|$.",
-        "The share of mass that would have to be moved; also the largest error over all sets of categories.",
-        "Short windows make it large for every system. It treats all categories as equally far apart: for ordered ones "
-        "use `wasserstein_ordinal`.",
+        "The proportion of mass that must be moved; also the largest error over all sets of categories.",
+        "Short windows make it large for every system. It treats all categories as equally distant: for ordered "
+        "categories use `wasserstein_ordinal`.",
     ),
     "true_tail_mass": Said(
         r"$\sum_{c \in \text{tail}} p_c$.",
-        "What the users did; the same for all systems.",
-        "Not a property of a system at all.",
+        "The tail mass of the observed interactions; the same for all systems.",
+        "A property of the users, not of a system.",
     ),
     "wasserstein_ordinal": Said(
-        r"$\sum_{j < K} \bigl| \sum_{c \le j} (p_c - q_c) \bigr|$: steps that the mass must be moved.",
-        "1.0 is an answer that is one option off, as for ratings or survey options.",
-        "Meaningless for categories without an order, and the order is that of the columns. It counts all steps alike; "
-        "the property of merging holds for neighbours, and others may raise it.",
+        r"$\sum_{j < K} \bigl| \sum_{c \le j} (p_c - q_c) \bigr|$: the number of steps that mass must be moved.",
+        "1.0 means one option off, for example one point of a rating scale.",
+        "Meaningless for categories without an order; the order is that of the columns. All steps count the same. "
+        "Merging neighbours never increases it, merging other categories may.",
     ),
 }
 
@@ -234,7 +237,7 @@ def _section(metric: Metric) -> str:
         "",
         metric.summary,
         "",
-        "| asked for as | unit | range | better | of | stage |",
+        "| name | unit | range | better | of | stage |",
         "| --- | --- | --- | --- | --- | --- |",
         f"| `{asked}` | {unit} | {_range(metric)} | {better} | {'a user' if metric.is_mean else 'the cohort'} "
         f"| {metric.stage} |",
@@ -242,8 +245,8 @@ def _section(metric: Metric) -> str:
         f"- *Definition.* {said.definition}",
         f"- *Reading.* {said.reading}",
         f"- *Pitfalls.* {said.pitfalls}",
-        f"- *Declared properties, which the kit tests.* {properties}.",
-        *([f"- *Options.* `{options[1:]}`; the first or the number given is the default."] if options else []),
+        f"- *Declared properties, checked by the test kit.* {properties}.",
+        *([f"- *Options.* `{options[1:]}`; the first value, or the number shown, is the default."] if options else []),
         f"- *Source.* {metric.reference}.",
         "",
     ]
@@ -252,14 +255,14 @@ def _section(metric: Metric) -> str:
 
 INTERVALS = """## How often the intervals hold the true value
 
-A **mean over users** (a metric of a user, or a difference of two systems in one) has the interval of Student's t below
-{few} users, and the percentiles of resampled users from {few} on. Where a user has several records, the users and
-not the records are counted, and the standard error is that of a ratio of sums over users; each stratum goes by its own
-users. The interval is cut at the range of the metric. A **metric of the cohort** always has percentiles. Each interval
-names its method in the JSON document, under each table and in the report.
+A **mean over users** (a metric of a user, or its difference between two systems) has a Student's t interval below
+{few} users, and a percentile bootstrap over users from {few} on. If a user has several records, users are counted, not
+records, and the standard error is that of a ratio of sums over users. Each stratum uses the number of its own users.
+The interval is clipped to the range of the metric. A **metric of the cohort** always has a percentile bootstrap. The
+method of each interval is named in the JSON document, under each table and in the report.
 
-The tables say in what proportion of {repetitions:,} cohorts an interval at {level:.0%} held the value of the population
-that the cohorts were drawn from; a proportion of .95 is uncertain by {uncertain:.3f}. The real users are those of the
+The tables show the proportion of {repetitions:,} cohorts in which an interval at level {level:.0%} contained the
+population value; a proportion of .95 is uncertain by {uncertain:.3f}. The real users are those of the
 MovieLens table in `examples/data`. `python docs/coverage.py` measures the proportions, and `python docs/metrics.py`
 writes them here.
 
@@ -267,19 +270,19 @@ Means: *percentile* / **Student's t** / *studentised bootstrap* ({resamples} res
 
 {means}
 
-Student's t was chosen. It is close to its level for real users and for differences, and it has no random part. The
-studentised bootstrap covers better where the values are skewed, but at five users it is nearly twice as wide, and it
-breaks down where the values are 0 or 1. No form repairs a sample that has not seen the rare large values (log-normal)
-or the rare ones (0 or 1, where percentiles do better from 49 users on): read such an interval as too narrow.
+Student's t was chosen. Its coverage is close to its level for real users and for differences, and it is not random. The
+studentised bootstrap covers better for skewed values, but at five users it is nearly twice as wide, and it fails for
+values of 0 or 1. No method works for a sample that does not contain the rare large values (log-normal) or the rare ones
+(0 or 1, where percentiles are better from 49 users on): such intervals are too narrow.
 
-Metrics of the cohort: *percentile*, the one that is given.
+Metrics of the cohort: *percentile*, the method in use.
 
 {cohort}
 
-Student's t does not repair these: an absolute value or an entropy of a mean is biased, and a resample carries the bias
-twice. Their method says that they are not corrected for bias, and below {few} users that they cover less often than
-their level says. An interval of `category_bias` or `exposure_entropy` is no confidence interval before there are some
-hundreds of users: it says how much the value moves when users change.
+Student's t does not help here: an absolute value or an entropy of a mean is biased, and a resample has the bias
+twice. The name of the method says that these intervals are not corrected for bias and, below {few} users, that their
+coverage is below their level. With fewer than a few hundred users, an interval of `category_bias` or
+`exposure_entropy` is not a confidence interval: it shows how much the value changes when the users change.
 """
 
 
