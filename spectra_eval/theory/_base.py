@@ -18,7 +18,22 @@ Standing = Literal["proven", "printed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Assumption:
-    """One hypothesis of a statement; `checked` says whether this run could and did hold it against the data."""
+    """One hypothesis of a bound.
+
+    Attributes
+    ----------
+    name : str
+        Short name, for instance ``no-peek``.
+    text : str
+        The hypothesis in one sentence.
+    checked : bool
+        Whether this run checked the hypothesis on the data, and found it true.
+
+    Examples
+    --------
+    >>> Assumption(name="no-peek", text="theta_s and the list depend on the history only").checked
+    False
+    """
 
     name: str
     text: str
@@ -37,12 +52,12 @@ class Envelope:
         The quantity that is known and the one that is bounded: names of metrics, ``kl_divergence`` say.
     given_unit, of_unit : str
         ``nat``, ``bit`` or ``1``.
-    lower, upper : callable or None
-        Elementwise curves of plain numbers in those units; None where there is no such bound.
     statement : str
         The bound in one line.
     reference : str
         Source and equation.
+    lower, upper : callable or None
+        Elementwise curves of plain numbers in those units; None where there is no such bound.
     standing : str
         ``proven`` (derived and tested here) or ``printed`` (as a source states it, valid or not).
     valid : tuple of two float, or None
@@ -55,6 +70,13 @@ class Envelope:
         The hypotheses.
     n_categories : int or None
         The number of categories that the bound speaks of; None for any.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> envelope = ENVELOPES["tv_upper_from_js"]
+    >>> envelope.given, envelope.of, envelope.standing
+    ('js_divergence', 'total_variation', 'proven')
     """
 
     name: str

@@ -8,7 +8,7 @@ import numpy as np
 
 from spectra_eval.simplex import js_nats, psi_nats
 from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
-from spectra_eval.theory.js_envelope import _unit_interval, phi_star
+from spectra_eval.theory._js_curve import _unit_interval, phi_star
 from spectra_eval.theory.truncation import truncated_js_lower
 from spectra_eval.units import LN2, Information
 
@@ -16,20 +16,25 @@ __all__ = ["binary_js_interval", "binary_js_upper_from_tv"]
 
 
 def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
-    """Give the shares of one category in theta_star that agree with its share in theta_s and a JS.
+    """Return the probabilities of one category in theta_star that agree with its probability in theta_s and a JS.
 
     Parameters
     ----------
     share : float in [0, 1]
-        The category's share in theta_s.
+        Probability of the category in theta_s.
     js : Information
         An upper bound on JS(theta_star, theta_s).
 
     Returns
     -------
-    (low, high)
-        All shares a with JS(Bernoulli(a), Bernoulli(share)) <= js, NaN where either is. Far sharper than share ± phi*
-        for a small share.
+    low, high : float
+        All a with JS(Bernoulli(a), Bernoulli(share)) <= js are between them; both NaN where an input is. Far
+        sharper than share ± phi* for a small share.
+
+    Raises
+    ------
+    InputError
+        The share is outside [0, 1], or the JS is outside [0, 1] bit.
 
     Examples
     --------
@@ -75,6 +80,11 @@ def binary_js_upper_from_tv(tv: Any) -> Information:
     -------
     Information
         g(v) = v/2 + (1 - v/2) psi(v/(2-v)) bit, below the v that three categories can reach.
+
+    Raises
+    ------
+    InputError
+        The total variation is outside [0, 1].
 
     Notes
     -----

@@ -63,6 +63,29 @@ def clopper_pearson_lower(successes: Any, trials: Any, *, error: float) -> Any:
 def clopper_pearson_upper(successes: Any, trials: Any, *, error: float) -> Any:
     """Bound a success probability from above: one minus the lower bound of the failures.
 
+    Parameters
+    ----------
+    successes : int or array
+        Number of successes, between 0 and `trials`.
+    trials : int or array
+        Number of independent trials; shapes broadcast.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1]; 1 where there are no trials.
+
+    Raises
+    ------
+    InputError
+        A count is not whole or exceeds the trials, or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413.
+
     Examples
     --------
     >>> round(clopper_pearson_upper(0, 10, error=0.05), 4)

@@ -24,7 +24,7 @@ __all__ = ["block_means", "label_vectors", "route_t_blocks"]
 
 
 def label_vectors(labels: Sequence[Sequence[int]], *, n_categories: int) -> np.ndarray:
-    """Turn the labels of each interaction into a vector on the simplex: 1/|labels| each.
+    """Return one row on the simplex for each interaction: 1/|labels| on each of its labels.
 
     Their mean over interactions is an unbiased estimate of its expectation. Pooling the labels of all interactions (sum
     of labels over their total) is not: a ratio of two random sums, which no bound here covers.

@@ -32,6 +32,11 @@ def betting_lower(values: Any, *, error: float) -> float:
     float
         In [0, 1]; never above the exact solution, by bisection from below.
 
+    Raises
+    ------
+    InputError
+        There is no value, a value is outside [0, 1], or the error is not strictly between 0 and 1.
+
     References
     ----------
     .. [1] I. Waudby-Smith and A. Ramdas, J. R. Statist. Soc. B 86 (2024) 1-27.
@@ -62,9 +67,30 @@ def betting_lower(values: Any, *, error: float) -> float:
 
 
 def prpl_eb_lower(values: Any, *, error: float) -> float:
-    """Bound a mean from below by a predictable plug-in empirical Bernstein sum: closed form, a little weaker.
+    """Bound a mean from below by a predictable plug-in empirical Bernstein sum.
 
-    Parameters, hypotheses and source as in `betting_lower`.
+    The closed form is a little weaker than `betting_lower`, with the same hypotheses.
+
+    Parameters
+    ----------
+    values : (n,) float array in [0, 1]
+        Independent and identically distributed, in an order fixed before they were looked at.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        There is no value, a value is outside [0, 1], or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] I. Waudby-Smith and A. Ramdas, J. R. Statist. Soc. B 86 (2024) 1-27.
 
     Examples
     --------

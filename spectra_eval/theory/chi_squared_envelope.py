@@ -9,7 +9,7 @@ import numpy as np
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 from spectra_eval.theory._base import ENVELOPES, Envelope
-from spectra_eval.theory.js_envelope import _unit_interval
+from spectra_eval.theory._js_curve import _unit_interval
 from spectra_eval.theory.kl_envelope import TV_ROUNDING, tv_upper_from_kl
 from spectra_eval.units import Information
 
@@ -43,6 +43,11 @@ def tv_upper_from_chi_squared(chi_squared: Any, *, method: str = "exact") -> Any
     complement leaves Bernoulli pairs, where chi-squared is v²/(b(1-b)) with b at least v: least at b = max(1/2, v).
     The paper's sqrt(x/2) is looser by a factor of sqrt 2 or more.
 
+    References
+    ----------
+    .. [1] A. L. Gibbs and F. E. Su, "On choosing and bounding probability metrics", Int. Stat. Rev. 70 (2002)
+           419-435.
+
     Examples
     --------
     >>> tv_upper_from_chi_squared(1.0), tv_upper_from_chi_squared(4.0)
@@ -64,6 +69,21 @@ def tv_upper_from_chi_squared(chi_squared: Any, *, method: str = "exact") -> Any
 def chi_squared_lower_from_tv(tv: Any) -> Any:
     """Bound chi-squared from below by the total variation: 4v² up to 1/2 and v/(1-v) beyond; exact.
 
+    Parameters
+    ----------
+    tv : float or array in [0, 1]
+        Total variation of the two distributions.
+
+    Returns
+    -------
+    float or float array
+        At least 0; infinite at a total variation of 1.
+
+    Raises
+    ------
+    InputError
+        The total variation is outside [0, 1].
+
     Examples
     --------
     >>> chi_squared_lower_from_tv(0.5), round(chi_squared_lower_from_tv(0.8), 9)
@@ -81,15 +101,27 @@ def kl_upper_from_chi_squared(chi_squared: Any) -> Information:
     Parameters
     ----------
     chi_squared : float or array, at least 0
+        Pearson's chi-squared divergence of theta_star from theta_s; may be infinite.
 
     Returns
     -------
     Information
+        ln(1 + chi_squared) nats, of the same shape.
+
+    Raises
+    ------
+    InputError
+        A divergence is negative.
 
     Notes
     -----
     Assumptions: none; both divergences are of theta_star from theta_s. Jensen's inequality on the logarithm. Tight:
     attained where theta_star / theta_s is constant on the support of theta_star, by (1, 0) against (1/(1+x), x/(1+x)).
+
+    References
+    ----------
+    .. [1] A. L. Gibbs and F. E. Su, "On choosing and bounding probability metrics", Int. Stat. Rev. 70 (2002)
+           419-435.
 
     Examples
     --------
@@ -100,7 +132,22 @@ def kl_upper_from_chi_squared(chi_squared: Any) -> Information:
 
 
 def chi_squared_pair(chi_squared: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give the pair (theta_star, theta_s) with this chi-squared and the largest total variation.
+    """Return the pair (theta_star, theta_s) with this chi-squared and the largest total variation.
+
+    Parameters
+    ----------
+    chi_squared : float, at least 0
+        Pearson's chi-squared divergence of theta_star from theta_s; may be infinite.
+
+    Returns
+    -------
+    theta_star, theta_s : (1, 2) float arrays
+        Rows on the simplex.
+
+    Raises
+    ------
+    InputError
+        The divergence is negative.
 
     Examples
     --------

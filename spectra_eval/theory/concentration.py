@@ -26,7 +26,7 @@ __all__ = [
 
 
 def hoeffding_radius(n_users: Whole, *, error: Number, width: Number = 1.0) -> float:
-    """Give the one-sided radius of a mean of independent numbers in an interval of some width.
+    """Return the one-sided radius of a mean of independent numbers in an interval of some width.
 
     The numbers need not be identically distributed, so that it serves either scope.
 
@@ -43,6 +43,12 @@ def hoeffding_radius(n_users: Whole, *, error: Number, width: Number = 1.0) -> f
     -------
     float
         width · sqrt(ln(1/error) / (2n)).
+
+    Raises
+    ------
+    InputError
+        `n_users` is not a whole number of at least 1, the error is not strictly between 0 and 1, or the width
+        is negative.
 
     References
     ----------
@@ -62,6 +68,29 @@ def hoeffding_radius(n_users: Whole, *, error: Number, width: Number = 1.0) -> f
 def hoeffding_lower(values: Any, *, error: float, low: float = 0.0, high: float = 1.0) -> float:
     """Bound the mean expectation of independent numbers in [low, high] from below.
 
+    Parameters
+    ----------
+    values : (n,) float array
+        Independent numbers in [low, high]; they need not be identically distributed.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+    low, high : float
+        Ends of the interval, fixed in advance.
+
+    Returns
+    -------
+    float
+        At least `low`.
+
+    Raises
+    ------
+    InputError
+        There is no value, a value is outside [low, high], or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] W. Hoeffding, J. Amer. Statist. Assoc. 58 (1963) 13-30.
+
     Examples
     --------
     >>> round(hoeffding_lower([1.0] * 20, error=0.05), 4)
@@ -74,6 +103,29 @@ def hoeffding_lower(values: Any, *, error: float, low: float = 0.0, high: float 
 def hoeffding_upper(values: Any, *, error: float, low: float = 0.0, high: float = 1.0) -> float:
     """Bound the mean expectation of independent numbers in [low, high] from above.
 
+    Parameters
+    ----------
+    values : (n,) float array
+        Independent numbers in [low, high]; they need not be identically distributed.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+    low, high : float
+        Ends of the interval, fixed in advance.
+
+    Returns
+    -------
+    float
+        At most `high`.
+
+    Raises
+    ------
+    InputError
+        There is no value, a value is outside [low, high], or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] W. Hoeffding, J. Amer. Statist. Assoc. 58 (1963) 13-30.
+
     Examples
     --------
     >>> round(hoeffding_upper([0.0] * 20, error=0.05), 4)
@@ -84,12 +136,26 @@ def hoeffding_upper(values: Any, *, error: float, low: float = 0.0, high: float 
 
 
 def dkw_radius(n_users: Whole, *, error: Number) -> float:
-    """Give the one-sided radius that holds for a whole distribution function at once (i.i.d. users).
+    """Return the one-sided radius that holds for a whole distribution function at once (i.i.d. users).
+
+    Parameters
+    ----------
+    n_users : int
+        Number of users, at least 1.
+    error : float in (0, 1/2]
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float
+        sqrt(ln(1/error) / (2n)).
 
     Raises
     ------
     AssumptionError
         The error exceeds one half, where the one-sided constant is not proven.
+    InputError
+        The error is not strictly between 0 and 1, or `n_users` is not a whole number of at least 1.
 
     References
     ----------
@@ -107,7 +173,26 @@ def dkw_radius(n_users: Whole, *, error: Number) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DkwCurve:
-    """For every threshold at once: Pr[margin > threshold] is at least `lower`, with the stated error."""
+    """For every threshold at once: Pr[margin > threshold] is at least `lower`, with the stated error.
+
+    Attributes
+    ----------
+    thresholds : (T,) float array
+        Where the curve is evaluated.
+    share : (T,) float array
+        Observed proportion of users with a margin above each threshold.
+    lower : (T,) float array
+        Lower bound on Pr[margin > threshold]: the proportion minus the radius, at least 0.
+    radius : float
+        The radius of `dkw_radius`.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import dkw_lower
+    >>> curve = dkw_lower([0.1] * 50 + [0.3] * 50, error=0.05, thresholds=[0.2])
+    >>> curve.share.tolist(), round(curve.radius, 3)
+    ([0.5], 0.122)
+    """
 
     thresholds: np.ndarray
     share: np.ndarray
@@ -130,6 +215,18 @@ def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve
     Returns
     -------
     DkwCurve
+        Arrays of shape (T,).
+
+    Raises
+    ------
+    AssumptionError
+        The error exceeds one half.
+    InputError
+        A margin is NaN, there is no margin, or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] P. Massart, Ann. Probab. 18 (1990) 1269-1283.
 
     Examples
     --------
@@ -147,7 +244,31 @@ def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve
 
 
 def printed_theorem5_lower(fraction: Number, n_users: Whole, *, error: Number, n_routes: Whole = 1) -> float:
-    """Give eq. (11) of the paper: F - 2 M beta - 2 rho. Valid given its predicate, and loose.
+    """Return eq. (11) of the paper: F - 2 M beta - 2 rho.
+
+    Valid given its predicate, and loose.
+
+    Parameters
+    ----------
+    fraction : float in [0, 1]
+        F, the proportion of users whose predicate is true.
+    n_users : int
+        Number of users, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+    n_routes : int
+        M, the number of routes declared in advance.
+
+    Returns
+    -------
+    float
+        May be negative.
+
+    Raises
+    ------
+    InputError
+        The fraction is outside [0, 1], a count is not a whole number of at least 1, or the error is not
+        strictly between 0 and 1.
 
     References
     ----------
@@ -167,10 +288,33 @@ def printed_theorem5_lower(fraction: Number, n_users: Whole, *, error: Number, n
 
 @dataclass(frozen=True, kw_only=True)
 class Theorem5:
-    """Lower bounds on a share of users, from a predicate that some of them pass.
+    """Lower bounds on a proportion of users, from a predicate that some of them pass.
 
-    `printed` is eq. (11); `rho_once` what its own steps give; the next two sharpen its second step; the
-    rest need no union over users: a per-user predicate error `predicate_error` enters `mixture` alone.
+    Only `mixture` uses the predicate's error of one user; the other bounds of the same count assume a
+    predicate without error, or a union over the users.
+
+    Attributes
+    ----------
+    beta : float
+        Error of each user and route: error / (4 N M).
+    rho : float
+        Hoeffding's radius at a quarter of the error.
+    printed : float
+        Eq. (11) of the paper.
+    rho_once : float
+        What the steps of its proof give: rho subtracted once.
+    union_hoeffding, union_clopper_pearson : float
+        Its second step at half the error, by Hoeffding's bound and by Clopper and Pearson's.
+    hoeffding, dkw, clopper_pearson : float
+        Without a union over users, at the whole error.
+    mixture : float
+        (clopper_pearson - eta)/(1 - eta), eta the error of the predicate for one user.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import theorem5
+    >>> round(theorem5(90, 100, error=0.05).clopper_pearson, 4)
+    0.8363
     """
 
     beta: float
@@ -188,7 +332,7 @@ class Theorem5:
 def theorem5(
     successes: Whole, n_users: Whole, *, error: Number, n_routes: Whole = 1, predicate_error: Number = 0.01
 ) -> Theorem5:
-    """Put the paper's cohort bound beside the valid bounds for the same count.
+    """Compare the paper's cohort bound with the valid bounds for the same count.
 
     Parameters
     ----------
@@ -207,6 +351,15 @@ def theorem5(
     -------
     Theorem5
         `mixture` is (CPL - eta)/(1 - eta), the recommended one for i.i.d. users.
+
+    Raises
+    ------
+    InputError
+        A count is not whole or `successes` exceeds `n_users`, or an error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, Theorem 5.
 
     Examples
     --------

@@ -8,15 +8,11 @@ part of every answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from spectra_eval.arrays import check_level, check_number
-from spectra_eval.errors import AssumptionError, InputError
-from spectra_eval.theory._base import Assumption, Standing
-from spectra_eval.theory.js_envelope import _unit_interval, phi_star
-from spectra_eval.theory.truncation import truncated_js_lower
+from spectra_eval.arrays import check_level
+from spectra_eval.theory._dominance import _NO_PEEK, _QUANTILE, _USERS, Dominance, _compare, _pair
+from spectra_eval.theory._js_curve import phi_star
 from spectra_eval.units import Information
 
 __all__ = [
@@ -28,29 +24,6 @@ __all__ = [
     "certify_user",
     "fraction_from_means",
 ]
-
-_NO_PEEK = Assumption(name="no-peek", text="theta_s and the list depend on the history only")
-_USERS = Assumption(name="same-users", text="both numbers are means over the same users")
-_QUANTILE = Assumption(name="joint-users", text="both shares are of the same users")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dominance:
-    """One statement: what it says, of which target, from what, with which margin, and what it licenses.
-
-    `bound` is the number that `holds` was decided against; `margin` is positive where the statement holds, and None
-    where the input licenses none.
-    """
-
-    statement: str
-    target: Literal["window", "law"]
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    bound: float | None
-    margin: float | None
-    holds: bool
-    licenses: str
-    assumptions: tuple[Assumption, ...]
-    standing: Standing = "proven"
 
 
 def certify_user(
@@ -77,6 +50,15 @@ def certify_user(
     Returns
     -------
     Dominance
+        Its margin is m - phi*(d) in TV, and g(m) - d bits in JS.
+
+    Raises
+    ------
+    InputError
+        `js` is not an `Information` of at most 1 bit, `missed` is outside [0, 1], or the divergence is
+        unknown.
+    AssumptionError
+        `js` is an array: one user at a time.
 
     References
     ----------
@@ -112,7 +94,9 @@ def certify_mean(
     divergence: str = "tv",
     target: Literal["window", "law"] = "window",
 ) -> Dominance:
-    """Compare means over users: Jensen, phi* being concave and g convex.
+    """Compare the mean of the readouts with the mean of every distribution on the lists.
+
+    By Jensen's inequality: phi* is concave and g convex.
 
     Parameters
     ----------
@@ -120,8 +104,23 @@ def certify_mean(
         Mean over users of the mass off the list.
     mean_js : Information
         *Mean over the same users* of the JS: not a median, and not the JS of two averages.
-    divergence, target
-        As in `certify_user`.
+    divergence : {"tv", "js"}
+        The divergence of the conclusion, as in `certify_user`.
+    target : {"window", "law"}
+        Whether theta_star is the window's distribution or the user's true distribution.
+
+    Returns
+    -------
+    Dominance
+        Its margin is m - phi*(d) in TV, and g(m) - d bits in JS, for the means m and d.
+
+    Raises
+    ------
+    InputError
+        `mean_js` is not an `Information` of at most 1 bit, `mean_missed` is outside [0, 1], or the divergence
+        is unknown.
+    AssumptionError
+        `mean_js` is an array: give one number.
 
     Examples
     --------
@@ -145,7 +144,7 @@ def certify_mean(
 
 
 def fraction_from_means(mean_missed: float, mean_js: Information) -> float:
-    """Give the largest share of users that two means promise: Pr[T < B] is at least this.
+    """Return the largest proportion of users that two means guarantee to be closer in TV: a lower bound on Pr[T < B].
 
     The smallest f in [0, 1] with f + (1-f) phi*(min(1, d/(1-f))) >= m, and 0 where phi*(d) >= m. Users with
     T >= B have m <= phi*(d), the others m <= 1, and Jensen on the former gives the inequality; its left side does
@@ -161,6 +160,14 @@ def fraction_from_means(mean_missed: float, mean_js: Information) -> float:
     Returns
     -------
     float
+        In [0, 1], rounded down.
+
+    Raises
+    ------
+    InputError
+        `mean_js` is not an `Information` of at most 1 bit, or `mean_missed` is outside [0, 1].
+    AssumptionError
+        `mean_js` is an array: give one number.
 
     Examples
     --------
@@ -189,7 +196,28 @@ def fraction_from_means(mean_missed: float, mean_js: Information) -> float:
 def certify_fraction(
     mean_missed: float, mean_js: Information, *, target: Literal["window", "law"] = "window"
 ) -> Dominance:
-    """Bound the share of users on whom the readout is closer in TV, from two means.
+    """Bound the proportion of users whose readout is closer in TV than the list, from two means.
+
+    Parameters
+    ----------
+    mean_missed : float in [0, 1]
+        Mean over users of the mass of theta_star off the list.
+    mean_js : Information
+        Mean over the same users of the JS: not a median, and not the JS of two averages.
+    target : {"window", "law"}
+        Whether theta_star is the window's distribution or the user's true distribution.
+
+    Returns
+    -------
+    Dominance
+        Its bound and its margin are the proportion, in [0, 1].
+
+    Raises
+    ------
+    InputError
+        `mean_js` is not an `Information` of at most 1 bit, or `mean_missed` is outside [0, 1].
+    AssumptionError
+        `mean_js` is an array: give one number.
 
     Examples
     --------
@@ -221,9 +249,36 @@ def certify_quantile(
     *,
     target: Literal["window", "law"] = "window",
 ) -> Dominance:
-    """Bound a share of users from two quantiles: at least `js_share` have d <= js, `missed_share` have m >= missed.
+    """Bound the proportion of users whose readout is closer in TV than the list, from two quantiles.
 
-    If missed > phi*(js), at least js_share + missed_share - 1 of the users are closer. Two medians give zero.
+    If `js_share` of the users have d <= js, `missed_share` have m >= missed, and missed > phi*(js), then at
+    least js_share + missed_share - 1 of the users are closer. Two medians give zero.
+
+    Parameters
+    ----------
+    missed : float in [0, 1]
+        The quantile of the mass off the list.
+    missed_share : float in (0, 1)
+        Proportion of the users whose mass off the list is at least `missed`.
+    js : Information
+        The quantile of the JS.
+    js_share : float in (0, 1)
+        Proportion of the same users whose JS is at most `js`.
+    target : {"window", "law"}
+        Whether theta_star is the window's distribution or the user's true distribution.
+
+    Returns
+    -------
+    Dominance
+        Its bound is the proportion, in [0, 1]; its margin is missed - phi*(js).
+
+    Raises
+    ------
+    InputError
+        `js` is not an `Information` of at most 1 bit, `missed` is outside [0, 1], or a proportion is not
+        strictly between 0 and 1.
+    AssumptionError
+        `js` is an array: give one number.
 
     Examples
     --------
@@ -252,10 +307,29 @@ def certify_quantile(
 
 
 def certify_aggregate(missed: float, aggregate_js: Information) -> Dominance:
-    """Say what the JS of two averages licenses: nothing, and there is no margin.
+    """Return the statement that the JS of two averages allows no conclusion about users.
 
     Two equally likely users, theta_star = (.9, 0, .1) and (0, .9, .1), theta_s swapped, lists {1} and {2}: the
     averages agree exactly and m = .1 > phi*(0), yet T = .9 > B = .1 for both.
+
+    Parameters
+    ----------
+    missed : float in [0, 1]
+        Mass of the average theta_star off the list.
+    aggregate_js : Information
+        JS of the average theta_star and the average theta_s.
+
+    Returns
+    -------
+    Dominance
+        It never holds; its bound and its margin are None.
+
+    Raises
+    ------
+    InputError
+        `aggregate_js` is not an `Information` of at most 1 bit, or `missed` is outside [0, 1].
+    AssumptionError
+        `aggregate_js` is an array: give one number.
 
     Examples
     --------
@@ -273,24 +347,3 @@ def certify_aggregate(missed: float, aggregate_js: Information) -> Dominance:
         licenses="nothing",
         assumptions=(),
     )
-
-
-def _pair(missed: float, js: Information) -> tuple[float, float]:
-    if not isinstance(js, Information):
-        raise InputError("js: give an Information, for instance Information.from_bits(0.3)")
-    if js.shape != ():
-        raise AssumptionError("js: one number at a time; loop over users, or pass their mean to certify_mean")
-    check_number("js", float(js.bits))
-    check_number("missed", missed)
-    phi_star(js.bits)
-    return float(_unit_interval("missed", missed)), float(min(max(js.bits, 0.0), 1.0))
-
-
-def _compare(m: float, d: float, divergence: str) -> tuple[float, float, str]:
-    if divergence == "tv":
-        bound = phi_star(d, round_up=True)
-        return bound, m - bound, f"the total variation of theta_s, at most {bound:.4f}, is"
-    if divergence == "js":
-        floor = float(truncated_js_lower(m).bits)
-        return floor, floor - d, f"the JS of theta_s, {d:.4f} bit, is"
-    raise InputError(f"divergence: {divergence!r} is neither 'tv' nor 'js'")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.theory._base import ENVELOPES, Envelope
-from spectra_eval.theory.js_envelope import _unit_interval, symmetric_pair
-from spectra_eval.theory.kl_envelope import _amount
+from spectra_eval.theory._js_curve import _unit_interval
+from spectra_eval.theory._kl_curve import _amount
+from spectra_eval.theory.js_envelope import symmetric_pair
 
 __all__ = [
     "hellinger_pair",
@@ -59,9 +60,28 @@ def tv_upper_from_hellinger_squared(hellinger_squared: Any) -> Any:
 def tv_lower_from_hellinger_squared(hellinger_squared: Any) -> Any:
     """Bound the total variation from below: TV >= H², squared, in [0, 1].
 
+    Parameters
+    ----------
+    hellinger_squared : float or array in [0, 1]
+        Squared Hellinger distance, normalised.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        The squared distance is outside [0, 1].
+
     Notes
     -----
     Assumptions: none. Tight for three categories: (v, 0, 1-v) against (0, v, 1-v).
+
+    References
+    ----------
+    .. [1] L. Le Cam and G. L. Yang, Asymptotics in Statistics, 2nd ed. (2000), section 4.2.
 
     Examples
     --------
@@ -78,6 +98,21 @@ def hellinger_squared_upper_from_kl(kl_nats: Any) -> Any:
     Bretagnolle-Huber bound sqrt(1 - exp(-KL)). Tight only where theta_star / theta_s is constant on the support of
     theta_star.
 
+    Parameters
+    ----------
+    kl_nats : float or array, at least 0
+        KL(theta_star || theta_s) in nats; may be infinite.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        The divergence is negative.
+
     Examples
     --------
     >>> round(hellinger_squared_upper_from_kl(0.5), 6)
@@ -88,7 +123,22 @@ def hellinger_squared_upper_from_kl(kl_nats: Any) -> Any:
 
 
 def hellinger_pair(hellinger_squared: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give the symmetric pair of two categories with this H² and the largest total variation.
+    """Return the symmetric pair of two categories with this H² and the largest total variation.
+
+    Parameters
+    ----------
+    hellinger_squared : float in [0, 1]
+        Squared Hellinger distance, normalised.
+
+    Returns
+    -------
+    theta_star, theta_s : (1, 2) float arrays
+        Rows on the simplex.
+
+    Raises
+    ------
+    InputError
+        The squared distance is outside [0, 1].
 
     Examples
     --------

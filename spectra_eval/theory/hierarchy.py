@@ -7,16 +7,16 @@ theta(c) = theta_1(a) theta_2(c | a) is a distribution iff every category c has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import as_array, as_simplex, as_whole
-from spectra_eval.errors import AssumptionError, InputError, ShapeError
+from spectra_eval.arrays import as_array, as_whole
+from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import _kl_generator, js_nats, kl_nats, tv
+from spectra_eval.theory._two_level import PartialExpansion, TwoLevel, _plain, expand, two_level
 from spectra_eval.units import Information
 
 __all__ = [
@@ -34,74 +34,24 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TwoLevel:
-    """A distribution over parents, and one over the children of each.
-
-    Attributes
-    ----------
-    top : (..., A) float array
-        theta_1.
-    branches : tuple of (..., size_a) float arrays
-        theta_2(. | a), one for each parent.
-    """
-
-    top: np.ndarray
-    branches: tuple[np.ndarray, ...]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """How many children each parent has."""
-        return tuple(branch.shape[-1] for branch in self.branches)
-
-    def leaves(self) -> np.ndarray:
-        """Give the distribution over all children, parent after parent, shape (..., K)."""
-        parts = [self.top[..., a, None] * branch for a, branch in enumerate(self.branches)]
-        return np.concatenate(parts, axis=-1)
-
-
-def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
-    """Check and join the two levels.
-
-    Parameters
-    ----------
-    top : (..., A) float array
-        Shares of the parents.
-    branches : sequence of (..., size_a) float arrays
-        Shares of the children within each parent; each sums to one by itself.
-
-    Returns
-    -------
-    TwoLevel
-
-    Raises
-    ------
-    ShapeError
-        There is not one branch a parent, or the leading axes differ.
-    SimplexError
-        A row is no distribution.
-
-    Examples
-    --------
-    >>> two_level([0.25, 0.75], [[1.0], [0.5, 0.5]]).leaves().tolist()
-    [0.25, 0.375, 0.375]
-    """
-    (parents,) = as_simplex(top=top)
-    if len(branches) != parents.shape[-1]:
-        raise ShapeError(f"branches: {len(branches)} for {parents.shape[-1]} parents; give one a parent")
-    held = tuple(as_simplex(**{f"branches[{a}]": branch})[0] for a, branch in enumerate(branches))
-    for a, branch in enumerate(held):
-        if branch.shape[:-1] != parents.shape[:-1]:
-            raise ShapeError(
-                f"branches[{a}]: shape {branch.shape} for top {parents.shape}; the leading axes must agree"
-            )
-    return TwoLevel(top=parents, branches=held)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Chain:
     """A divergence of two-level distributions, split: total = top + sum of within.
 
-    `within` has one entry a parent in its last axis, its weight included.
+    Attributes
+    ----------
+    top : Information, shape (...)
+        Divergence of the parents.
+    within : Information, shape (..., A)
+        Divergence of the children of each parent, weighted.
+    total : Information, shape (...)
+        Divergence of the leaves.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import kl_chain, two_level
+    >>> same = two_level([0.5, 0.5], [[1.0], [0.5, 0.5]])
+    >>> kl_chain(same, same).within.nats.tolist()
+    [0.0, 0.0]
     """
 
     top: Information
@@ -113,6 +63,25 @@ def kl_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     """Split the KL of the leaves: KL of the parents plus sum over parents of p_1(a) KL(p_a || q_a).
 
     An equality; the KL of the parents alone is a lower bound.
+
+    Parameters
+    ----------
+    theta_star, theta_s : TwoLevel
+        The two distributions, over the same parents and children.
+
+    Returns
+    -------
+    Chain
+        Infinite where theta_s is zero on a category with mass in theta_star.
+
+    Raises
+    ------
+    ShapeError
+        The two hierarchies differ in shape.
+
+    References
+    ----------
+    .. [1] T. M. Cover and J. A. Thomas, Elements of Information Theory, 2nd ed. (2006), Theorem 2.5.3.
 
     Examples
     --------
@@ -135,6 +104,21 @@ def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     M_1 = (p_1 + q_1)/2, and JS_w(p, q) = w KL(p || m) + (1-w) KL(q || m) with m = w p + (1-w) q and w the share of
     p_1(a) in p_1(a) + q_1(a). An equality.
 
+    Parameters
+    ----------
+    theta_star, theta_s : TwoLevel
+        The two distributions, over the same parents and children.
+
+    Returns
+    -------
+    Chain
+        Its total is between 0 and 1 bit.
+
+    Raises
+    ------
+    ShapeError
+        The two hierarchies differ in shape.
+
     Examples
     --------
     >>> p, q = two_level([0.5, 0.5], [[1.0], [1.0, 0.0]]), two_level([0.5, 0.5], [[1.0], [0.0, 1.0]])
@@ -150,7 +134,20 @@ def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TvChain:
-    """Bounds on the total variation of the leaves, and its value."""
+    """Bounds on the total variation of the leaves, and its value.
+
+    Attributes
+    ----------
+    lower, upper : float or (...) float array
+        Bounds on the total variation of the leaves.
+    value : float or (...) float array
+        The total variation of the leaves.
+
+    Examples
+    --------
+    >>> TvChain(lower=0.0, upper=0.5, value=0.5).upper
+    0.5
+    """
 
     lower: Any
     upper: Any
@@ -159,6 +156,21 @@ class TvChain:
 
 def tv_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> TvChain:
     """Bound the total variation of the leaves: TV_1 <= TV <= TV_1 + sum over parents of min(p_1, q_1) TV(p_a, q_a).
+
+    Parameters
+    ----------
+    theta_star, theta_s : TwoLevel
+        The two distributions, over the same parents and children.
+
+    Returns
+    -------
+    TvChain
+        Floats, or arrays of shape (...).
+
+    Raises
+    ------
+    ShapeError
+        The two hierarchies differ in shape.
 
     Notes
     -----
@@ -180,128 +192,8 @@ def tv_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> TvChain:
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PartialExpansion:
-    """A two-level readout of which only some branches were asked for.
-
-    Attributes
-    ----------
-    explored : tuple of int
-        Parents whose branch is known, ascending.
-    sizes : tuple of int
-        How many children each parent has, known or not.
-    leaves : (..., K) float array
-        Shares of the explored children; NaN elsewhere.
-    residuals : (..., A) float array
-        Mass of each unexplored parent; 0 where explored.
-    residual : (...) float array
-        Their sum: the mass that no leaf has.
-    """
-
-    explored: tuple[int, ...]
-    sizes: tuple[int, ...]
-    leaves: np.ndarray
-    residuals: np.ndarray
-    residual: Any
-
-    def fill(self, method: str = "coarse") -> np.ndarray:
-        """Make a distribution of it, in a way that has to be chosen.
-
-        Parameters
-        ----------
-        method : {"coarse", "renormalise", "uniform"}
-            ``coarse``: unexplored branches stay whole, as one category each after the explored leaves (`merge` brings
-            any full distribution into the same form). ``renormalise``: explored leaves divided by their sum; the
-            total variation to the full readout is the residual exactly, and Lemma 1 then binds the readout, with
-            the explored leaves as its list. ``uniform``: each residual spread evenly; the total variation to the full
-            readout is at most `uniform_fill_radius`.
-
-        Returns
-        -------
-        (..., K) float array, or fewer categories for ``coarse``
-
-        Raises
-        ------
-        AssumptionError
-            ``renormalise`` with nothing explored but mass zero.
-        """
-        if method == "coarse":
-            known = self.leaves[..., self._known()]
-            return np.concatenate([known, self.residuals[..., self._unexplored()]], axis=-1)
-        if method == "uniform":
-            spread = np.repeat(self.residuals / np.array(self.sizes), self.sizes, axis=-1)
-            return np.where(self._known(), self.leaves, spread)
-        if method == "renormalise":
-            kept = np.where(self._known(), self.leaves, 0.0)
-            total = kept.sum(axis=-1, keepdims=True)
-            if (total <= 0).any():
-                raise AssumptionError("explored: those branches hold no mass; explore another one or fill otherwise")
-            return kept / total
-        raise InputError(f"method: {method!r} is none of coarse, renormalise, uniform")
-
-    def merge(self, theta: Any) -> np.ndarray:
-        """Bring a full distribution over the K leaves into the form of ``fill("coarse")``; raises no divergence."""
-        (rows,) = as_simplex(theta=theta)
-        if rows.shape[-1] != sum(self.sizes):
-            raise ShapeError(f"theta: {rows.shape[-1]} categories for {sum(self.sizes)} leaves")
-        starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-        whole = np.add.reduceat(rows, starts, axis=-1)
-        return np.concatenate([rows[..., self._known()], whole[..., self._unexplored()]], axis=-1)
-
-    @property
-    def uniform_fill_radius(self) -> Any:
-        """Upper bound on the total variation of the uniform filling: sum of residual_a (1 - 1/size_a)."""
-        return _plain(np.sum(self.residuals * (1 - 1 / np.array(self.sizes)), axis=-1))
-
-    def _unexplored(self) -> list[int]:
-        return [a for a in range(len(self.sizes)) if a not in self.explored]
-
-    def _known(self) -> np.ndarray:
-        return np.repeat(np.isin(np.arange(len(self.sizes)), self.explored), self.sizes)
-
-
-def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
-    """Keep the leaves of some branches of a two-level readout and the mass of the others.
-
-    Parameters
-    ----------
-    readout : TwoLevel
-        The full readout; the branches that are not explored are not looked at but for their size.
-    explored : sequence of int
-        Parents whose branch is asked for.
-
-    Returns
-    -------
-    PartialExpansion
-
-    Raises
-    ------
-    InputError
-        A parent is unknown.
-
-    Examples
-    --------
-    >>> part = expand(two_level([0.25, 0.75], [[1.0], [0.5, 0.5]]), [1])
-    >>> part.residual, part.fill("renormalise").tolist(), part.fill("coarse").tolist()
-    (0.25, [0.0, 0.5, 0.5], [0.375, 0.375, 0.25])
-    """
-    count = readout.top.shape[-1]
-    kept = tuple(sorted({int(a) for a in explored}))
-    if any(not 0 <= a < count for a in kept):
-        raise InputError(f"explored: {list(explored)} names no parent of 0..{count - 1}")
-    here = np.isin(np.arange(count), kept)
-    residuals = np.where(here, 0.0, readout.top)
-    return PartialExpansion(
-        explored=kept,
-        sizes=readout.sizes,
-        leaves=np.where(np.repeat(here, readout.sizes), readout.leaves(), np.nan),
-        residuals=residuals,
-        residual=_plain(residuals.sum(axis=-1)),
-    )
-
-
 def parent_scores(scores: Any, parents: Any, *, temperature: float = 1.0) -> np.ndarray:
-    """Give the parents' scores with which the two-level readout is the flat softmax: tau logsumexp(children / tau).
+    """Return the parents' scores, tau logsumexp(children / tau), with which the two-level readout is the flat softmax.
 
     Parameters
     ----------
@@ -316,6 +208,13 @@ def parent_scores(scores: Any, parents: Any, *, temperature: float = 1.0) -> np.
     -------
     (..., A) float array
         Up to one constant for all parents no other scores do it.
+
+    Raises
+    ------
+    InputError
+        The temperature is not positive, or a parent is not a whole number.
+    ShapeError
+        `parents` does not name one of 0..A-1 for each category, each of them used.
 
     Examples
     --------
@@ -362,8 +261,3 @@ def _half(weight: np.ndarray, row: np.ndarray, other: np.ndarray, step: np.ndarr
 
 def _chain(top: Any, within: np.ndarray) -> Chain:
     return Chain(top=Information(top), within=Information(within), total=Information(top + within.sum(axis=-1)))
-
-
-def _plain(value: Any) -> Any:
-    array = np.asarray(value)
-    return float(array) if array.ndim == 0 else array

@@ -17,10 +17,10 @@ _TINY = 1e-280
 
 
 def root_js(theta_star: Any, theta_s: Any) -> Any:
-    """Give the square root of the JS in bits: symmetric, zero for equal rows only, with a triangle inequality.
+    """Return the square root of the JS in bits, a metric.
 
-    It is a plain number, not an amount of information, and no `metrics.js_divergence`: roots of amounts do not average
-    to amounts.
+    Symmetric, zero for equal rows only, with a triangle inequality. It is a plain number, not an amount of
+    information: roots of amounts do not average to amounts. `metrics.js_divergence` takes no root.
 
     Parameters
     ----------
@@ -31,6 +31,13 @@ def root_js(theta_star: Any, theta_s: Any) -> Any:
     -------
     float or (...) float array
         In [0, 1]. Exact also where the divergence itself underflows.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ.
 
     References
     ----------

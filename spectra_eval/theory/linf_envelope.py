@@ -13,7 +13,7 @@ import numpy as np
 
 from spectra_eval.errors import InputError
 from spectra_eval.theory._base import ENVELOPES, Envelope
-from spectra_eval.theory.js_envelope import _unit_interval
+from spectra_eval.theory._js_curve import _unit_interval
 
 __all__ = ["linf_lower_from_tv", "linf_upper_from_tv", "small_linf_pair", "tv_lower_from_linf", "tv_upper_from_linf"]
 
@@ -56,6 +56,21 @@ def tv_upper_from_linf(linf: Any, *, n_categories: int) -> Any:
 def tv_lower_from_linf(linf: Any) -> Any:
     """Bound the total variation from below by the largest difference: TV >= Linf; tight for two categories.
 
+    Parameters
+    ----------
+    linf : float or array in [0, 1]
+        Largest absolute difference in one category.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        The difference is outside [0, 1].
+
     Examples
     --------
     >>> tv_lower_from_linf(0.1)
@@ -67,6 +82,21 @@ def tv_lower_from_linf(linf: Any) -> Any:
 def linf_upper_from_tv(tv: Any) -> Any:
     """Bound the largest difference from above by the total variation: Linf <= TV; tight for two categories.
 
+    Parameters
+    ----------
+    tv : float or array in [0, 1]
+        Total variation of the two distributions.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        The total variation is outside [0, 1].
+
     Examples
     --------
     >>> linf_upper_from_tv(0.1)
@@ -77,6 +107,23 @@ def linf_upper_from_tv(tv: Any) -> Any:
 
 def linf_lower_from_tv(tv: Any, *, n_categories: int) -> Any:
     """Bound the largest difference from below by the total variation: Linf >= TV / floor(K/2); tight.
+
+    Parameters
+    ----------
+    tv : float or array in [0, 1]
+        Total variation of the two distributions.
+    n_categories : int
+        Number of categories K, at least 1.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1]; zero for one category.
+
+    Raises
+    ------
+    InputError
+        The total variation is outside [0, 1], or there is no category.
 
     Examples
     --------
@@ -90,7 +137,24 @@ def linf_lower_from_tv(tv: Any, *, n_categories: int) -> Any:
 
 
 def small_linf_pair(tv: float, *, n_categories: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the pair of K categories with this total variation and the smallest largest difference.
+    """Return the pair of K categories with this total variation and the smallest largest difference.
+
+    Parameters
+    ----------
+    tv : float in [0, 1]
+        Total variation of the two distributions.
+    n_categories : int
+        Number of categories K, at least 2.
+
+    Returns
+    -------
+    theta_star, theta_s : (1, K) float arrays
+        Rows on the simplex.
+
+    Raises
+    ------
+    InputError
+        The total variation is outside [0, 1], or there are fewer than two categories.
 
     Examples
     --------

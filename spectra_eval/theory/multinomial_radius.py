@@ -70,9 +70,29 @@ def weissman_tv_radius(n: int, *, n_categories: int, error: float) -> float:
 
 
 def mcdiarmid_tv_radius(n: int, *, n_categories: int, error: float) -> float:
-    """Bound TV(theta_hat, theta_star): its mean is at most sqrt((K-1)/n)/2, and it varies by 1/n an interaction.
+    """Bound TV(theta_hat, theta_star) by the method of bounded differences.
 
-    sqrt((K-1)/n)/2 + sqrt(ln(1/error)/(2n)). Parameters as in `weissman_tv_radius`.
+    The mean is at most sqrt((K-1)/n)/2, and one interaction changes the TV by at most 1/n: the radius is
+    sqrt((K-1)/n)/2 + sqrt(ln(1/error)/(2n)).
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 for n = 0.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     References
     ----------
@@ -89,7 +109,28 @@ def mcdiarmid_tv_radius(n: int, *, n_categories: int, error: float) -> float:
 
 
 def tv_radius(n: int, *, n_categories: int, error: float) -> float:
-    """Give the smaller of the two TV radii; neither depends on the data, so that choosing costs nothing.
+    """Return the smaller of the two TV radii.
+
+    Neither depends on the data, so that the choice costs nothing.
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 for n = 0.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     Examples
     --------
@@ -103,9 +144,28 @@ def tv_radius(n: int, *, n_categories: int, error: float) -> float:
 
 
 def agrawal_kl_radius(n: int, *, n_categories: int, error: float) -> Information:
-    """Bound KL(theta_hat || theta_star) by r/n, r > K-1 the root of -r + (K-1)(1 + ln(r/(K-1))) = ln(error).
+    """Bound KL(theta_hat || theta_star) by the moment generating function of the empirical KL.
 
-    Parameters as in `weissman_tv_radius`; infinite for n = 0.
+    The bound is r/n, with r > K-1 the root of -r + (K-1)(1 + ln(r/(K-1))) = ln(error).
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    Information
+        Infinite for n = 0.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     References
     ----------
@@ -131,9 +191,29 @@ def agrawal_kl_radius(n: int, *, n_categories: int, error: float) -> Information
 
 
 def types_kl_radius(n: int, *, n_categories: int, error: float) -> Information:
-    """Bound KL(theta_hat || theta_star) by the method of types: (ln C(n+K-1, K-1) + ln(1/error)) / n.
+    """Bound KL(theta_hat || theta_star) by the method of types.
 
-    Parameters as in `weissman_tv_radius`. Better than Agrawal's where n is small beside K.
+    The bound is (ln C(n+K-1, K-1) + ln(1/error)) / n. Smaller than Agrawal's where n is small compared with
+    K.
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    Information
+        Infinite for n = 0.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     References
     ----------
@@ -151,7 +231,28 @@ def types_kl_radius(n: int, *, n_categories: int, error: float) -> Information:
 
 
 def kl_radius(n: int, *, n_categories: int, error: float) -> Information:
-    """Give the smaller of the two KL radii; neither depends on the data.
+    """Return the smaller of the two KL radii.
+
+    Neither depends on the data, so that the choice costs nothing.
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    Information
+        A radius for KL(theta_hat || theta_star); infinite for n = 0.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     Examples
     --------
@@ -168,6 +269,25 @@ def kl_radius(n: int, *, n_categories: int, error: float) -> Information:
 
 def js_radius(n: int, *, n_categories: int, error: float) -> Information:
     """Bound JS(theta_hat, theta_star): in bits at most the TV radius, and at most half the KL radius in nats.
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 0.
+    n_categories : int
+        Number of categories K, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    Information
+        Between 0 and 1 bit.
+
+    Raises
+    ------
+    InputError
+        n is negative, there is no category, or the error is not strictly between 0 and 1.
 
     Examples
     --------
@@ -210,6 +330,21 @@ def js_bounded_difference(n: int) -> Information:
 
     (n ln(1 + 1/n) + ln(n+1)) / (2n) nats: mass 1/n leaves a category that held no more, and that theta_s is sure of.
 
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 1.
+
+    Returns
+    -------
+    Information
+        Between 0 and 1 bit.
+
+    Raises
+    ------
+    InputError
+        n is not a whole number of at least 1.
+
     Examples
     --------
     >>> round(js_bounded_difference(10).bits * 10, 6)
@@ -224,6 +359,27 @@ def js_mcdiarmid_radius(n: int, *, error: float) -> Information:
 
     The JS is convex in theta_hat, so that its mean is at least that at theta_star, and it varies by at most
     `js_bounded_difference` an interaction: that times sqrt(n ln(1/error) / 2).
+
+    Parameters
+    ----------
+    n : int
+        Number of interactions in the window, at least 1.
+    error : float in (0, 1)
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    Information
+        May exceed 1 bit.
+
+    Raises
+    ------
+    InputError
+        n is not a whole number of at least 1, or the error is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] C. McDiarmid, On the method of bounded differences (1989).
 
     Examples
     --------

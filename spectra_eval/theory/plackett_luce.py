@@ -35,7 +35,7 @@ _FEW = 11
 
 
 def inclusion_probability(weights: Any, *, category: int, k: int, method: str = "auto") -> float:
-    """Give the probability that a category is among k drawn one by one without replacement.
+    """Return the probability that a category is among k drawn one by one without replacement.
 
     Parameters
     ----------
@@ -97,6 +97,12 @@ class InclusionBounds:
         k r_k.
     best : float
         The least of them, and at most one.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import inclusion_bounds
+    >>> round(inclusion_bounds([0.5, 0.3, 0.2], category=2, k=1).best, 4)
+    0.2
     """
 
     ratio: float
@@ -185,6 +191,12 @@ def inclusion_from_ratio(ratio: float, *, k: int, form: str = "product") -> floa
     Returns
     -------
     float
+        At least 0; ``product`` is at most 1.
+
+    Raises
+    ------
+    InputError
+        k is below 1, the ratio is negative, or the form is unknown.
 
     Examples
     --------
@@ -224,6 +236,14 @@ def head_ratio(frequencies: Any, *, category: int, k: int, exponent: float, spre
     Returns
     -------
     float
+        An upper bound on r_k, positive.
+
+    Raises
+    ------
+    AssumptionError
+        k takes in every category.
+    InputError
+        The exponent or the spread is negative, or a frequency that is needed is not positive.
 
     Examples
     --------
@@ -239,9 +259,19 @@ def head_ratio(frequencies: Any, *, category: int, k: int, exponent: float, spre
 
 
 def excluded_surely(ratio: float) -> bool:
-    """Tell whether a decoder that returns the k largest weights leaves the category out: r_k < 1.
+    """Return whether a decoder that returns the k largest weights leaves the category out: r_k < 1.
 
-    No probability is involved, so that the paper's eq. (8) does not apply to its own arg-max lists.
+    No probability is involved, so that eq. (8) of the paper does not apply to its own arg-max lists.
+
+    Parameters
+    ----------
+    ratio : float, at least 0
+        r_k: the category's weight over the k-th largest other weight.
+
+    Returns
+    -------
+    bool
+        True where the category cannot be on the list.
 
     Examples
     --------
@@ -252,7 +282,32 @@ def excluded_surely(ratio: float) -> bool:
 
 
 def printed_union_bound(weights: Any, *, category: int, k: int) -> float:
-    """Give the paper's union bound k w/w_head, which is no bound for draws without replacement if k > 1.
+    """Return the paper's union bound k w/w_head, which is no bound for draws without replacement if k > 1.
+
+    Parameters
+    ----------
+    weights : (K,) float array
+        Weights in any scale, none of them negative.
+    category : int
+        Index of the category, with a positive weight.
+    k : int
+        Cut-off: length of the top list, at least 1.
+
+    Returns
+    -------
+    float
+        May exceed 1, and may be below the true probability.
+
+    Raises
+    ------
+    AssumptionError
+        No other category has a positive weight.
+    InputError
+        A weight is negative or not finite, the category has weight zero, or k exceeds the categories.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, eq. (8).
 
     Examples
     --------
@@ -266,9 +321,14 @@ def printed_union_bound(weights: Any, *, category: int, k: int) -> float:
 
 
 def printed_union_counterexample() -> tuple[np.ndarray, int, int]:
-    """Give (weights, category, k) at which the printed bound is .0204 and the truth .5001.
+    """Return weights, a category and k at which the printed bound is .0204 and the true probability .5001.
 
     Once the head is taken, the ratio to the head is irrelevant.
+
+    Returns
+    -------
+    weights : (3,) float array; category, k : int
+        Arguments of `inclusion_probability` and `printed_union_bound`.
 
     Examples
     --------

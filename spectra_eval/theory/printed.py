@@ -59,11 +59,22 @@ _PRINTED_FORM = {"ps": "sqrt(j/log 2)", "bh": "sqrt(1 - exp(-2j/log 2))", "js": 
 
 @dataclass(frozen=True, kw_only=True)
 class PrintedValue:
-    """What a printed envelope says at some JS.
+    """The value of a printed envelope at some JS.
 
-    `value` is as the formula gives it, also above 1; `valid` (same shape) tells whether it is an upper bound on
-    TV at this JS; `valid_interval` is the interval of JS in bits on which the formula is one, None for
-    nowhere inside (0, 1).
+    Attributes
+    ----------
+    value : float or float array
+        As the formula gives it, also above 1.
+    valid : bool or bool array
+        Whether it is an upper bound on the total variation at this JS; of the same shape.
+    valid_interval : tuple of two float, or None
+        JS in bits on which the formula is a bound; None for nowhere inside (0, 1).
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import paper_phi
+    >>> paper_phi("js", Information.from_bits(0.5), reading=readings("js")[0]).valid_interval is None
+    False
     """
 
     value: Any
@@ -72,7 +83,22 @@ class PrintedValue:
 
 
 def readings(name: str) -> tuple[str, ...]:
-    """Give the readings of one printed envelope.
+    """Return the readings of one printed envelope.
+
+    Parameters
+    ----------
+    name : {"ps", "bh", "js", "th"}
+        The envelope.
+
+    Returns
+    -------
+    tuple of str
+        The readings of its units, for `paper_phi` and `valid_interval`.
+
+    Raises
+    ------
+    InputError
+        The name is unknown.
 
     Examples
     --------
@@ -130,7 +156,19 @@ def paper_phi(name: str, js: Information, *, reading: str) -> PrintedValue:
 
 @functools.cache
 def valid_interval(name: str, reading: str) -> tuple[float, float] | None:
-    """Give the interval of JS in bits on which a printed envelope is a bound, None for nowhere in (0, 1).
+    """Return the interval of JS in bits on which a printed envelope is a bound.
+
+    Parameters
+    ----------
+    name : {"ps", "bh", "js", "th"}
+        The envelope.
+    reading : str
+        One of its `readings`.
+
+    Returns
+    -------
+    tuple of two float, or None
+        None for nowhere in (0, 1).
 
     Examples
     --------
@@ -149,9 +187,14 @@ def valid_interval(name: str, reading: str) -> tuple[float, float] | None:
 
 
 def printed_crossover() -> tuple[float, float]:
-    """Give where phi_PS and phi_BH meet in the literal form: d = 2 + W(-2 e^-2), and the JS d ln2 / 2.
+    """Return where phi_PS and phi_BH meet in the literal form: d = 2 + W(-2 e^-2), and the JS d ln2 / 2.
 
     In the arithmetic of the printed numbers the meeting point would be d / (2 ln 2) > 1 bit: there is none.
+
+    Returns
+    -------
+    d, js : float
+        The argument of the two formulas, and the JS in bits.
 
     Examples
     --------

@@ -39,7 +39,26 @@ def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None =
 
 
 def token_ratio(*, prefix: int, suffix: int, n_categories: int) -> float:
-    """Give (T_pre + K T_suf)/(T_pre + T_suf): tokens of K questions that share a prefix, over those of one question.
+    """Return the tokens of K questions that share a prefix, over those of one question.
+
+    The ratio is (T_pre + K T_suf)/(T_pre + T_suf).
+
+    Parameters
+    ----------
+    prefix, suffix : int
+        Tokens of the shared prefix, and of what follows it; at least 0 and not both 0.
+    n_categories : int
+        Number of categories K, at least 1.
+
+    Returns
+    -------
+    float
+        At least 1.
+
+    Raises
+    ------
+    InputError
+        A number of tokens is negative, both are 0, or there is no category.
 
     Examples
     --------

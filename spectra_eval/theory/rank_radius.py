@@ -17,9 +17,26 @@ __all__ = ["RankRadii", "js_ceiling", "rank_flip", "rank_radii"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RankRadii:
-    """Per user: the top k is recovered whenever a divergence lies strictly below its radius.
+    """The radii within which the top k of each user is recovered.
 
-    `gap` is the distance of the shares at ranks k and k+1; `kl` is of KL(theta_star || theta_s).
+    The top k is recovered whenever a divergence is strictly below its radius.
+
+    Attributes
+    ----------
+    gap : float or (...) float array
+        Difference of the probabilities at ranks k and k+1.
+    linf, tv : float or (...) float array
+        Radii of the largest difference and of the total variation.
+    kl : Information, shape (...)
+        Radius of KL(theta_star || theta_s).
+    js : Information, shape (...)
+        Radius of the JS.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import rank_radii
+    >>> round(rank_radii([0.6, 0.4], k=1).gap, 3)
+    0.2
     """
 
     gap: Any
@@ -30,7 +47,7 @@ class RankRadii:
 
 
 def rank_radii(theta: Any, *, k: int) -> RankRadii:
-    """Give the smallest divergence at which some distribution loses the top k of theta.
+    """Return the smallest divergence at which some distribution loses the top k of theta.
 
     Parameters
     ----------
@@ -48,6 +65,8 @@ def rank_radii(theta: Any, *, k: int) -> RankRadii:
 
     Raises
     ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
     AssumptionError
         k is not below K: there is no gap.
 
@@ -76,7 +95,22 @@ def rank_radii(theta: Any, *, k: int) -> RankRadii:
 
 
 def js_ceiling(k: int) -> Information:
-    """Give the largest JS radius that any distribution has at cut-off k: above it nobody can be certified.
+    """Return the largest JS radius that any distribution has at cut-off k: above it no user can be certified.
+
+    Parameters
+    ----------
+    k : int
+        Cut-off: length of the top list, at least 1.
+
+    Returns
+    -------
+    Information
+        Between 0 and 1 bit.
+
+    Raises
+    ------
+    InputError
+        k is not a whole number of at least 1.
 
     Examples
     --------
@@ -89,7 +123,7 @@ def js_ceiling(k: int) -> Information:
 
 
 def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
-    """Give the distribution at the JS radius: ranks k and k+1 tied at s, the rest scaled.
+    """Return the distribution at the JS radius: ranks k and k+1 tied at s, the rest scaled.
 
     Parameters
     ----------
@@ -103,6 +137,16 @@ def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
     Returns
     -------
     (K,) float array
+        On the simplex.
+
+    Raises
+    ------
+    SimplexError
+        The row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    AssumptionError
+        k is not below K: there is no gap.
+    InputError
+        `past` is outside [-1, 1], or k is below 1.
 
     Examples
     --------

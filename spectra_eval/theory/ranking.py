@@ -13,7 +13,8 @@ import numpy as np
 from spectra_eval.arrays import as_array, as_simplex, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf
-from spectra_eval.theory.js_envelope import _unit_interval, psi
+from spectra_eval.theory._js_curve import _unit_interval, psi
+from spectra_eval.theory._regret import _mass, _top_mask, order_regret_bound, regret, regret_bound
 from spectra_eval.theory.truncation import _on_list
 from spectra_eval.units import Information
 
@@ -50,6 +51,13 @@ class Theorem1:
         All of them: the top k of theta_s then captures strictly more mass than the list.
     mass_top, mass_list, mass_best : (...) float array
         Mass of theta_star on the top k of theta_s, on the list, and on G*.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import theorem_1
+    >>> found = theorem_1([[0.6, 0.3, 0.1]], [[0.55, 0.33, 0.12]], [[2]], k=1)
+    >>> found.holds.tolist(), found.mass_top.round(3).tolist()
+    ([True], [0.6])
     """
 
     eps: Any
@@ -63,7 +71,26 @@ class Theorem1:
 
 
 def top_k(theta: Any, *, k: int) -> np.ndarray:
-    """Give the k categories with the largest shares, best first; ties go to the lower index.
+    """Return the k most probable categories, best first; ties go to the lower index.
+
+    Parameters
+    ----------
+    theta : (..., K) float array
+        Rows on the simplex.
+    k : int
+        Cut-off: length of the top list, at least 1.
+
+    Returns
+    -------
+    (..., k) int array
+        Indices of categories.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    InputError
+        k is below 1 or exceeds K.
 
     Examples
     --------
@@ -76,12 +103,26 @@ def top_k(theta: Any, *, k: int) -> np.ndarray:
 
 
 def top_k_gap(theta: Any, *, k: int) -> Any:
-    """Give the share at rank k minus the share at rank k+1.
+    """Return the probability at rank k minus the probability at rank k+1.
+
+    Parameters
+    ----------
+    theta : (..., K) float array
+        Rows on the simplex.
+    k : int
+        Cut-off: length of the top list, at least 1.
+
+    Returns
+    -------
+    float or (...) float array
+        In [0, 1].
 
     Raises
     ------
     AssumptionError
         k is not below the number of categories: there is no rank k+1.
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
 
     Examples
     --------
@@ -94,7 +135,7 @@ def top_k_gap(theta: Any, *, k: int) -> Any:
 
 
 def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = None) -> Theorem1:
-    """Theorem 1: a distribution within eps of the truth, less than half the gap, beats every other list of k.
+    """Check Theorem 1 for each user, and return the masses it compares.
 
     If Linf(theta_star, theta_s) <= eps, gap > 2 eps, and L is not G* as a set with |L| <= k, then the top k of theta_s
     is G* and M(G*) > M(L).
@@ -157,7 +198,7 @@ def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = N
 
 
 def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
-    """Tell where the top k of theta_s is the top k of an unknown theta_star within eps of it.
+    """Return whether the gap of theta_s alone shows that its top k is G*: gap of theta_s > 2 eps.
 
     The form for deployment: only the gap of theta_s is read.
 
@@ -190,103 +231,26 @@ def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
     return bool(out) if out.ndim == 0 else out
 
 
-def regret(theta_star: Any, theta_s: Any, *, k: int) -> Any:
-    """Give the mass that the top k of theta_s misses against the best k: M(G*) - M(top k of theta_s).
+def js_ceiling_through_phi(k: int) -> Information:
+    """Return the JS from which on phi* certifies no ranking at cut-off k: psi(1/(2k)).
 
-    Examples
-    --------
-    >>> round(regret([0.5, 0.3, 0.2], [0.3, 0.2, 0.5], k=1), 3)
-    0.3
-    """
-    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
-    check_cutoff(k, star.shape[-1])
-    out = np.asarray(np.maximum(0.0, _mass(star, _top_mask(star, k)) - _mass(star, _top_mask(held, k))))
-    return float(out) if out.ndim == 0 else out
-
-
-def regret_bound(*, k: int, n_categories: int, tv: Any = None, linf: Any = None) -> Any:
-    """Bound the regret of the top k of theta_s without any gap: 2 min(TV, min(k, K-k) Linf).
+    theta_star at rank k is at most 1/k, so that half a gap is at most 1/(2k). The exact radius reaches further:
+    `rank_radius.js_ceiling`.
 
     Parameters
     ----------
     k : int
-        Cut-off, at most K.
-    n_categories : int
-        K.
-    tv, linf : float or array, optional
-        Upper bounds on TV and Linf between theta_star and theta_s. Give at least one.
+        Cut-off: length of the top list, at least 1.
 
     Returns
     -------
-    float or float array
-        The top k of theta_s beats a list L whenever M(G*) - M(L) exceeds it.
+    Information
+        Between 0 and 1 bit.
 
     Raises
     ------
     InputError
-        Neither distance is given, or k is out of range.
-
-    Notes
-    -----
-    Assumptions: none on gaps; near-ties at rank k cost little. Proof: M(G*) - M(T) = [theta_star - theta_s](G*) +
-    [theta_s(G*) - theta_s(T)] + [theta_s - theta_star](T); the middle is at most 0, and only the at most
-    min(k, K-k) categories in which the two sets differ count. Both parts are tight for k = 1, K = 2.
-
-    Examples
-    --------
-    >>> round(regret_bound(k=2, n_categories=4, tv=0.03, linf=0.02), 3)
-    0.06
-    """
-    check_cutoff(k, n_categories)
-    if tv is None and linf is None:
-        raise InputError("tv, linf: neither is given; the bound needs at least one of the two distances")
-    bounds = []
-    if tv is not None:
-        bounds.append(np.asarray(_unit_interval("tv", tv)))
-    if linf is not None:
-        bounds.append(min(k, n_categories - k) * np.asarray(_unit_interval("linf", linf)))
-    out = np.asarray(2 * (bounds[0] if len(bounds) == 1 else np.minimum(*bounds)))
-    return float(out) if out.ndim == 0 else out
-
-
-def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> Any:
-    """Bound what the order of theta_s loses in sum w_i f(theta_star(pi_i)): 2 c Linf times the sum of weights.
-
-    Parameters
-    ----------
-    weights : (k,) float array
-        w_i >= 0, non-increasing: the discounts of the first k ranks.
-    linf : float or array
-        Upper bound on Linf(theta_star, theta_s).
-    lipschitz : float
-        c, with f *non-decreasing* and |f(x) - f(y)| <= c |x - y| on [0, 1].
-
-    Returns
-    -------
-    float or float array
-
-    Notes
-    -----
-    The share at rank i of theta_star is at most the share at rank i of theta_s plus Linf, hence at most theta_star
-    of the category that theta_s ranks i plus 2 Linf. Not tight for k < K in general.
-
-    Examples
-    --------
-    >>> round(order_regret_bound([1.0, 0.5], linf=0.02), 3)
-    0.06
-    """
-    held = _checked_weights(weights)
-    if lipschitz < 0:
-        raise InputError(f"lipschitz: {lipschitz} is negative; f must be non-decreasing with a slope of at most it")
-    out = np.asarray(2 * lipschitz * np.asarray(_unit_interval("linf", linf)) * held.sum())
-    return float(out) if out.ndim == 0 else out
-
-
-def js_ceiling_through_phi(k: int) -> Information:
-    """Give the JS from which on phi* certifies no ranking at cut-off k: psi(1/(2k)).
-
-    theta_star at rank k is at most 1/k, so that half a gap is at most 1/(2k). The exact radius reaches further:
-    `rank_radius.js_ceiling`.
+        k is not a whole number of at least 1.
 
     Examples
     --------
@@ -299,14 +263,28 @@ def js_ceiling_through_phi(k: int) -> Information:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectationForm:
-    """A lower bound on an expected gain, and the probability from which on it is positive."""
+    """A lower bound on an expected gain, and the probability from which on it is positive.
+
+    Attributes
+    ----------
+    lower : float
+        Lower bound on the expected gain.
+    threshold : float
+        Probability of the favourable event from which on the bound is positive.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import expectation_form
+    >>> round(expectation_form(probability=0.9, gain=0.2).threshold, 4)
+    0.8333
+    """
 
     lower: float
     threshold: float
 
 
 def expectation_form(*, probability: float, gain: float, largest_loss: float = 1.0) -> ExpectationForm:
-    """Eq. (9): E[Gain] >= P g - Fmax (1 - P), positive iff P > Fmax / (Fmax + g).
+    """Bound an expected gain from below by eq. (9): E[Gain] >= P g - Fmax (1 - P), positive iff P > Fmax / (Fmax + g).
 
     Parameters
     ----------
@@ -320,6 +298,7 @@ def expectation_form(*, probability: float, gain: float, largest_loss: float = 1
     Returns
     -------
     ExpectationForm
+        In the unit of the gain, and a probability.
 
     Raises
     ------
@@ -357,22 +336,3 @@ def _gap(rows: np.ndarray, k: int) -> np.ndarray:
         raise AssumptionError(f"k: {k} leaves no category of {n_categories} outside the top; choose k < {n_categories}")
     ordered = np.sort(rows, axis=-1)
     return np.asarray(ordered[..., n_categories - k] - ordered[..., n_categories - k - 1])
-
-
-def _top_mask(rows: np.ndarray, k: int) -> np.ndarray:
-    mask = np.zeros(rows.shape, dtype=bool)
-    np.put_along_axis(mask, np.argsort(-rows, axis=-1, kind="stable")[..., :k], values=True, axis=-1)
-    return mask
-
-
-def _mass(star: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return np.asarray(np.where(mask, star, 0.0).sum(axis=-1))
-
-
-def _checked_weights(weights: Any) -> np.ndarray:
-    held = as_array("weights", weights)
-    if held.ndim != 1 or len(held) == 0:
-        raise InputError("weights: give one number a rank")
-    if (held < 0).any() or (np.diff(held) > 0).any():
-        raise AssumptionError("weights: must be at least 0 and non-increasing, as discounts are")
-    return held

@@ -15,7 +15,8 @@ import numpy as np
 from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import linf
-from spectra_eval.theory.ranking import _checked_weights, _gap
+from spectra_eval.theory._regret import _checked_weights
+from spectra_eval.theory.ranking import _gap
 
 __all__ = ["Counterexample", "Theorem4", "mrr_is_not_additive", "theorem_4", "theorem_4_counterexamples"]
 
@@ -24,7 +25,7 @@ _Utility = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Theorem4:
-    """What Theorem 4 licenses for one user, hypothesis by hypothesis.
+    """What follows from Theorem 4 for one user, hypothesis by hypothesis.
 
     Attributes
     ----------
@@ -42,6 +43,12 @@ class Theorem4:
         (a) and (b): value_top = value_best >= value_list.
     strict : bool
         weak with (c) and (d), or with the same set in an order that is strictly wrong: value_top > value_list.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import theorem_4
+    >>> theorem_4([0.6, 0.3, 0.1], [0.58, 0.32, 0.1], [2], k=1, utility=np.sqrt).strict
+    True
     """
 
     value_top: float
@@ -89,7 +96,14 @@ def theorem_4(
     Raises
     ------
     AssumptionError
-        k is not below K, the list is longer than k, the weights increase, or f decreases on the shares of theta_star.
+        k is not below K, the list is longer than k, the weights increase, or f decreases on the probabilities
+        of theta_star.
+    ShapeError
+        theta_star is not one row, the list is not one list, or the weights are not k numbers.
+    InputError
+        An entry is no category.
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
 
     Notes
     -----
@@ -145,7 +159,29 @@ def theorem_4(
 
 @dataclass(frozen=True, kw_only=True)
 class Counterexample:
-    """A case in which the printed Theorem 4 says "strictly better" and it is not so; `found` holds the values."""
+    """A case in which the printed Theorem 4 claims a strictly better utility, and it is not.
+
+    Attributes
+    ----------
+    name : str
+        What the case shows.
+    fails : str
+        The hypothesis of `Theorem4` that fails.
+    theta_star, theta_s : tuple of K float
+        The two distributions.
+    entries : tuple of int
+        The list.
+    weights : tuple of k float, or None
+        The discounts; None for a utility of sets.
+    found : Theorem4
+        The values.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import theorem_4_counterexamples
+    >>> theorem_4_counterexamples()[0].fails
+    'separates'
+    """
 
     name: str
     fails: str
@@ -157,10 +193,19 @@ class Counterexample:
 
 
 def theorem_4_counterexamples() -> tuple[Counterexample, ...]:
-    """Produce the cases that break the printed strictness, or the order, of Theorem 4.
+    """Return the cases that break the printed strictness, or the order, of Theorem 4.
 
     In each the theorem as printed applies, or would apply with the right set alone, and the top k of theta_s is not
     strictly better than the list.
+
+    Returns
+    -------
+    tuple of Counterexample
+        Six cases.
+
+    References
+    ----------
+    .. [1] arXiv:2509.24189, Theorem 4.
 
     Examples
     --------
@@ -190,10 +235,15 @@ def theorem_4_counterexamples() -> tuple[Counterexample, ...]:
 
 
 def mrr_is_not_additive() -> tuple[float, float]:
-    """Give two differences that every additive utility makes equal, as the reciprocal rank has them: 0 and 1/2.
+    """Return two differences that every additive utility makes equal, as the reciprocal rank gives them: 0 and 1/2.
 
     With a relevant category r and another one n: (r, r) minus (r, n), and (n, r) minus (n, n). An additive utility
     gives w_2 (f(r) - f(n)) for both. With a single relevant category the reciprocal rank is of type O, weak only.
+
+    Returns
+    -------
+    first, second : float
+        The two differences.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from spectra_eval.arrays import as_simplex, as_whole
 from spectra_eval.conversion import matched
 from spectra_eval.errors import ShapeError
 from spectra_eval.simplex import binary_entropy_nats, psi_nats
-from spectra_eval.theory.js_envelope import _unit_interval
+from spectra_eval.theory._js_curve import _unit_interval
 from spectra_eval.units import LN2, Information
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndarray:
-    """Give the mass of theta_star off each user's list.
+    """Return the mass of theta_star off each user's list.
 
     Parameters
     ----------
@@ -45,6 +45,13 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
     (...) float array
         In [0, 1].
 
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        There is not one list a user, or an entry is no category.
+
     Examples
     --------
     >>> missed_mass([[0.5, 0.3, 0.2]], [[0, -1]]).tolist()
@@ -56,9 +63,24 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
 
 
 def truncated_tv_lower(missed: Any) -> Any:
-    """Lemma 1: the total variation of every distribution on the list is at least the mass it misses.
+    """Bound the total variation of every distribution on the list from below by the mass it misses (Lemma 1).
 
     Equality iff dg >= theta_star on the whole list.
+
+    Parameters
+    ----------
+    missed : float or array in [0, 1]
+        Mass of theta_star off the list.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        A mass is outside [0, 1].
 
     References
     ----------
@@ -73,7 +95,7 @@ def truncated_tv_lower(missed: Any) -> Any:
 
 
 def truncated_js_lower(missed: Any) -> Information:
-    """Lemma 1-JS: the JS of every distribution on the list is at least g(m).
+    """Bound the JS of every distribution on the list from below by g(m) (Lemma 1-JS).
 
     g(m) = m/2 + (1 - m/2) psi(m/(2-m)) bits, convex and increasing from g(0) = 0 to g(1) = 1, and
     m/2 <= g(m) <= m. Attained by theta_star renormalised on the list (`list_optimal`).
@@ -86,6 +108,12 @@ def truncated_js_lower(missed: Any) -> Information:
     Returns
     -------
     Information
+        Between 0 and 1 bit, of the same shape.
+
+    Raises
+    ------
+    InputError
+        A mass is outside [0, 1].
 
     Examples
     --------
@@ -100,7 +128,22 @@ def truncated_js_lower(missed: Any) -> Information:
 
 
 def truncated_js_slope(missed: Any) -> Any:
-    """Give g'(m) in bits: half the binary logarithm of (2-m)/(1-m); infinite at m = 1.
+    """Return g'(m) in bits: half the binary logarithm of (2-m)/(1-m).
+
+    Parameters
+    ----------
+    missed : float or array in [0, 1]
+        Mass of theta_star off the list.
+
+    Returns
+    -------
+    float or float array
+        At least 1/2; infinite at m = 1.
+
+    Raises
+    ------
+    InputError
+        A mass is outside [0, 1].
 
     Examples
     --------
@@ -114,7 +157,22 @@ def truncated_js_slope(missed: Any) -> Any:
 
 
 def missed_mass_from_js(js: Information) -> Any:
-    """Invert g: the largest mass that a list can miss when some distribution on it reaches this JS.
+    """Return the largest mass that a list can miss when some distribution on it reaches this JS: the inverse of g.
+
+    Parameters
+    ----------
+    js : Information
+        JS(theta_star, theta_s), between 0 and 1 bit.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        The JS is outside [0, 1] bit.
 
     Examples
     --------
@@ -138,7 +196,22 @@ def missed_mass_from_js(js: Information) -> Any:
 
 
 def truncated_hellinger_squared_lower(missed: Any) -> Any:
-    """Give the floor under the squared Hellinger distance (in [0, 1]): 1 - sqrt(1 - m).
+    """Bound the squared Hellinger distance of every distribution on the list from below: 1 - sqrt(1 - m).
+
+    Parameters
+    ----------
+    missed : float or array in [0, 1]
+        Mass of theta_star off the list.
+
+    Returns
+    -------
+    float or float array
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        A mass is outside [0, 1].
 
     Examples
     --------
@@ -151,17 +224,28 @@ def truncated_hellinger_squared_lower(missed: Any) -> Any:
 
 
 def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndarray:
-    """Give the distribution on each list that attains Lemma 1-JS: theta_star renormalised there.
+    """Return the distribution on each list that attains Lemma 1-JS: theta_star renormalised there.
 
     Parameters
     ----------
-    theta_star, lists, k
-        As in `missed_mass`.
+    theta_star : (..., K) float array
+        Rows on the simplex.
+    lists : (..., L) int array
+        Decoded categories; negative entries are no category, and repeats count once.
+    k : int, optional
+        Use the first k entries only.
 
     Returns
     -------
     (..., K) float array
         NaN rows where the list holds no mass at all: every distribution on it is then at TV and JS one.
+
+    Raises
+    ------
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        There is not one list a user, or an entry is no category.
 
     Examples
     --------

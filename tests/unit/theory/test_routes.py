@@ -13,7 +13,7 @@ from scipy.special import betaincinv
 from spectra_eval.certification import certify
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.theory import routes
+from spectra_eval.theory import _route_bounds, routes
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
 
@@ -62,7 +62,7 @@ def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = rng.poisson(4.0, size=(60, 5)).astype(float)
     theta = rng.dirichlet(np.ones(5), size=60)
     whole = routes.tv_upper_exact(counts, theta, error=0.01)
-    monkeypatch.setattr(routes, "_CELLS", 50)
+    monkeypatch.setattr(_route_bounds, "_CELLS", 50)
     assert (routes.tv_upper_exact(counts, theta, error=0.01) == whole).all()
     assert routes.tv_upper_exact(counts.reshape(6, 10, 5), theta.reshape(6, 10, 5), error=0.01).shape == (6, 10)
 

@@ -1,0 +1,220 @@
+"""Distributions over parents and their children, known as a whole or in part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectra_eval.arrays import as_simplex
+from spectra_eval.errors import AssumptionError, InputError, ShapeError
+
+__all__ = [
+    "PartialExpansion",
+    "TwoLevel",
+    "expand",
+    "two_level",
+]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TwoLevel:
+    """A distribution over parents, and one over the children of each.
+
+    Attributes
+    ----------
+    top : (..., A) float array
+        theta_1.
+    branches : tuple of (..., size_a) float arrays
+        theta_2(. | a), one for each parent.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import two_level
+    >>> two_level([0.5, 0.5], [[1.0], [0.25, 0.75]]).leaves().tolist()
+    [0.5, 0.125, 0.375]
+    """
+
+    top: np.ndarray
+    branches: tuple[np.ndarray, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many children each parent has."""
+        return tuple(branch.shape[-1] for branch in self.branches)
+
+    def leaves(self) -> np.ndarray:
+        """Give the distribution over all children, parent after parent, shape (..., K)."""
+        parts = [self.top[..., a, None] * branch for a, branch in enumerate(self.branches)]
+        return np.concatenate(parts, axis=-1)
+
+
+def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
+    """Check and join the two levels.
+
+    Parameters
+    ----------
+    top : (..., A) float array
+        Shares of the parents.
+    branches : sequence of (..., size_a) float arrays
+        Shares of the children within each parent; each sums to one by itself.
+
+    Returns
+    -------
+    TwoLevel
+
+    Raises
+    ------
+    ShapeError
+        There is not one branch a parent, or the leading axes differ.
+    SimplexError
+        A row is no distribution.
+
+    Examples
+    --------
+    >>> two_level([0.25, 0.75], [[1.0], [0.5, 0.5]]).leaves().tolist()
+    [0.25, 0.375, 0.375]
+    """
+    (parents,) = as_simplex(top=top)
+    if len(branches) != parents.shape[-1]:
+        raise ShapeError(f"branches: {len(branches)} for {parents.shape[-1]} parents; give one a parent")
+    held = tuple(as_simplex(**{f"branches[{a}]": branch})[0] for a, branch in enumerate(branches))
+    for a, branch in enumerate(held):
+        if branch.shape[:-1] != parents.shape[:-1]:
+            raise ShapeError(
+                f"branches[{a}]: shape {branch.shape} for top {parents.shape}; the leading axes must agree"
+            )
+    return TwoLevel(top=parents, branches=held)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartialExpansion:
+    """A two-level readout of which only some branches were explored.
+
+    Attributes
+    ----------
+    explored : tuple of int
+        Parents whose branch is known, ascending.
+    sizes : tuple of int
+        How many children each parent has, known or not.
+    leaves : (..., K) float array
+        Shares of the explored children; NaN elsewhere.
+    residuals : (..., A) float array
+        Mass of each unexplored parent; 0 where explored.
+    residual : (...) float array
+        Their sum: the mass that no leaf has.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import expand, two_level
+    >>> expand(two_level([0.6, 0.4], [[0.5, 0.5], [1.0]]), [0]).residual
+    0.4
+    """
+
+    explored: tuple[int, ...]
+    sizes: tuple[int, ...]
+    leaves: np.ndarray
+    residuals: np.ndarray
+    residual: Any
+
+    def fill(self, method: str = "coarse") -> np.ndarray:
+        """Make a distribution of it, in a way that has to be chosen.
+
+        Parameters
+        ----------
+        method : {"coarse", "renormalise", "uniform"}
+            ``coarse``: unexplored branches stay whole, as one category each after the explored leaves (`merge` brings
+            any full distribution into the same form). ``renormalise``: explored leaves divided by their sum; the
+            total variation to the full readout is the residual exactly, and Lemma 1 then binds the readout, with
+            the explored leaves as its list. ``uniform``: each residual spread evenly; the total variation to the full
+            readout is at most `uniform_fill_radius`.
+
+        Returns
+        -------
+        (..., K) float array, or fewer categories for ``coarse``
+
+        Raises
+        ------
+        AssumptionError
+            ``renormalise`` with nothing explored but mass zero.
+        """
+        if method == "coarse":
+            known = self.leaves[..., self._known()]
+            return np.concatenate([known, self.residuals[..., self._unexplored()]], axis=-1)
+        if method == "uniform":
+            spread = np.repeat(self.residuals / np.array(self.sizes), self.sizes, axis=-1)
+            return np.where(self._known(), self.leaves, spread)
+        if method == "renormalise":
+            kept = np.where(self._known(), self.leaves, 0.0)
+            total = kept.sum(axis=-1, keepdims=True)
+            if (total <= 0).any():
+                raise AssumptionError("explored: those branches hold no mass; explore another one or fill otherwise")
+            return kept / total
+        raise InputError(f"method: {method!r} is none of coarse, renormalise, uniform")
+
+    def merge(self, theta: Any) -> np.ndarray:
+        """Bring a full distribution over the K leaves into the form of ``fill("coarse")``; raises no divergence."""
+        (rows,) = as_simplex(theta=theta)
+        if rows.shape[-1] != sum(self.sizes):
+            raise ShapeError(f"theta: {rows.shape[-1]} categories for {sum(self.sizes)} leaves")
+        starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+        whole = np.add.reduceat(rows, starts, axis=-1)
+        return np.concatenate([rows[..., self._known()], whole[..., self._unexplored()]], axis=-1)
+
+    @property
+    def uniform_fill_radius(self) -> Any:
+        """Upper bound on the total variation of the uniform filling: sum of residual_a (1 - 1/size_a)."""
+        return _plain(np.sum(self.residuals * (1 - 1 / np.array(self.sizes)), axis=-1))
+
+    def _unexplored(self) -> list[int]:
+        return [a for a in range(len(self.sizes)) if a not in self.explored]
+
+    def _known(self) -> np.ndarray:
+        return np.repeat(np.isin(np.arange(len(self.sizes)), self.explored), self.sizes)
+
+
+def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
+    """Return the explored branches of a two-level readout and the mass of the others.
+
+    Parameters
+    ----------
+    readout : TwoLevel
+        The full readout; the branches that are not explored are not looked at but for their size.
+    explored : sequence of int
+        Parents whose branch is asked for.
+
+    Returns
+    -------
+    PartialExpansion
+
+    Raises
+    ------
+    InputError
+        A parent is unknown.
+
+    Examples
+    --------
+    >>> part = expand(two_level([0.25, 0.75], [[1.0], [0.5, 0.5]]), [1])
+    >>> part.residual, part.fill("renormalise").tolist(), part.fill("coarse").tolist()
+    (0.25, [0.0, 0.5, 0.5], [0.375, 0.375, 0.25])
+    """
+    count = readout.top.shape[-1]
+    kept = tuple(sorted({int(a) for a in explored}))
+    if any(not 0 <= a < count for a in kept):
+        raise InputError(f"explored: {list(explored)} names no parent of 0..{count - 1}")
+    here = np.isin(np.arange(count), kept)
+    residuals = np.where(here, 0.0, readout.top)
+    return PartialExpansion(
+        explored=kept,
+        sizes=readout.sizes,
+        leaves=np.where(np.repeat(here, readout.sizes), readout.leaves(), np.nan),
+        residuals=residuals,
+        residual=_plain(residuals.sum(axis=-1)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array

@@ -1,0 +1,265 @@
+"""Docstrings of public functions and classes: a summary line, and every section that the signature asks for."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import enum
+import functools
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+import spectra_eval
+from spectra_eval import errors
+from spectra_eval.metrics import METRICS
+from spectra_eval.theory import ENVELOPES
+
+ROOMS = ("theory",)
+SECTIONS = {
+    "Parameters",
+    "Attributes",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Warns",
+    "See Also",
+    "Notes",
+    "References",
+    "Examples",
+    "Assumptions",
+}
+NO_EXAMPLE: dict[str, str] = {}
+"""Public names without an example of their own, with the reason."""
+NEVER_RAISES = {
+    "theory.printed.valid_interval": "searches inside the interval on which the envelope is defined",
+    "theory.ranking_additive.theorem_4_counterexamples": "takes no argument",
+}
+"""Public names that call a function which raises, with arguments on which it does not."""
+VERBS = set(
+    """Add Align Average Bound Build Certify Check Compare Compute Convert Count Cut Decode Estimate Evaluate Expand
+    Find Follow Generate Merge Open Parse Predict Prepare Read Recompute Register Remove Return Route Run Select Split
+    Test Verify Write Yield""".split()
+)
+"""First words of the summary of a function: verbs in the imperative."""
+
+
+def _modules() -> Iterator[ModuleType]:
+    for room in ROOMS:
+        module = importlib.import_module(f"spectra_eval.{room}")
+        yield module
+        for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            if not found.name.startswith("_"):
+                yield importlib.import_module(f"{module.__name__}.{found.name}")
+
+
+def public() -> dict[str, Any]:
+    """Return the public functions and classes of the rooms, by the module that defines them and their name."""
+    out = {}
+    for module in _modules():
+        for name in module.__all__:
+            value = inspect.unwrap(found) if callable(found := getattr(module, name)) else found
+            if isinstance(value, FunctionType | type) and value.__module__.startswith("spectra_eval."):
+                out[f"{value.__module__.removeprefix('spectra_eval.')}.{value.__name__}"] = value
+    return out
+
+
+def sections(doc: str) -> dict[str, str]:
+    """Return the text of each section of a docstring; the text before the first one is under the empty name."""
+    lines = inspect.cleandoc(doc).split("\n")
+    out: dict[str, list[str]] = {"": []}
+    current = ""
+    for index, line in enumerate(lines):
+        below = lines[index + 1] if index + 1 < len(lines) else ""
+        if line and below == "-" * len(line):
+            assert line in SECTIONS, f"unknown section {line}"
+            assert line not in out, f"section {line} twice"
+            current = line
+            out[current] = []
+        elif not (line and set(line) == {"-"}):
+            out[current].append(line)
+    return {name: "\n".join(text).strip("\n") for name, text in out.items()}
+
+
+def entries(text: str) -> dict[str, tuple[str, str]]:
+    """Return the type and the description of each entry of a section."""
+    out = {}
+    for block in re.split(r"\n(?=\S)", text):
+        head, _, body = block.partition("\n")
+        names, _, kind = head.partition(" : ")
+        for name in names.split(", "):
+            out[name.lstrip("*")] = (kind.strip(), textwrap.dedent(body).strip())
+    return out
+
+
+def parameters(value: Any) -> list[str]:
+    """Return the names of the public parameters of a function or of a constructor."""
+    if isinstance(value, type) and issubclass(value, enum.Enum):
+        return []
+    if isinstance(value, type) and getattr(value, "_is_protocol", False):
+        return []
+    if dataclasses.is_dataclass(value):
+        return [one.name for one in dataclasses.fields(value) if one.init and not one.name.startswith("_")]
+    if isinstance(value, type) and value.__init__ is object.__init__:
+        return []
+    given = inspect.signature(value.__init__ if isinstance(value, type) else value).parameters
+    return [name for name in given if name != "self" and not name.startswith("_")]
+
+
+def returns(value: Any) -> str:
+    """Return the annotation of what a function returns; empty where it returns nothing, and for a class."""
+    if isinstance(value, type):
+        return ""
+    annotation = str(value.__annotations__.get("return", ""))
+    return "" if annotation in ("None", "NoReturn") else annotation
+
+
+@functools.cache
+def _calls_and_raises(value: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that a function calls and the names of the errors in its own `raise` statements."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
+    except (OSError, TypeError, SyntaxError):
+        return frozenset(), frozenset()
+    calls, raised = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            calls.add(node.func.id)
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            raised.add(ast.unparse(target).rpartition(".")[2])
+    return frozenset(calls), frozenset(name for name in raised if _error(name))
+
+
+def _error(name: str) -> type[BaseException] | None:
+    found = getattr(errors, name, getattr(builtins, name, None))
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def raised(value: Any) -> set[str]:
+    """Return the errors raised by a function and by the functions of the library that it calls by name."""
+    seen: set[Any] = set()
+    waiting = [_body(value)]
+    out: set[str] = set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen or not isinstance(one, FunctionType):
+            continue
+        seen.add(one)
+        calls, own = _calls_and_raises(one)
+        out |= own
+        names = vars(importlib.import_module(one.__module__))
+        for call in calls:
+            found = names.get(call)
+            found = inspect.unwrap(found) if callable(found) else None
+            if isinstance(found, type):
+                found = _body(found)
+            if isinstance(found, FunctionType) and found.__module__.startswith("spectra_eval."):
+                waiting.append(found)
+    return out
+
+
+def _body(value: Any) -> Any:
+    if not isinstance(value, type):
+        return value
+    own = value.__dict__.get("__post_init__") or value.__dict__.get("__init__")
+    return own if isinstance(own, FunctionType) and "__create_fn__" not in own.__qualname__ else value.__init__
+
+
+def faults(name: str, value: Any) -> list[str]:
+    """Return what the docstring of one public name lacks."""
+    doc = value.__doc__
+    if not doc or (dataclasses.is_dataclass(value) and doc.startswith(f"{value.__name__}(")):
+        return ["docstring"]
+    parts = sections(doc)
+    out = []
+    summary = parts[""].split("\n")
+    if not summary[0].endswith(".") or (len(summary) > 1 and summary[1]):
+        out.append("summary of one line")
+    if not isinstance(value, type) and summary[0].split()[0] not in VERBS:
+        out.append("imperative summary")
+    listed = {**entries(parts.get("Attributes", "")), **entries(parts.get("Parameters", ""))}
+    for parameter in parameters(value):
+        kind, body = listed.get(parameter, ("", ""))
+        if not kind or not body:
+            out.append(f"parameter {parameter}" + (" has no type" if body else ""))
+    if "Parameters" in parts:
+        out += [f"unknown parameter {one}" for one in entries(parts["Parameters"]) if one not in parameters(value)]
+    if returns(value) and not parts.get("Returns") and not parts.get("Yields"):
+        out.append("Returns")
+    if name not in NEVER_RAISES:
+        out += _faults_of_errors(value, parts)
+    if not parts.get("References") and _has_a_source(value, parts):
+        out.append("References")
+    if ">>>" not in parts.get("Examples", "") and name not in NO_EXAMPLE:
+        out.append("Examples")
+    return out
+
+
+def _faults_of_errors(value: Any, parts: dict[str, str]) -> list[str]:
+    written = entries(parts["Raises"]) if parts.get("Raises") else {}
+    classes = [_error(name) for name in written]
+    if None in classes:
+        return ["Raises names what is no error"]
+    reached = {error for name in raised(value) if (error := _error(name))}
+    own = {error for name in _calls_and_raises(_body(value))[1] if (error := _error(name))}
+    missing = [one for one in own if not any(issubclass(one, known) for known in classes if known)]
+    if any(issubclass(one, errors.SpectraError) for one in reached) and not written:
+        return ["Raises"]
+    return [f"Raises {one.__name__}" for one in missing]
+
+
+def _has_a_source(value: Any, parts: dict[str, str]) -> bool:
+    entry = getattr(value, "__name__", "")
+    registered = [getattr(family[entry], "reference", "") for family in (METRICS, ENVELOPES) if entry in family.names()]
+    text = "\n".join(text for name, text in parts.items() if name != "Examples")
+    return re.search(r"arXiv:|doi:|\(\d{4}[,)]", "\n".join([text, *registered])) is not None
+
+
+PUBLIC = public()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_docstring_is_whole(name: str) -> None:
+    assert not faults(name, PUBLIC[name])
+
+
+def test_the_allow_list_names_what_is_public_and_has_no_example() -> None:
+    for name, reason in NO_EXAMPLE.items():
+        assert reason and ">>>" not in PUBLIC[name].__doc__
+
+
+def test_a_docstring_that_lacks_sections_is_found() -> None:
+    def half(theta_s: float, k: int) -> float:
+        """Give a half.
+
+        Parameters
+        ----------
+        theta_s : float
+            The model's predicted probability.
+        """
+        if k < 0:
+            raise errors.InputError("k")
+        return theta_s / 2
+
+    assert faults("half", half) == ["imperative summary", "parameter k", "Returns", "Raises", "Examples"]
+
+
+if __name__ == "__main__":
+    rooms: dict[str, list[bool]] = {}
+    for public_name, found in sorted(PUBLIC.items()):
+        lacking = faults(public_name, found)
+        rooms.setdefault(public_name.split(".")[0], []).append(not lacking)
+        if lacking:
+            print(f"{public_name}: {', '.join(lacking)}")
+    for room, whole in rooms.items():
+        print(f"{room}: {sum(whole)} of {len(whole)}")
+    print(f"all: {sum(map(sum, rooms.values()))} of {len(PUBLIC)} in {spectra_eval.__name__}")
