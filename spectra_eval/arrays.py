@@ -5,6 +5,7 @@ A public function checks its arrays here once, and hands them to kernels that on
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ __all__ = [
     "check_whole",
     "deviation",
     "row_sums",
+    "short_repr",
     "sum_tolerance",
     "type_tolerance",
     "whole_of",
@@ -219,6 +221,18 @@ def _shown(value: Any) -> str:
         return f"an integer of {value.bit_length()} bits"
     text = " ".join(str(value).split()) if isinstance(value, int | float | np.number) else repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def short_repr(value: Any) -> str:
+    """Return a dataclass on one line, with arrays of more than six numbers by their shape."""
+    shown = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value) if item.repr)
+    return f"{type(value).__name__}({', '.join(f'{name}={_brief(held)}' for name, held in shown)})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.size > 6:
+        return f"<array {value.shape}>"
+    return " ".join(repr(value).split())
 
 
 def row_sums(values: np.ndarray) -> np.ndarray:

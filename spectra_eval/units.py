@@ -134,8 +134,10 @@ class Information:
         return self._value == self._other(other) if isinstance(other, Information) else NotImplemented
 
     def __repr__(self) -> str:
+        if np.size(self._value) > 6:
+            return f"<Information: shape {self.shape}, mean {np.mean(self._value):.4g} {self._unit}>"
         maker = "Information" if self._unit is Unit.NAT else "Information.from_bits"
-        return f"{maker}({self._value!r})"
+        return f"{maker}({' '.join(repr(self._value).split())})"
 
     def __float__(self) -> NoReturn:
         _refuse()

@@ -110,11 +110,20 @@ def _shared(array: Any, fail: Fail, read: Callable[[Any, Fail], list[str | None]
     def at(entry: int | None, message: str) -> InputError:
         return fail(None if entry is None else int(rows[first[entry]]), message)
 
-    held = np.array([*read(array.dictionary.take(pa.array(used)), at), None], dtype=object)
+    held = np.array([*read(_long_texts(array.dictionary).take(pa.array(used)), at), None], dtype=object)
     where = np.full(len(empty), len(used))
     where[rows] = place
     found: list[str | None] = held[where].tolist()
     return found
+
+
+def _long_texts(array: Any) -> Any:
+    """Return views of texts, as polars has them, as texts: Arrow selects and measures no views."""
+    import pyarrow as pa
+
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
 
 
 def _check_lengths(array: Any, fail: Fail) -> None:
@@ -122,10 +131,9 @@ def _check_lengths(array: Any, fail: Fail) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    array = _long_texts(array)
     kind = array.type
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        array = array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
-    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_binary(kind)):
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_binary(kind)):
         return
     most = limit("NAME")
     lengths = pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)

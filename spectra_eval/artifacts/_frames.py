@@ -152,7 +152,8 @@ def _arrow(frame: Any, how: How) -> pa.Table:
     import pyarrow as pa
 
     if not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "reset_index")):
-        raise how.fail("exports no Arrow table (__arrow_c_stream__); give a frame of pandas, polars or PyArrow")
+        fix = "call .collect() first" if hasattr(frame, "collect") else "give a frame of pandas, polars or PyArrow"
+        raise how.fail(f"exports no Arrow table (__arrow_c_stream__); {fix}")
     with mapped(how):
         if hasattr(frame, "reset_index"):
             frame = frame.to_frame() if frame.ndim == 1 else frame

@@ -225,8 +225,10 @@ def mapped(how: How) -> Iterator[None]:
             raise os_error(how.path, error) from error
         raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
     except (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError) as error:
-        what = "truncated or corrupted Parquet" if how.format == "parquet" else "no table that can be read"
-        raise how.fail(f"{what} ({_reason(error)}); write it again", SchemaError) from error
+        if how.format != "parquet":
+            fix = "give plain columns of texts, numbers and lists of numbers"
+            raise how.fail(f"no table that can be read ({_reason(error)}); {fix}", SchemaError) from error
+        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from spectra_eval import simplex
+from spectra_eval.certification._certificate import SCHEMA, Certificate, Claim, document
 from spectra_eval.certification._options import BOUNDS, Options
-from spectra_eval.errors import AssumptionError, InputError
+from spectra_eval.errors import AssumptionError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.theory._base import Assumption, Standing
+from spectra_eval.theory._base import Assumption
 from spectra_eval.units import LN2
 
 __all__ = [
     "BOUNDS",
     "CLAIMS",
     "OF_RECORDS",
+    "SCHEMA",
     "TIE",
     "Accumulator",
     "Certificate",
@@ -43,89 +44,6 @@ __all__ = [
 
 TIE = 1e-12
 """Two sums over categories that differ by no more are equal: their last places depend on the order of the sum."""
-
-SCHEMA = "spectra-eval/certificate/1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One line of a certificate; the fields are those of the file.
-
-    `status` is ``undefined`` where the table cannot carry the claim, and `reason` says why. Where a claim
-    bounds a quantity from below, `bound` is that number, and `margin` its distance from the `threshold`.
-    """
-
-    claim: str
-    status: Literal["ok", "undefined"]
-    standing: Standing
-    statement: str
-    target: Literal["window", "law"]
-    scope: str
-    inputs: Mapping[str, Any]
-    bound: float | None
-    threshold: float | None
-    margin: float | None
-    holds: bool | None
-    licenses: str
-    assumptions: tuple[Assumption, ...]
-    reference: str
-    n_users: int
-    method: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Certificate:
-    """The claims about one table, with everything that is needed to recompute them.
-
-    `digest` is the digest of the rest of the document; `input_digest` that of the table's content,
-    whatever the format of its file. `together` says with which probability all claims hold at once: `level` is that of
-    each on its own.
-    """
-
-    options: Options
-    input_digest: str
-    package_version: str
-    facts: Mapping[str, Any]
-    claims: tuple[Claim, ...]
-    digest: str
-    together: Mapping[str, Any]
-
-    def __getitem__(self, name: str) -> Claim:
-        for claim in self.claims:
-            if claim.claim == name:
-                return claim
-        raise InputError(f"claim: no claim {name!r} here; there are {', '.join(c.claim for c in self.claims)}")
-
-    def __len__(self) -> int:
-        return len(self.claims)
-
-    def __repr__(self) -> str:
-        held = sum(claim.holds is True for claim in self.claims)
-        return f"<Certificate: {held} of {len(self)} claims hold, digest {self.digest[:12]}>"
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim that was required holds."""
-        return all(self[name].holds is True for name in self.options.require)
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the document of product files: strict JSON values only."""
-        return {**document(self), "digest": self.digest}
-
-
-def document(certificate: Certificate) -> dict[str, Any]:
-    """Give the certificate without its own digest."""
-    options = dataclasses.asdict(certificate.options)
-    return {
-        "schema": SCHEMA,
-        "package_version": certificate.package_version,
-        "input_digest": certificate.input_digest,
-        "options": {**options, "routes": list(options["routes"]), "claims": list(options["claims"] or ())},
-        "facts": dict(certificate.facts),
-        "together": dict(certificate.together),
-        "claims": [dataclasses.asdict(claim) for claim in certificate.claims],
-    }
 
 
 class UserBlock:

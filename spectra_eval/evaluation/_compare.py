@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Number, Whole, check_level, check_whole
+from spectra_eval.artifacts import rows_frame, write_json
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
 from spectra_eval.errors import InputError
@@ -30,7 +32,10 @@ from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
-from spectra_eval.tables import Interval, PreferenceTable, System
+from spectra_eval.tables import Interval, PreferenceTable, System, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SCHEMA", "ComparedPair", "SystemComparison", "compare"]
 
@@ -72,7 +77,7 @@ class ComparedPair:
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SystemComparison:
     """What `compare` found.
 
@@ -97,6 +102,28 @@ class SystemComparison:
     options: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        systems = {name for pair in self.pairs for name in (pair.first, pair.second)}
+        return f"<SystemComparison: {len(self)} pairs, {len(self.values)} metrics, {len(systems)} systems>"
+
+    def _repr_html_(self) -> str:
+        header = ("metric", "first", "second", "difference", "unit", "low", "high", "adjusted p", "better")
+        return html_table(repr(self), header, map(_row, self.pairs))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a pair and metric; the interval is `low`, `high`, `level` and `method`."""
+        return rows_frame(dataclasses.asdict(pair) for pair in self.pairs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the document of `to_json` as a JSON file, whole or not at all."""
+        write_json(self.to_json(), path)
+
     def to_latex(self) -> str:
         """Give two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
         return latex(self.values, self.letters, self.pairs, self.facts, self.options)
@@ -113,6 +140,13 @@ class SystemComparison:
             "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
             "warnings": list(self.warnings),
         }
+
+
+def _row(pair: ComparedPair) -> tuple[object, ...]:
+    ends = (None, None) if pair.interval is None else (pair.interval.low, pair.interval.high)
+    return (
+        pair.metric, pair.first, pair.second, pair.difference, pair.unit, *ends, pair.adjusted_p_value, pair.better
+    )  # fmt: skip
 
 
 def compare(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Number, Whole, check_level, check_whole
-from spectra_eval.artifacts import TableDigest
+from spectra_eval.artifacts import TableDigest, rows_frame, write_json
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
 from spectra_eval.baselines._base import history_within
@@ -23,7 +24,10 @@ from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples
-from spectra_eval.tables import MetricResult, PreferenceTable, System
+from spectra_eval.tables import MetricResult, PreferenceTable, System, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "METRICS_BY_DEFAULT",
@@ -100,6 +104,21 @@ class Evaluation:
         metrics = {row.metric for row in self.results}
         return f"<Evaluation: {len(self)} rows, {len(metrics)} metrics, {len(systems)} systems>"
 
+    def __bool__(self) -> bool:
+        return True
+
+    def _repr_html_(self) -> str:
+        header = ("metric", "system", "stratum", "value", "unit", "low", "high", "users")
+        return html_table(repr(self), header, map(_row, self.results))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a metric, system and stratum; the interval is `low`, `high`, `level` and `method`."""
+        return rows_frame(dataclasses.asdict(row) for row in self.results)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the document of `to_json` as a JSON file, whole or not at all."""
+        write_json(self.to_json(), path)
+
     def to_json(self) -> dict[str, Any]:
         """Give the document: strict JSON, with a digest of the table as ``input``."""
         digest = TableDigest()
@@ -114,6 +133,11 @@ class Evaluation:
             "warnings": list(self.warnings),
             "better": dict(self.better),
         }
+
+
+def _row(row: MetricResult) -> tuple[object, ...]:
+    ends = (None, None) if row.interval is None else (row.interval.low, row.interval.high)
+    return row.metric, row.system, row.stratum, row.value, row.unit, *ends, row.n_users
 
 
 def evaluate(

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from spectra_eval.arrays import short_repr
+
 __all__ = ["BLOCK", "Comparison", "Part", "mean_statistic", "missing_rows", "of_users", "rows_of_block"]
 
 BLOCK = 16_384
@@ -16,7 +18,7 @@ BLOCK = 16_384
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Comparison:
     """One system held against the truth for the same n users; what a statistic is computed from.
 
@@ -38,6 +40,8 @@ class Comparison:
     -----
     A statistic is quickest on the blocks that `blocks` gives.
     """
+
+    __repr__ = short_repr
 
     theta_star: np.ndarray
     theta_s: np.ndarray

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Theta, as_array, check_whole
+from spectra_eval.arrays import Theta, as_array, check_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
@@ -25,7 +25,7 @@ _NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.96
 _NOBODY = 1e-9  # pairs of a stratum below this share are rounding: nobody has an option in it
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReliabilityBins:
     """What a reliability diagram shows: for each bin of `theta_s`, how many pairs, and the two means.
 
@@ -36,6 +36,8 @@ class ReliabilityBins:
     theta_star, theta_s : (B,) float arrays
         Means over the pairs of the bin; NaN where it is empty.
     """
+
+    __repr__ = short_repr
 
     counts: np.ndarray
     theta_star: np.ndarray

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, check_level, check_whole
+from spectra_eval.arrays import as_array, check_level, check_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.stats._counts import multinomial_counts
 from spectra_eval.tables import Interval
@@ -27,7 +27,7 @@ PART = 4096
 _METHOD = "percentile bootstrap over users"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Resamples:
     """Resamples of N users with replacement, given as how often each user is drawn.
 
@@ -48,6 +48,8 @@ class Resamples:
     >>> resamples.weights(0).sum(axis=1).tolist()
     [5.0, 5.0, 5.0]
     """
+
+    __repr__ = short_repr
 
     n_users: int
     n_resamples: int

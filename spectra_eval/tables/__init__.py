@@ -5,6 +5,7 @@ checked once; what holds a `PreferenceTable` need not check it again.
 """
 
 from spectra_eval.tables._checks import OUT_OF_VOCABULARY, PAD, UNKNOWN
+from spectra_eval.tables._html import html_table
 from spectra_eval.tables._messages import (
     AnswerScores,
     Detail,
@@ -33,5 +34,6 @@ __all__ = [
     "ProbeRequest",
     "Sampling",
     "System",
+    "html_table",
     "joined_support",
 ]

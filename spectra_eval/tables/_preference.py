@@ -12,6 +12,7 @@ import numpy as np
 
 from spectra_eval.registry import call
 from spectra_eval.tables._checks import (
+    UNKNOWN,
     check_categories,
     check_details,
     check_lists,
@@ -27,6 +28,7 @@ from spectra_eval.tables._checks import (
     windows_from,
 )
 from spectra_eval.tables._given import as_columns, in_order
+from spectra_eval.tables._html import html_table
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
 
 __all__ = ["PreferenceTable"]
@@ -160,6 +162,22 @@ class PreferenceTable:
     def __repr__(self) -> str:
         held = [n for n in ("counts", "theta_s", "dg", "history", "support") if getattr(self, n) is not None]
         return f"<PreferenceTable: {self.n_users} records, {self.n_categories} categories; {', '.join(held)}>"
+
+    def _repr_html_(self) -> str:
+        header = ("user", "interactions", "truth", "prediction", "list")
+        return html_table(repr(self), header, (self._shown(row) for row in range(len(self))))
+
+    def _shown(self, row: int) -> tuple[object, ...]:
+        """Return a record for people: the largest category of the truth and of the prediction, and the list."""
+        window = int(self.n_window[row])
+        largest = [
+            None
+            if value is None or not np.isfinite(value[row]).all()
+            else f"{self.categories[int(value[row].argmax())]} {value[row].max():.3g}"
+            for value in (self.theta_star, self.theta_s)
+        ]
+        listed = () if self.dg is None else (self.categories[place] for place in self.dg[row] if place >= 0)
+        return str(self.users[row]), None if window == UNKNOWN else window, *largest, ", ".join(listed)
 
     @property
     def n_users(self) -> int:

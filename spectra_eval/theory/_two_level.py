@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex
+from spectra_eval.arrays import as_simplex, short_repr
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TwoLevel:
     """A distribution over parents, and one over the children of each.
 
@@ -36,6 +36,8 @@ class TwoLevel:
     >>> two_level([0.5, 0.5], [[1.0], [0.25, 0.75]]).leaves().tolist()
     [0.5, 0.125, 0.375]
     """
+
+    __repr__ = short_repr
 
     top: np.ndarray
     branches: tuple[np.ndarray, ...]
@@ -89,7 +91,7 @@ def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     return TwoLevel(top=parents, branches=held)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PartialExpansion:
     """A two-level readout of which only some branches were explored.
 
@@ -112,6 +114,8 @@ class PartialExpansion:
     >>> expand(two_level([0.6, 0.4], [[0.5, 0.5], [1.0]]), [0]).residual
     0.4
     """
+
+    __repr__ = short_repr
 
     explored: tuple[int, ...]
     sizes: tuple[int, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import Number, Whole, as_array, check_level, check_number, check_whole
+from spectra_eval.arrays import Number, Whole, as_array, check_level, check_number, check_whole, short_repr
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory.binomial import clopper_pearson_lower
 
@@ -171,7 +171,7 @@ def dkw_radius(n_users: Whole, *, error: Number) -> float:
     return hoeffding_radius(n_users, error=error)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DkwCurve:
     """For every threshold at once: Pr[margin > threshold] is at least `lower`, with the stated error.
 
@@ -193,6 +193,8 @@ class DkwCurve:
     >>> curve.share.tolist(), round(curve.radius, 3)
     ([0.5], 0.122)
     """
+
+    __repr__ = short_repr
 
     thresholds: np.ndarray
     share: np.ndarray

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.arrays import as_array, as_whole
+from spectra_eval.arrays import as_array, as_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import _kl_generator, js_nats, kl_nats, tv
 from spectra_eval.theory._two_level import PartialExpansion, TwoLevel, _plain, expand, two_level
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Chain:
     """A divergence of two-level distributions, split: total = top + sum of within.
 
@@ -53,6 +53,8 @@ class Chain:
     >>> kl_chain(same, same).within.nats.tolist()
     [0.0, 0.0]
     """
+
+    __repr__ = short_repr
 
     top: Information
     within: Information
@@ -132,7 +134,7 @@ def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     return _chain(js_nats(theta_star.top, theta_s.top), total / 2 * np.stack(inner, axis=-1))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TvChain:
     """Bounds on the total variation of the leaves, and its value.
 
@@ -148,6 +150,8 @@ class TvChain:
     >>> TvChain(lower=0.0, upper=0.5, value=0.5).upper
     0.5
     """
+
+    __repr__ = short_repr
 
     lower: Any
     upper: Any

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, check_cutoff, check_number
+from spectra_eval.arrays import as_simplex, check_cutoff, check_number, short_repr
 from spectra_eval.errors import AssumptionError
 from spectra_eval.simplex import psi_nats
 from spectra_eval.units import Information
@@ -15,7 +15,7 @@ from spectra_eval.units import Information
 __all__ = ["RankRadii", "js_ceiling", "rank_flip", "rank_radii"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RankRadii:
     """The radii within which the top k of each user is recovered.
 
@@ -38,6 +38,8 @@ class RankRadii:
     >>> round(rank_radii([0.6, 0.4], k=1).gap, 3)
     0.2
     """
+
+    __repr__ = short_repr
 
     gap: Any
     linf: Any

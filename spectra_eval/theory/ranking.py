@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, as_simplex, check_cutoff
+from spectra_eval.arrays import as_array, as_simplex, check_cutoff, short_repr
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf
 from spectra_eval.theory._js_curve import _unit_interval, psi
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Theorem1:
     """Per user, the hypotheses of Theorem 1 held against the data, and the masses that it compares.
 
@@ -59,6 +59,8 @@ class Theorem1:
     >>> found.holds.tolist(), found.mass_top.round(3).tolist()
     ([True], [0.6])
     """
+
+    __repr__ = short_repr
 
     eps: Any
     gap: Any

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import check_level, short_repr
 from spectra_eval.conversion import matched
 from spectra_eval.simplex import tv
 from spectra_eval.theory._route_bounds import (
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RouteResult:
     """The two bounds of a route for each user, and the verdict.
 
@@ -66,6 +66,8 @@ class RouteResult:
     >>> bool(result.upper[0] < result.lower_mass[0])
     True
     """
+
+    __repr__ = short_repr
 
     upper: np.ndarray
     lower_mass: np.ndarray

@@ -53,7 +53,9 @@ def test_a_long_frame_is_read_like_the_long_csv_in_every_dress(tmp_path: Path) -
     pq.write_table(arrow, tmp_path / "t.parquet")
     dressed = FULL.astype({"user": "category", "category": "category", "target": "float32", "dg_rank": "Int16"})
     pq.write_table(pa.Table.from_pandas(dressed), tmp_path / "dressed.parquet")
+    views = pa.DictionaryArray.from_arrays([0, 0, 0, 1, 1], pa.array(["u", "v"], pa.string_view()))
     tables = {
+        "views": se.from_frame(arrow.set_column(0, "user", views)),  # as polars has its categories
         "pandas": se.PreferenceTable.from_pandas(FULL),
         "columns moved": se.from_pandas(FULL[FULL.columns[::-1]]),
         "named index": se.from_pandas(FULL.set_index(["user", "category"])),

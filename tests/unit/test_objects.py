@@ -1,11 +1,15 @@
 """Results fit the functions that take them, and print in a line."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from spectra_eval import PreferenceTable, certify, evaluate, verify
+from spectra_eval import Information, PreferenceTable, certify, compare, evaluate, metrics, read_table, theory, verify
+from spectra_eval.artifacts import read_json
+from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.report.html import write_report
 
 RNG = np.random.default_rng(3)
@@ -33,3 +37,83 @@ def test_a_metric_alone_is_that_of_the_readout_and_objects_print_short() -> None
     assert evaluation["js_divergence"] == evaluation["js_divergence", "theta_s"]
     for value in (TABLE, evaluation, certify(TABLE, k=1)):
         assert len(repr(value)) < 200 and len(value) > 0
+
+
+MARKED = TABLE.replace(users=["<script>alert(1)</script>", *TABLE.users[1:]], categories=("<b>", "b", "c"))
+
+
+def _results(table: PreferenceTable) -> dict[str, Any]:
+    return {
+        "evaluation": evaluate(table, bootstrap=20),
+        "comparison": compare({"<one>": table, "two": table}, metrics=["js_divergence"], bootstrap=20),
+        "certificate": certify(table, k=1),
+    }
+
+
+RESULTS = _results(MARKED)
+
+
+@pytest.mark.parametrize("name", ["table", *RESULTS])
+def test_a_notebook_shows_a_short_table_with_every_text_escaped(name: str) -> None:
+    value = MARKED if name == "table" else RESULTS[name]
+    shown = value._repr_html_()
+    assert shown.startswith("<table><caption>&lt;") and shown.endswith("</table>")
+    assert len(shown) < 6000 and 2 <= shown.count("<tr>") <= 22
+    assert "<script>" not in shown and "<b>" not in shown and "<one>" not in shown
+    if name in ("table", "comparison"):
+        assert "&lt;" in shown.split("</caption>")[1]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_are_saved_and_become_frames(name: str, tmp_path: Path) -> None:
+    value = RESULTS[name]
+    value.save(tmp_path / "r.json")
+    assert read_json(tmp_path / "r.json") == read_json_text(value.to_json(), tmp_path)
+    frame = value.to_pandas()
+    assert len(frame) == len(value) > 0
+    if name == "evaluation":
+        row = value["js_divergence", "uniform"]
+        found = frame[(frame.metric == "js_divergence") & (frame.system == "uniform")].iloc[0]
+        assert (found.value, found.low, found.high) == (row.value, row.interval.low, row.interval.high)
+    if name == "certificate":
+        assert frame.claim.tolist() == [claim.claim for claim in value.claims]
+        assert verify(read_json(tmp_path / "r.json"), MARKED).agrees
+    if name == "comparison":
+        assert {"first", "second", "difference", "low", "high", "adjusted_p_value"} <= set(frame.columns)
+
+
+def read_json_text(document: Any, folder: Path) -> Any:
+    from spectra_eval.artifacts import write_json
+
+    write_json(document, folder / "again.json")
+    return read_json(folder / "again.json")
+
+
+def test_a_table_is_saved_as_parquet(tmp_path: Path) -> None:
+    TABLE.save(tmp_path / "t.parquet")
+    again = read_table(tmp_path / "t.parquet")
+    assert np.array_equal(again.counts, TABLE.counts) and np.array_equal(again.theta_s, TABLE.theta_s)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_without_rows_is_still_true(name: str) -> None:
+    field = {"evaluation": "results", "comparison": "pairs", "certificate": "claims"}[name]
+    empty = dataclasses.replace(RESULTS[name], **{field: ()})
+    assert len(empty) == 0 and bool(empty)
+    assert len(empty.to_pandas()) == 0 and empty._repr_html_().count("<tr>") == 1
+
+
+def test_large_arrays_print_in_a_line() -> None:
+    rows = RNG.dirichlet(np.ones(19), 200)
+    values = [
+        Information(rows),
+        Information.from_bits(rows[0]),
+        Comparison(theta_star=rows, theta_s=rows, lists=None, bucket=np.zeros(19, dtype=int)),
+        RESULTS["comparison"],
+        theory.rank_radii(rows, k=3),
+        metrics.js_divergence(rows, rows[::-1]),
+    ]
+    for value in values:
+        assert len(repr(value)) < 250 and "\n" not in repr(value), repr(value)
+    assert repr(Information(np.array([0.5, 0.25]))) == "Information(array([0.5 , 0.25]))"
+    assert repr(values[0]) == f"<Information: shape (200, 19), mean {rows.mean():.4g} nat>"
