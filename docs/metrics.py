@@ -262,7 +262,7 @@ The interval is clipped to the range of the metric. A **metric of the cohort** a
 method of each interval is named in the JSON document, under each table and in the report.
 
 The tables show the proportion of {repetitions:,} cohorts in which an interval at level {level:.0%} contained the
-population value; a proportion of .95 is uncertain by {uncertain:.3f}. The real users are those of the
+population value; the margin of error of a proportion of .95 is {uncertain:.3f}. The real users are those of the
 MovieLens table in `examples/data`. `python docs/coverage.py` measures the proportions, and `python docs/metrics.py`
 writes them here.
 
