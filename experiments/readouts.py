@@ -38,14 +38,15 @@ PARENTS = {
 """Made for this page: MovieLens has no second level, and the readout `hierarchical` needs one."""
 INTRO = """# Every readout on the same users
 
-The first {users} users of ml-latest-small with a window; {categories} genres, weight `count`; the last {titles} titles
-are shown; SmolLM2-135M-Instruct, float32. Written by `experiments/readouts.py`; nothing was chosen or fitted on these
-users but the one temperature, which is fitted on others (five folds).
+A readout turns the model's log-probabilities into a distribution over categories. Users: the first {users} users of
+ml-latest-small with a window; {categories} genres, weight `count`; the prompt shows the last {titles} titles. Model:
+SmolLM2-135M-Instruct, float32. Written by `experiments/readouts.py`. Nothing was chosen or fitted on these
+users, except one temperature, which is cross-fitted (five folds).
 
-JS in bits with its 95 % interval over users, the lower the better; NDCG@10, the higher the better. *Answer mass*: the
-probability that the model gave to the answers at all. *Place*: for the multiple choice, what a position adds by itself
-(standard deviation, nats); for lists, the mean place in the prompt of what was named (even: {even:.0f}).
-*CPU s a user*: processor time of one thread, which other work on the machine does not stretch much.
+JS in bits with its 95 % interval over users (lower is better); NDCG@10 (higher is better). *Answer mass*: the
+probability that the model gives to all answers together. *Position*: for multiple choice, the effect of the position
+alone (standard deviation, nats); for lists, the mean position in the prompt of the listed categories (even: {even:.0f}).
+*CPU s per user*: processor time of one thread, which other load on the machine affects little.
 """
 METRICS = ("js_divergence", "category_ndcg@10")
 BOTH = ("likelihood", "generative")
@@ -64,28 +65,30 @@ class Row:
 ROWS = (
     Row(name="likelihood", options={"readout": "likelihood"}),
     Row(name="likelihood, debiased", options={"readout": "likelihood", "debias": True}),
-    Row(name="likelihood, temperature fitted on others", options={"readout": "likelihood", "temperature": "fitted"}),
+    Row(name="likelihood, temperature cross-fitted", options={"readout": "likelihood", "temperature": "fitted"}),
     Row(name="generative", options={"readout": "generative"}),
     Row(name="generative, one order", options={"readout": "generative", "options": {"orders": 1}}),
     Row(name="name, sum", options={"readout": "name", "options": {"measure": "sum"}}),
-    Row(name="name, a token", options={"readout": "name", "options": {"measure": "token"}}),
-    Row(name="name, a byte", options={"readout": "name", "options": {"measure": "byte"}}),
+    Row(name="name, per token", options={"readout": "name", "options": {"measure": "token"}}),
+    Row(name="name, per byte", options={"readout": "name", "options": {"measure": "byte"}}),
     Row(name="name, PMI", options={"readout": "name", "options": {"measure": "pmi"}}),
     Row(name="hierarchical, every branch", options={"readout": "hierarchical"}),
     Row(
-        name="hierarchical, branches by mass, 8 questions, rest even",
+        name="hierarchical, branches by mass, 8 questions, residual uniform",
         options={"readout": "hierarchical", "options": {"branches": "mass", "budget": 8, "residual": "uniform"}},
     ),
     Row(
-        name="hierarchical, branches by tail, 8 questions, rest even",
+        name="hierarchical, branches by tail, 8 questions, residual uniform",
         options={"readout": "hierarchical", "options": {"branches": "tail", "budget": 8, "residual": "uniform"}},
     ),
     Row(name="reranker", options={"readout": "reranker"}),
     Row(name="list, greedy", lister={}),
-    Row(name="list, drawn", lister={"temperature": 1.0, "seed": 1}),
+    Row(name="list, sampled", lister={"temperature": 1.0, "seed": 1}),
     Row(name="verbalised", options={"readout": "verbalised", "options": {"unreadable": "uniform"}}),
-    Row(name="list, greedy, held to the names", lister={"constrained": True}),
-    Row(name="list, drawn, held to the names", lister={"constrained": True, "temperature": 1.0, "seed": 1}),
+    Row(name="list, greedy, constrained to category names", lister={"constrained": True}),
+    Row(
+        name="list, sampled, constrained to category names", lister={"constrained": True, "temperature": 1.0, "seed": 1}
+    ),
 )
 
 
@@ -176,7 +179,7 @@ def page(table: PreferenceTable, out: Path) -> str:
     intro = INTRO.format(users=table.n_users, categories=table.n_categories, titles=TITLES, even=even)
     lines = [
         intro,
-        "| how it is asked | backend | JS (bit) | NDCG@10 | answer mass | place | CPU s a user | noticed |",
+        "| readout or list | backend | JS (bit) | NDCG@10 | answer mass | position | CPU s per user | notes |",
         "|---|---|---|--:|--:|--:|--:|---|",
     ]
     for system in ("uniform", "popularity", "history"):
@@ -202,7 +205,7 @@ def _line(row: Row, backend: str, answered: PreferenceTable, said: dict[str, Any
         words += [f"{empty} lists empty"] if empty else []
         place = f"{named[named >= 0].mean():.1f}" if (named >= 0).any() else "–"
     elif "readable" in noticed:
-        words.append(f"{noticed['readable']:.0%} of the replies readable, the others taken as uniform")
+        words.append(f"{noticed['readable']:.0%} of the responses parsed, the others taken as uniform")
         place = "–"
     else:
         seen = row.options.get("options", {}).get("orders") != 1  # one order cannot tell a place from an option
@@ -210,7 +213,7 @@ def _line(row: Row, backend: str, answered: PreferenceTable, said: dict[str, Any
     if "residual" in noticed:
         words.append(f"residual {noticed['residual']:.2f}")
     if answered.scores is not None and np.isfinite(answered.scores).all():
-        words.append(f"scores of one user spread by {float(np.asarray(answered.scores).std(axis=1).mean()):.2f}")
+        words.append(f"SD of the scores of a user: {float(np.asarray(answered.scores).std(axis=1).mean()):.2f}")
     mass = f"{noticed['answer_mass']:.3f}" if "answer_mass" in noticed else "–"
     system = "theta_s" if answered.dg is None else "dg"
     seconds = said["seconds"] / table.n_users

@@ -14,26 +14,27 @@ from spectra_eval.artifacts import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {"prompts": "R1", "verbalisers": "R1", "windows": "R2", "taxonomy": "R3"}
-INTRO = """# How much hangs on how one asks
+INTRO = """# Robustness to prompts, windows and taxonomy
 
 The first {users} users of ml-latest-small, model `{model}` (`embedded` is SmolLM2-135M-Instruct) of the backend
-`{backend}`, readout `likelihood`, weight `count`. Written by `experiments/robustness.py`, which does nothing but
+`{backend}`, readout `likelihood`, weight `count`. Written by `experiments/robustness.py`, which runs only
 
     spectra-eval prepare movielens examples/data/ml-latest-small --weighting count --details -o table.parquet
     spectra-eval prepare movielens examples/data/ml-latest-small --weighting count --details \\
         --context-windows 1,3,5,8 --horizons long,short -o windows.parquet
     spectra-eval probe table.parquet --sweep prompts --limit {users} --no-dg -o sweeps/prompts     # and so on
 
-JS in bits, TV and NDCG with 95 % intervals over users. *JS less the first* is paired by user; *moved* is the mean
-total variation between the two readouts of a user. What the sweeps vary, and which of the paper's tables they stand
-for, is said in [prompts.md](prompts.md): R1 is wording, R2 windows, R3 the taxonomy. So few users tell large effects
-from none, and no more.
+JS in bits, TV and NDCG with 95 % intervals over users. *JS less the first* is the difference from the first variant,
+paired by user. *moved* is the mean total variation between the two readouts of a user. `theta_s` is the model's
+predicted distribution. [prompts.md](prompts.md) says what the sweeps vary and which tables of the paper they reproduce:
+R1 varies the prompt, R2 the windows, R3 the taxonomy. With so few users, only large effects can be detected.
 """
-SAID = """As it ran for this page: other words move the readout by .03 to .08 in total variation, which is as much as it
-differs from uniform, and its NDCG from .40 to .70, while its JS stays near that of `uniform` in every row. More
-sessions told change the readout by nothing that shows; `history` gains from them. With fewer categories every JS
-falls, that of `uniform` too: a lower number there is no better readout. Asking anew for merged categories gives less
-JS than adding up what was asked for the fine ones, for a flat readout is flat over whatever it is asked.
+SAID = """Results of this run: changing the prompt moves the readout by .03 to .08 in total variation, as much as it differs
+from uniform, and changes its NDCG between .40 and .70. Its JS stays close to that of `uniform` in every row. Showing
+more sessions in the prompt has no visible effect on the readout, whereas `history` improves. With fewer categories
+every JS decreases, including that of `uniform`, so a lower value does not mean a better readout. Probing again
+with merged categories gives a lower JS than summing the readout of the fine ones, because a readout that is close to
+uniform is close to uniform over any set of categories.
 """
 """Of the run that the repository shows, and of no other."""
 
