@@ -45,7 +45,8 @@ users, except one temperature, which is cross-fitted (five folds).
 
 JS in bits with its 95 % interval over users (lower is better); NDCG@10 (higher is better). *Answer mass*: the
 probability that the model gives to all answers together. *Position*: for multiple choice, the effect of the position
-alone (standard deviation, nats); for lists, the mean position in the prompt of the listed categories (even: {even:.0f}).
+alone (standard deviation, nats); for lists, the mean position of the listed categories in the prompt
+(even: {even:.0f}).
 *CPU s per user*: processor time of one thread, which other load on the machine affects little.
 """
 METRICS = ("js_divergence", "category_ndcg@10")

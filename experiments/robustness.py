@@ -29,7 +29,7 @@ paired by user. *moved* is the mean total variation between the two readouts of 
 predicted distribution. [prompts.md](prompts.md) says what the sweeps vary and which tables of the paper they reproduce:
 R1 varies the prompt, R2 the windows, R3 the taxonomy. With so few users, only large effects can be detected.
 """
-SAID = """Results of this run: changing the prompt moves the readout by .03 to .08 in total variation, as much as it differs
+SAID = """Results of this run: the prompt changes the readout by .03 to .08 in total variation, as much as it differs
 from uniform, and changes its NDCG between .40 and .70. Its JS stays close to that of `uniform` in every row. Showing
 more sessions in the prompt has no visible effect on the readout, whereas `history` improves. With fewer categories
 every JS decreases, including that of `uniform`, so a lower value does not mean a better readout. Probing again

@@ -179,7 +179,12 @@ def written(compared: Any, systems: dict[str, System], found: Found, plan: Any, 
         tau += "" if one.weight is None else f", w {one.weight:.2f}"
         mass = "-" if one.mass is None else f"{one.mass:.3f}"
         lines.append(f"| {' | '.join([name, *numbers, *(against(name, rival) for rival in rivals), tau, mass])} |")
-    lines += ["", "A difference below zero is in favour of the system of the row; its interval is over users.", ""]
+    lines += [
+        "",
+        "A negative difference favours the system of the row. Intervals are over users. `tau` is the fitted "
+        "temperature, `mass` the answer mass.",
+        "",
+    ]
     if plan_name != "quick":  # an interval over six users is no ground for a verdict
         lines += ["## Verdicts", "", *verdicts(interval, [name for name in systems if name not in BASELINES])]
         lines += [*steps(interval, list(systems)), ""]
@@ -216,28 +221,28 @@ def introduction(found: Found, plan: Any, name: str) -> list[str]:
     return [
         *lines,
         "MovieLens ml-latest-small, 18 genres and IMAX, weight `count`; SmolLM2-135M-Instruct (embedded, dequantised "
-        f"from 4 bits, float32). The model is told the last {plan.titles} titles with their genres, and two lines of "
-        "genre shares in words: of the whole history, and of the last 20 items. Users are divided by a hash of their "
-        f"names: {sizes['test']} test, {sizes['fit']} to fit temperatures on, {sizes['train']} to train on. The truth "
-        "is the last fifth of each test user's ratings.",
+        f"from 4 bits, float32). The prompt shows the last {plan.titles} titles with their genres, and two lines of "
+        "genre proportions in words: of the whole history, and of the last 20 items. Users are divided by a hash "
+        f"of their names: {sizes['test']} for the test, {sizes['fit']} to fit temperatures, {sizes['train']} for "
+        "training. "
+        "The target is the last fifth of each test user's ratings.",
         "",
-        "Training sees, of the training users alone, what lies before their own last fifth, cut again at "
-        f"{', '.join(map(str, plan.cuts))} of it; that is proven from the ratings before the first step, and nothing "
-        f"is leaked. LoRA r 32, alpha 64, dropout 0.1, all projections of the last {plan.layers} of 30 layers (what "
-        "the frozen layers below give is computed once for each prompt and kept), AdamW, cosine, 10 % warm-up, "
+        "Training uses only the training users, and of them only the interactions before their own last fifth, split "
+        f"again at {', '.join(map(str, plan.cuts))}. A leakage check on the ratings verifies this before the first "
+        f"step. LoRA r 32, alpha 64, dropout 0.1, all projections of the last {plan.layers} of 30 layers (the output "
+        "of the frozen layers below is computed once per prompt and cached), AdamW, cosine, 10 % warm-up, "
         f"learning rate {plan.learning_rate:g} (the paper's 8e-5 is meant for far more steps), batch {plan.batch}; "
         f"{plan.cpt_steps} steps of CPT, {plan.sft_steps} of SFT with soft labels over the scores that the probe "
-        "reads. The generative readout shows "
-        f"the options in {plan.orders} order.",
+        f"uses. The generative readout shows the options in {plan.orders} order.",
         "",
-        "Baselines are fitted, fold by fold, on the *evaluation windows* of all other users: an advantage over any "
-        f"model here. `{OFFSET}` is `linear` fitted on what a model here may see instead, earlier windows of users "
-        "outside the test group; like the prompt, it also knows the shares of the last 20 items. "
+        "Baselines are fitted, fold by fold, on the *evaluation windows* of all other users. This is an advantage over "
+        f"every model here. `{OFFSET}` is `linear` fitted on the data that the models may use, earlier windows of "
+        "users outside the test group; like the prompt, it also has the proportions of the last 20 items. "
         f"*on {OFFSET}*: the logarithm of that regression is added to the scores, in training and in the readout, so "
-        "that the model learns what the regression misses. *combined*: a model trained without it, multiplied with it "
-        "afterwards, both exponents (1/tau and w) fitted on the fit users; *both exponents fitted*: the same with the "
-        "model trained on it; *exponent fitted*: the same without a model. *shuffled*: each user gets the scores of "
-        "another user.",
+        "the model learns the residual. *combined*: a model trained without the regression and multiplied with it "
+        "afterwards; both exponents (1/tau and w) are fitted on the fit users. *both exponents fitted*: the same with "
+        "a model trained on the regression. *exponent fitted*: the same without a model. *shuffled*: each user gets "
+        "the scores of another user.",
         "",
     ]
 
@@ -246,12 +251,14 @@ def verdicts(interval: Any, names: list[str]) -> list[str]:
     """Say of each system which rivals its paired interval beats, and which beat it."""
     lines = []
     for name in names:
-        words: dict[str, list[str]] = {"beats": [], "loses to": [], "is not told apart from": []}
+        words: dict[str, list[str]] = {"beats": [], "loses to": [], "does not differ significantly from": []}
         for rival in (*RIVALS, OFFSET):
             found = None if rival == name else interval(name, rival)
             if found is not None:
                 _, low, high = found
-                words["beats" if high < 0 else "loses to" if low > 0 else "is not told apart from"].append(rival)
+                words["beats" if high < 0 else "loses to" if low > 0 else "does not differ significantly from"].append(
+                    rival
+                )
         said = "; ".join(f"{word} {', '.join(f'`{r}`' for r in rivals)}" for word, rivals in words.items() if rivals)
         lines.append(f"- **{name}** {said}.")
     return lines
@@ -283,7 +290,7 @@ def cost(found: Found) -> list[str]:
     return [
         "## Cost",
         "",
-        f"{cpu:.0f} minutes of one core for all jobs together, so about {cpu / 2:.0f} minutes on two idle cores; their "
-        f"wall clocks, two jobs at a time, add up to {wall:.0f} minutes. Where the second number is much larger than "
+        f"{cpu:.0f} minutes of one core for all jobs together, so about {cpu / 2:.0f} minutes on two idle cores. The "
+        f"wall-clock times, two jobs at a time, add up to {wall:.0f} minutes. If the last number is much larger than "
         "the first, the machine was busy with other work.",
     ]
