@@ -8,7 +8,7 @@ file, the place and the mend. pyarrow is loaded by the first Parquet file and no
 from spectra_eval.artifacts._digest import TableDigest
 from spectra_eval.artifacts._files import as_file, typed_names
 from spectra_eval.artifacts._frames import from_frame, from_pandas, rows_frame, to_pandas
-from spectra_eval.artifacts._json import json_digest, read_json, write_json
+from spectra_eval.artifacts._json import json_digest, parse_json, read_json, write_json
 from spectra_eval.artifacts._own import file_name, has_own_folder, open_own, own_file, own_folder
 from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
@@ -34,6 +34,7 @@ __all__ = [
     "open_own",
     "own_file",
     "own_folder",
+    "parse_json",
     "read_json",
     "read_table",
     "remove_leftovers",
