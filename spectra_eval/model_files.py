@@ -6,7 +6,6 @@ Everything else in the package calls these functions instead of ``from_pretraine
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import warnings
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
+from spectra_eval.model_settings import adapter_settings, check_adapter_sizes
 
-__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "said_by", "silenced"]
+__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "said_by", "shapes_of", "silenced"]
 
 Part = Literal["tokenizer", "model", "config", "generation"]
 
@@ -149,13 +149,28 @@ def _check_adapter(adapter: Path) -> None:
         if not (adapter / name).is_file():
             raise ModelLoadError(f"{adapter}: not an adapter: it holds no {name}")
     place = adapter / "adapter_config.json"
-    try:
-        settings = json.loads(place.read_text(encoding="utf-8"))
-        kind, megatron = str(settings["peft_type"]), settings.get("megatron_config")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise ModelLoadError(f"{place}: not the settings of an adapter: {said_by(error)}") from error
+    settings = adapter_settings(adapter)
+    kind = settings.get("peft_type")
     if kind not in ADAPTER_KINDS:
         known = ", ".join(sorted(ADAPTER_KINDS))
         raise ModelLoadError(f"{place}: peft_type is {kind!r}, which is not merged here; the known ones are {known}")
-    if megatron is not None:
+    if settings.get("megatron_config") is not None:
         raise ModelLoadError(f"{place}: megatron_config names a module to import; save the adapter without it")
+    check_adapter_sizes(place, settings, shapes_of(adapter / "adapter_model.safetensors").values())
+
+
+def shapes_of(weights: Path) -> dict[str, list[int]]:
+    """Read the names and shapes of a safetensors file, and none of its numbers.
+
+    Raises
+    ------
+    ModelLoadError
+        The file is damaged, or no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="np") as state:
+            return {name: state.get_slice(name).get_shape() for name in state.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ModelLoadError(f"{weights}: not a readable safetensors file: {said_by(error)}") from error

@@ -98,9 +98,9 @@ def command(
 
     A run that was stopped goes on where it was: give the same command again.
     """
-    from spectra_eval.artifacts import read_json
     from spectra_eval.backends._base import CachedSession
-    from spectra_eval.probing import FileSource, probe_file
+    from spectra_eval.errors import InputError
+    from spectra_eval.probing import FileSource, probe_file, records_kept
     from spectra_eval.wording import read_template
 
     asked = {
@@ -155,12 +155,11 @@ def command(
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             say(err=True)
-        manifest = output / "manifest.json"
-        done = read_json(manifest)["progress"]["done"] if manifest.is_file() else 0
-        say(
-            f"stopped: {done} of {source.n_records} users are kept in {output}; the same command goes on from there",
-            err=True,
-        )
+        try:
+            kept = f"{records_kept(output)} of {source.n_records} users are kept in {output}"
+            say(f"stopped: {kept}; the same command goes on from there", err=True)
+        except InputError as error:
+            say(f"stopped: {error}", err=True)
         ctx.exit(130)
     log(f"run: {output}, {probed.n_users} users probed{_lists(probed.metadata)}", quiet=quiet)
 

@@ -13,6 +13,7 @@ from spectra_eval.artifacts._own import file_name, has_own_folder, open_own, own
 from spectra_eval.artifacts._parquet import write_blocks, write_table
 from spectra_eval.artifacts._read import TableBlocks, iter_table, read_table
 from spectra_eval.artifacts._schema import COUNT, SHA256, check_document
+from spectra_eval.artifacts._training import TRAINING, TRAINING_VERSION, check_trained, file_digest, read_training
 from spectra_eval.artifacts._unique import HashRuns
 from spectra_eval.artifacts._writing import STDOUT, remove_leftovers, write_text, written_path, written_whole
 
@@ -20,11 +21,15 @@ __all__ = [
     "COUNT",
     "SHA256",
     "STDOUT",
+    "TRAINING",
+    "TRAINING_VERSION",
     "HashRuns",
     "TableBlocks",
     "TableDigest",
     "as_file",
     "check_document",
+    "check_trained",
+    "file_digest",
     "file_name",
     "from_frame",
     "from_pandas",
@@ -37,6 +42,7 @@ __all__ = [
     "parse_json",
     "read_json",
     "read_table",
+    "read_training",
     "remove_leftovers",
     "rows_frame",
     "to_pandas",

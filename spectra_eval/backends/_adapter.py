@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts import has_own_folder, own_file
+from spectra_eval.artifacts import has_own_folder, own_file, read_training
 from spectra_eval.backends._embedded import cache_folder, sha256_of
 from spectra_eval.backends._hf_load import load, model_digest, model_facts
-from spectra_eval.errors import BackendUnavailable, ModelLoadError
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
 from spectra_eval.model_files import load_adapter, said_by, silenced
+from spectra_eval.model_settings import adapter_settings
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 
@@ -45,11 +45,11 @@ def adapter_rank(adapter: Path) -> int:
     ModelLoadError
         Its settings cannot be read.
     """
-    try:
-        settings = json.loads((adapter / _FILES[0]).read_text(encoding="utf-8"))
-        return max([int(settings["r"]), *(int(rank) for rank in (settings.get("rank_pattern") or {}).values())])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelLoadError(f"{adapter}: {_FILES[0]} does not say the rank: {error}") from error
+    settings = adapter_settings(adapter)
+    if "r" not in settings:
+        raise ModelLoadError(f"{adapter}: {_FILES[0]} does not say the rank; save the adapter again with peft")
+    ranks = (settings.get("rank_pattern") or {}).values()
+    return max([settings["r"], *(rank for rank in ranks if isinstance(rank, int))])
 
 
 def merged(folder: Path, adapter: Path) -> Path:
@@ -167,17 +167,24 @@ def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
     Raises
     ------
     ModelLoadError
-        The folder holds no adapter, or one that was trained on another model.
+        The folder holds no adapter, one that was trained on another model, or a record that was edited or is not of
+        these files.
     """
     facts: dict[str, Any] = {"adapter_digest": adapter_digest(adapter), **model_facts(folder)}
     manifest = adapter / "manifest.json"
     if not manifest.is_file():
         return facts
     try:
-        said = json.loads(manifest.read_text(encoding="utf-8"))["configuration"]
-        trained_on, leaked = said.get("model_digest"), said.get("leaked", False)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelLoadError(f"{manifest}: cannot be read: {error}") from error
-    if trained_on is not None and trained_on != model_digest(folder):
-        raise ModelLoadError(f"{adapter}: trained on another model, {said.get('model')!r}; name that one as the model")
-    return facts | ({"leaked": True} if leaked else {})
+        said = read_training(manifest, fix="train the adapter again, or take this file away")
+    except InputError as error:
+        raise ModelLoadError(str(error)) from error
+    if said["status"] != "finished":
+        raise ModelLoadError(f"{adapter}: its training is not finished; give the command that began it again")
+    for name in _FILES:
+        if said["files"].get(name) != sha256_of(adapter / name):
+            raise ModelLoadError(f"{adapter / name}: changed since the training wrote it; train the adapter again")
+    trained = said["configuration"]
+    if trained.get("model_digest") not in (None, model_digest(folder)):
+        name = trained.get("model", "")
+        raise ModelLoadError(f"{adapter}: trained on another model, {name!r}; name that one as the model")
+    return facts | ({"leaked": True} if trained.get("leaked") else {})

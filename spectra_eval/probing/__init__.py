@@ -6,8 +6,9 @@ number of users alone, so a run that was stopped and one that was not give the s
 most one part: eight users, or a thousandth of the run where that is more.
 """
 
+from spectra_eval.probing._folder import records_kept
 from spectra_eval.probing._probe import Probed, probe, probe_file
 from spectra_eval.probing._questions import Measured
 from spectra_eval.probing._source import FileSource
 
-__all__ = ["FileSource", "Measured", "Probed", "probe", "probe_file"]
+__all__ = ["FileSource", "Measured", "Probed", "probe", "probe_file", "records_kept"]

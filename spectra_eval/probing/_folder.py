@@ -34,7 +34,7 @@ from spectra_eval.asking import added
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["RunFolder", "open_folder"]
+__all__ = ["RunFolder", "open_folder", "records_kept"]
 
 SCHEMA = "spectra-eval/run"
 VERSION = 2
@@ -238,6 +238,25 @@ class RunFolder:
         progress = {"done": sum(rows), "total": sum(self.sizes)}
         if said != (self._manifest["configuration_digest"], progress, known["table"] is not None, False):
             raise SchemaError(f"its digest, progress, status and parts contradict each other; {_FIX}")
+
+
+def records_kept(path: Path) -> int:
+    """Return how many records a run folder holds; 0 before the first is kept.
+
+    Raises
+    ------
+    InputError
+        Its manifest cannot be read, or says no number.
+    """
+    place = own_file(path / "manifest.json")
+    if not place.is_file():
+        return 0
+    known = read_json(place)
+    try:
+        check_document(known, {"progress": {"done": COUNT, ...: object}, ...: object}, fix=_FIX)
+    except SchemaError as error:
+        raise SchemaError(f"{place}: {error}") from error
+    return int(known["progress"]["done"])
 
 
 @contextmanager

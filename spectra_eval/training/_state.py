@@ -5,22 +5,23 @@ The state is one safetensors file: numbers alone, nothing that could run. It app
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts import (
     COUNT,
-    SHA256,
+    TRAINING,
+    TRAINING_VERSION,
     check_document,
-    has_own_folder,
+    check_trained,
+    file_digest,
     json_digest,
     open_own,
     own_file,
     parse_json,
-    read_json,
+    read_training,
     write_json,
     write_text,
     written_path,
@@ -28,30 +29,10 @@ from spectra_eval.artifacts import (
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.model_files import said_by
 
-__all__ = ["TrainingFolder", "check_files", "file_digest", "read_training"]
+__all__ = ["TrainingFolder"]
 
-SCHEMA = "spectra-eval/training"
-VERSION = 1
 _STATE = "state.safetensors"
-_CHUNK = 1 << 20
 _FIX = "name a new folder for the training"
-_SHAPE = {
-    "schema": SCHEMA,
-    "schema_version": VERSION,
-    "status": ("running", "finished"),
-    "configuration": {
-        "recipe?": {"how": ("lora", "full"), ...: object},
-        "model?": str,
-        "model_digest?": (None, SHA256),
-        "leaked?": bool,
-        ...: object,
-    },
-    "configuration_digest": SHA256,
-    "final_loss?": float,
-    "loss_plot?": str,
-    "trained_parameters?": COUNT,
-    "files?": {...: SHA256},
-}
 _KEPT = ("weight", "first", "second")
 """What a state holds of each weight: itself and its two moments."""
 _LOG = {
@@ -63,17 +44,6 @@ _LOG = {
     "tokens": COUNT,
     "seconds": float,
 }
-_WEIGHTS = {"lora": ("adapter_config.json", "adapter_model.safetensors"), "full": ("model/model.safetensors",)}
-"""Files that a finished training has, by what was trained."""
-
-
-def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 class TrainingFolder:
@@ -96,15 +66,15 @@ class TrainingFolder:
         self.path = path
         self.log: list[dict[str, Any]] = []
         self.manifest: dict[str, Any] = {
-            "schema": SCHEMA,
-            "schema_version": VERSION,
+            "schema": TRAINING,
+            "schema_version": TRAINING_VERSION,
             "status": "running",
             "configuration": dict(configuration),
             "configuration_digest": json_digest(configuration),
         }
         place = own_file(path / "manifest.json")
         if place.is_file():
-            known = read_training(place, fix=_FIX)
+            known = read_training(own_file(place), fix=_FIX)
             self._check_same(known, place)
             self.manifest = known
             return
@@ -124,14 +94,14 @@ class TrainingFolder:
         """
         if self.manifest["status"] != "finished":
             return False
-        check_files(self.path, self.manifest)
+        check_trained(self.path, self.manifest)
         return True
 
     def keep(self, step: int, model: Any, optimizer: Any) -> None:
         """Write what the next step depends on: trained weights and both moments of each; no more is random."""
         from safetensors.torch import save_file
 
-        tensors = {}
+        tensors: dict[str, Any] = {}
         for name, parameter in _trained(model):
             moments = optimizer.state[parameter]
             kept = (parameter.detach(), moments["exp_avg"], moments["exp_avg_sq"])
@@ -225,59 +195,6 @@ class TrainingFolder:
         raise InputError(
             f"{place}: another training ({', '.join(changed)} differ); name a new folder, or the same options"
         )
-
-
-def read_training(place: Path, *, fix: str) -> dict[str, Any]:
-    """Read the manifest of a training, checked to its last level.
-
-    Parameters
-    ----------
-    place : Path
-        The file; a link is not followed.
-    fix : str
-        What to do where it is refused.
-
-    Raises
-    ------
-    SchemaError
-        It is not such a manifest, or its configuration was edited.
-    """
-    known: Any = read_json(own_file(place))
-    try:
-        if not isinstance(known, dict) or known.get("schema") != SCHEMA:
-            raise SchemaError(f"not the manifest of a training; {fix}")
-        check_document(known, _SHAPE, fix=fix)
-        if json_digest(known["configuration"]) != known["configuration_digest"]:
-            raise SchemaError(f"configuration was edited: configuration_digest is of another one; {fix}")
-        if (known["status"] == "finished") != ("files" in known):
-            raise SchemaError(f"status is {known['status']!r}, and files says otherwise; {fix}")
-    except SchemaError as error:
-        raise SchemaError(f"{place}: {error}") from error
-    return known
-
-
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Compare the files of a finished training with the digests in its manifest.
-
-    Raises
-    ------
-    InputError
-        A file is missing, changed or a link, or the manifest names a file outside the folder or not the weights.
-    """
-    for name, digest in manifest["files"].items():
-        parts = PurePosixPath(name).parts
-        if name != "/".join(parts) or not parts or {"/", ".", ".."} & {*parts} or not name.isprintable():
-            raise SchemaError(
-                f"{folder / 'manifest.json'}: files names {name[:60]!r}, which is no file below it; {_FIX}"
-            )
-        inner = [folder.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
-        place = folder.joinpath(*parts)
-        if not all(map(has_own_folder, inner)) or not own_file(place).is_file() or file_digest(place) != digest:
-            raise InputError(f"{place}: missing or changed since the training wrote it; train into a new folder")
-    how = manifest["configuration"].get("recipe", {}).get("how", "lora")
-    for name in (*_WEIGHTS[how], "log.jsonl"):
-        if name not in manifest["files"]:
-            raise SchemaError(f"{folder / 'manifest.json'}: files does not name {name}; {_FIX}")
 
 
 def _of_training(name: str) -> bool:

@@ -62,6 +62,26 @@ def test_an_interrupt_keeps_what_is_done_and_says_so(table: Path, tmp_path: Path
     assert read_table(run).n_users == 60
 
 
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '{"progress": 1}', '{"progress": {"done": "x"}}', "{", '{"progress": {}}']
+)
+def test_an_interrupt_over_an_edited_manifest_is_one_line(
+    text: str, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def stopped(*_: object, **__: object) -> None:
+        run.mkdir()
+        (run / "manifest.json").write_text(text)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spectra_eval.probing.probe_file", stopped)
+    done = CliRunner().invoke(main, ["probe", str(table), "--backend", "mocked", "-o", str(run)])
+    assert done.exit_code == 130 and not done.stdout
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("stopped: ")]
+    assert str(run / "manifest.json") in line
+
+
 def test_a_warning_is_one_line_without_a_place_in_the_code(table: Path, tmp_path: Path) -> None:
     words = ["probe", str(table), "--backend", "mocked", "--no-dg", "-o", str(tmp_path / "run")]
     assert CliRunner().invoke(main, words).exit_code == 0

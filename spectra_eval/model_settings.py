@@ -1,0 +1,137 @@
+"""What the settings beside the weights of a model or adapter may say, checked before a library acts on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spectra_eval.artifacts import COUNT, check_document, read_json
+from spectra_eval.errors import InputError, ModelLoadError, SchemaError
+
+__all__ = ["adapter_settings", "check_adapter_sizes", "check_pattern"]
+
+_FIX = "save the adapter again with peft"
+_SIZE = range(2**31)
+_TEXTS = (None, str, [str])
+_ADAPTER = {
+    "peft_type?": str,
+    "task_type?": (None, str),
+    "base_model_name_or_path?": (None, str),
+    "revision?": (None, str),
+    "inference_mode?": bool,
+    "r?": _SIZE,
+    "lora_alpha?": float,
+    "lora_dropout?": float,
+    "bias?": str,
+    "fan_in_fan_out?": bool,
+    "use_rslora?": bool,
+    "use_dora?": bool,
+    "lora_bias?": bool,
+    "target_modules?": _TEXTS,
+    "exclude_modules?": _TEXTS,
+    "feedforward_modules?": _TEXTS,
+    "modules_to_save?": (None, [str]),
+    "target_parameters?": (None, [str]),
+    "layers_pattern?": _TEXTS,
+    "layers_to_transform?": (None, COUNT, [COUNT]),
+    "rank_pattern?": (None, {...: (_SIZE, [bool])}),
+    "alpha_pattern?": (None, {...: float}),
+    "init_lora_weights?": (None, bool, re.compile("[a-z_]{1,20}(_niter_[0-9]{1,2})?")),
+    "layer_replication?": None,
+    ...: object,
+}
+_SIZES = ("r", "init_r", "target_r", "n_frequency", "block_size", "oft_block_size", "boft_block_size", "boft_block_num")
+"""Settings that say how large a matrix of an adapter is."""
+_SMALL = 4096
+"""A size up to which no matrix of an adapter is larger than one of its model."""
+_PATTERNS = ("target_modules", "exclude_modules", "feedforward_modules", "layers_pattern")
+"""Settings whose texts peft reads as regular expressions; so are the keys of `rank_pattern` and `alpha_pattern`."""
+
+_GROUP = re.compile(r"\((?:\?:)?((?:[\w-]|\\\.|\|)+)\)")
+_VARIABLE = r"(?:[*+?]\??|\{\d{1,2}(?:,\d{0,2})?\})"
+_PIECE = rf"(?:[\w.-]|\\[.dwb]|\[[\w.-]{{1,30}}\]){_VARIABLE}?|{_GROUP.pattern}|[|^$]"
+_PLAIN = re.compile(rf"(?:{_PIECE})*")
+_LONGEST = 1000
+_MOST = 4
+
+
+def check_pattern(pattern: str) -> str | None:
+    r"""Return why a pattern over names of modules could take too long, or None.
+
+    What is matched takes at most the fourth power of the length of a name: every piece repeats one character, groups
+    hold different words alone, and at most four pieces of an alternative vary.
+
+    Examples
+    --------
+    >>> check_pattern(r".*\.layers\.\d+\.(q_proj|v_proj)")
+    >>> check_pattern("(a+)+")
+    'it repeats or nests groups, or looks around'
+    """
+    if len(pattern) > _LONGEST:
+        return f"it has {len(pattern)} characters, more than {_LONGEST}"
+    if _PLAIN.fullmatch(pattern) is None:
+        return "it repeats or nests groups, or looks around"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError) as error:
+        return f"it is no regular expression ({error})"
+    words = [group.split("|") for group in _GROUP.findall(pattern)]
+    if any(len({*group}) < len(group) for group in words):
+        return "a group names a word twice"
+    for alternative in _GROUP.sub("(", pattern).split("|"):
+        if len(re.findall(rf"\(|{_VARIABLE}", alternative)) > _MOST:
+            return f"more than {_MOST} of its pieces vary"
+    return None
+
+
+def adapter_settings(adapter: Path) -> dict[str, Any]:
+    """Read adapter_config.json of an adapter, with types and ranges of all that is used.
+
+    Raises
+    ------
+    ModelLoadError
+        It cannot be read, or holds what no adapter has.
+    """
+    place = adapter / "adapter_config.json"
+    try:
+        settings: Any = read_json(place)
+    except InputError as error:
+        raise ModelLoadError(f"{error}: not the settings of an adapter; {_FIX}") from error
+    try:
+        check_document(settings, _ADAPTER, fix=_FIX)
+    except SchemaError as error:
+        raise ModelLoadError(f"{place}: not the settings of an adapter: {error}") from error
+    for name in _PATTERNS:
+        texts = settings.get(name) or []
+        # A list of target modules is compared by name and not by pattern.
+        listed = [] if name.endswith("modules") and isinstance(texts, list) else texts
+        _check_patterns(place, name, [texts] if isinstance(texts, str) else listed)
+    _check_patterns(place, "modules_to_save", settings.get("modules_to_save") or [])
+    for name in ("rank_pattern", "alpha_pattern"):
+        _check_patterns(place, name, list(settings.get(name) or {}))
+    return dict(settings)
+
+
+def check_adapter_sizes(place: Path, settings: Mapping[str, Any], shapes: Iterable[Sequence[int]]) -> None:
+    """Refuse an adapter whose settings ask for larger matrices than its weights are, before room is made for them.
+
+    Raises
+    ------
+    ModelLoadError
+        With the setting and both sizes.
+    """
+    largest = max((size for shape in shapes for size in shape), default=0)
+    said = [(name, settings.get(name)) for name in _SIZES]
+    said += [(f"rank_pattern.{key}", rank) for key, rank in (settings.get("rank_pattern") or {}).items()]
+    for name, size in said:
+        if isinstance(size, int) and size > max(largest, _SMALL):
+            raise ModelLoadError(f"{place}: {name[:60]} is {size}, and no weight has more than {largest} rows; {_FIX}")
+
+
+def _check_patterns(place: Path, name: str, patterns: list[str]) -> None:
+    for pattern in patterns:
+        if (why := check_pattern(pattern)) is not None:
+            shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
+            raise ModelLoadError(f"{place}: {name} {shown!r}: {why}; list the names of the modules instead")
