@@ -31,10 +31,25 @@ _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 
 
 def psi_nats(v: Any) -> Any:
-    """JS of the symmetric pair ((1+v)/2, (1-v)/2) and its mirror image, for v in [0, 1], elementwise.
+    """Return the JS of the symmetric pair ((1+v)/2, (1-v)/2) and its mirror image, elementwise.
 
     Three branches keep the relative error below five units in the last place: the Taylor series in
     v² near 0, the closed form in the middle, and ln 2 minus the binary entropy near 1.
+
+    Parameters
+    ----------
+    v : float or array in [0, 1]
+        Total variation of the pair.
+
+    Returns
+    -------
+    float array
+        In nats, of the same shape; between 0 and ln 2.
+
+    Examples
+    --------
+    >>> round(float(psi_nats(0.5)), 6)
+    0.130812
     """
     v = np.asarray(v, dtype=np.float64)
     out = np.empty_like(v)
@@ -49,13 +64,49 @@ def psi_nats(v: Any) -> Any:
 
 
 def binary_entropy_nats(x: Any) -> Any:
-    """Entropy of (x, 1-x), elementwise; accurate near x = 0."""
+    """Return the entropy of (x, 1-x), elementwise; accurate near x = 0.
+
+    Parameters
+    ----------
+    x : float or array in [0, 1]
+        Probability of one of the two categories.
+
+    Returns
+    -------
+    float array
+        In nats, of the same shape; between 0 and ln 2.
+
+    Examples
+    --------
+    >>> round(float(binary_entropy_nats(0.5)), 6)
+    0.693147
+    """
     x = np.asarray(x, dtype=np.float64)
     return -special.xlogy(x, x) - special.xlog1py(1.0 - x, -x)
 
 
 def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
-    """Jensen-Shannon divergence without cancellation: the mean of psi(|p-q|/(p+q)) under (p+q)/2."""
+    """Return the Jensen-Shannon divergence of each row, without cancellation.
+
+    Computed as the mean of psi(|p-q|/(p+q)) under (p+q)/2.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        In nats; between 0 and ln 2.
+
+    Examples
+    --------
+    >>> round(float(js_nats(np.array([1.0, 0.0]), np.array([0.0, 1.0]))), 6)
+    0.693147
+    """
     total = p + q
     with np.errstate(invalid="ignore"):
         ratio = np.where(total > 0, np.abs(p - q) / np.where(total > 0, total, 1.0), 0.0)
@@ -63,7 +114,27 @@ def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
 
 
 def kl_nats(p: np.ndarray, q: np.ndarray) -> Any:
-    """KL(p || q): terms q f(u), u = (p-q)/q, f(u) = (1+u) ln(1+u) - u, none of them negative."""
+    """Return the Kullback-Leibler divergence KL(p || q) of each row.
+
+    The terms are q f(u) with u = (p-q)/q and f(u) = (1+u) ln(1+u) - u; none of them is negative.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        In nats; infinite where q is zero on a category of p.
+
+    Examples
+    --------
+    >>> round(float(kl_nats(np.array([1.0, 0.0]), np.array([0.5, 0.5]))), 6)
+    0.693147
+    """
     p, q = np.broadcast_arrays(p, q)
     out = np.where(p > 0, np.inf, 0.0)
     held = q > 0
@@ -91,17 +162,71 @@ def _kl_generator(u: np.ndarray) -> np.ndarray:
 
 
 def tv(p: np.ndarray, q: np.ndarray) -> Any:
-    """Total variation: half the L1 distance."""
+    """Return the total variation of each row: half the L1 distance.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(tv(np.array([0.75, 0.25]), np.array([0.25, 0.75])))
+    0.5
+    """
     return np.sum(np.abs(p - q), axis=-1) / 2
 
 
 def linf(p: np.ndarray, q: np.ndarray) -> Any:
-    """Largest absolute difference."""
+    """Return the largest absolute difference of each row.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(linf(np.array([0.75, 0.25]), np.array([0.25, 0.75])))
+    0.5
+    """
     return np.max(np.abs(p - q), axis=-1)
 
 
 def hellinger_squared(p: np.ndarray, q: np.ndarray) -> Any:
-    """Squared Hellinger distance normalised to [0, 1]: one minus the Bhattacharyya coefficient."""
+    """Return the squared Hellinger distance of each row: one minus the Bhattacharyya coefficient.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(hellinger_squared(np.array([1.0, 0.0]), np.array([0.0, 1.0])))
+    1.0
+    """
     root = np.sqrt(p) + np.sqrt(q)
     with np.errstate(invalid="ignore"):
         term = np.where(root > 0, (p - q) / np.where(root > 0, root, 1.0), 0.0)
@@ -109,7 +234,30 @@ def hellinger_squared(p: np.ndarray, q: np.ndarray) -> Any:
 
 
 def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
-    """Pearson's chi-squared divergence of p from q; infinite where q misses a category of p."""
+    """Return Pearson's chi-squared divergence of p from q of each row.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        At least 0; infinite where q is zero on a category of p.
+
+    References
+    ----------
+    .. [1] A. L. Gibbs and F. E. Su, "On choosing and bounding probability metrics", Int. Stat. Rev. 70 (2002)
+           419-435.
+
+    Examples
+    --------
+    >>> float(chi_squared(np.array([1.0, 0.0]), np.array([0.5, 0.5])))
+    1.0
+    """
     difference = p - q
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         term = np.where(difference == 0, 0.0, difference * (difference / q))
@@ -117,12 +265,48 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
 
 
 def affinity(p: np.ndarray, q: np.ndarray) -> Any:
-    """Bhattacharyya coefficient, accurate where the two hardly overlap and one minus H² would cancel."""
+    """Return the Bhattacharyya coefficient of each row.
+
+    It is accurate where the two hardly overlap, and one minus H² would cancel.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+    q : (..., K) float array
+        Rows on the simplex; their shapes broadcast.
+
+    Returns
+    -------
+    (...) float array
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(affinity(np.array([1.0, 0.0]), np.array([1.0, 0.0])))
+    1.0
+    """
     return np.sum(np.sqrt(p) * np.sqrt(q), axis=-1)
 
 
 def uniform_on(support: np.ndarray) -> np.ndarray:
-    """Return the uniform distribution on the options of each row, (..., K) Booleans of which one is true at least."""
+    """Return the uniform distribution on the options of each row.
+
+    Parameters
+    ----------
+    support : (..., K) bool array
+        The options of each row, at least one.
+
+    Returns
+    -------
+    (..., K) float array
+        Rows on the simplex.
+
+    Examples
+    --------
+    >>> uniform_on(np.array([True, False, True])).tolist()
+    [0.5, 0.0, 0.5]
+    """
     return np.asarray(support / np.count_nonzero(support, axis=-1)[..., None])
 
 
@@ -130,6 +314,23 @@ def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
     """Return each row given that one of its options is chosen; uniform on them where no mass is on any.
 
     Rows without mass outside their options keep their bits; all rows do where the support is None.
+
+    Parameters
+    ----------
+    theta : (..., K) float array
+        Rows on the simplex.
+    support : (..., K) bool array or None
+        The options of each row, at least one; None for all categories.
+
+    Returns
+    -------
+    (..., K) float array
+        Rows on the simplex.
+
+    Examples
+    --------
+    >>> restricted(np.array([0.5, 0.25, 0.25]), np.array([True, True, False])).round(3).tolist()
+    [0.667, 0.333, 0.0]
     """
     if support is None:
         return theta
@@ -142,9 +343,26 @@ def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
 
 
 def entropy_nats(p: np.ndarray) -> Any:
-    """Shannon entropy; a share near one, or rounded to it, is read as one minus the others: it has lost their digits.
+    """Return the Shannon entropy of each row.
 
-    Others below 1e-100 are the exception: then the row is taken as it stands, as in the golden numbers.
+    A probability near one, or rounded to it, is computed as one minus the others, because it has lost their
+    digits. The exception is a row whose others are below 1e-100: it is taken as given, as in the golden
+    numbers.
+
+    Parameters
+    ----------
+    p : (..., K) float array
+        Rows on the simplex.
+
+    Returns
+    -------
+    (...) float array
+        In nats; between 0 and ln K.
+
+    Examples
+    --------
+    >>> round(float(entropy_nats(np.array([0.5, 0.5]))), 6)
+    0.693147
     """
     p = np.asarray(p, dtype=np.float64)
     largest = np.arange(p.shape[-1]) == np.argmax(p, axis=-1)[..., None]

@@ -22,7 +22,13 @@ LN2 = 0.6931471805599453
 
 
 class Unit(enum.StrEnum):
-    """The unit that stands beside a number in every artifact."""
+    """The unit of a number, as every artifact states it.
+
+    Examples
+    --------
+    >>> Unit("bit") is Unit.BIT, [unit.value for unit in Unit]
+    (True, ['nat', 'bit', '1'])
+    """
 
     NAT = "nat"
     BIT = "bit"
@@ -36,6 +42,13 @@ class Information:
     ----------
     nats : float or float array
         The amount in nats.
+
+    Raises
+    ------
+    UnitError
+        The amount is an `Information` already.
+    InputError
+        The amount is not a number or an array of numbers.
 
     Notes
     -----

@@ -46,7 +46,7 @@ def mean_over_users(statistic: np.ndarray, **_options: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One entry of the family.
+    """One entry of the family of metrics.
 
     Attributes
     ----------
@@ -55,9 +55,6 @@ class Metric:
     statistic : callable
         ``statistic(comparison, **options) -> (n, D)``, one row a user, computed from that user alone;
         a NaN row leaves the user out, and is counted.
-    value : callable
-        ``value(mean_statistic (..., D), **options) -> (...)`` in `unit`; NaN where the value is undefined.
-        Where it is `mean_over_users`, the statistic holds the value of each user, in `unit` too.
     unit : Unit
         The unit of the value.
     lower_is_better : bool or None
@@ -66,6 +63,9 @@ class Metric:
         One line.
     reference : str
         Where it is defined.
+    value : callable
+        ``value(mean_statistic (..., D), **options) -> (...)`` in `unit`; NaN where the value is undefined.
+        Where it is `mean_over_users`, the statistic holds the value of each user, in `unit` too.
     limits : tuple of two float
         The range of the value, in `unit`.
     properties : frozenset of str
@@ -78,6 +78,13 @@ class Metric:
         The values that an option of words may take.
     stage : str
         ``stable`` or ``emerging``.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> entry = METRICS["js_divergence"]
+    >>> entry.unit.value, entry.lower_is_better, entry.is_mean
+    ('bit', True, True)
     """
 
     name: str
@@ -103,6 +110,13 @@ class Metric:
 @dataclass(frozen=True, kw_only=True)
 class BoundMetric:
     """A metric with its cut-off and options: what an evaluation computes.
+
+    Parameters
+    ----------
+    metric : Metric
+        The entry of the family.
+    options : mapping
+        The cut-off ``k`` and the other options that are not at their defaults.
 
     Examples
     --------
@@ -230,21 +244,59 @@ def metric(
     reference: str,
     **fields: Any,
 ) -> Callable[[F], F]:
-    """Register a public function as a metric, under its own name; the function is returned unchanged.
+    """Register a public function as a metric, under its own name.
 
-    The function is what users call (it checks its arrays); `statistic` is the kernel that an
-    evaluation calls on checked data.
+    The function is what users call (it checks its arrays); `statistic` is the kernel that an evaluation calls
+    on checked data.
+
+    Parameters
+    ----------
+    statistic : callable
+        ``statistic(comparison, **options) -> (n, D)``, one row a user.
+    unit : Unit
+        The unit of the value.
+    lower_is_better : bool or None
+        None where neither direction is better.
+    reference : str
+        Where the metric is defined.
+    fields : any
+        Further fields of `Metric`: ``value``, ``limits``, ``properties``, ``takes_cutoff``, ``options``,
+        ``stage``.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+
+    Raises
+    ------
+    DuplicateNameError
+        The decorated function has the name of another metric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra_eval.units import Unit
+    >>> decorate = metric(
+    ...     statistic=lambda comparison: np.ones((comparison.n_users, 1)),
+    ...     unit=Unit.ONE,
+    ...     lower_is_better=None,
+    ...     reference="example",
+    ... )
+    >>> callable(decorate)
+    True
     """
 
     def register(function: F) -> F:
-        summary = (function.__doc__ or "").strip().split("\n")[0]  # empty under python -OO
+        first = (function.__doc__ or "").strip().split("\n")[0]  # empty under python -OO
+        summary = first.removeprefix("Return the ").removeprefix("Return ")
         METRICS.add(
             Metric(
                 name=function.__name__,
                 statistic=statistic,
                 unit=unit,
                 lower_is_better=lower_is_better,
-                summary=summary,
+                summary=summary[:1].upper() + summary[1:],
                 reference=reference,
                 **fields,
             )

@@ -20,25 +20,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Comparison:
-    """One system held against the truth for the same n users; what a statistic is computed from.
+    """One system compared with the truth for the same n users: the input of a statistic.
 
     Attributes
     ----------
     theta_star : (n, K) float array
         Observed frequencies; rows on the simplex, or NaN where nothing was observed.
     theta_s : (n, K) float array
-        What the system holds; rows on the simplex, or NaN where it says nothing.
+        The system's predicted distributions; rows on the simplex, or NaN where it predicts nothing.
     lists : (n, L) int array or None
         The lists the system named itself (negative entries are no category); None where its list
         is the order of `theta_s`.
     bucket : (K,) int array
-        0 head, 1 mid, 2 tail: the stratum of each category; above, of one that is no option of anybody: none.
+        The stratum of each category: 0 head, 1 mid, 2 tail; above 2 for a category that is no option of any
+        user.
     support : (n, K) bool array or None
         The options of each user; `theta_star` and `theta_s` are zero outside. None where all have every category.
 
     Notes
     -----
     A statistic is quickest on the blocks that `blocks` gives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.array([[0.5, 0.5]])
+    >>> made = Comparison(theta_star=rows, theta_s=rows, lists=None, bucket=np.array([0, 2]))
+    >>> made.n_users, made.n_categories
+    (1, 2)
     """
 
     __repr__ = short_repr

@@ -52,15 +52,15 @@ def category_buckets(frequency: Any) -> np.ndarray:
 
 
 def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Sort users into four groups by their share of tail categories.
+    """Assign users to four groups by their proportion of tail categories.
 
     Equal shares stay together, so groups may differ in size or be empty: report their sizes.
 
     Parameters
     ----------
     tail_share : (N,) array-like
-        The share of each user's interactions that falls on tail categories. Shares of the history are the
-        better choice: groups made from the window that is evaluated show regression to the mean.
+        The proportion of each user's interactions in tail categories. Proportions of the history are the
+        better choice: groups made from the evaluation window show regression to the mean.
 
     Returns
     -------

@@ -66,14 +66,14 @@ def _size(mean_difference: np.ndarray, **_options: Any) -> Any:
 
 
 def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
-    """Mean over the users of what the model holds minus what they did, for each category.
+    """Return the mean over the users of the predicted minus the observed distribution, for each category.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -110,14 +110,14 @@ def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
     reference=_STECK,
 )
 def category_bias(theta_star: Theta, theta_s: Theta) -> float:
-    """Total variation between the users' mean preference and the model's mean distribution.
+    """Return the total variation between the users' mean distribution and the model's mean distribution.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -143,16 +143,16 @@ def category_bias(theta_star: Theta, theta_s: Theta) -> float:
 
 
 def bucket_bias(theta_star: Theta, theta_s: Theta, *, buckets: Any) -> np.ndarray:
-    """Mean size of the bias of a category, in each stratum of categories.
+    """Return the mean size of the bias of a category, in each stratum of categories.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     buckets : (K,) int array-like
-        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+        The stratum of each category: 0 head, 1 mid, 2 tail, as `category_buckets` returns it.
 
     Returns
     -------
@@ -206,14 +206,14 @@ for _bucket, _stratum in enumerate(STRATA):
     reference=_POPULARITY,
 )
 def tail_mass(theta: Theta, *, buckets: Any) -> PerUser | float:
-    """Probability that falls on tail categories: of the model, or of the truth to stand beside it.
+    """Return the probability of the tail categories, predicted or observed.
 
     More is not better: read it beside the tail mass of the truth.
 
     Parameters
     ----------
     theta : (N, K) float array
-        What the model holds, or what each user did; rows on the simplex.
+        Predicted or observed distribution of each user; rows on the simplex.
     buckets : (K,) int array-like
         0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
 
@@ -265,16 +265,16 @@ METRICS.add(
     reference=_POPULARITY,
 )
 def tail_mass_error(theta_star: Theta, theta_s: Theta, *, buckets: Any) -> float:
-    """Distance between the model's mean tail mass and that of the users.
+    """Return the distance between the model's mean tail mass and that of the users.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     buckets : (K,) int array-like
-        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+        The stratum of each category: 0 head, 1 mid, 2 tail, as `category_buckets` returns it.
 
     Returns
     -------

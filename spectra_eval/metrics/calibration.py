@@ -1,7 +1,4 @@
-"""Does a category held at 30 % make up 30 % of what follows: calibration of the shares, for the cohort as a whole.
-
-The labels are soft: a pair of a user and a category is held at `theta_s` and turns out at `theta_star`.
-"""
+"""Calibration of the predicted probabilities over the whole cohort; the observed frequencies are soft labels."""
 
 from __future__ import annotations
 
@@ -21,13 +18,12 @@ __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece", 
 
 _NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.9602"
 
-
 _NOBODY = 1e-9  # pairs of a stratum below this share are rounding: nobody has an option in it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReliabilityBins:
-    """What a reliability diagram shows: for each bin of `theta_s`, how many pairs, and the two means.
+    """The data of a reliability diagram: for each bin of `theta_s` the number of pairs and the two means.
 
     Attributes
     ----------
@@ -35,6 +31,12 @@ class ReliabilityBins:
         Pairs of a user and a category in the bin, weighted by category where weights were given.
     theta_star, theta_s : (B,) float arrays
         Means over the pairs of the bin; NaN where it is empty.
+
+    Examples
+    --------
+    >>> made = ReliabilityBins(counts=np.ones(1), theta_star=np.array([0.2]), theta_s=np.array([0.3]))
+    >>> (made.theta_s - made.theta_star).round(3).tolist()
+    [0.1]
     """
 
     __repr__ = short_repr
@@ -178,14 +180,14 @@ def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any, support: Any
 def reliability_bins(
     theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any = None, support: Any = None
 ) -> ReliabilityBins:
-    """Sort all pairs of a user and a category into bins of what the model holds.
+    """Return the reliability bins of all pairs of a user and a category, by the predicted probability.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     bins : int
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
@@ -233,16 +235,16 @@ def reliability_bins(
     reference=_NAEINI,
 )
 def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any = None, support: Any = None) -> float:
-    r"""Calibration error in bins over all pairs of a user and a category; the observed share is the label.
+    r"""Return the calibration error in bins over all pairs of a user and a category.
 
     .. math:: \frac1n \sum_b \Bigl| \sum_{i \in b} (q_i - p_i) \Bigr|
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     bins : int
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
@@ -289,18 +291,18 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any 
     reference=_NAEINI,
 )
 def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int = 20, support: Any = None) -> float:
-    """Mean over the strata of categories of their calibration errors, each counting for its pairs.
+    """Return the mean over the strata of categories of their calibration errors, weighted by their pairs.
 
-    It is never below `soft_ece`: a head that is held too low cannot make up for a tail that is held too high.
+    It is never below `soft_ece`: an underestimated head cannot make up for an overestimated tail.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     buckets : (K,) int array-like
-        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+        The stratum of each category: 0 head, 1 mid, 2 tail, as `category_buckets` returns it.
     bins : int
         The number of bins, of equal width on [0, 1].
     support : (N, K) bool array-like, optional
@@ -360,14 +362,14 @@ for _bucket, _stratum in enumerate(STRATA):
     reference="Guo, Pleiss, Sun and Weinberger (2017), ICML, arXiv:1706.04599",
 )
 def top1_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20) -> float:
-    """Calibration error in bins of each user's most likely category, users counting alike.
+    """Return the calibration error in bins of each user's most likely category, with equal weight for each user.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex. Of categories that tie for the first place the lowest index counts.
+        Predicted distribution of each user; rows on the simplex. In a tie the lowest index is the first.
     bins : int
         The number of bins, of equal width on [0, 1].
 

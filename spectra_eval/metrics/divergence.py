@@ -1,4 +1,4 @@
-"""Divergences of each user between what they did and what the model holds."""
+"""Divergences of each user between the observed and the predicted distribution."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def _hellinger(comparison: Comparison) -> np.ndarray:
     reference="Lin (1991), doi:10.1109/18.61115",
 )
 def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
-    r"""Jensen-Shannon divergence of each user.
+    r"""Return the Jensen-Shannon divergence of each user.
 
     .. math:: \mathrm{JS}(p, q) = \tfrac12 \mathrm{KL}(p \| m) + \tfrac12 \mathrm{KL}(q \| m), \; m = \tfrac12 (p + q)
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -126,16 +126,16 @@ def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     reference="Kullback and Leibler (1951), doi:10.1214/aoms/1177729694",
 )
 def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
-    r"""Kullback-Leibler divergence of the truth from the model, for each user.
+    r"""Return the Kullback-Leibler divergence of the truth from the model, for each user.
 
     .. math:: \mathrm{KL}(p \| q) = \sum_c p_c \ln (p_c / q_c)
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -169,14 +169,14 @@ def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     reference="Levin, Peres and Wilmer (2017), chapter 4, doi:10.1090/mbk/107",
 )
 def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
-    """Total variation distance of each user: half the sum of absolute differences.
+    """Return the total variation distance of each user: half the sum of absolute differences.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -210,16 +210,16 @@ def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     reference="Le Cam and Yang (2000), section 4.2, doi:10.1007/978-1-4612-1166-2",
 )
 def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
-    r"""Hellinger distance of each user, normalised to [0, 1].
+    r"""Return the Hellinger distance of each user, normalised to [0, 1].
 
     .. math:: H^2(p, q) = \tfrac12 \sum_c (\sqrt{p_c} - \sqrt{q_c})^2
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -254,16 +254,16 @@ def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     reference="Gibbs and Su (2002), doi:10.1111/j.1751-5823.2002.tb00178.x",
 )
 def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
-    r"""Pearson's chi-squared divergence of the truth from the model, for each user.
+    r"""Return Pearson's chi-squared divergence of the truth from the model, for each user.
 
     .. math:: \chi^2(p \| q) = \sum_c (p_c - q_c)^2 / q_c
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
@@ -297,14 +297,14 @@ def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     reference="Gibbs and Su (2002), doi:10.1111/j.1751-5823.2002.tb00178.x",
 )
 def linf_error(theta_star: Theta, theta_s: Theta) -> PerUser | float:
-    """Largest absolute difference over the categories of each user.
+    """Return the largest absolute difference over the categories of each user.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------

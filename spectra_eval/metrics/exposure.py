@@ -71,7 +71,7 @@ def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
     reference="Qin and Zhu (2013), IJCAI; Shannon (1948), doi:10.1002/j.1538-7305.1948.tb01338.x",
 )
 def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, support: Any = None) -> Information:
-    r"""Entropy of the categories over all places of the users' top lists.
+    r"""Return the entropy of the categories over all ranks of the users' top lists.
 
     .. math:: H = -\sum_c \frac{e_c}{E} \log \frac{e_c}{E}
 
@@ -80,7 +80,7 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, supp
     Parameters
     ----------
     theta_s : (N, K) float array
-        What the system holds; rows on the simplex. Categories that tie at the border of the k share the places left.
+        Predicted distribution of each user; rows on the simplex. Categories that tie at rank k share the ranks left.
     k : int
         The length of the top list; all K categories where it is larger.
     lists : (N, L) int array, optional

@@ -34,16 +34,17 @@ def _wasserstein(comparison: Comparison) -> np.ndarray:
     reference="Vallender (1974), doi:10.1137/1118101",
 )
 def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> PerUser | float:
-    """Wasserstein distance of each user over ordered categories: steps that the mass must be moved.
+    """Return the Wasserstein distance of each user over ordered categories, in steps.
 
-    It asks for categories in a meaningful order, each a step from the next; for others it means nothing.
+    The categories must have a meaningful order, each one step from the next; for others the value means
+    nothing.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex, categories in their order.
+        Observed distribution of each user; rows on the simplex, categories in their order.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex, categories in their order.
+        Predicted distribution of each user; rows on the simplex, categories in their order.
     support : (N, K) bool array-like, optional
         The options of each user, between which the steps lead. All categories when not given.
 

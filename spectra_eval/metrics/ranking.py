@@ -131,16 +131,16 @@ def _count(mask: np.ndarray) -> np.ndarray:
 def category_ndcg(
     theta_star: Theta, theta_s: Theta, *, k: int, ties: Ties = "average", gain: Gain = "linear", support: Any = None
 ) -> PerUser | float:
-    r"""Normalised discounted cumulative gain of the categories in the order of the model's probabilities.
+    r"""Return the normalised discounted cumulative gain of the categories in the order of the model's probabilities.
 
     .. math:: \mathrm{DCG}@k = \sum_{i \le k} \frac{g(\theta_*(c_i))}{\log_2(i + 1)}
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex. These are the gains.
+        Observed distribution of each user; rows on the simplex. These are the gains.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex. These are the scores.
+        Predicted distribution of each user; rows on the simplex. These are the scores.
     k : int
         The cut-off; all K categories where it is larger.
     ties : {"average", "index"}
@@ -180,12 +180,12 @@ def category_ndcg(
 
 
 def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
-    """List the k categories that the model holds most likely, best first; the lower index first among equals.
+    """Return the k most probable categories, best first; among equals the lower index is first.
 
     Parameters
     ----------
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     k : int
         The length of the list, at most K.
     support : (N, K) bool array-like, optional
@@ -236,12 +236,12 @@ def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tup
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418",
 )
 def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear") -> PerUser | float:
-    """Normalised discounted cumulative gain of a named list: places beyond its end score nothing.
+    """Return the normalised discounted cumulative gain of a named list; ranks beyond its end gain nothing.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex. These are the gains.
+        Observed distribution of each user; rows on the simplex. These are the gains.
     lists : (N, L) int array
         Categories, best first; entries that are no category, and categories that stand higher up already, keep
         their place and score nothing. `top_list` makes lists of distributions.
@@ -287,12 +287,12 @@ def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear")
     reference="SPECTRA, arXiv:2509.24189, section 3.3",
 )
 def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
-    """Share of what each user did that falls on the first k categories of the list.
+    """Return the proportion of each user's observed interactions in the first k categories of the list.
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     lists : (N, L) int array
         Categories, best first; entries that are no category, or repeat one, capture nothing. `top_list` makes
         lists of distributions.
@@ -336,7 +336,7 @@ def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float
     reference="Cremonesi, Koren and Turrin (2010), doi:10.1145/1864708.1864721",
 )
 def top_recall(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
-    """Share of each user's k most frequent categories that the first k of the list name.
+    """Return the proportion of each user's k most frequent categories that are among the first k of the list.
 
     A category that was not observed is never among them, so a user with j < k observed categories has j to find.
     Where categories tie at the border of the k, any choice of them counts as right.
@@ -344,7 +344,7 @@ def top_recall(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     lists : (N, L) int array
         Categories, best first; entries that are no category, or repeat one, find nothing. `top_list` makes
         lists of distributions.

@@ -40,21 +40,21 @@ def _log_score(comparison: Comparison) -> np.ndarray:
     reference=f"Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2; {_GNEITING}",
 )
 def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
-    r"""Brier score: squared distance to the observed category, averaged over each user's interactions.
+    r"""Return the Brier score: squared distance to the observed category, averaged over each user's interactions.
 
     .. math:: \sum_y p_y \sum_c (q_c - 1[c = y])^2 = \sum_c (q_c - p_c)^2 + \sum_c p_c (1 - p_c)
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------
     (N,) float array
-        Between 0 and 2; least, but not zero, where the model holds the truth.
+        Between 0 and 2; least, but not zero, where the prediction is the truth.
 
     Raises
     ------
@@ -85,16 +85,16 @@ def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     reference=f"Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x; {_GNEITING}",
 )
 def log_score(theta_star: Theta, theta_s: Theta) -> Information:
-    r"""Logarithmic score: surprise at the observed category, averaged over each user's interactions.
+    r"""Return the logarithmic score: surprise at the observed category, averaged over each user's interactions.
 
     .. math:: -\sum_c p_c \log q_c
 
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
 
     Returns
     -------

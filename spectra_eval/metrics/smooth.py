@@ -93,7 +93,7 @@ def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     stage="emerging",
 )
 def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> float:
-    r"""Smooth calibration error over all pairs of a user and a category: no bins, no bandwidth to choose.
+    r"""Return the smooth calibration error over all pairs of a user and a category: no bins, no bandwidth to choose.
 
     .. math:: \mathrm{smECE} = \sigma \quad\text{where}\quad
         \int_0^1 \bigl| \mathrm{E}[K_\sigma(t, q) (q - p)] \bigr| \, dt = \sigma
@@ -103,9 +103,9 @@ def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> flo
     Parameters
     ----------
     theta_star : (N, K) float array
-        What each user did; rows on the simplex.
+        Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        What the model holds; rows on the simplex.
+        Predicted distribution of each user; rows on the simplex.
     support : (N, K) bool array-like, optional
         The options of each user; what is none of them makes no pair. All categories when not given.
 

@@ -103,14 +103,14 @@ def _stream(entropy: tuple[int, ...], key: int) -> np.random.Generator:
 
 
 def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | None = None) -> Interval:
-    """Take the middle share of the replicates as interval.
+    """Return the central interval of the replicates.
 
     Parameters
     ----------
     replicates : (B,) array-like
-        The value in each resample; a NaN, where a resample holds nobody who counts, is left out.
+        The value in each resample; a NaN, where a resample has no valid user, is left out.
     level : float
-        The share between the ends.
+        The proportion of the replicates between the ends.
     n_users : int, optional
         How many users were resampled; with one user every replicate is the same, and the method says so.
 
@@ -160,7 +160,7 @@ def bootstrap(
     n_resamples: int = 1000,
     level: float = 0.95,
 ) -> Interval:
-    """Give the percentile interval of a value of the mean statistic, by resampling users.
+    """Return the percentile interval of a value of the mean statistic, by resampling users.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _LN10 = math.log(10.0)
 
 @dataclass(frozen=True, kw_only=True)
 class SignedRank:
-    """What the signed-rank test says of paired differences.
+    """The result of the signed-rank test of paired differences.
 
     Attributes
     ----------
@@ -41,6 +41,13 @@ class SignedRank:
         Median of all differences, zeros included.
     rank_biserial : float
         (w_plus - w_minus) / (w_plus + w_minus), from -1 to 1; 0 where every difference is zero.
+
+    Examples
+    --------
+    >>> from spectra_eval.stats import signed_rank
+    >>> result = signed_rank([1.0, 2.0, 3.0, -0.5])
+    >>> result.n, result.w_minus, result.method
+    (4, 1.0, 'exact')
     """
 
     p_value: float

@@ -15,7 +15,7 @@ __all__ = ["minimum_detectable"]
 
 
 def minimum_detectable(differences: Any, *, level: float = 0.95, power: float = 0.8) -> float:
-    r"""Give the smallest mean difference that a paired two-sided test would find with the given power.
+    r"""Return the smallest mean difference that a paired two-sided test would find with the given power.
 
     .. math:: (z_{(1 + level)/2} + z_{power}) \, s / \sqrt N
 

@@ -15,7 +15,23 @@ __all__ = ["ImpliedSpread", "implied_spread"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImpliedSpread:
-    """The standard deviation that an interval implies, the largest that is possible, and their ratio."""
+    """The standard deviation that an interval implies, and the largest that is possible.
+
+    Attributes
+    ----------
+    implied_sd : float
+        The implied standard deviation.
+    max_sd : float
+        The largest standard deviation of numbers in [0, 1] with this mean.
+    ratio : float
+        The implied over the largest one; above 1 the interval is impossible up to rounding.
+
+    Examples
+    --------
+    >>> from spectra_eval.stats import implied_spread
+    >>> round(implied_spread(0.5, 0.05, n_users=100).max_sd, 3)
+    0.5
+    """
 
     implied_sd: float
     max_sd: float
@@ -23,12 +39,12 @@ class ImpliedSpread:
 
 
 def implied_spread(mean: float, half_width: float, *, n_users: int, level: float = 0.95) -> ImpliedSpread:
-    """Work back from a confidence interval of a mean to the standard deviation of numbers in [0, 1].
+    """Compute the standard deviation of numbers in [0, 1] that a confidence interval of their mean implies.
 
     Parameters
     ----------
     mean, half_width : float
-        As printed; the mean lies in [0, 1].
+        As printed; the mean is in [0, 1].
     n_users : int
         How many numbers.
     level : float

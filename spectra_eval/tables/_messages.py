@@ -13,10 +13,21 @@ __all__ = ["AnswerScores", "Detail", "Generation", "Interactions", "Interval", "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class System:
-    """What one predictor holds for the users of a table.
+    """The predictions of one system for the users of a table.
 
-    `theta` is (N, K), rows on the simplex or NaN where the system says nothing of a user; `lists` is
-    (N, L) where the system names a list itself and None where its list is the order of `theta`.
+    Attributes
+    ----------
+    name : str
+        The name in results and reports.
+    theta : (N, K) float array
+        Predicted distributions; rows on the simplex, or NaN where the system predicts nothing.
+    lists : (N, L) int array or None
+        The lists that the system names itself; None where its list is the order of `theta`.
+
+    Examples
+    --------
+    >>> System(name="uniform", theta=np.full((1, 2), 0.5)).held(slice(0, 1)).tolist()
+    [[0.5, 0.5]]
     """
 
     name: str
@@ -29,7 +40,22 @@ class System:
 
 
 class Detail(NamedTuple):
-    """What is known of an item that a user chose, besides its title: seconds since 1970, rating, categories."""
+    """Details of an item that a user chose, besides its title.
+
+    Attributes
+    ----------
+    time : int
+        Seconds since 1970.
+    rating : float or None
+        The user's rating; None where it is unknown.
+    categories : tuple of str
+        Names of the categories.
+
+    Examples
+    --------
+    >>> Detail(time=0, rating=4.5, categories=("Drama",)).rating
+    4.5
+    """
 
     time: int
     rating: float | None
@@ -38,11 +64,37 @@ class Detail(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interactions:
-    """Raw events, one entry an (event, category) pair; an event with several categories has several entries.
+    """Raw events, one entry for each pair of an event and a category.
 
-    `user` (M,) and `item` (M,) str, `category` (M,) int index into `categories`, `time` (M,) int64
-    seconds, `weight` (M,) float64: what the pair counts for. `titles` names each item as shown to a model. `rating`
-    (M,) float: what the user thought of it, NaN where that is not known, or None.
+    An event with several categories has several entries.
+
+    Attributes
+    ----------
+    user, item : (M,) str array
+        Names of the user and of the item.
+    category : (M,) int array
+        Index into `categories`.
+    time : (M,) int array
+        Seconds since 1970.
+    weight : (M,) float array
+        Weight of the entry.
+    categories : tuple of K str
+        Names of the categories.
+    titles : mapping of str to str
+        The title of each item, as shown to a model.
+    parents : tuple of K str, or None
+        The parent of each category.
+    metadata : mapping
+        Source and settings of the data.
+    rating : (M,) float array or None
+        The user's rating, NaN where it is unknown.
+
+    Examples
+    --------
+    >>> from spectra_eval.data.synthetic import read
+    >>> events = read(users=5, categories=3, seed=0)
+    >>> len(events.categories), len(events.user) == len(events.weight)
+    (3, True)
     """
 
     user: np.ndarray
@@ -59,23 +111,29 @@ class Interactions:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """All questions about one user: one shared opening, many endings, the same answers to each.
+    """All prompts about one user: one shared prefix, many suffixes, the same answers to each.
 
-    A question is the text ``prefix + suffix``; a backend wraps it into the model's own chat template.
-    Every string here is data: no part of it may turn into a special token of the model.
+    A prompt is the text ``prefix + suffix``; a backend wraps it into the model's own chat template. Every
+    string here is data: no part of it may become a special token of the model.
 
     Attributes
     ----------
     prefix : str
-        What the questions share; everything about the user stands here.
+        The text that the prompts share, with everything about the user.
     suffixes : tuple of R str
-        One ending a question.
+        The end of each prompt.
     answers : tuple of V str
-        The replies whose log-probabilities are asked for, the same for every question.
+        The answers whose log-probabilities are wanted, the same for every prompt.
     system : str
         The system message; empty for none.
     many_tokens : bool
-        The answers may take several tokens each; else one that does is refused.
+        Whether an answer may have several tokens; otherwise such an answer is refused.
+
+    Examples
+    --------
+    >>> request = ProbeRequest(prefix="History: Alien. ", suffixes=("Is drama liked?",), answers=("Yes", "No"))
+    >>> len(request.suffixes), request.many_tokens
+    (1, False)
     """
 
     prefix: str
@@ -87,11 +145,22 @@ class ProbeRequest:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnswerScores:
-    """`log_probs` (R, V) float64, nats: log-probability of each answer to each question of one request.
+    """Log-probabilities of each answer to each prompt of one request.
 
-    For an answer of several tokens it is the sum over its tokens. `n_prompt_tokens` (R,) int counts
-    the tokens of each whole prompt. `n_answer_tokens` (V,) int counts those of each answer where they may
-    be several, and is None where each answer is one token.
+    Attributes
+    ----------
+    log_probs : (R, V) float array
+        Log-probabilities in nats; for an answer of several tokens the sum over its tokens.
+    n_prompt_tokens : (R,) int array
+        Tokens of each whole prompt.
+    n_answer_tokens : (V,) int array or None
+        Tokens of each answer; None where each answer is one token.
+
+    Examples
+    --------
+    >>> scores = AnswerScores(log_probs=np.log([[0.9, 0.1]]), n_prompt_tokens=np.array([12]))
+    >>> scores.log_probs.shape
+    (1, 2)
     """
 
     log_probs: np.ndarray
@@ -101,9 +170,21 @@ class AnswerScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a reply is drawn instead of being the most probable one: `temperature` above 0, and a `seed`.
+    """Settings of a sampled response; without them the response is the most probable one.
 
-    What is drawn depends on the seed and the prompt alone, never on the batch.
+    The sample depends on the seed and the prompt only, never on the batch.
+
+    Attributes
+    ----------
+    temperature : float
+        Above 0.
+    seed : int
+        Seed of the random numbers.
+
+    Examples
+    --------
+    >>> Sampling(temperature=0.7).seed
+    0
     """
 
     temperature: float = 1.0
@@ -112,7 +193,22 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """The text that a model wrote in reply to one question, and whether it was cut at the token limit."""
+    """The text that a model generated for one prompt.
+
+    Attributes
+    ----------
+    text : str
+        The response.
+    truncated : bool
+        Whether it was cut at the token limit.
+    n_prompt_tokens : int
+        Tokens of the whole prompt.
+
+    Examples
+    --------
+    >>> Generation(text="Drama", truncated=False, n_prompt_tokens=20).text
+    'Drama'
+    """
 
     text: str
     truncated: bool
@@ -121,7 +217,23 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval, in the unit of the value it belongs to."""
+    """A confidence interval, in the unit of the value it belongs to.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the interval.
+    level : float
+        Confidence level, strictly between 0 and 1.
+    method : str
+        How the interval was made.
+
+    Examples
+    --------
+    >>> interval = Interval(low=0.1, high=0.3, level=0.95, method="bootstrap")
+    >>> round(interval.high - interval.low, 3)
+    0.2
+    """
 
     low: float
     high: float
@@ -131,7 +243,31 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricResult:
-    """One number of an evaluation; `value` is None where `status` is ``undefined``, with the `reason`."""
+    """One number of an evaluation.
+
+    Attributes
+    ----------
+    metric, unit, system, stratum : str
+        What was computed, in which unit, of which system and which users or categories.
+    value : float or None
+        The number; None where it is undefined.
+    interval : Interval or None
+        Its confidence interval.
+    n_users : int
+        Number of users in the value.
+    status : {"ok", "undefined"}
+        Whether the value is defined.
+    reason : str or None
+        Why the value is undefined.
+
+    Examples
+    --------
+    >>> result = MetricResult(
+    ...     metric="total_variation", unit="1", system="s", stratum="all", value=0.5, interval=None, n_users=3
+    ... )
+    >>> result.status
+    'ok'
+    """
 
     metric: str
     unit: str

@@ -73,7 +73,25 @@ def lists_on_support(lists: np.ndarray, support: np.ndarray | None) -> np.ndarra
 
 
 def joined_support(tables: Sequence[PreferenceTable]) -> np.ndarray | None:
-    """Return the support of tables of the same categories put under one another; None where all offer everything."""
+    """Return the support of the users of several tables with the same categories, one table after another.
+
+    Parameters
+    ----------
+    tables : sequence of PreferenceTable
+        At least one, with the same K categories.
+
+    Returns
+    -------
+    (N, K) bool array or None
+        None where every user of every table has all categories.
+
+    Examples
+    --------
+    >>> from spectra_eval import PreferenceTable
+    >>> table = PreferenceTable(users=["ann"], categories=("Drama", "Noir"), counts=[[3, 1]])
+    >>> joined_support([table]) is None
+    True
+    """
     if all(table.support is None for table in tables):
         return None
     return np.concatenate([table.offered for table in tables])

@@ -23,7 +23,7 @@ from spectra_eval import errors
 from spectra_eval.metrics import METRICS
 from spectra_eval.theory import ENVELOPES
 
-ROOMS = ("theory",)
+ROOMS = ("metrics", "theory", "stats", "simplex", "units", "tables")
 SECTIONS = {
     "Parameters",
     "Attributes",
@@ -45,9 +45,9 @@ NEVER_RAISES = {
 }
 """Public names that call a function which raises, with arguments on which it does not."""
 VERBS = set(
-    """Add Align Average Bound Build Certify Check Compare Compute Convert Count Cut Decode Estimate Evaluate Expand
-    Find Follow Generate Merge Open Parse Predict Prepare Read Recompute Register Remove Return Route Run Select Split
-    Test Verify Write Yield""".split()
+    """Add Adjust Align Assign Average Bound Build Certify Check Compare Compute Convert Count Cut Decode
+    Estimate Evaluate Expand Find Follow Generate Merge Open Parse Predict Prepare Read Recompute
+    Register Remove Return Route Run Select Split Test Verify Write Yield""".split()
 )
 """First words of the summary of a function: verbs in the imperative."""
 
