@@ -92,9 +92,9 @@ class Interactions:
     Examples
     --------
     >>> from spectra_eval.data.synthetic import read
-    >>> events = read(users=5, categories=3, seed=0)
+    >>> events = read(users=5, categories=8, seed=0)
     >>> len(events.categories), len(events.user) == len(events.weight)
-    (3, True)
+    (8, True)
     """
 
     user: np.ndarray
