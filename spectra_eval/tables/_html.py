@@ -15,6 +15,20 @@ _MOST = 20
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return the first rows as a table of HTML, with every text escaped.
 
+    Parameters
+    ----------
+    title : str
+        The line above the table.
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequence
+        The cells of each row.
+
+    Returns
+    -------
+    str
+        HTML, with every text escaped.
+
     Examples
     --------
     >>> html_table("<T>", ["n"], [[0.123456]])
