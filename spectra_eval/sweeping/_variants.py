@@ -77,6 +77,7 @@ def variants(
     >>> table = PreferenceTable(
     ...     users=["a", "b"], categories=("Bars", "Tacos", "Golf"), counts=[[1, 2, 0], [0, 1, 4]],
     ...     parents=("Food", "Food", "Sport"), history=[("x",), ("y",)],
+    ...     history_counts=[[0, 2, 1], [0, 1, 4]],
     ... )
     >>> [(one.name, one.table.categories) for one in variants("taxonomy", table)]
     [('fine', ('Bars', 'Tacos', 'Golf')), ('coarse', ('Food', 'Sport')), ('rarest-2', ('Other', 'Tacos'))]

@@ -24,5 +24,7 @@ def test_four_times_the_users_take_no_more_memory(tmp_path: Path) -> None:
         path.unlink()
         assert found["rows"] == users
         peaks.append(found["peak_mib"])
-    # The users ascend, so that not even a hash of each is kept.
-    assert peaks[1] <= 1.05 * peaks[0], peaks
+    # The users ascend, so that not even a hash of each is kept. The matrices of the further users alone take 26 numbers
+    # twice each; the allocators of Arrow and NumPy differ by some MiB from run to run.
+    further = (1_572_864 - 393_216) * 2 * 26 * 8 / 2**20
+    assert peaks[1] - peaks[0] <= further / 8, peaks

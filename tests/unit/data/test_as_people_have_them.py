@@ -86,7 +86,7 @@ def test_another_delimiter_is_named(tmp_path: Path, mark: str, name: str) -> Non
     [
         (b"PK\x03\x04rest", "not a CSV file but a ZIP archive; unpack it"),
         (b"\x28\xb5\x2f\xfdrest", "compressed with zstd; unpack it"),
-        (b"PAR1rest", "a Parquet file; name it .parquet"),
+        (b"PAR1rest", "not a readable Parquet file"),
     ],
 )
 def test_what_is_no_text_is_named(tmp_path: Path, data: bytes, words: str) -> None:
