@@ -80,7 +80,7 @@ def variants(
     ...     history_counts=[[0, 2, 1], [0, 1, 4]],
     ... )
     >>> [(one.name, one.table.categories) for one in variants("taxonomy", table)]
-    [('fine', ('Bars', 'Tacos', 'Golf')), ('coarse', ('Food', 'Sport')), ('rarest-2', ('Other', 'Tacos'))]
+    [('fine', ('Bars', 'Tacos', 'Golf')), ('coarse', ('Food', 'Sport')), ('rarest-2', ('Other', 'Golf'))]
     """
     if kind not in SWEEPS:
         raise InputError(f"sweep: {kind!r} is unknown; choose {', '.join(SWEEPS)}")
