@@ -17,7 +17,7 @@ backend_option = click.option(
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A choice of the backend, say url=http://127.0.0.1:8000/v1, route=classify or engine.max_num_seqs=64.",
+    help="An option of the backend, say url=http://127.0.0.1:8000/v1, route=classify or engine.max_num_seqs=64.",
 )
 _KINDS: tuple[type, ...] = (bool, int, float, str)
 

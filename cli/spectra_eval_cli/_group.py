@@ -245,8 +245,8 @@ def common_options(function: F) -> F:
 
     wrapped = cast(F, spoken)
     for option in (
-        click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
-        click.option("--verbose", is_flag=True, help="Say on stderr what is used and how long it takes."),
+        click.option("--quiet", is_flag=True, help="Print only errors to stderr."),
+        click.option("--verbose", is_flag=True, help="Print settings and timings to stderr."),
         click.option("--debug", is_flag=True, callback=_debug, is_eager=True, expose_value=False, hidden=True),
         click.option(
             "--config",
@@ -254,7 +254,7 @@ def common_options(function: F) -> F:
             callback=configure,
             is_eager=True,
             expose_value=False,
-            help="YAML file of options; what is typed wins.",
+            help="YAML file of options; the command line overrides it.",
         ),
     ):
         wrapped = option(wrapped)
@@ -307,13 +307,13 @@ def table_options(function: F) -> F:
     made = cast("F", called)
     for option in (
         click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="Read column NAME from COLUMN."),
-        click.option("--renormalise", is_flag=True, help="Divide rows that do not sum to one by their sum; recorded."),
+        click.option("--renormalise", is_flag=True, help="Normalise rows that do not sum to one; recorded."),
         click.option(
             "--empty-windows",
             type=click.Choice(["refuse", "keep"]),
             default="refuse",
             show_default=True,
-            help="Users without a single interaction in the window.",
+            help="How to treat users without interactions in the window.",
         ),
         click.option(
             "--absent",

@@ -15,15 +15,15 @@ __all__ = ["command"]
 @click.option(
     "--status",
     type=click.Choice(["pass", "fail", "undetermined"]),
-    help="Show only the checks that came out like this.",
+    help="Show only the checks with this status.",
 )
 @format_option
 @common_options
 def command(status: str | None, style: str, output: Path | None, quiet: bool) -> None:
-    """Hold the printed numbers of arXiv:2509.24189v4 against each other, each with its rounding.
+    """Check the printed numbers of arXiv:2509.24189v4 for consistency, each within its rounding.
 
-    Recomputes every printed number that needs no data. ``fail``: no numbers that round to those printed stand together;
-    ``undetermined``: only others than those printed do.
+    Recomputes every printed number that needs no data. ``fail``: no values that round to the printed numbers are
+    consistent. ``undetermined``: only values other than the printed numbers are consistent.
     """
     from spectra_eval.audit import audit_paper
 

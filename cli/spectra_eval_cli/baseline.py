@@ -25,9 +25,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Write TABLE with a reference predictor in the place of theta_s.
+    """Write TABLE with a baseline predictor as theta_s.
 
-    The table that comes out is evaluated, compared and certified like that of any model.
+    The new table can be evaluated, compared and certified like that of any model.
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.baselines import with_baseline

@@ -53,7 +53,7 @@ __all__ = ["command"]
     type=click.Choice(["hoeffding", "clopper-pearson", "betting", "dkw", "printed"]),
     default="hoeffding",
     show_default=True,
-    help="Declared before looking at the outcomes.",
+    help="Choose it before looking at the results.",
 )
 @click.option(
     "--declared",
@@ -70,7 +70,7 @@ __all__ = ["command"]
     show_default=True,
     help="Finite-sample predicates declared: T,J,K or some.",
 )
-@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit 1 where the bound falls short of VALUE.")
+@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit with code 1 if the bound is below VALUE.")
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated. Recorded.")
 @click.option(
     "--seed",
@@ -101,10 +101,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Say, with a proof attached, what TABLE shows.
+    """Compute a certificate: the claims that TABLE supports, with confidence level and assumptions.
 
     TABLE is a preference table, a run folder, or results of any system as Parquet, NPZ, CSV or JSON lines.
-    Exit code 1: a claim that was required does not hold.
+    Exit code 1: a required claim does not hold.
     """
     from spectra_eval.artifacts import iter_table, write_json
     from spectra_eval.certification import bundle, certify_cutoffs

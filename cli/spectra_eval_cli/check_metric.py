@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.argument("name", metavar="MODULE:NAME")
 @click.option("--examples", type=click.IntRange(1), default=300, show_default=True, help="Examples for each check.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed draws the same examples."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the generated examples."
 )
 @click.option(
     "--format",
@@ -34,11 +34,11 @@ __all__ = ["command"]
 def command(
     ctx: click.Context, name: str, examples: int, seed: int, style: str, output: Path | None, quiet: bool
 ) -> None:
-    """Hold a metric of your own against the laws of metrics, and find which properties it has.
+    """Check your own metric against the axioms of metrics, and find which properties it has.
 
-    MODULE:NAME is a function of (theta_star, theta_s) that gives one number a user, or a Metric or an Envelope; a name
-    without a colon is a registered metric. Exit code 1: a law, or a property that was declared, does not hold, or one
-    that was not declared could not be refuted.
+    MODULE:NAME is a function of (theta_star, theta_s) that returns one number per user, or a Metric or an Envelope; a
+    name without a colon is a registered metric. Exit code 1: an axiom or a declared property does not hold, or an
+    undeclared property could not be refuted.
     """
     from spectra_eval.metrics import METRICS
     from spectra_eval.testing import checks

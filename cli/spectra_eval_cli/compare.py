@@ -17,9 +17,15 @@ __all__ = ["command", "table_names"]
 @click.command("compare")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--metrics", type=COMMAS, help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
-@click.option("--baselines", type=COMMAS, help="Names separated by commas, to compare with: see `list baselines`.")
-@click.option("--common", is_flag=True, help="Leave out records that some table lacks, instead of refusing.")
-@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
+@click.option("--baselines", type=COMMAS, help="Baselines to compare with, separated by commas: see `list baselines`.")
+@click.option(
+    "--common",
+    is_flag=True,
+    help="Use only the records that all tables have; without it, missing records are an error.",
+)
+@click.option(
+    "--bootstrap", type=int, default=1000, show_default=True, help="Bootstrap resamples of users; 0 for no intervals."
+)
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "latex", "csv"]), default="table")
@@ -39,10 +45,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Hold the readouts of TABLES against each other on the same users.
+    """Compare the readouts of TABLES with each other on the same users.
 
-    One row a pair and metric: the paired difference with its interval, Wilcoxon's signed-rank test adjusted by Holm
-    over all rows, the rank-biserial correlation, and which system is better where the test tells.
+    One row per pair and metric: the paired difference with its interval, Wilcoxon's signed-rank test adjusted by Holm
+    over all rows, the rank-biserial correlation, and which system is better if the difference is significant.
     """
     import numpy as np
 

@@ -18,10 +18,10 @@ __all__ = ["command"]
 @common_options
 @click.pass_context
 def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, quiet: bool) -> None:
-    """Hold the golden numbers of VECTORS against the functions of this package.
+    """Compare the reference values in VECTORS with the functions of this package.
 
-    One row a group: how many of its cases agree within their tolerances. With --format json every computed value
-    is given, so that another program can compare. The exit code is 1 when a case differs.
+    One row per group: how many of its cases agree within their tolerances. --format json writes every computed value,
+    so that another program can compare. Exit code 1: a case differs.
     """
     from spectra_eval.artifacts import read_json
     from spectra_eval.conformance import conform

@@ -23,14 +23,18 @@ __all__ = ["command"]
 @click.option(
     "--adapter",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of `finetune`, merged into the model; into that of --compare too, unless --compare-model is given.",
+    help="Folder of an adapter, merged into the model, and into that of --compare without --compare-model.",
 )
-@click.option("--table", type=click.Path(path_type=Path), help="Ask about its users, and estimate the time it takes.")
+@click.option(
+    "--table", type=click.Path(path_type=Path), help="Use the users of this table, and estimate the run time."
+)
 @click.option("--compare", help="A second backend; its scores of the same model should agree.")
-@click.option("--compare-model", help="What the second backend opens; the same model if it is not given.")
-@click.option("--compare-set", "compare_settings", multiple=True, metavar="NAME=VALUE", help="A choice of the second.")
-@click.option("--users", type=int, default=3, show_default=True, help="How many users are asked about.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
+@click.option("--compare-model", help="Model of the second backend.  [default: the same model]")
+@click.option(
+    "--compare-set", "compare_settings", multiple=True, metavar="NAME=VALUE", help="An option of the second backend."
+)
+@click.option("--users", type=int, default=3, show_default=True, help="Number of users.")
+@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @table_options
@@ -55,9 +59,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Say whether a probe of this model measures anything: tokens, template, answer mass, noise, parity, bias, speed.
+    """Check whether a probe of this model is meaningful: tokens, template, answer mass, noise, parity, bias, speed.
 
-    Exit code 0: it does. Exit code 1: it does not, and what fails is named. Exit code 4: the model cannot be asked.
+    Exit code 0: it does. Exit code 1: it does not; the failed checks are named. Exit code 4: the model cannot be run.
     """
     from spectra_eval.artifacts import read_table
     from spectra_eval.diagnosis import diagnose

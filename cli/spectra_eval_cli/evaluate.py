@@ -31,13 +31,15 @@ __all__ = ["command", "interval_lines", "rows_of"]
 @click.option(
     "--columns",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="CSV with user and further columns, to be named in --strata.",
+    help="CSV with the column user and further columns for --strata.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads; the numbers do not depend on it.")
-@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 leaves them out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Number of threads; does not affect the results.")
+@click.option(
+    "--bootstrap", type=int, default=1000, show_default=True, help="Bootstrap resamples of users; 0 for no intervals."
+)
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--limit", type=int, help="Only the first N users, for a quick look.")
+@click.option("--limit", type=int, help="Use only the first N users.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
 @table_options
@@ -58,9 +60,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Hold every system of each of TABLES against what the users did.
+    """Evaluate every system of TABLES against the observed interactions.
 
-    One row a system: the readout, the decoded list, and the reference predictors that a reader should see beside them.
+    One row per system: the model's predicted distribution (theta_s), its generated list (dg), and baselines.
     """
     import numpy as np
 

@@ -29,7 +29,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 @click.command("finetune")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("source", type=click.Path(exists=True, allow_dash=True, path_type=Path))
-@click.option("--dataset", help="How SOURCE is read: see `list datasets`.  [default: what TABLE says]")
+@click.option("--dataset", help="Format of SOURCE: see `list datasets`.  [default: as recorded in TABLE]")
 @click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="An option of the dataset.")
 @click.option("--stage", type=click.Choice(["cpt", "sft"]), default="sft", show_default=True)
 @click.option("--model", default="embedded", show_default=True, help="A folder, a GGUF file, or 'embedded'.")
@@ -41,7 +41,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
     type=click.Choice(["scores", "names", "both"]),
     default="scores",
     show_default=True,
-    help="sft: soft labels over the scores that the probe reads, names drawn from what users did next, or both.",
+    help="sft: soft labels over the probe's scores, category names sampled from the observed interactions, or both.",
 )
 @click.option(
     "--cuts",
@@ -49,26 +49,36 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
     default="0.5,0.65,0.8",
     callback=_shares,
     show_default=True,
-    help="sft: where what lies before each window is cut again.",
+    help="sft: further splits of the interactions before each window, as proportions.",
 )
-@click.option("--hold-out", type=float, default=0.0, show_default=True, help="Share of the users that is not used.")
+@click.option(
+    "--hold-out",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Proportion of users that are excluded from training.",
+)
 @click.option("--how", type=click.Choice(["lora", "full"]), default="lora", show_default=True)
 @click.option("--rank", type=int, default=32, show_default=True)
 @click.option("--alpha", type=int, default=64, show_default=True)
 @click.option("--dropout", type=float, default=0.1, show_default=True)
-@click.option("--layers", type=int, help="lora: only in the last so many layers; what lies below is frozen.")
+@click.option("--layers", type=int, help="lora: train only the last N layers; the layers below are frozen.")
 @click.option("--learning-rate", type=float, default=8e-5, show_default=True)
 @click.option("--epochs", type=float, default=1.0, show_default=True)
-@click.option("--steps", type=int, help="So many batches instead of epochs.")
-@click.option("--batch", type=int, default=8, show_default=True, help="Examples a step.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Titles of a history that are shown.")
-@click.option("--length", type=int, default=256, show_default=True, help="cpt: tokens of a row of text.")
-@click.option("--bf16", is_flag=True, help="Compute in bfloat16; what is trained stays in float32.")
-@click.option("--checkpointing", is_flag=True, help="Less memory, a third more time.")
+@click.option("--steps", type=int, help="Number of batches, instead of epochs.")
+@click.option("--batch", type=int, default=8, show_default=True, help="Examples per step.")
+@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
+@click.option("--length", type=int, default=256, show_default=True, help="cpt: tokens per row of text.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16; the trained weights stay in float32.")
+@click.option("--checkpointing", is_flag=True, help="Gradient checkpointing: less memory, a third more time.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--keep-every", type=int, default=50, show_default=True, help="Steps between two states.")
+@click.option("--keep-every", type=int, default=50, show_default=True, help="Steps between two checkpoints.")
 @click.option("--accelerate", is_flag=True, help="Under `accelerate launch`: share the work between its processes.")
-@click.option("--leaky-same-window", is_flag=True, help="Train on the evaluation windows, as the paper; marks tables.")
+@click.option(
+    "--leaky-same-window",
+    is_flag=True,
+    help="Train on the evaluation windows, as the paper does; tables are marked as leaky.",
+)
 @click.option("--merge", type=click.Path(path_type=Path), help="Write the whole model with the adapter merged here.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The adapter.")
 @common_options
@@ -93,12 +103,12 @@ def command(
     quiet: bool,
     **recipe: Any,
 ) -> None:
-    """Train a model on what the users of TABLE did before their windows, which are cut out of SOURCE.
+    """Fine-tune a model on the interactions of TABLE's users before their windows, which are removed from SOURCE.
 
-    Stage cpt reads texts about users, items and traces; stage sft then trains the probe's own questions. That no
-    window of TABLE stands in what is trained on is proven first. With --hold-out, TABLE without the users that were
-    trained on is written to OUTPUT.held-out.parquet: probe that with --adapter OUTPUT. A training that was stopped
-    goes on where it was: give the same command again.
+    Stage cpt trains on texts about users, items and interactions. Stage sft then trains on the prompts of the probe. A
+    leakage check first verifies that no window of TABLE is in the training data. With --hold-out, TABLE without the
+    training users is written to OUTPUT.held-out.parquet: probe that with --adapter OUTPUT. The same command resumes an
+    interrupted training.
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.errors import InputError

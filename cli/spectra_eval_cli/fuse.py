@@ -19,18 +19,22 @@ __all__ = ["command"]
     "--scores",
     required=True,
     type=click.Path(path_type=Path),
-    help="CSV, TSV or Parquet: user, item, score, category (several joined by |), and truth where there is one.",
+    help="CSV, TSV or Parquet with columns user, item, score, category (several joined by |), and optionally truth.",
 )
-@click.option("--items", type=click.Path(path_type=Path), help="The categories in a file of their own: item, category.")
+@click.option(
+    "--items", type=click.Path(path_type=Path), help="A separate file of categories, with columns item and category."
+)
 @click.option("--scores-map", multiple=True, metavar="NAME=COLUMN", help="Read column NAME of the scores from COLUMN.")
-@click.option("--weight", default="fitted", show_default=True, help="A number, or 'fitted' on other users.")
+@click.option(
+    "--weight", default="fitted", show_default=True, help="A number, or 'fitted': cross-fitted on other users."
+)
 @click.option("-k", "k", type=int, default=10, show_default=True, help="Cut-off of NDCG and recall.")
 @click.option(
-    "--smoothing", type=float, default=1e-3, show_default=True, help="Share of the even distribution mixed in."
+    "--smoothing", type=float, default=1e-3, show_default=True, help="Weight of the uniform distribution in the prior."
 )
 @click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 for no intervals.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the resamples.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The fused scores, CSV or Parquet."
@@ -53,10 +57,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Take theta_s of TABLE as a category prior for the item scores of a recommender.
+    """Use theta_s of TABLE as a category prior for the item scores of a recommender.
 
-    The fused score is the user's score at mean 0 and standard deviation 1, plus the weight times the logarithm of what
-    theta_s gives to the item's categories. With a column truth, both rankings are held against it.
+    The fused score is the user's standardised score (mean 0, standard deviation 1) plus the weight times the logarithm
+    of the probability that theta_s gives to the item's categories. With a column truth, both rankings are evaluated.
     """
     import numpy as np
 

@@ -16,7 +16,7 @@ FAMILIES = ("metrics", "envelopes", "readouts", "backends", "datasets", "baselin
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @common_options
 def command(family: str, style: str, quiet: bool) -> None:
-    """List what is registered in FAMILY, one line each, with unit, standing and reference."""
+    """List the entries registered in FAMILY, one per line, with unit, standing and reference."""
     rows = []
     for entry in _entries(family):
         row = {"name": entry.name}

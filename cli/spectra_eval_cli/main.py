@@ -35,10 +35,10 @@ COMMANDS = {
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 @click.version_option(package_name="spectra-eval", prog_name="spectra-eval")
 def main(debug: bool) -> None:
-    """Tell whether a language model's picture of what people like can be trusted.
+    """Measure how well a language model predicts what users like, and certify the result.
 
-    Read a model's distribution over categories for each user, hold it against what the users did next, and say,
-    with a proof attached, what can be claimed. Start with `spectra-eval demo`.
+    Read a model's distribution over categories for each user, compare it with the observed interactions and with
+    baselines, and state which claims hold, at which confidence level. Start with `spectra-eval demo`.
     """
 
 

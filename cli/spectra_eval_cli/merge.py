@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 @click.command("merge")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--to", "n_categories", type=int, help="Keep the most frequent, and merge the rest: N categories in all.")
+@click.option(
+    "--to", "n_categories", type=int, help="Keep the most frequent categories and merge the rest: N in total."
+)
 @click.option("--name", default="Other", show_default=True, help="With --to: the name of the merged category.")
 @click.option(
     "--order",
@@ -39,11 +41,11 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Write TABLE with fewer categories, their masses added up: 19 to 15 to 10, or the parents of a taxonomy.
+    """Write TABLE with fewer categories by summing their columns: 19 to 15 to 10, or the parents of a taxonomy.
 
-    No divergence of a user grows by it. How frequent a category is say the histories, or the file of --order; never
-    the windows, which are what is predicted. Where TABLE has parents, and neither --to nor --groups is given, these are
-    the categories afterwards.
+    Merging never increases a divergence. The frequency of a category is taken from the histories or from the file of
+    --order, never from the windows, which are the target. If TABLE has parents and neither --to nor --groups is given,
+    the parents become the categories.
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.artifacts._side import read_columns

@@ -14,9 +14,11 @@ __all__ = ["command"]
 
 @click.command("plan")
 @click.argument("table", required=False, type=click.Path(path_type=Path))
-@click.option("--share", type=float, help="Guess: share of users on whose window theta_s is closer than the list.")
+@click.option(
+    "--share", type=float, help="Guess: proportion of users for whose window theta_s is closer than the list."
+)
 @click.option("--mean-margin", type=float, help="Guess: mean of missed mass minus TV.")
-@click.option("--mean-missed", type=float, help="Guess: mean mass of the window off the list.")
+@click.option("--mean-missed", type=float, help="Guess: mean missed mass (mass of the window outside the list).")
 @click.option("--mean-js", "mean_js_bits", type=float, help="Guess: mean JS in bits.")
 @click.option("--tv", type=float, help="Guess: total variation between readout and window of a typical user.")
 @click.option("--margin-sd", type=float, help="Guess: standard deviation over users of missed mass minus TV.")
@@ -27,14 +29,14 @@ __all__ = ["command"]
     type=float,
     default=0.9,
     show_default=True,
-    help="Probability with which a claim holds if the guesses are right; an unknown spread counts as the largest.",
+    help="Probability that a claim holds if the guesses are right; an unknown deviation counts as the largest.",
 )
 @click.option("-k", "k", type=int, default=5, show_default=True, help="With TABLE: the first k decoded entries.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Level of each claim.")
 @click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
 @click.option("--bound", type=click.Choice(["hoeffding", "clopper-pearson"]), default="hoeffding", show_default=True)
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
-@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="The value that a claim's bound is to pass.")
+@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="The value that the bound of a claim must reach.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @table_options
 @common_options
@@ -59,9 +61,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Say how many users, and how many interactions each, the claims would need to hold with probability --power.
+    """Compute how many users, and how many interactions each, the claims need to hold with probability --power.
 
-    From a pilot TABLE, from guesses, or both: a guess that is given wins over what the table shows.
+    The input is a pilot TABLE, guesses, or both; a guess overrides the value from the table.
     """
     from spectra_eval.artifacts import read_table
     from spectra_eval.certification import guesses_from, plan

@@ -49,20 +49,20 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 @click.option(
     "--check",
     type=click.Path(path_type=Path),
-    help="Write nothing; prove of this table or run that no window stands in a history or a prompt.",
+    help="Write nothing; check that no window of this table or run is in a history or a prompt.",
 )
 @click.option(
     "--texts",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="--check: JSON lines too.",
+    help="--check: also check these training texts (JSON lines).",
 )
-@click.option("--genres", help="movielens: held (in the files), 18, 18+imax, 18+none or 20.  [default: held]")
+@click.option("--genres", help="movielens: held (those in the files), 18, 18+imax, 18+none or 20.  [default: held]")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
 @click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")
-@click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="A category with two parents.")
-@click.option("--level", type=click.Choice(["fine", "coarse"]), help="Of two levels, which the categories are.")
+@click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="How to treat a category with two parents.")
+@click.option("--level", type=click.Choice(["fine", "coarse"]), help="Which of two levels is used as categories.")
 @click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of DATASET.")
-@click.option("--seed", type=click.IntRange(min=0), help="synthetic: of the world.")
+@click.option("--seed", type=click.IntRange(min=0), help="synthetic: seed of the simulation.")
 @click.option(
     "--weighting",
     type=click.Choice(["fraction", "count"]),
@@ -70,49 +70,60 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     show_default=True,
     help="An item with g categories gives each 1/g (fraction) or 1 (count).",
 )
-@click.option("--split", type=float, default=0.8, show_default=True, help="Share of each user's past that is history.")
-@click.option("--split-date", metavar="DATE", help="The window begins here for everybody, instead of --split.")
+@click.option(
+    "--split",
+    type=float,
+    default=0.8,
+    show_default=True,
+    help="Proportion of each user's interactions that are the history.",
+)
+@click.option("--split-date", metavar="DATE", help="Start of the evaluation window for all users, instead of --split.")
 @click.option(
     "--window-end",
     type=float,
     default=1.0,
     show_default=True,
-    help="Share of each user's past at which the window ends; for a table to train on, the --split of the evaluation.",
+    help="Proportion of each user's interactions at which the window ends. For a training table: the --split of the "
+    "evaluation.",
 )
 @click.option(
     "--ties",
     type=click.Choice(["file-order", "together", "session"]),
     default="file-order",
     show_default=True,
-    help="Interactions of one second: cut in file order, or they (or whole sessions) are kept on one side.",
+    help="Interactions with equal time stamps: split in file order, or keep them (or whole sessions) on one side.",
 )
 @click.option(
     "--context-windows",
     type=COMMAS,
     callback=_numbers,
     metavar="1,3,5,8",
-    help="Past sessions told; one record each.",
+    help="Numbers of past sessions shown in the prompt; one record each.",
 )
 @click.option(
     "--horizons",
     type=COMMAS,
     callback=_names,
     metavar="long,short",
-    help="The whole window, its beginning, or both.",
+    help="The whole window (long), its beginning (short), or both.",
 )
 @click.option("--short", default="session", show_default=True, help="The short horizon: session, or N interactions.")
-@click.option("--session-gap", default="8h", show_default=True, help="A longer pause begins a new session.")
-@click.option("--min-interactions", type=int, default=5, show_default=True, help="Leave out users with fewer.")
-@click.option("--min-sessions", type=int, default=1, show_default=True, help="Leave out users with fewer of them told.")
+@click.option("--session-gap", default="8h", show_default=True, help="A longer gap starts a new session.")
 @click.option(
-    "--details", is_flag=True, help="Keep time, rating and categories of every title, for `probe --template`."
+    "--min-interactions", type=int, default=5, show_default=True, help="Exclude users with fewer interactions."
+)
+@click.option(
+    "--min-sessions", type=int, default=1, show_default=True, help="Exclude users with fewer sessions in the history."
+)
+@click.option(
+    "--details", is_flag=True, help="Store time, rating and categories of every title, for `probe --template`."
 )
 @click.option(
     "--title-categories",
     is_flag=True,
-    help="Keep which categories each title has: what `baseline --method markov` reads; reads the log whole.",
+    help="Store the categories of each title, which `baseline --method markov` needs; reads the whole log.",
 )
-@click.option("--limit", type=int, help="Only the first N users, for a quick look.")
+@click.option("--limit", type=int, help="Use only the first N users.")
 @common_options
 @click.pass_context
 def command(
@@ -135,11 +146,11 @@ def command(
     quiet: bool,
     **how: Any,
 ) -> None:
-    """Turn the raw files of DATASET in SOURCE into a preference table.
+    """Convert the raw files of DATASET in SOURCE to a preference table.
 
-    Each user's interactions are ordered by time; what lies before the cut is the history that a model is told, the
-    rest is the window that it is held against; it is proven that no window stands in a history. Terms of use are
-    printed; nothing is downloaded. DATASET synthetic has no SOURCE and writes its laws beside the table.
+    Each user's interactions are ordered by time. Those before the split are the history, which the prompt shows; the
+    rest are the evaluation window. A leakage check verifies that no window is in a history. Terms of use are printed;
+    nothing is downloaded. DATASET synthetic has no SOURCE and also writes a table with the true distributions.
     """
     from spectra_eval.artifacts import write_table
     from spectra_eval.baselines import with_title_categories

@@ -28,41 +28,52 @@ __all__ = ["command"]
 @click.option(
     "--adapter",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="hf, vllm: a folder of `finetune`; merged into the model when it is loaded.",
+    help="hf, vllm: an adapter folder written by `finetune`; merged when the model is loaded.",
 )
 @click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @backend_option
 @click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
-@click.option("--set", "choices", multiple=True, metavar="NAME=VALUE", help="A choice of the readout, say orders=6.")
-@click.option("--temperature", default="1.0", show_default=True, help="Divides the scores; 'fitted' on other users.")
-@click.option("--debias", is_flag=True, help="Take off the scores of a context that says nothing of anybody.")
-@click.option("--dg/--no-dg", default=True, show_default=True, help="Decode a list from the same model too.")
+@click.option(
+    "--set", "choices", multiple=True, metavar="NAME=VALUE", help="An option of the readout, for example orders=6."
+)
+@click.option(
+    "--temperature",
+    default="1.0",
+    show_default=True,
+    help="Temperature of the softmax: a number, or 'fitted' (cross-fitted on other users).",
+)
+@click.option("--debias", is_flag=True, help="Subtract the scores of a content-free prompt (contextual calibration).")
+@click.option("--dg/--no-dg", default=True, show_default=True, help="Also decode a list from the same model.")
 @click.option("--list-length", type=int, default=5, show_default=True, help="Entries of the decoded list.")
 @click.option(
     "--decoding",
     type=click.Choice(["greedy", "sampled"]),
     default="greedy",
     show_default=True,
-    help="The most probable list, or one that is drawn by --seed.",
+    help="Greedy decoding, or sampling with --seed.",
 )
-@click.option("--list-temperature", type=float, default=1.0, show_default=True, help="Of a list that is drawn.")
-@click.option("--constrained", is_flag=True, help="The list can only hold names of categories.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Titles of the history that are shown.")
+@click.option(
+    "--list-temperature", type=float, default=1.0, show_default=True, help="Sampling temperature of the list."
+)
+@click.option("--constrained", is_flag=True, help="Constrain the list to category names.")
+@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
 @click.option(
     "--template",
     "templates",
     multiple=True,
     metavar="NAME|FILE",
-    help="The words of the prompts: plain, terse, … or a YAML file; with --sweep prompts, further ones.",
+    help="Prompt template: plain, terse, … or a YAML file; with --sweep prompts, additional templates.",
 )
 @click.option(
     "--sweep",
     type=click.Choice(["prompts", "verbalisers", "windows", "taxonomy"]),
-    help="Ask in every variant: a run each below the output folder, and a table that compares them.",
+    help="Run every variant: one run folder per variant in the output folder, and a table that compares them.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn; recorded.")
-@click.option("--limit", type=int, help="Only the first N users, for a quick look.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all sampling; recorded."
+)
+@click.option("--limit", type=int, help="Use only the first N users.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
 @table_options
 @common_options
@@ -94,9 +105,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Ask a model about every user of TABLE and keep the answers in a run folder.
+    """Run a model on the prompts of every user of TABLE and store the results in a run folder.
 
-    A run that was stopped goes on where it was: give the same command again.
+    The same command resumes an interrupted run.
     """
     from spectra_eval.backends._base import CachedSession
     from spectra_eval.errors import InputError

@@ -14,15 +14,15 @@ __all__ = ["command"]
 
 @click.command("refute")
 @click.argument("name", metavar="MODULE:NAME")
-@click.option("--given", help="What is known: js_divergence, kl_divergence:nat, chi_squared, ... Default: JS in bits.")
-@click.option("--of", help="What is bounded. Default: total_variation.")
-@click.option("--side", type=click.Choice(["upper", "lower"]), help="Which side is claimed. Default: upper.")
 @click.option(
-    "--examples", type=click.IntRange(1), default=2000, show_default=True, help="Pairs drawn before the climb."
+    "--given", help="The known quantity: js_divergence, kl_divergence:nat, chi_squared, ... Default: JS in bits."
 )
+@click.option("--of", help="The bounded quantity. Default: total_variation.")
+@click.option("--side", type=click.Choice(["upper", "lower"]), help="The claimed side. Default: upper.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed searches the same way."
+    "--examples", type=click.IntRange(1), default=2000, show_default=True, help="Random pairs before the local search."
 )
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the search.")
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @common_options
@@ -39,10 +39,10 @@ def command(
     output: Path | None,
     quiet: bool,
 ) -> None:
-    """Search for an example that breaks a claimed bound.
+    """Search for a counterexample to a claimed bound.
 
     MODULE:NAME is a function of one number that claims to bound one quantity of a pair of distributions by another
-    (its attributes given, of and side say which, or the options do), an Envelope, or a function of weights, category
+    (specified by its attributes given, of and side, or by the options), an Envelope, or a function of weights, category
     and k that claims to bound the probability of being among k draws without replacement. A name without a colon is
     a registered envelope (`list envelopes`) or printed_union_bound, the paper's Theorem 2. Exit code 1: refuted.
     """

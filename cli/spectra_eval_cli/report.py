@@ -24,7 +24,7 @@ __all__ = ["command"]
     help="Folder for a paper: the tables as LaTeX, each figure as PDF.",
 )
 @click.option("--metrics", type=COMMAS, help="Names separated by commas.  [default: every metric that the page shows]")
-@click.option("--systems", type=COMMAS, help="As for evaluate.  [default: what TABLE holds, beside the references]")
+@click.option("--systems", type=COMMAS, help="As for evaluate.  [default: the systems in TABLE, and baselines]")
 @click.option(
     "--strata",
     type=COMMAS,
@@ -54,9 +54,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Write one page: what can be claimed, the systems side by side, figures, and how it was made.
+    """Write an HTML page: the claims, a comparison of the systems, figures, and the provenance of the numbers.
 
-    The first of TABLES is the subject of the page; the readouts of further ones, of the same users, stand beside it.
+    The page is about the first of TABLES; the readouts of the others, on the same users, are compared with it.
     """
     import numpy as np
 

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Recompute every number of CERTIFICATE from TABLE.
 
-    Exit code 0: all agree; claims that the certificate leaves out are named. Exit code 1: some differ; each is named.
+    Exit code 0: all agree; claims that the certificate omits are named. Exit code 1: some differ; each is named.
     """
     from spectra_eval._version import __version__
     from spectra_eval.artifacts import iter_table, read_json

@@ -1,0 +1,106 @@
+"""What a person reads outside the code uses the words of the field: the pages, and the help of every command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from spectra_eval_cli.main import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+
+INSTEAD = {
+    r"held against|(?:hold|holds|holding) \w+(?: \w+){0,6}? against": "evaluated against, compared with",
+    r"what (?:a|an|the|these|those|each|\d+) users? (?:did|do)|what followed": "observed interactions, target",
+    r"(?:is|are|was|were|be|been) told|titles told|tells? the model": "shown in the prompt",
+    r"what (?:a|the|this) (?:model|system) holds|holds of": "the predicted distribution",
+    r"laws?": "the true (population) distribution",
+    r"asked|repl(?:y|ies|ied)": "prompts, queries, responses",
+    r"drawn lists?|held to": "sampled list, constrained to",
+    r"crews?|whoever|idle (?:worker|device|process)": "worker pool, the next free worker",
+    r"askers?|listers?|asking\.py": "runner, decoder",
+    r"wordings?|wording\.py|other words|in which words": "prompt template",
+    r"(?:gone|goes|go|going|went) on": "resumed, resumes",
+    r"(?:a|an|the|in|no|one|its|their|each|genre|observed|held|largest|smallest) shares?|shares? of": "proportion",
+    r"mend(?:s|ed|ing)?": "fix",
+    r"mass missed": "missed mass",
+    r"nobody in particular|nothing of anybody|about anybody": "content-free prompt",
+    r"(?:take|takes|taken|took) off": "subtract",
+    r"(?:a|an|the|made|own) worlds?|known laws": "synthetic data with known ground truth",
+    r"seal(?:s|ed)?": "certificate digest",
+    r"(?:nearly|almost) flat": "close to uniform",
+    r"stands?|stood|lies|lay|(?:come|comes|came|coming) (?:out|of)": "is, is in, results in",
+    r"(?:give|gives|given|gave) back": "returns",
+}
+"""Words to avoid, as patterns of whole words in any case, and what to write instead."""
+
+ALLOWED = {
+    "docs/metrics.md": ((r"^### \w+\n\n.*$", "the summaries are the registry's, in its own words"),),
+    "docs/theory.md": (
+        (r"\*\*law\*\* target", "defined there as the true distribution, since the claims are called `.law`"),
+        (r"\*\*Law target, (?:mean|proportion)\.\*\*", "the headings of the proofs for that target"),
+    ),
+}
+"""By page: what may stay, and why."""
+
+CODE = re.compile(r"^```(?:console|csv|text|yaml).*?^```$|^ {4}.*$|`[^`\n]*`|\]\([^)]*\)|\$[^$\n]+\$", re.M | re.S)
+"""Output of commands, which the tests of the messages cover; names in code; links; formulas."""
+
+
+def found(text: str, allowed: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    """Return one line for each word to avoid: the line number, the word, and what to write."""
+    for pattern in (CODE.pattern, *(pattern for pattern, _ in allowed)):
+        text = re.sub(pattern, lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.M | re.S)
+    hits = []
+    for words, instead in INSTEAD.items():
+        pattern = rf"(?<![\w.-])(?:{words})(?![\w-])".replace(" ", r"\s+")
+        for match in re.finditer(pattern, text, flags=re.I):
+            line = text.count("\n", 0, match.start()) + 1
+            hits.append(f"line {line}: {' '.join(match[0].split())!r}: write {instead}")
+    return hits
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_in_plain_words(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert found(text, ALLOWED.get(page, ())) == []
+
+
+@pytest.mark.parametrize("command", ["", *sorted(COMMANDS)])
+def test_the_help_of_a_command_is_in_plain_words(command: str) -> None:
+    result = CliRunner().invoke(main, [*command.split(), "--help"], terminal_width=100)
+    assert result.exit_code == 0
+    text = re.sub(r"^ {2,}(?=\S)", "", result.output, flags=re.M)  # indented text is no code here
+    assert found(text) == []
+
+
+def test_every_exception_is_needed_and_has_a_reason() -> None:
+    for page, exceptions in ALLOWED.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for pattern, reason in exceptions:
+            assert re.search(pattern, text, flags=re.M), pattern
+            assert len(reason) > 20
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("The prediction is held\nagainst the window.", "held against"),
+        ("What the model holds is a distribution.", "What the model holds"),
+        ("An interrupted run goes on.", "goes on"),
+        ("Five replies were read.", "replies"),
+        ("It names the mend.", "mend"),
+    ],
+)
+def test_a_word_to_avoid_is_found_across_lines_and_in_any_case(text: str, word: str) -> None:
+    assert [hit for hit in found(text) if repr(word) in hit]
+
+
+def test_names_in_code_are_left_alone() -> None:
+    assert found("`fraction.law` with `wording.py`\n\n    spectra-eval list asked\n\n```console\nseal …\n```\n") == []
+    assert isinstance(main, click.Group)
