@@ -114,8 +114,30 @@ def locate(path: Path) -> Path:
 def as_file(path: Path) -> Path:
     """Return a path that can be read more than once: itself, or a copy of what the standard input or a pipe gives.
 
-    The copy goes when the process ends. The standard input and a process substitution (``/dev/fd/63``) are copied at
-    the first call and are the same file at the next.
+    The standard input and a process substitution (``/dev/fd/63``) are copied at the first call; later calls
+    return the same copy.
+
+    Parameters
+    ----------
+    path : Path
+        A file, ``-`` for the standard input, or a pipe.
+
+    Returns
+    -------
+    Path
+        The path itself, or that of a copy, which is removed when the process ends.
+
+    Raises
+    ------
+    InputError
+        The operating system refuses access.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     as_file(Path(folder)) == Path(folder)
+    True
     """
     if is_stdin(path):
         return _copied(path, (sys.stdin,))
@@ -149,7 +171,23 @@ def _copied(path: Path, key: tuple[object, ...] | None) -> Path:
 
 
 def typed_names(message: str) -> str:
-    """Return a message that names the standard input and pipes as they were typed, not the copies of them."""
+    """Return a message that names the standard input and pipes as they were typed, not the copies of them.
+
+    Parameters
+    ----------
+    message : str
+        A message, for instance of an error.
+
+    Returns
+    -------
+    str
+        The message, with the names of copies of the standard input and of pipes replaced.
+
+    Examples
+    --------
+    >>> typed_names("t.csv: no rows")
+    't.csv: no rows'
+    """
     for copy, typed in _typed.items():
         message = message.replace(copy, typed)
     return message

@@ -42,8 +42,19 @@ def from_frame(
     frame : object with ``__arrow_c_stream__``
         Long, one row a user and category, with the columns of a long CSV file; or one row a record, with the columns of
         a Parquet file. See `read_table`, whose rules hold here too.
-    mapping, renormalise, empty_windows, absent
+    mapping : mapping of str to str, optional
         As in `read_table`.
+    renormalise : bool
+        As in `read_table`.
+    empty_windows : {"refuse", "keep"}
+        As in `read_table`.
+    absent : str, optional
+        As in `read_table`.
+
+    Returns
+    -------
+    PreferenceTable
+        One record for each user, context window and horizon.
 
     Raises
     ------
@@ -78,8 +89,19 @@ def from_pandas(
         perhaps ``prediction``, ``dg_rank``, ``n_window``, ``context_window``, ``horizon``. Wide: one row a record, with
         columns of two levels, the quantity and the category, ``frame["counts", "Drama"]``; or with lists in its cells,
         as Parquet files have them. The users may be a column or a named index.
-    mapping, renormalise, empty_windows, absent
+    mapping : mapping of str to str, optional
+        As in `read_table`.
+    renormalise : bool
+        As in `read_table`.
+    empty_windows : {"refuse", "keep"}
+        As in `read_table`.
+    absent : str, optional
         As in `read_table`; NaN in a wide frame is an absent cell.
+
+    Returns
+    -------
+    PreferenceTable
+        One record for each user, context window and horizon.
 
     Raises
     ------
@@ -111,12 +133,23 @@ def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
     Parameters
     ----------
     table : PreferenceTable
+        The table.
     layout : {"long", "wide"}
         ``long`` has one row a record and category that it offers: ``user``, ``context_window``, ``horizon``,
         ``category``, ``counts`` (``theta_star`` where the table has no counts), ``theta_s``, ``dg_rank`` (from 1) and
         ``n_window``. ``wide`` has one row a record, indexed by user, and columns of two levels, such as
         ``frame["theta_s", "Drama"]``; it keeps every matrix and the order of the categories. Titles and metadata are in
         neither.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each record and category, or for each record.
+
+    Raises
+    ------
+    InputError
+        The layout is unknown.
 
     Examples
     --------
@@ -130,7 +163,23 @@ def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
 
 
 def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return results as a frame of one row each; an interval becomes `low`, `high`, `level` and `method`."""
+    """Return results as a frame of one row each; an interval becomes `low`, `high`, `level` and `method`.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        The results, all with the same fields.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each result.
+
+    Examples
+    --------
+    >>> rows_frame([{"metric": "brier", "value": 0.5}]).columns.tolist()
+    ['metric', 'value']
+    """
     import pandas as pd
 
     flat = []

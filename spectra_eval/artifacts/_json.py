@@ -88,11 +88,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 
 def json_digest(document: Any) -> str:
-    """Give the SHA-256 of a document's content: the order of keys and the layout do not count.
+    """Return the SHA-256 of a document's content; the order of keys and the layout do not count.
 
     Parameters
     ----------
     document : JSON value
+        The document.
 
     Returns
     -------
@@ -114,7 +115,30 @@ def json_digest(document: Any) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Parse strict JSON; `json.JSONDecodeError` says where it is broken, `SchemaError` what is not allowed."""
+    """Parse strict JSON.
+
+    Parameters
+    ----------
+    text : str
+        The document: no NaN, no repeated keys.
+
+    Returns
+    -------
+    JSON value
+        Dictionaries, lists, texts, numbers, Booleans and None.
+
+    Raises
+    ------
+    json.JSONDecodeError
+        The text is no JSON; the error has the place.
+    SchemaError
+        The text is nested too deeply, or holds something that strict JSON excludes.
+
+    Examples
+    --------
+    >>> parse_json('{"rows": [1, 2]}')
+    {'rows': [1, 2]}
+    """
     check_depth(text)
     try:
         return _DECODER.decode(text)

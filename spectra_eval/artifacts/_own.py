@@ -55,12 +55,27 @@ def file_name(text: str, what: str) -> str:
 
 
 def own_file(path: Path) -> Path:
-    """Return the path of a file that the package keeps for itself, unless something else stands in its place.
+    """Return the path of a file of the package, after checking that nothing else has its place.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it may be missing.
+
+    Returns
+    -------
+    Path
+        The same path.
 
     Raises
     ------
     InputError
         It is a link, a pipe, a device or a folder.
+
+    Examples
+    --------
+    >>> own_file(Path("no-such-file.json")).name
+    'no-such-file.json'
     """
     try:
         mode = path.lstat().st_mode
@@ -74,12 +89,27 @@ def own_file(path: Path) -> Path:
 
 
 def has_own_folder(path: Path) -> bool:
-    """Tell whether a folder that the package keeps for itself is there; a link or a file in its place is refused.
+    """Return whether a folder of the package exists; a link or a file in its place is refused.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Returns
+    -------
+    bool
+        False where nothing is at the path.
 
     Raises
     ------
     InputError
         Something else stands there.
+
+    Examples
+    --------
+    >>> has_own_folder(Path("no-such-folder"))
+    False
     """
     try:
         path.lstat()
@@ -89,12 +119,29 @@ def has_own_folder(path: Path) -> bool:
 
 
 def own_folder(path: Path) -> Path:
-    """Make a folder that the package keeps for itself, unless it is a link or a file.
+    """Return the path of a folder of the package, which is created where it is missing.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; its parents are created too.
+
+    Returns
+    -------
+    Path
+        The same path.
 
     Raises
     ------
     InputError
-        It is something else, or cannot be made.
+        A link or a file has its place, or the folder cannot be created.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     own_folder(Path(folder) / "run").is_dir()
+    True
     """
     try:
         with contextlib.suppress(FileExistsError):
@@ -117,10 +164,22 @@ def open_own(path: Path, mode: str) -> IO[str]:
     mode : str
         ``a`` or ``a+``.
 
+    Returns
+    -------
+    text stream
+        Opened for appending, in UTF-8; the caller closes it.
+
     Raises
     ------
     InputError
         Something else stands in its place, or the operating system refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, open_own(Path(folder) / "log", "a") as stream:
+    ...     stream.write("one line")
+    8
     """
     flags = os.O_CREAT | os.O_APPEND | (os.O_RDWR if "+" in mode else os.O_WRONLY)
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

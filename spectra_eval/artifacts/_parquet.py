@@ -245,6 +245,7 @@ def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     table : PreferenceTable
+        The table.
     path : path-like
         Its folder must exist; a file of this name is replaced.
 

@@ -118,12 +118,21 @@ def read_table(
 
 
 class TableBlocks(Iterator[PreferenceTable]):
-    """The blocks of one file, among which no record stands twice: whoever reads them need not look again.
+    """The blocks of one file, without a record that occurs twice.
 
     Attributes
     ----------
+    blocks : iterator of PreferenceTable
+        The blocks, in the order of the file.
     metadata : dict
         Of the first block, once it was read; empty before.
+
+    Examples
+    --------
+    >>> from spectra_eval.tables import PreferenceTable
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[3, 1]])
+    >>> [block.n_users for block in TableBlocks(iter([table]))]
+    [1]
     """
 
     def __init__(self, blocks: Iterator[PreferenceTable]) -> None:
@@ -157,12 +166,20 @@ def iter_table(
 
     Parameters
     ----------
-    path, mapping, renormalise, empty_windows, absent
+    path : path-like
         As in `read_table`.
     block : int
         Rows a block.
     columns : collection of str, optional
         Optional columns to keep (`theta_s`, `dg`, `scores`, …); users, truth and window are always there.
+    mapping : mapping of str to str, optional
+        As in `read_table`.
+    renormalise : bool
+        As in `read_table`.
+    empty_windows : {"refuse", "keep"}
+        As in `read_table`.
+    absent : str, optional
+        As in `read_table`.
 
     Returns
     -------

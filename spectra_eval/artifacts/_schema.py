@@ -17,22 +17,23 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def check_document(document: Any, shape: Any, *, fix: str) -> None:
-    r"""Refuse a document that has not the shape that is meant.
+    r"""Check that a document has the expected shape.
 
     Parameters
     ----------
     document : JSON value
-    shape
-        A type (`float` allows whole numbers, `object` anything), a pattern for texts, a range for whole numbers, a
-        value, a tuple of alternatives, a list of one shape for lists of any length, or a mapping of keys to shapes: a
-        key that ends in ``?`` may be missing, and ``...`` stands for every other key.
+        The document.
+    shape : any
+        A type (`float` allows whole numbers, `object` anything), a pattern for texts, a range for whole
+        numbers, a value, a tuple of alternatives, a list of one shape for lists of any length, or a mapping
+        of keys to shapes: a key that ends in ``?`` may be missing, and ``...`` stands for every other key.
     fix : str
         What to do about a document that is refused.
 
     Raises
     ------
     SchemaError
-        With the place of the first value that is wrong.
+        A value has another shape; the message names its place.
 
     Examples
     --------

@@ -43,7 +43,26 @@ _NEEDED = {
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
+    """Return the SHA-256 of a file, which is read in pieces.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "a").write_bytes(b"")
+    ...     file_digest(Path(folder) / "a")[:8]
+    'e3b0c442'
+    """
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(_CHUNK):
@@ -61,10 +80,26 @@ def read_training(place: Path, *, fix: str) -> dict[str, Any]:
     fix : str
         What to do where it is refused.
 
+    Returns
+    -------
+    dict
+        The content of the manifest.
+
     Raises
     ------
     SchemaError
         It is not such a manifest, or its configuration was edited.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "training.json").write_text("{}")
+    ...     try:
+    ...         read_training(Path(folder) / "training.json", fix="train into a new folder")
+    ...     except SchemaError as error:
+    ...         str(error).endswith("not the manifest of a training; train into a new folder")
+    True
     """
     known: Any = read_json(place)
     try:
@@ -94,6 +129,17 @@ def check_trained(folder: Path, manifest: Mapping[str, Any]) -> None:
     ------
     InputError
         A file is missing, changed or a link, or the manifest names a file outside the folder or not the weights.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "log.jsonl").write_text("")
+    ...     try:
+    ...         check_trained(Path(folder), {"configuration": {"recipe": {"how": "lora"}}, "files": {}})
+    ...     except (InputError, SchemaError):
+    ...         "refused"
+    'refused'
     """
     for name in _NEEDED[manifest["configuration"].get("recipe", {}).get("how", "lora")]:
         if name not in manifest["files"]:

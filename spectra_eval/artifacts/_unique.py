@@ -26,7 +26,14 @@ def record_keys(table: PreferenceTable) -> list[Key]:
 
 
 class HashRuns:
-    """A set of hashes that only grows: sorted runs, of which neighbours of about one length are merged."""
+    """A growing set of hashes, stored in sorted runs that are merged when their lengths are similar.
+
+    Examples
+    --------
+    >>> seen = HashRuns()
+    >>> seen.add(["ann", "bob"]).tolist(), seen.add(["bob", "cy"]).tolist()
+    ([False, False], [True, False])
+    """
 
     def __init__(self) -> None:
         self._runs: list[np.ndarray] = []

@@ -34,10 +34,29 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     the next command that writes into the folder removes. A pipe, a terminal and the standard output (``-``) get the
     bytes when they are complete.
 
+    Parameters
+    ----------
+    path : Path
+        The file; ``-`` is the standard output.
+
+    Yields
+    ------
+    binary stream
+        What is written to it becomes the file when the block ends without an error.
+
     Raises
     ------
     InputError
         The operating system refuses: no such folder, no right, a full disk.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written_whole(Path(folder) / "a.txt") as stream:
+    ...         _ = stream.write(b"all of it")
+    ...     (Path(folder) / "a.txt").read_text()
+    'all of it'
     """
     target = Path(os.path.realpath(path))  # a link stays a link, what it points to is replaced
     to_stdout = str(path) in STDOUT
@@ -78,12 +97,33 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def written_path(target: Path) -> Iterator[Path]:
-    """Give the path of a hidden neighbour to a library that opens files itself; at the end it replaces `target`.
+    """Yield the path of a hidden neighbour, which replaces the target when the block ends.
+
+    For libraries that open files themselves.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+
+    Yields
+    ------
+    Path
+        The hidden file, in the same folder.
 
     Raises
     ------
     InputError
         The operating system refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written_path(Path(folder) / "a.txt") as hidden:
+    ...         _ = hidden.write_text("all of it")
+    ...     (Path(folder) / "a.txt").read_text()
+    'all of it'
     """
     remove_leftovers(target.parent)
     hidden = _hidden(target)
@@ -100,7 +140,19 @@ def written_path(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the hidden files of processes that were killed while they wrote into a folder; once a process."""
+    """Remove the hidden files of processes that were killed while they wrote into a folder; once a process.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; an unreadable one is left as it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     remove_leftovers(Path(folder))
+    """
     if folder in _cleaned or os.name != "posix":
         return
     _cleaned.add(folder)

@@ -49,9 +49,21 @@ _OF_THE_MODEL = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
-    """`theta` (N, K), rows on the simplex; `counted` says how many users were treated in a way to know of.
+    """The predicted distributions of a baseline, with what it counted and fitted.
 
-    `fitted` holds what was fitted, as JSON values by name.
+    Attributes
+    ----------
+    theta : (N, K) float array
+        Rows on the simplex.
+    counted : mapping of str to int
+        Numbers of users with a special treatment, for instance without a history.
+    fitted : mapping
+        Fitted values by name, as JSON values.
+
+    Examples
+    --------
+    >>> Prediction(theta=np.full((1, 2), 0.5), counted={"users_without_history": 1}).counted
+    {'users_without_history': 1}
     """
 
     theta: np.ndarray
@@ -80,6 +92,12 @@ class Baseline:
     rows : callable, optional
         ``rows(table) -> make`` with ``make(rows) -> (n, K)``: the prediction for some rows, the same to the last bit,
         for callers that need not the whole at once.
+
+    Examples
+    --------
+    >>> from spectra_eval.baselines import BASELINES
+    >>> BASELINES["oracle"].sees_window, BASELINES["history"].needs
+    (True, ('history_counts',))
     """
 
     name: str
@@ -93,7 +111,22 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowSystem:
-    """A baseline as a system whose distributions are made for the rows that are asked for, and not kept."""
+    """A baseline as a system whose distributions are computed for requested rows and not stored.
+
+    Attributes
+    ----------
+    name : str
+        The name in results and reports.
+    make : callable
+        ``make(rows) -> (n, K)``: the predicted distributions of some rows.
+    lists : None
+        The list is the order of the distribution.
+
+    Examples
+    --------
+    >>> RowSystem(name="uniform", make=lambda rows: np.full((2, 2), 0.5)[rows]).held(slice(0, 1)).tolist()
+    [[0.5, 0.5]]
+    """
 
     name: str
     make: Callable[[slice], np.ndarray]
@@ -146,7 +179,39 @@ def _entry(table: PreferenceTable, method: str) -> Baseline:
 
 
 def row_system(table: PreferenceTable, method: str) -> System | RowSystem:
-    """Do as `system`, without a copy of the table's size where the baseline can be made row by row."""
+    """Return a baseline as a system, without a copy of the table's size where it can be computed row by row.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; popularity and history are those of its `history_counts`.
+    method : str
+        The name of the baseline.
+
+    Returns
+    -------
+    System or RowSystem
+        Named after the baseline; the rows are those of `system`.
+
+    Raises
+    ------
+    UnknownNameError
+        No baseline has this name.
+    InputError
+        The table lacks a column that the baseline needs.
+    ShapeError
+        The baseline returned an array of another shape.
+    SimplexError
+        The baseline returned a row that is not on the simplex.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a", "b"], categories=("Drama", "Noir"), counts=[[1, 0], [0, 1]], history_counts=[[3, 1], [1, 3]]
+    ... )
+    >>> row_system(table, "history").held(slice(0, 1)).tolist()
+    [[0.75, 0.25]]
+    """
     entry = _entry(table, method)
     if entry.rows is None:
         return system(table, method)
@@ -157,7 +222,7 @@ def row_system(table: PreferenceTable, method: str) -> System | RowSystem:
 
 
 def system(table: PreferenceTable, method: str) -> System:
-    """Give a baseline as a system, to be evaluated beside a model.
+    """Return a baseline as a system, to be evaluated together with a model.
 
     Parameters
     ----------
@@ -190,7 +255,7 @@ def system(table: PreferenceTable, method: str) -> System:
 
 
 def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
-    """Put a baseline in the place of `theta_s`.
+    """Return the table with a baseline in place of `theta_s`.
 
     Parameters
     ----------

@@ -26,9 +26,34 @@ _FOLDS = f"cross-fitted: each of {FOLDS} groups of users by the others"
 
 
 def mixture(table: PreferenceTable) -> Prediction:
-    """Mix each user's history shares with popularity; the weight has the least mean JS divergence on other users.
+    """Predict the window by each user's history distribution mixed with popularity.
 
-    The mean JS divergence is convex in the weight, so a search over one number finds its least value.
+    The weight minimises the mean JS divergence on the users of the other folds. The mean is convex in the
+    weight, so a search over one number finds its minimum.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; `history_counts` holds the histories.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K); `fitted` holds the weight of each fold.
+
+    Raises
+    ------
+    InputError
+        The table has no histories, or too few users to fit on.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counts = rng.integers(1, 9, size=(60, 3))
+    >>> users = [f"u{number}" for number in range(60)]
+    >>> table = PreferenceTable(users=users, categories=("a", "b", "c"), counts=counts, history_counts=counts)
+    >>> mixture(table).theta.shape
+    (60, 3)
     """
     shares, told, popularity = shares_told(table)
 
@@ -59,6 +84,30 @@ def linear(table: PreferenceTable) -> Prediction:
     Each fold is fitted by penalised maximum likelihood with the observed shares as soft labels. Inputs have mean 0 and
     deviation 1 among the users that are fitted on; the strength of the penalty is the one of `PENALTIES` that does
     best on a fifth of these after a fit on the rest.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; `history_counts` holds the histories.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K); `fitted` holds the penalty of each fold.
+
+    Raises
+    ------
+    InputError
+        The table has no histories, or too few users to fit on.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counts = rng.integers(1, 9, size=(60, 3))
+    >>> users = [f"u{number}" for number in range(60)]
+    >>> table = PreferenceTable(users=users, categories=("a", "b", "c"), counts=counts, history_counts=counts)
+    >>> linear(table).theta.shape
+    (60, 3)
     """
     shares, told, _ = shares_told(table)
     inputs = np.hstack([shares, np.sqrt(shares)])

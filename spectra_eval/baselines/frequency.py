@@ -25,7 +25,23 @@ LAPLACE = 1.0
 
 
 def uniform(table: PreferenceTable) -> Prediction:
-    """Hold every category that a record offers alike."""
+    """Predict the same probability for every category that a record offers.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; only its categories and its `support` matter.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Examples
+    --------
+    >>> uniform(PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]])).theta.tolist()
+    [[0.5, 0.5]]
+    """
     return Prediction(theta=_uniform_rows(table)(slice(None)))
 
 
@@ -37,7 +53,31 @@ def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def popularity(table: PreferenceTable) -> Prediction:
-    """Hold for everybody the mean of all users' history shares, on the options of each record."""
+    """Predict the mean of all users' history distributions, on the options of each record.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; `history_counts` holds the histories.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Raises
+    ------
+    InputError
+        No user has a history.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a", "b"], categories=("Drama", "Noir"), counts=[[1, 0], [0, 1]], history_counts=[[3, 1], [1, 3]]
+    ... )
+    >>> popularity(table).theta.tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
     return Prediction(theta=_popularity_rows(table)(slice(None)))
 
 
@@ -51,7 +91,31 @@ def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndar
 
 
 def history(table: PreferenceTable) -> Prediction:
-    """Hold for each user the shares of their own history; those without one get popularity, and are counted."""
+    """Predict each user's own history distribution; users without a history get popularity, and are counted.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; `history_counts` holds the histories.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Raises
+    ------
+    InputError
+        No user has a history.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a", "b"], categories=("Drama", "Noir"), counts=[[1, 0], [0, 1]], history_counts=[[3, 1], [0, 0]]
+    ... )
+    >>> history(table).theta.tolist(), dict(history(table).counted)
+    ([[0.75, 0.25], [0.75, 0.25]], {'users_without_history': 1})
+    """
     return Prediction(theta=_history_rows(table)(slice(None)), counted=_untold(table))
 
 
@@ -67,7 +131,24 @@ def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def laplace(table: PreferenceTable) -> Prediction:
-    """Add `LAPLACE` to each category's weight in the user's history before taking shares."""
+    """Predict each user's history distribution, smoothed: `LAPLACE` is added to the weight of each category.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; `history_counts` holds the histories.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]], history_counts=[[0, 0]])
+    >>> laplace(table).theta.tolist()
+    [[0.5, 0.5]]
+    """
     return Prediction(theta=_laplace_rows(table)(slice(None)), counted=_untold(table))
 
 

@@ -67,10 +67,35 @@ def with_title_categories(table: PreferenceTable, interactions: Interactions) ->
 
 
 def markov(table: PreferenceTable) -> Prediction:
-    """Follow a chain over categories from the last title of the history, averaged over the next `STEPS` interactions.
+    """Predict by a Markov chain over categories from the last title, averaged over the next `STEPS` interactions.
 
-    A title with several categories counts for each in equal parts. The chain is that of all histories together, and
-    no window is looked at; popularity counts as `PSEUDO` transitions out of each category.
+    A title with several categories counts for each in equal parts. The chain is estimated from all histories
+    together, never from a window; popularity counts as `PSEUDO` transitions out of each category.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with `history`, `history_counts` and the categories of each title in its metadata.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Raises
+    ------
+    InputError
+        The metadata lack the categories of the titles, a title has none, or no user has a history.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(
+    ...     users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]], history_counts=[[1, 1]],
+    ...     history=[("Up", "Heat")],
+    ...     metadata={"title_categories": {"Up": ["Drama"], "Heat": ["Noir"]}},
+    ... )
+    >>> markov(table).theta.shape
+    (1, 2)
     """
     sequences = _sequences(table)
     k = table.n_categories

@@ -12,7 +12,25 @@ __all__ = ["oracle"]
 
 
 def oracle(table: PreferenceTable) -> Prediction:
-    """Hold the observed frequencies of the window; a row without a window is uniform, and counted: nobody reads it."""
+    """Predict the observed frequencies of the window: a ceiling, not a competitor.
+
+    A row without a window is uniform, and counted; no metric reads it.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with the windows.
+
+    Returns
+    -------
+    Prediction
+        Rows on the simplex, shape (N, K).
+
+    Examples
+    --------
+    >>> oracle(PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[3, 1]])).theta.tolist()
+    [[0.75, 0.25]]
+    """
     observed = table.observed
     unseen = 1.0 / table.n_categories if table.support is None else uniform_on(table.support)
     theta = np.where(observed[:, None], table.theta_star, unseen)

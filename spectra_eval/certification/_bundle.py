@@ -15,7 +15,17 @@ SCHEMA = "spectra-eval/certificates/1"
 
 
 def bundle(certificates: Sequence[Certificate]) -> dict[str, Any]:
-    """Return one document of the certificates that `certify_cutoffs` makes; that of a single one is its own.
+    """Return one document of several certificates; the document of a single one is its own.
+
+    Parameters
+    ----------
+    certificates : sequence of Certificate
+        Those of `certify_cutoffs`, one for each cut-off.
+
+    Returns
+    -------
+    dict of str to any
+        The document of a product file, with its digest.
 
     Examples
     --------
@@ -37,12 +47,27 @@ def bundle(certificates: Sequence[Certificate]) -> dict[str, Any]:
 
 
 def unbundle(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the certificates of a document: several, or the one that it is.
+    """Return the certificates of a document: several, or the single one that it is.
+
+    Parameters
+    ----------
+    document : mapping
+        The content of a file of certificates.
+
+    Returns
+    -------
+    list of mappings
+        The document of each certificate.
 
     Raises
     ------
     SchemaError
-        The document holds several, but not those that it says.
+        The document names certificates that are missing, or was changed.
+
+    Examples
+    --------
+    >>> unbundle({"schema": "one certificate"})
+    [{'schema': 'one certificate'}]
     """
     if document.get("schema") != SCHEMA:
         return [document]

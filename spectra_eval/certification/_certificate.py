@@ -24,10 +24,55 @@ SCHEMA = "spectra-eval/certificate/1"
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One line of a certificate; the fields are those of the file.
+    """One claim of a certificate; the fields are those of the file.
 
-    `status` is ``undefined`` where the table cannot carry the claim, and `reason` says why. Where a claim
-    bounds a quantity from below, `bound` is that number, and `margin` its distance from the `threshold`.
+    Attributes
+    ----------
+    claim : str
+        Name of the claim, for instance ``mean.law``.
+    status : {"ok", "undefined"}
+        ``undefined`` where the table does not allow the claim.
+    standing : {"proven", "printed"}
+        Whether the bound is proven here, or stated by a source.
+    statement : str
+        The claim in one sentence.
+    target : {"window", "law"}
+        Whether the claim is about the window's distribution or the user's true distribution.
+    scope : str
+        ``cohort`` or ``population``.
+    inputs : mapping
+        The numbers that the bound was computed from.
+    bound : float or None
+        The lower bound of the claimed quantity.
+    threshold : float or None
+        What the bound must reach.
+    margin : float or None
+        Distance of the bound from the threshold.
+    holds : bool or None
+        Whether the bound reaches the threshold; None where the claim is undefined.
+    licenses : str
+        What may be concluded.
+    assumptions : tuple of Assumption
+        The hypotheses.
+    reference : str
+        Source of the bound.
+    n_users : int
+        Number of users in the claim.
+    method : str or None
+        How the bound was computed.
+    reason : str or None
+        Why the claim is undefined.
+
+    Examples
+    --------
+    >>> from spectra_eval.certification import certify
+    >>> from spectra_eval.tables import PreferenceTable
+    >>> table = PreferenceTable(
+    ...     users=["ann", "bob"], categories=("a", "b", "c"), counts=[[3, 1, 0], [0, 2, 2]],
+    ...     theta_s=[[0.6, 0.2, 0.2], [0.1, 0.5, 0.4]], dg=[[0], [2]],
+    ... )
+    >>> certify(table, k=1)["mean.law"].n_users
+    2
     """
 
     claim: str
@@ -53,9 +98,34 @@ class Claim:
 class Certificate:
     """The claims about one table, with everything that is needed to recompute them.
 
-    `digest` is the digest of the rest of the document; `input_digest` that of the table's content,
-    whatever the format of its file. `together` says with which probability all claims hold at once: `level` is that of
-    each on its own.
+    Attributes
+    ----------
+    options : Options
+        The declared options.
+    input_digest : str
+        SHA-256 of the table's content, whatever the format of its file.
+    package_version : str
+        Version that made the certificate.
+    facts : mapping
+        Numbers of users and records.
+    claims : tuple of Claim
+        The claims.
+    digest : str
+        SHA-256 of the rest of the document.
+    together : mapping
+        The probability with which all claims hold at once; `level` is that of each claim alone.
+
+    Examples
+    --------
+    >>> from spectra_eval.certification import certify
+    >>> from spectra_eval.tables import PreferenceTable
+    >>> table = PreferenceTable(
+    ...     users=["ann", "bob"], categories=("a", "b", "c"), counts=[[3, 1, 0], [0, 2, 2]],
+    ...     theta_s=[[0.6, 0.2, 0.2], [0.1, 0.5, 0.4]], dg=[[0], [2]],
+    ... )
+    >>> certificate = certify(table, k=1)
+    >>> certificate.options.k, len(certificate.digest)
+    (1, 64)
     """
 
     options: Options

@@ -30,7 +30,7 @@ _ROUTES = ("T", "J", "K")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Everything that is declared before the outcomes are looked at; it stands in the certificate.
+    """The options declared before the outcomes are known; they are part of the certificate.
 
     Attributes
     ----------
@@ -56,6 +56,18 @@ class Options:
         other bound, which knows no order.
     claims : tuple of str or None
         The claims that were asked for; None before they are looked up.
+
+    Raises
+    ------
+    InputError
+        An option is out of range or unknown, or a seed is given without the bound ``betting``.
+    AssumptionError
+        The bound is proven for ``scope="population"`` only.
+
+    Examples
+    --------
+    >>> round(Options(level=0.95, declared=5).error, 6)
+    0.01
     """
 
     k: Whole = 5

@@ -30,7 +30,7 @@ _PLACES = {
 
 
 def guesses_from(pilot: PreferenceTable | Certificate, *, k: Whole = 5) -> dict[str, float]:
-    """Read the guesses of a plan off a pilot.
+    """Read the guesses of a plan from a pilot.
 
     Parameters
     ----------
@@ -43,6 +43,11 @@ def guesses_from(pilot: PreferenceTable | Certificate, *, k: Whole = 5) -> dict[
     -------
     dict of str to float
         The guesses that the pilot can carry.
+
+    Raises
+    ------
+    InputError
+        The table has no readout or no list, no user has a window, or k is not below K.
 
     Examples
     --------

@@ -26,10 +26,32 @@ _DEFAULT = {"fraction.window": 0.5, "mean.law": 0.0, "mean-js.law": 0.0, "trunca
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What one claim would need: the smallest number at which its bound passes `threshold` with probability `power`.
+    """The sample size that one claim needs: the smallest at which its bound passes the threshold with the given power.
 
-    `given` holds the guesses that the number rests on, the spreads included. `n_users` or `n_interactions` (of one
-    user's window) is None where the row does not speak of it, or where `reason` says that no number will do.
+    Attributes
+    ----------
+    claim : str
+        Name of the claim.
+    threshold : float
+        What the bound must pass.
+    given : mapping of str to float
+        The guesses that the number depends on, the spreads included.
+    n_users : int or None
+        Number of users; None where the row is not about it, or no number suffices.
+    n_interactions : int or None
+        Interactions of one user's window; None where the row is not about it, or no number suffices.
+    method : str
+        How the number was computed.
+    power : float
+        Probability with which the claim holds if the guesses are right.
+    reason : str or None
+        Why no number suffices.
+
+    Examples
+    --------
+    >>> from spectra_eval.certification import plan
+    >>> plan({"mean_margin": 0.05, "margin_sd": 0.2})[0].n_users
+    2925
     """
 
     claim: str
@@ -53,7 +75,7 @@ def plan(
     predicate_error: Number = 0.01,
     require: Thresholds | None = None,
 ) -> list[Need]:
-    """Say how many users, and how many interactions each, the claims would need to hold with a given power.
+    """Return how many users, and how many interactions each, the claims need to hold with a given power.
 
     Parameters
     ----------
@@ -66,8 +88,16 @@ def plan(
     power : float
         Probability with which a claim holds if the guesses are right. With 0.5 the expected bound just passes: half of
         all such studies would fail.
-    level, scope, bound, declared, predicate_error
-        As in `certify`; the numbers are for ``hoeffding``, and for ``clopper-pearson`` where the claim is a share.
+    level : float
+        As in `certify`.
+    scope : {"cohort", "population"}
+        As in `certify`.
+    bound : {"hoeffding", "clopper-pearson"}
+        As in `certify`; ``clopper-pearson`` serves claims about a proportion of users.
+    declared : int
+        As in `certify`.
+    predicate_error : float
+        As in `certify`.
     require : mapping, optional
         Threshold by claim, that its bound is to pass.
 

@@ -45,7 +45,7 @@ def certify(
     claims: Sequence[str] | None = None,
     seed: Whole | None = None,
 ) -> Certificate:
-    """Say, with a proof attached, what a table shows about a readout and the lists decoded beside it.
+    """Certify what a table shows about a readout and the lists decoded with it.
 
     Parameters
     ----------
@@ -138,8 +138,12 @@ def certify_cutoffs(
         Each k once.
     declared : int
         Number of analyses declared together besides the cut-offs, which are counted here.
-    require, claims, **options
-        As in `certify`; a requirement holds for each cut-off.
+    require : mapping of str to float, optional
+        As in `certify`, at each k.
+    claims : sequence of str, optional
+        As in `certify`.
+    **options : any
+        The other options of `certify`.
 
     Returns
     -------

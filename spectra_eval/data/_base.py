@@ -14,21 +14,36 @@ __all__ = ["DATASETS", "Dataset"]
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One entry of the family.
+    """One entry of the family of data sets.
 
     Attributes
     ----------
+    name : str
+        The name in the registry.
     read : callable
         ``read(source, **options) -> Interactions``; `options` names what it takes besides the source.
     load : callable, optional
         ``load(source, **options) -> Log``: the same as numbers, for files that are too long to be joined at once.
+    summary : str
+        One line.
+    reference : str
+        Where the data set is described.
     terms : str
         Terms of use, printed once when the data are read.
+    options : tuple of str
+        Options that `read` has besides the source.
     needs_source : bool
-        False where `read` makes its interactions and takes no files.
+        False where `read` generates its interactions and takes no files.
     finish : callable, optional
-        ``finish(table, interactions) -> (table, law)``: what the data set knows beyond its interactions. The second
-        is a table whose `theta_star` is the law behind each window instead of its frequencies.
+        ``finish(table, interactions) -> (table, law)``: what the data set knows besides its interactions. The
+        second table has the user's true distribution of each window as `theta_star`, instead of its
+        frequencies.
+
+    Examples
+    --------
+    >>> from spectra_eval.data import DATASETS
+    >>> DATASETS["synthetic"].needs_source
+    False
     """
 
     name: str

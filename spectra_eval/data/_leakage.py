@@ -37,7 +37,7 @@ def check_leakage(
     *,
     texts: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, int]:
-    """Prove that no interaction of a window stands in the history, or in a text, or fail with the place.
+    """Check that no interaction of a window occurs in the history, or in a text.
 
     The table is not believed: from the interactions alone each record's history is found again as a run of its user's
     events (titles and category weights), and its window as a run that begins where that one ends (category weights
@@ -96,7 +96,22 @@ def check_leakage(
 
 
 def told_texts(table: PreferenceTable) -> dict[str, list[str]]:
-    """Give, by user, what the prompts about each record tell of the history: the `texts` of `check_leakage`.
+    """Return the text of the history in the prompts about each record, by user: the `texts` of `check_leakage`.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with `history`.
+
+    Returns
+    -------
+    dict of str to list of str
+        One text for each record of the user.
+
+    Raises
+    ------
+    InputError
+        The table has no `history`.
 
     Examples
     --------

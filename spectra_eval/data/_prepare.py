@@ -136,7 +136,24 @@ def prepare(
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What stands in a file that was written: how many users, records and categories, and its metadata."""
+    """Size and metadata of a table that was written to a file.
+
+    Attributes
+    ----------
+    n_users : int
+        Number of users.
+    n_records : int
+        Number of records: users times context windows times horizons.
+    n_categories : int
+        Number of categories.
+    metadata : mapping
+        The metadata of the table.
+
+    Examples
+    --------
+    >>> Prepared(n_users=2, n_records=4, n_categories=3, metadata={}).n_records
+    4
+    """
 
     n_users: int
     n_records: int
@@ -162,7 +179,7 @@ def prepare_file(
         As for `prepare`.
     events : int
         About how many events a block has.
-    **rules
+    **rules : any
         As for `prepare`.
 
     Returns

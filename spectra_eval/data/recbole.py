@@ -68,7 +68,11 @@ def load(
         What the time counts since 1970.
     encoding : str
         Of both files; RecBole writes UTF-8.
-    taxonomy, two_parents, level
+    taxonomy : path-like, optional
+        As in `csv.read`.
+    two_parents : {"refuse", "pair"}
+        As in `csv.read`.
+    level : {"fine", "coarse"}
         As in `csv.read`.
 
     Returns

@@ -25,7 +25,7 @@ _TAIL = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The knobs of a world.
+    """The settings of a synthetic data set with known ground truth.
 
     Attributes
     ----------
@@ -53,6 +53,16 @@ class World:
         How far that is disturbed.
     level : {"fine", "coarse"}
         The categories, or the groups that they stand under.
+
+    Raises
+    ------
+    InputError
+        A setting is out of range, or two of them do not fit together.
+
+    Examples
+    --------
+    >>> World(categories=4, groups=2).group.tolist()
+    [0, 1, 0, 1]
     """
 
     users: int = 500
@@ -120,7 +130,7 @@ class World:
 
 
 def read(source: str | Path | None = None, **options: Any) -> Interactions:
-    """Make a world: who chose what and when, drawn from laws that `law_of` gives back.
+    """Generate the interactions of a synthetic data set, drawn from distributions that `law_of` returns.
 
     Every item has one category, and no two interactions of a user share a second. How many interactions a user has,
     and when, does not depend on the user's law: given the cut, the categories of a window are independent draws from
@@ -130,7 +140,7 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     ----------
     source : None
         There are no files.
-    **options
+    **options : any
         The fields of `World`, as numbers or as texts.
 
     Returns
@@ -190,7 +200,7 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
 
 
 def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
-    """Give the law behind each window: the mean, over its interactions, of the user's law at their times.
+    """Return the true distribution of each window: the mean, over its interactions, of the user's law at their times.
 
     Parameters
     ----------
@@ -231,7 +241,7 @@ def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
 
 
 def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Give what a model of this quality would hold: the law with normal noise on its logarithms.
+    """Return the prediction of a model of a given quality: the law with normal noise on its logarithms.
 
     Parameters
     ----------
@@ -258,7 +268,14 @@ def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.
 
 
 def finish(table: PreferenceTable, interactions: Interactions) -> tuple[PreferenceTable, PreferenceTable]:
-    """Add the model of the asked quality to a table, and give the table of its laws.
+    """Add the predictions of a model of the given quality to a table, and return the table of the laws with it.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table that `prepare` made of the interactions.
+    interactions : Interactions
+        The interactions that `read` generated.
 
     Returns
     -------
@@ -271,6 +288,8 @@ def finish(table: PreferenceTable, interactions: Interactions) -> tuple[Preferen
     ------
     InputError
         The lists are longer than there are categories.
+    SchemaError
+        The interactions are no synthetic data.
 
     Examples
     --------

@@ -14,15 +14,32 @@ __all__ = ["align"]
 
 
 def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dict[str, PreferenceTable]:
-    """Bring the tables to the order of records and of categories of the first.
+    """Return the tables in the order of records and of categories of the first.
 
-    With `common`, records that some table lacks are left out.
+    Parameters
+    ----------
+    tables : mapping of str to PreferenceTable
+        The tables by name, at least one.
+    common : bool
+        Whether to leave out records that some table lacks.
+
+    Returns
+    -------
+    dict of str to PreferenceTable
+        The tables with the same records and categories, in the same order.
 
     Raises
     ------
     InputError
         The tables differ in their categories, in the truth of a record, or in their records; with `common`, they
         have no record in common.
+
+    Examples
+    --------
+    >>> one = PreferenceTable(users=["a", "b"], categories=("x", "y"), counts=[[1, 0], [0, 1]])
+    >>> two = PreferenceTable(users=["b", "a"], categories=("x", "y"), counts=[[0, 1], [1, 0]])
+    >>> align({"one": one, "two": two})["two"].users.tolist()
+    ['a', 'b']
     """
     first_name = next(iter(tables))
     first = tables[first_name]

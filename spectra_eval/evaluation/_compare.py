@@ -24,6 +24,7 @@ from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Measured, measure
 from spectra_eval.evaluation._notes import of_options
+from spectra_eval.evaluation._pair import ComparedPair
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
@@ -32,54 +33,26 @@ from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
-from spectra_eval.tables import Interval, PreferenceTable, System, html_table
+from spectra_eval.tables import PreferenceTable, System, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "ComparedPair", "SystemComparison", "compare"]
+__all__ = [
+    "SCHEMA",
+    "ComparedPair",
+    "SystemComparison",
+    "compare",
+]
 
 SCHEMA = "spectra-eval/comparison/1"
 
 _BY_DEFAULT = ("js_divergence", "total_variation", "category_ndcg@10")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComparedPair:
-    """Two systems in one metric, on the records that count for every system.
-
-    `difference` is the value of `first` minus that of `second`; `better` names the one that is better where the
-    adjusted p-value is at most 1 - level. `detectable` is the smallest mean difference that a test of these users by
-    itself would have found with a power of 0.8. The test drops the `n_zero` users who differ by nothing; `n_tied`
-    of the others share their size. The test and its sizes are None where the metric is no plain mean over
-    users, or has no value.
-    """
-
-    metric: str
-    unit: str
-    first: str
-    second: str
-    difference: float | None
-    interval: Interval | None
-    n_users: int
-    p_value: float | None = None
-    log10_p: float | None = None
-    adjusted_p_value: float | None = None
-    test: str | None = None
-    n_zero: int | None = None
-    n_tied: int | None = None
-    median_difference: float | None = None
-    rank_biserial: float | None = None
-    standardised: float | None = None
-    detectable: float | None = None
-    better: str | None = None
-    status: str = "ok"
-    reason: str | None = None
-
-
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SystemComparison:
-    """What `compare` found.
+    """The result of `compare`.
 
     Attributes
     ----------
@@ -93,6 +66,14 @@ class SystemComparison:
         Whom the numbers speak of, and what was asked for.
     warnings : tuple of str
         What a reader must know before quoting a number, in sentences.
+
+    Examples
+    --------
+    >>> shape = {"users": ["a", "b"], "categories": ("x", "y"), "counts": [[3, 1], [0, 4]]}
+    >>> one = PreferenceTable(**shape, theta_s=[[0.7, 0.3], [0.1, 0.9]])
+    >>> two = PreferenceTable(**shape, theta_s=[[0.5, 0.5], [0.5, 0.5]])
+    >>> compare({"one": one, "two": two}, metrics=["total_variation"], bootstrap=0).facts["n_users"]
+    2
     """
 
     pairs: tuple[ComparedPair, ...]
@@ -160,7 +141,7 @@ def compare(
     rng: np.random.Generator | None = None,
     threads: Whole | None = None,
 ) -> SystemComparison:
-    """Hold the readouts of several tables against each other, pair by pair, on the same users.
+    """Compare the readouts of several tables pair by pair, on the same users.
 
     Records are matched by user, context window and horizon, and must be the same in all tables.
     Intervals are of the difference, from users drawn together for both systems; a mean difference over fewer than 50

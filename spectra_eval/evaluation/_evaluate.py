@@ -59,7 +59,7 @@ METRICS_BY_DEFAULT = (
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Evaluation:
-    """What `evaluate` found.
+    """The result of `evaluate`.
 
     Attributes
     ----------
@@ -73,6 +73,12 @@ class Evaluation:
         What was asked for.
     better : mapping
         ``lower`` or ``higher`` by metric, where one is better.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["a"], categories=("x", "y"), counts=[[3, 1]], theta_s=[[0.5, 0.5]])
+    >>> evaluate(table, metrics=["total_variation"], bootstrap=0)["total_variation"].value
+    0.25
     """
 
     results: tuple[MetricResult, ...]

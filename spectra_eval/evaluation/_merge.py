@@ -119,7 +119,7 @@ def merge_parents(table: PreferenceTable) -> PreferenceTable:
 def merge_rarest(
     table: PreferenceTable, n_categories: int, *, name: str = "Other", order: Sequence[str] | None = None
 ) -> PreferenceTable:
-    """Keep the most frequent categories and merge the others into one, as 19 -> 15 -> 10 in the paper.
+    """Merge all but the most frequent categories into one, as 19 -> 15 -> 10 in the paper.
 
     The windows do not rank the categories: they are what is predicted, and a claim about the merged table rests on
     predictions and categories that do not depend on them.

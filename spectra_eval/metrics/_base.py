@@ -259,7 +259,7 @@ def metric(
         None where neither direction is better.
     reference : str
         Where the metric is defined.
-    fields : any
+    **fields : any
         Further fields of `Metric`: ``value``, ``limits``, ``properties``, ``takes_cutoff``, ``options``,
         ``stage``.
 

@@ -45,7 +45,21 @@ _BYTES_A_TOKEN = 2
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int = 5) -> ProbeRequest:
-    """Ask for the categories that the user will choose most, best first.
+    """Return the prompt for the categories that the user will choose most, best first.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+    list_length : int
+        Number of categories in the list, from 1 to K.
+
+    Returns
+    -------
+    ProbeRequest
+        One prompt; the answers are the names.
 
     Raises
     ------
@@ -66,12 +80,28 @@ def ask(history: Sequence[str], categories: Sequence[str], *, list_length: int =
 def ask_next(
     history: Sequence[str], categories: Sequence[str], named: Sequence[int], *, list_length: int = 5
 ) -> ProbeRequest:
-    """Ask for one category more, by name, where some were named before; every name is a reply.
+    """Return the prompt for one more category by name, after some were named; every name is an answer.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+    named : sequence of int
+        Indices of the categories that were named before, in order.
+    list_length : int
+        Number of categories in the list, from 1 to K.
+
+    Returns
+    -------
+    ProbeRequest
+        One prompt; the answers are the names.
 
     Raises
     ------
     InputError
-        As `ask`.
+        The length is not between 1 and K, or two categories read alike.
 
     Examples
     --------
@@ -83,7 +113,7 @@ def ask_next(
 
 
 def alone(log_probs: np.ndarray, categories: Sequence[str]) -> np.ndarray:
-    """Take off the probability of a name what belongs to the names that go on from it after a whole word.
+    """Return the probability of each name without that of the longer names that begin with it.
 
     Parameters
     ----------
@@ -127,7 +157,19 @@ def _openings(categories: tuple[str, ...]) -> tuple[tuple[int, tuple[int, ...]],
 
 
 def max_tokens(categories: Sequence[str], list_length: int) -> int:
-    """Tokens that a reply may take: enough for the longest names, at two bytes a token.
+    """Return the tokens that a response may have: enough for the longest names, at two bytes a token.
+
+    Parameters
+    ----------
+    categories : sequence of K str
+        Names of the categories.
+    list_length : int
+        Number of categories in the list.
+
+    Returns
+    -------
+    int
+        At least 1 for each name.
 
     Examples
     --------
@@ -189,7 +231,28 @@ def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncate
 
 
 def name_index(categories: Sequence[str]) -> dict[str, int]:
-    """Give the index of each category by its name as it is compared; refuse two that read alike."""
+    """Return the index of each category by its normalised name.
+
+    Parameters
+    ----------
+    categories : sequence of K str
+        Names of the categories.
+
+    Returns
+    -------
+    dict of str to int
+        The names as `plain_name` returns them.
+
+    Raises
+    ------
+    InputError
+        Two names read alike in a response.
+
+    Examples
+    --------
+    >>> name_index(["Noir", "War"])
+    {'noir': 0, 'war': 1}
+    """
     index: dict[str, int] = {}
     for place, name in enumerate(categories):
         key = plain_name(clean_text(name))
@@ -209,6 +272,24 @@ def _entries(text: str, index: dict[str, int]) -> list[str]:
 
 
 def plain_name(text: str) -> str:
-    """Take off what stands around a name; a name that begins with a mark, such as ``-18``, loses it on both sides."""
+    """Return a name in lower case, without the marks around it.
+
+    A name that begins with a mark, such as ``-18``, loses it in the response and in the category.
+
+    Parameters
+    ----------
+    text : str
+        A name, or a line of a response.
+
+    Returns
+    -------
+    str
+        Case-folded and normalised to NFKC, with single spaces.
+
+    Examples
+    --------
+    >>> plain_name(" 1. Sci-Fi ")
+    'sci-fi'
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(_MARK.sub("", folded.strip(_EDGE)).strip(_EDGE).split())

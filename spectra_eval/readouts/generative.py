@@ -23,7 +23,9 @@ _LABELS = tuple(ascii_letters[26:] + ascii_letters[:26])
 def ask(
     history: Sequence[str], categories: Sequence[str], *, labels: Sequence[str] = _LABELS, orders: int = ORDERS
 ) -> ProbeRequest:
-    r"""Put one multiple-choice question in several orders, or several balanced ones where the labels do not reach.
+    r"""Return the prompts of one multiple-choice question in several orders of its options.
+
+    Where there are fewer labels than options, there are several balanced questions.
 
     Parameters
     ----------
@@ -35,6 +37,11 @@ def ask(
         Distinct single tokens of the model; see `spectra_eval.backends._base.labels_of`.
     orders : int
         How often each option is shown; see `spectra_eval.readouts._orders.arrangement`.
+
+    Returns
+    -------
+    ProbeRequest
+        One prompt for each order; the answers are the labels.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def read(
     orders: int = ORDERS,
     temperature: float = 1.0,
 ) -> Reading:
-    r"""Turn the probabilities of the labels into a distribution over the options.
+    r"""Convert the probabilities of the labels into a distribution over the options.
 
     .. math:: \ln P(\ell_p \mid q) = S_{q(p)} + c_q + e, \quad
         \theta_j = \frac{\exp(S_j / \tau)}{\sum_i \exp(S_i / \tau)}
@@ -79,8 +86,10 @@ def read(
         (Q, V) log-probabilities, nats: a row a question, a column a label.
     categories : sequence of K str, optional
         The options, as they were asked about; needed where one question does not hold all of them.
-    labels, orders
+    labels : sequence of str
         As they were given to `ask`.
+    orders : int
+        As it was given to `ask`.
     temperature : float
         tau, above zero.
 

@@ -22,7 +22,7 @@ RESIDUALS = ("renormalise", "uniform", "coarse")
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, parents: Sequence[str] | None = None) -> ProbeRequest:
-    """Put the first round: one yes-or-no question a parent, in the order in which the parents first appear.
+    """Return the prompts of the first round: one yes-or-no question for each parent, in order of appearance.
 
     Parameters
     ----------
@@ -33,10 +33,17 @@ def ask(history: Sequence[str], categories: Sequence[str], *, parents: Sequence[
     parents : sequence of K str
         The parent of each.
 
+    Returns
+    -------
+    ProbeRequest
+        A prompts, one for each parent.
+
     Raises
     ------
     InputError
         The categories have no parents.
+    ShapeError
+        There is not one parent for each category.
 
     Examples
     --------
@@ -56,16 +63,36 @@ def follow(
     branches: str = "mass",
     budget: int | None = None,
 ) -> ProbeRequest | None:
-    """Put the second round: one question a child of each explored parent; None where there is nothing to ask.
+    """Return the prompts of the second round: one question for each child of each explored parent.
 
     Parameters
     ----------
-    history, categories, parents
+    history : sequence of str
+        As for `ask`.
+    categories : sequence of K str
         As for `ask`.
     answers : AnswerScores
-        (A, 6): of the first round.
-    branches, budget
+        Those of the first round, shape (A, 6).
+    parents : sequence of K str
+        As for `ask`.
+    branches : {"mass", "tail"}
         See `explored_branches`.
+    budget : int, optional
+        See `explored_branches`.
+
+    Returns
+    -------
+    ProbeRequest or None
+        One prompt for each child; None where there is no question.
+
+    Raises
+    ------
+    InputError
+        The categories have no parents, the rule is unknown, or the budget is negative.
+    ShapeError
+        The answers are not those of the first round.
+    ProbeError
+        A log-probability is not finite or positive.
 
     Examples
     --------
@@ -85,7 +112,7 @@ def follow(
 def explored_branches(
     scores: np.ndarray, parent: np.ndarray, *, branches: str = "mass", budget: int | None = None
 ) -> np.ndarray:
-    """Choose the parents whose children are asked about.
+    """Select the parents whose children are explored.
 
     Parents are gone through in the order of their scores, and each whose children still fit the budget is
     taken. A parent with one child needs no question and is always explored.
@@ -104,6 +131,7 @@ def explored_branches(
     Returns
     -------
     (A,) bool array
+        True where the children are explored.
 
     Raises
     ------
@@ -138,7 +166,7 @@ def read(
     residual: str | None = None,
     temperature: float = 1.0,
 ) -> Reading:
-    r"""Turn both rounds into a distribution over the children.
+    r"""Convert both rounds into a distribution over the children.
 
     .. math:: \theta(c) = \theta_1(a)\, \theta_2(c \mid a), \qquad r = \sum_{a\ \text{not explored}} \theta_1(a)
 
@@ -149,8 +177,12 @@ def read(
     ----------
     answers : AnswerScores
         The A rows of the first round, then those of the second, (A + R, 6).
-    parents, branches, budget
-        As they were given to `ask` and `follow`.
+    parents : sequence of K str
+        As it was given to `ask`.
+    branches : {"mass", "tail"}
+        As it was given to `follow`.
+    budget : int, optional
+        As it was given to `follow`.
     residual : str, optional
         Needed where a branch was left out. ``renormalise``: explored children divided by their sum; the total
         variation to the full readout is r exactly. ``uniform``: each branch's mass spread evenly over its children; the

@@ -28,12 +28,17 @@ VERBALISERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the replies that affirm and those that deny.
+    """Return the affirmative and the negative answers of a verbaliser.
 
     Parameters
     ----------
     verbaliser : str
         A name of `VERBALISERS`, or the replies themselves: ``Yes,yes/No,no``, as many on either side.
+
+    Returns
+    -------
+    affirmative, negative : tuple of str
+        The answers of each side, as many on one as on the other.
 
     Raises
     ------
@@ -59,7 +64,26 @@ def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, verbaliser: str = "paper") -> ProbeRequest:
-    """Put one yes-or-no question a category; `verbaliser` as for `verbaliser_words`.
+    """Return the prompts of one yes-or-no question for each category.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+    verbaliser : str
+        The answers; see `verbaliser_words`.
+
+    Returns
+    -------
+    ProbeRequest
+        K prompts; the answers are the affirmative, then the negative ones.
+
+    Raises
+    ------
+    InputError
+        The verbaliser is unknown and is no list of answers.
 
     Examples
     --------
@@ -71,7 +95,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, verbaliser: str = 
 
 
 def read(answers: AnswerScores, *, verbaliser: str = "paper", temperature: float = 1.0) -> Reading:
-    r"""Turn the answers about one user into a distribution over the categories.
+    r"""Convert the answers about one user into a distribution over the categories.
 
     .. math:: S_j = \frac{1}{|V^+|} \sum_{v \in V^+} \ln P(v \mid j) - \frac{1}{|V^-|} \sum_{v \in V^-} \ln P(v \mid j),
         \quad \theta_j = \frac{\exp(S_j / \tau)}{\sum_i \exp(S_i / \tau)}

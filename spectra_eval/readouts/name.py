@@ -20,7 +20,21 @@ MEASURES = ("sum", "token", "byte", "pmi")
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "sum") -> ProbeRequest:
-    """Ask for a category by name; every name is a reply whose probability is wanted.
+    """Return the prompt for one category by name; every name is an answer whose probability is wanted.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+    measure : {"sum", "token", "byte", "pmi"}
+        The measure; ``pmi`` needs a second, content-free prompt.
+
+    Returns
+    -------
+    ProbeRequest
+        One prompt, or two for ``pmi``; the answers are the names.
 
     Raises
     ------
@@ -53,7 +67,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "su
 def read(
     answers: AnswerScores, *, categories: Sequence[str] = (), measure: str = "sum", temperature: float = 1.0
 ) -> Reading:
-    r"""Turn the log-likelihoods of the names into a distribution.
+    r"""Convert the log-likelihoods of the names into a distribution.
 
     .. math:: S_j = \ln P(c_j \mid h), \quad \frac{\ln P(c_j \mid h)}{\mathrm{tokens}(c_j)}, \quad
         \frac{\ln P(c_j \mid h)}{\mathrm{bytes}(c_j)}, \quad \ln P(c_j \mid h) - \ln P(c_j \mid \varnothing)

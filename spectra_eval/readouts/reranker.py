@@ -18,7 +18,19 @@ ANSWERS = ("yes", "no")
 
 
 def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
-    """Put one query and K documents, in the words of Qwen3-Reranker; any model that answers yes or no will do.
+    """Return one query and K documents, in the words of Qwen3-Reranker, for any model that answers yes or no.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+
+    Returns
+    -------
+    ProbeRequest
+        K prompts; the answers are yes and no.
 
     Examples
     --------
@@ -30,7 +42,7 @@ def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
 
 
 def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
-    r"""Turn yes and no about each category into a distribution.
+    r"""Convert yes and no about each category into a distribution.
 
     .. math:: S_j = \ln P(\mathrm{yes} \mid j) - \ln P(\mathrm{no} \mid j), \quad
         \theta_j = \frac{\exp(S_j / \tau)}{\sum_i \exp(S_i / \tau)}

@@ -24,7 +24,19 @@ _TOKENS_A_LINE = 16
 
 
 def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
-    """Ask for one percentage a category.
+    """Return the prompt for one percentage for each category.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles shown in the prompt, oldest first.
+    categories : sequence of K str
+        Names of the categories.
+
+    Returns
+    -------
+    ProbeRequest
+        One prompt; the answers are the names.
 
     Raises
     ------
@@ -41,7 +53,23 @@ def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
 
 
 def reply_tokens(n_categories: int) -> int:
-    """Tokens that a reply may take; enough for a long name and a number a line."""
+    """Return the tokens that a response may have: enough for a long name and a number in each line.
+
+    Parameters
+    ----------
+    n_categories : int
+        Number of categories K.
+
+    Returns
+    -------
+    int
+        Grows linearly with K.
+
+    Examples
+    --------
+    >>> reply_tokens(2) == 2 * reply_tokens(1)
+    True
+    """
     return _TOKENS_A_LINE * n_categories
 
 

@@ -23,7 +23,20 @@ from spectra_eval import errors
 from spectra_eval.metrics import METRICS
 from spectra_eval.theory import ENVELOPES
 
-ROOMS = ("metrics", "theory", "stats", "simplex", "units", "tables")
+ROOMS = (
+    "metrics",
+    "theory",
+    "stats",
+    "simplex",
+    "units",
+    "tables",
+    "artifacts",
+    "baselines",
+    "evaluation",
+    "certification",
+    "readouts",
+    "data",
+)
 SECTIONS = {
     "Parameters",
     "Attributes",
@@ -40,6 +53,7 @@ SECTIONS = {
 NO_EXAMPLE: dict[str, str] = {}
 """Public names without an example of their own, with the reason."""
 NEVER_RAISES = {
+    "certification._bundle.bundle": "a certificate holds JSON values only",
     "theory.printed.valid_interval": "searches inside the interval on which the envelope is defined",
     "theory.ranking_additive.theorem_4_counterexamples": "takes no argument",
 }
@@ -140,7 +154,10 @@ def _calls_and_raises(value: Any) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _error(name: str) -> type[BaseException] | None:
-    found = getattr(errors, name, getattr(builtins, name, None))
+    module, _, last = name.rpartition(".")
+    found = (
+        getattr(importlib.import_module(module), last) if module else getattr(errors, name, vars(builtins).get(name))
+    )
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
