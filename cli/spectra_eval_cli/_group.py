@@ -318,7 +318,7 @@ def table_options(function: F) -> F:
         click.option(
             "--absent",
             type=click.Choice(["zero", "not-offered"]),
-            help="What a category means that a record of a CSV or JSON file does not name.  "
+            help="How to read categories that a record of a CSV or JSON file omits.  "
             "[default: not-offered where there is a prediction, else zero]",
         ),
     ):

@@ -20,10 +20,11 @@ __all__ = ["command"]
 @format_option
 @common_options
 def command(status: str | None, style: str, output: Path | None, quiet: bool) -> None:
-    """Check the printed numbers of arXiv:2509.24189v4 for consistency, each within its rounding.
+    """Check the printed numbers of the paper.
 
-    Recomputes every printed number that needs no data. ``fail``: no values that round to the printed numbers are
-    consistent. ``undetermined``: only values other than the printed numbers are consistent.
+    Recomputes every number of arXiv:2509.24189v4 that needs no data and checks its consistency within rounding.
+    ``fail``: no values that round to the printed numbers are consistent. ``undetermined``: only values other than the
+    printed numbers are consistent.
     """
     from spectra_eval.audit import audit_paper
 

@@ -101,10 +101,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Compute a certificate: the claims that TABLE supports, with confidence level and assumptions.
+    """Certify the claims that TABLE supports.
 
-    TABLE is a preference table, a run folder, or results of any system as Parquet, NPZ, CSV or JSON lines.
-    Exit code 1: a required claim does not hold.
+    Each claim has a confidence level and assumptions. TABLE is a preference table, a run folder, or results of any
+    system as Parquet, NPZ, CSV or JSON lines. Exit code 1: a required claim does not hold.
     """
     from spectra_eval.artifacts import iter_table, write_json
     from spectra_eval.certification import bundle, certify_cutoffs

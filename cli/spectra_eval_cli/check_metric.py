@@ -34,7 +34,7 @@ __all__ = ["command"]
 def command(
     ctx: click.Context, name: str, examples: int, seed: int, style: str, output: Path | None, quiet: bool
 ) -> None:
-    """Check your own metric against the axioms of metrics, and find which properties it has.
+    """Check the axioms and properties of your own metric.
 
     MODULE:NAME is a function of (theta_star, theta_s) that returns one number per user, or a Metric or an Envelope; a
     name without a colon is a registered metric. Exit code 1: an axiom or a declared property does not hold, or an

@@ -45,7 +45,7 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Compare the readouts of TABLES with each other on the same users.
+    """Compare the readouts of TABLES on the same users.
 
     One row per pair and metric: the paired difference with its interval, Wilcoxon's signed-rank test adjusted by Holm
     over all rows, the rank-biserial correlation, and which system is better if the difference is significant.

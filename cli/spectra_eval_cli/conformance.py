@@ -18,7 +18,7 @@ __all__ = ["command"]
 @common_options
 @click.pass_context
 def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, quiet: bool) -> None:
-    """Compare the reference values in VECTORS with the functions of this package.
+    """Compare the functions with the values in VECTORS.
 
     One row per group: how many of its cases agree within their tolerances. --format json writes every computed value,
     so that another program can compare. Exit code 1: a case differs.

@@ -29,10 +29,11 @@ _SECONDS_A_USER = 3.5
 @common_options
 @click.pass_context
 def command(ctx: click.Context, out: Path, users: int, data: Path | None, quiet: bool) -> None:
-    """Run the whole workflow on real data with a small language model: about five minutes on two cores.
+    """Run the whole workflow with a small language model.
 
-    Each step is a command that you can type yourself; it is shown before it runs. If the data or the model are not
-    installed, simulated data are used instead, which takes a minute, and the output says how to get them.
+    It uses real data and takes about five minutes on two cores. Each step is a command that you can type yourself; it
+    is shown before it runs. If the data or the model are not installed, simulated data are used instead, which takes
+    a minute, and the output says how to get them.
     """
     source = data or _find_data()
     missing = [] if data else _missing(source)

@@ -59,7 +59,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Check whether a probe of this model is meaningful: tokens, template, answer mass, noise, parity, bias, speed.
+    """Check whether probing a model is meaningful.
+
+    The checks: tokens, template, answer mass, noise, parity, bias and speed.
 
     Exit code 0: it does. Exit code 1: it does not; the failed checks are named. Exit code 4: the model cannot be run.
     """

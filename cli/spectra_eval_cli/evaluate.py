@@ -60,9 +60,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Evaluate every system of TABLES against the observed interactions.
+    """Evaluate systems against the observed interactions.
 
-    One row per system: the model's predicted distribution (theta_s), its generated list (dg), and baselines.
+    One row per system of each of TABLES: the model's predicted distribution (theta_s), its generated list (dg), and
+    baselines.
     """
     import numpy as np
 

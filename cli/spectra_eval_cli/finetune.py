@@ -103,12 +103,12 @@ def command(
     quiet: bool,
     **recipe: Any,
 ) -> None:
-    """Fine-tune a model on the interactions of TABLE's users before their windows, which are removed from SOURCE.
+    """Fine-tune a model on interactions before the windows.
 
-    Stage cpt trains on texts about users, items and interactions. Stage sft then trains on the prompts of the probe. A
-    leakage check first verifies that no window of TABLE is in the training data. With --hold-out, TABLE without the
-    training users is written to OUTPUT.held-out.parquet: probe that with --adapter OUTPUT. The same command resumes an
-    interrupted training.
+    The users are those of TABLE; their windows are removed from SOURCE. Stage cpt trains on texts about users, items
+    and interactions. Stage sft then trains on the prompts of the probe. A leakage check first verifies that no window
+    of TABLE is in the training data. With --hold-out, TABLE without the training users is written to
+    OUTPUT.held-out.parquet: probe that with --adapter OUTPUT. The same command resumes an interrupted training.
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.errors import InputError

@@ -57,10 +57,11 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Use theta_s of TABLE as a category prior for the item scores of a recommender.
+    """Use theta_s as a category prior for item scores.
 
-    The fused score is the user's standardised score (mean 0, standard deviation 1) plus the weight times the logarithm
-    of the probability that theta_s gives to the item's categories. With a column truth, both rankings are evaluated.
+    TABLE has theta_s; the scores are those of any recommender. The fused score is the user's standardised score (mean
+    0, standard deviation 1) plus the weight times the logarithm of the probability that theta_s gives to the item's
+    categories. With a column truth, both rankings are evaluated.
     """
     import numpy as np
 

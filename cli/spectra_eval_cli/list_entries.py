@@ -16,7 +16,10 @@ FAMILIES = ("metrics", "envelopes", "readouts", "backends", "datasets", "baselin
 @click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
 @common_options
 def command(family: str, style: str, quiet: bool) -> None:
-    """List the entries registered in FAMILY, one per line, with unit, standing and reference."""
+    """List the registered entries of FAMILY.
+
+    One per line, with unit, standing and reference.
+    """
     rows = []
     for entry in _entries(family):
         row = {"name": entry.name}

@@ -41,11 +41,12 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Write TABLE with fewer categories by summing their columns: 19 to 15 to 10, or the parents of a taxonomy.
+    """Write TABLE with merged categories.
 
-    Merging never increases a divergence. The frequency of a category is taken from the histories or from the file of
-    --order, never from the windows, which are the target. If TABLE has parents and neither --to nor --groups is given,
-    the parents become the categories.
+    Their columns are summed: 19 categories become 15 or 10, or the parents of a taxonomy. Merging never increases a
+    divergence. The frequency of a category is taken from the histories or from the file of --order, never from the
+    windows, which are the target. If TABLE has parents and neither --to nor --groups is given, the parents become the
+    categories.
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.artifacts._side import read_columns

@@ -61,9 +61,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Compute how many users, and how many interactions each, the claims need to hold with probability --power.
+    """Compute how many users the claims need.
 
-    The input is a pilot TABLE, guesses, or both; a guess overrides the value from the table.
+    The claims then hold with probability --power; some also need a number of interactions per user. The input is a
+    pilot TABLE, guesses, or both; a guess overrides the value from the table.
     """
     from spectra_eval.artifacts import read_table
     from spectra_eval.certification import guesses_from, plan

@@ -146,11 +146,12 @@ def command(
     quiet: bool,
     **how: Any,
 ) -> None:
-    """Convert the raw files of DATASET in SOURCE to a preference table.
+    """Convert raw files to a preference table.
 
-    Each user's interactions are ordered by time. Those before the split are the history, which the prompt shows; the
-    rest are the evaluation window. A leakage check verifies that no window is in a history. Terms of use are printed;
-    nothing is downloaded. DATASET synthetic has no SOURCE and also writes a table with the true distributions.
+    DATASET is the format, SOURCE the file or folder. Each user's interactions are ordered by time. Those before the
+    split are the history, which the prompt shows; the rest are the evaluation window. A leakage check verifies that
+    no window is in a history. Terms of use are printed; nothing is downloaded. DATASET synthetic has no SOURCE and
+    also writes a table with the true distributions.
     """
     from spectra_eval.artifacts import write_table
     from spectra_eval.baselines import with_title_categories

@@ -105,9 +105,9 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Run a model on the prompts of every user of TABLE and store the results in a run folder.
+    """Run a model on every user's prompts.
 
-    The same command resumes an interrupted run.
+    The users are those of TABLE; the results are stored in a run folder. The same command resumes an interrupted run.
     """
     from spectra_eval.backends._base import CachedSession
     from spectra_eval.errors import InputError

@@ -54,9 +54,10 @@ def command(
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
-    """Write an HTML page: the claims, a comparison of the systems, figures, and the provenance of the numbers.
+    """Write an HTML page of claims, tables and figures.
 
-    The page is about the first of TABLES; the readouts of the others, on the same users, are compared with it.
+    It compares the systems and shows the provenance of the numbers. The page is about the first of TABLES; the
+    readouts of the others, on the same users, are compared with it.
     """
     import numpy as np
 
