@@ -153,3 +153,40 @@ def test_a_folder_of_ones_own_is_there_or_not(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="a file, where a folder"):
         has_own_folder(tmp_path / "file")
+
+
+def test_a_figure_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure as Canvas
+
+    from spectra_eval.training._plot import draw_loss
+
+    target = tmp_path / "loss.svg"
+    target.write_text("old", encoding="utf-8")
+
+    def fail(_: Canvas, stream: object, **__: object) -> None:
+        stream.write(b"half")  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Canvas, "savefig", fail)
+    with pytest.raises(InputError, match="the disk is full"):
+        draw_loss([{"step": 1, "loss": 0.5}], target)
+    assert [p.name for p in tmp_path.iterdir()] == ["loss.svg"] and target.read_text(encoding="utf-8") == "old"
+
+
+def test_every_writer_goes_through_one_door() -> None:
+    """Nothing but the module of writers opens a file to write, renames one, or lets a library do so by name."""
+    root = Path(__file__).resolve().parents[2] / "spectra_eval"
+    words = (".write_bytes(", ".write_text(", "os.replace(", "savefig(path", "to_csv(path", "write_table(path")
+    allowed = {
+        "artifacts/_writing.py",
+        "backends/_adapter.py",  # folders of the cache, which take their name when they are whole
+        "backends/_embedded.py",
+    }
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        code = [line for line in lines if not line.lstrip().startswith((">>>", "...", "#"))]
+        if any(word in line for line in code for word in words):
+            found.append(path.relative_to(root).as_posix())
+    assert set(found) <= allowed
