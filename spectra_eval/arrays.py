@@ -219,7 +219,7 @@ def _shown(value: Any) -> str:
     """Write a value for a message; one of thousands of digits would not fit a line, and Python refuses to print it."""
     if isinstance(value, int) and value.bit_length() > 64:
         return f"an integer of {value.bit_length()} bits"
-    text = " ".join(str(value).split()) if isinstance(value, int | float | np.number) else repr(value)
+    text = " ".join((str if isinstance(value, int | float | np.number) else repr)(value).split())
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 

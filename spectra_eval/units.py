@@ -15,7 +15,7 @@ import numpy as np
 from spectra_eval.conversion import as_array
 from spectra_eval.errors import UnitError
 
-__all__ = ["LN2", "Information", "Unit"]
+__all__ = ["LN2", "Information", "Unit", "check_information"]
 
 LN2 = 0.6931471805599453
 """ln 2 = nats in a bit, rounded to float64."""
@@ -159,6 +159,22 @@ class Information:
 
         def __array__(self, dtype=None, copy=None):
             _refuse()
+
+
+def check_information(**named: Any) -> None:
+    """Refuse what is no amount of information.
+
+    Examples
+    --------
+    >>> check_information(js=0.5)
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.UnitError: js: float carries no unit; give Information(nats) or Information.from_bits(bits)
+    """
+    for name, value in named.items():
+        if not isinstance(value, Information):
+            what = f"{name}: {type(value).__name__} carries no unit"
+            raise UnitError(f"{what}; give Information(nats) or Information.from_bits(bits)")
 
 
 def _plain(value: Any) -> Any:

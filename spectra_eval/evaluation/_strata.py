@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.baselines._base import history_within
+from spectra_eval.conversion import convert, order
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
 from spectra_eval.tables import UNKNOWN, PreferenceTable
@@ -84,11 +85,27 @@ def check_columns(columns: Mapping[str, Any], table: PreferenceTable) -> dict[st
     for name, values in columns.items():
         if name == ALL or name in STRATA:
             raise InputError(f"columns: {name!r} is the name of a stratification; rename the column")
-        array = np.asarray(values)
+        array = _further(f"columns: {name!r}", values, table)
         if array.shape != (table.n_users,):
             raise ShapeError(f"columns: {name!r} has shape {array.shape}; give one value for {table.n_users} records")
         made[name] = array
     return made
+
+
+def _further(name: str, values: Any, table: PreferenceTable) -> np.ndarray:
+    """Return a column of numbers, Booleans or names as an array; a series is aligned by its labels."""
+    if hasattr(values, "iloc"):
+        labels = list(values.index)
+        if labels != list(range(len(labels))) and (texts := [str(label) for label in labels]) != table.users.tolist():
+            values = values.iloc[order(name, texts, table.users.tolist(), "the table", "users")]
+    if np.ma.isMaskedArray(values) or (
+        not isinstance(values, list | tuple | np.ndarray) and not hasattr(values, "to_list")
+    ):
+        return convert(name, values, boolean=True).values
+    plain = np.array(values.to_list(), dtype=object) if hasattr(values, "to_list") else np.asarray(values)
+    if plain.dtype == object and all(isinstance(value, int | float) for value in plain.tolist()):
+        plain = np.array(plain.tolist())
+    return plain if plain.dtype.kind in "OUSM" else convert(name, plain, boolean=True).values
 
 
 def _column(name: str, values: np.ndarray) -> Stratification:

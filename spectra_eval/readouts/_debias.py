@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import ProbeError, ShapeError
 from spectra_eval.readouts._base import Reading, check_temperature, softmax
 
@@ -15,7 +17,7 @@ CONTENT_FREE: tuple[str, ...] = ("N/A",)
 """A history that says nothing of anybody, in the words of Zhao et al. (2021)."""
 
 
-def debiased(reading: Reading, content_free: np.ndarray, *, temperature: float = 1.0) -> Reading:
+def debiased(reading: Reading, content_free: Any, *, temperature: float = 1.0) -> Reading:
     r"""Take the scores of a content-free context off the scores of a user.
 
     .. math:: S'_j = S_j - S_j(\varnothing), \quad \theta_j = \frac{\exp(S'_j / \tau)}{\sum_i \exp(S'_i / \tau)}
@@ -54,7 +56,7 @@ def debiased(reading: Reading, content_free: np.ndarray, *, temperature: float =
     [0.5, 0.5]
     """
     check_temperature(temperature)
-    empty = np.asarray(content_free, dtype=np.float64)
+    empty = as_array("content_free", content_free)
     if empty.shape != reading.scores.shape:
         raise ShapeError(f"content_free: shape {empty.shape} for scores of shape {reading.scores.shape}")
     if not (np.isfinite(empty).all() and np.isfinite(reading.scores).all()):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ProbeError, ShapeError
 from spectra_eval.readouts._base import softmax
 
@@ -41,7 +43,7 @@ def user_folds(users: Iterable[str], *, folds: int = FOLDS) -> np.ndarray:
     return np.array([int.from_bytes(hashlib.sha256(str(user).encode()).digest()[:8], "big") % folds for user in users])
 
 
-def fit_temperature(scores: np.ndarray, theta_star: np.ndarray) -> float:
+def fit_temperature(scores: Any, theta_star: Any) -> float:
     r"""Find the temperature at which the softmax of the scores has the least cross-entropy to what users did.
 
     .. math:: \min_\tau\ -\frac{1}{N} \sum_u \sum_j \theta^*_{uj} \ln \mathrm{softmax}(S_u / \tau)_j
@@ -77,7 +79,7 @@ def fit_temperature(scores: np.ndarray, theta_star: np.ndarray) -> float:
     >>> round(fit_temperature(2.5 * np.log(theta), theta), 9)
     2.5
     """
-    scores, theta_star = np.asarray(scores, dtype=np.float64), np.asarray(theta_star, dtype=np.float64)
+    scores, theta_star = as_array("scores", scores), as_array("theta_star", theta_star)
     if scores.shape != theta_star.shape or scores.ndim != 2 or len(scores) == 0:
         raise ShapeError(f"scores: shape {scores.shape} for theta_star {theta_star.shape}; give one row a user to each")
     if not np.isfinite(scores).all():

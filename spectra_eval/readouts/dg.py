@@ -12,9 +12,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 from spectra_eval.prompts import clean_text, list_request, next_request
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
@@ -112,7 +114,7 @@ def ask_next(
     return next_request(history, categories, named)
 
 
-def alone(log_probs: np.ndarray, categories: Sequence[str]) -> np.ndarray:
+def alone(log_probs: Any, categories: Sequence[str]) -> np.ndarray:
     """Return the probability of each name without that of the longer names that begin with it.
 
     Parameters
@@ -132,7 +134,7 @@ def alone(log_probs: np.ndarray, categories: Sequence[str]) -> np.ndarray:
     >>> alone(np.log([0.5, 0.3, 0.1]), ["Sci-Fi", "Sci-Fi & Fantasy", "War"]).round(4).tolist()
     [-1.6094, -1.204, -2.3026]
     """
-    shares = np.exp(np.asarray(log_probs, dtype=np.float64))
+    shares = np.exp(as_array("log_probs", log_probs))
     left = shares.copy()
     for place, longer in _openings(tuple(categories)):
         left[place] = max(shares[place] - shares[list(longer)].sum(), 1e-9 * shares[place])

@@ -7,6 +7,7 @@ from string import ascii_letters
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.prompts import choice_request, clean_text
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
@@ -121,7 +122,7 @@ def read(
     ([0.634, 0.366], [0.8, 0.8])
     """
     check_temperature(temperature)
-    log_probs = np.asarray(answers.log_probs, dtype=np.float64)
+    log_probs = as_array("log_probs", answers.log_probs)
     n_options = len(categories) if categories is not None else log_probs.shape[-1]
     questions = arrangement(n_options, width=len(labels), orders=orders)
     expected = (len(questions), max(len(shown) for shown in questions))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.prompts import yes_no_request
 from spectra_eval.readouts import likelihood
@@ -227,6 +229,7 @@ def read(
     explored = explored_branches(top.scores, parent, branches=branches, budget=budget)
     asked = _asked(parent, explored)
     n_rows = len(names) + int(asked.sum())
+    answers = dataclasses.replace(answers, log_probs=as_array("log_probs", answers.log_probs))
     if len(answers.log_probs) != n_rows:
         raise ShapeError(f"log_probs: {len(answers.log_probs)} rows; the two rounds have {n_rows}")
     scores, mass = np.full(len(parent), np.nan), top.answer_mass[parent]
@@ -305,6 +308,7 @@ def _branch_order(parent: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def _rows(answers: AnswerScores, start: int, stop: int) -> AnswerScores:
+    answers = dataclasses.replace(answers, log_probs=as_array("log_probs", answers.log_probs))
     if len(answers.log_probs) < stop:
         raise ShapeError(f"log_probs: {len(answers.log_probs)} rows; at least {stop} are needed")
     return AnswerScores(log_probs=answers.log_probs[start:stop], n_prompt_tokens=answers.n_prompt_tokens[start:stop])

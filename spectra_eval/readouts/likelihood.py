@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.prompts import yes_no_request
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
@@ -135,7 +136,7 @@ def read(answers: AnswerScores, *, verbaliser: str = "paper", temperature: float
     ([0.6931, -0.6931], [0.8, 0.2], [0.6, 0.6])
     """
     check_temperature(temperature)
-    log_probs = np.asarray(answers.log_probs, dtype=np.float64)
+    log_probs = as_array("log_probs", answers.log_probs)
     affirming, denying = verbaliser_words(verbaliser)
     words = (*affirming, *denying)
     if log_probs.ndim != 2 or log_probs.shape[1] != len(words):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.prompts import clean_text, name_request
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
@@ -115,7 +116,7 @@ def read(
     """
     _check_measure(measure)
     check_temperature(temperature)
-    log_probs = np.asarray(answers.log_probs, dtype=np.float64)
+    log_probs = as_array("log_probs", answers.log_probs)
     rows = 2 if measure == "pmi" else 1
     if log_probs.ndim != 2 or len(log_probs) != rows:
         raise ShapeError(f"log_probs: shape {log_probs.shape}; the measure {measure!r} is read from {rows} row(s)")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import ShapeError
 from spectra_eval.prompts import document_request
 from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
@@ -82,7 +83,7 @@ def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
     ([0.75, 0.25], [0.8, 0.4])
     """
     check_temperature(temperature)
-    log_probs = np.asarray(answers.log_probs, dtype=np.float64)
+    log_probs = as_array("log_probs", answers.log_probs)
     if log_probs.ndim != 2 or log_probs.shape[1] != len(ANSWERS):
         raise ShapeError(f"log_probs: shape {log_probs.shape}; give (K, 2), one column each for yes and no")
     check_log_probs(log_probs)

@@ -140,6 +140,7 @@ def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | 
     >>> interval.low, interval.high
     (1.0, 3.0)
     """
+    check_whole("n_users", 0 if n_users is None else n_users)
     check_level("level", level)
     values = as_array("replicates", replicates)
     if values.ndim != 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from spectra_eval.arrays import check_level
+from spectra_eval.arrays import check_level, check_number, check_whole
 from spectra_eval.errors import InputError
 
 __all__ = ["ImpliedSpread", "implied_spread"]
@@ -70,6 +70,9 @@ def implied_spread(mean: float, half_width: float, *, n_users: int, level: float
     >>> round(implied_spread(0.863, 0.005, n_users=19293).ratio, 3)
     1.031
     """
+    check_number("mean", mean)
+    check_number("half_width", half_width)
+    check_whole("n_users", n_users)
     check_level("level", level)
     if not 0.0 <= mean <= 1.0 or half_width < 0 or n_users < 1:
         raise InputError(f"interval: {mean} ± {half_width} over {n_users} users is no interval of numbers in [0, 1]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -143,6 +143,12 @@ class ProbeRequest:
     many_tokens: bool = False
 
 
+if TYPE_CHECKING:
+    Scores: TypeAlias = np.ndarray
+else:
+    Scores = Any  # a readout converts and checks them
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnswerScores:
     """Log-probabilities of each answer to each prompt of one request.
@@ -163,7 +169,7 @@ class AnswerScores:
     (1, 2)
     """
 
-    log_probs: np.ndarray
+    log_probs: Scores
     n_prompt_tokens: np.ndarray
     n_answer_tokens: np.ndarray | None = None
 

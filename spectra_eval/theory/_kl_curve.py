@@ -11,7 +11,7 @@ from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 from spectra_eval.simplex import _kl_generator
 from spectra_eval.theory._js_curve import _SLACK
-from spectra_eval.units import Information
+from spectra_eval.units import Information, check_information
 
 __all__ = [
     "binary_kl_pair",
@@ -57,6 +57,7 @@ def binary_kl_pair(kl: Information) -> tuple[np.ndarray, np.ndarray]:
     >>> round(float(abs(star - held).max()), 6)
     0.485567
     """
+    check_information(kl=kl)
     nats = float(_amount("kl", kl.nats))
     if nats >= _FAR:
         gap = float(np.exp(-nats))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, as_simplex, check_cutoff
+from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory._js_curve import _unit_interval
 
@@ -83,6 +83,7 @@ def regret_bound(*, k: int, n_categories: int, tv: Any = None, linf: Any = None)
     >>> round(regret_bound(k=2, n_categories=4, tv=0.03, linf=0.02), 3)
     0.06
     """
+    check_whole("n_categories", n_categories, least=1)
     check_cutoff(k, n_categories)
     if tv is None and linf is None:
         raise InputError("tv, linf: neither is given; the bound needs at least one of the two distances")

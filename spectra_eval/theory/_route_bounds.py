@@ -152,6 +152,7 @@ def tv_upper_exact(counts: Any, theta_s: Any, *, error: float) -> np.ndarray:
     >>> tv_upper_exact([[3, 4, 5]], [[0.5, 0.5, 0.0]], error=0.01).round(4).tolist()
     [0.7651]
     """
+    check_level("error", error)
     counts, theta_s = matched(counts=counts, theta_s=theta_s)
     counts, whole = _window(counts)
     if not whole:

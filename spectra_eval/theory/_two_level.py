@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, short_repr
+from spectra_eval.arrays import as_array, as_simplex, as_whole, short_repr
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 
 __all__ = [
@@ -53,6 +53,14 @@ class TwoLevel:
         return np.concatenate(parts, axis=-1)
 
 
+def check_levels(**named: Any) -> None:
+    """Refuse what is no `TwoLevel`."""
+    for name, value in named.items():
+        if not isinstance(value, TwoLevel):
+            what = f"{name}: {type(value).__name__} has no two levels"
+            raise InputError(f"{what}; make them with two_level(top, branches)")
+
+
 def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     """Check and join the two levels.
 
@@ -80,6 +88,7 @@ def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     [0.25, 0.375, 0.375]
     """
     (parents,) = as_simplex(top=top)
+    branches = branches if isinstance(branches, list | tuple) else list(as_array("branches", branches))
     if len(branches) != parents.shape[-1]:
         raise ShapeError(f"branches: {len(branches)} for {parents.shape[-1]} parents; give one a parent")
     held = tuple(as_simplex(**{f"branches[{a}]": branch})[0] for a, branch in enumerate(branches))
@@ -204,6 +213,8 @@ def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
     >>> part.residual, part.fill("renormalise").tolist(), part.fill("coarse").tolist()
     (0.25, [0.0, 0.5, 0.5], [0.375, 0.375, 0.25])
     """
+    check_levels(readout=readout)
+    explored = as_whole("explored", explored).ravel().tolist()
     count = readout.top.shape[-1]
     kept = tuple(sorted({int(a) for a in explored}))
     if any(not 0 <= a < count for a in kept):

@@ -10,7 +10,7 @@ from spectra_eval.simplex import js_nats, psi_nats
 from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
 from spectra_eval.theory._js_curve import _unit_interval, phi_star
 from spectra_eval.theory.truncation import truncated_js_lower
-from spectra_eval.units import LN2, Information
+from spectra_eval.units import LN2, Information, check_information
 
 __all__ = ["binary_js_interval", "binary_js_upper_from_tv"]
 
@@ -42,6 +42,7 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     >>> round(high, 4)
     0.0668
     """
+    check_information(js=js)
     from scipy.optimize import brentq
 
     q = float(_unit_interval("share", share))

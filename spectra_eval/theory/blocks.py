@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, as_whole
+from spectra_eval.arrays import as_simplex, as_whole, check_whole
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import tv
 from spectra_eval.theory.bounded_mean import betting_lower
@@ -50,9 +50,12 @@ def label_vectors(labels: Sequence[Sequence[int]], *, n_categories: int) -> np.n
     >>> label_vectors([[0], [0, 2]], n_categories=3).tolist()
     [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]]
     """
+    check_whole("n_categories", n_categories, least=1)
+    if not isinstance(labels, list | tuple):
+        raise InputError(f"labels: {type(labels).__name__}; give a list with the categories of each interaction")
     out = np.zeros((len(labels), n_categories))
     for row, borne in enumerate(labels):
-        chosen = sorted(set(borne))
+        chosen = sorted(set(as_whole(f"labels[{row}]", borne).ravel().tolist()))
         if not chosen or chosen[0] < 0 or chosen[-1] >= n_categories:
             raise InputError(
                 f"labels: interaction {row} bears {list(borne)}; give at least one of 0..{n_categories - 1}"

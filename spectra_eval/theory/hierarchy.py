@@ -16,7 +16,7 @@ from scipy import special
 from spectra_eval.arrays import as_array, as_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import _kl_generator, js_nats, kl_nats, tv
-from spectra_eval.theory._two_level import PartialExpansion, TwoLevel, _plain, expand, two_level
+from spectra_eval.theory._two_level import PartialExpansion, TwoLevel, _plain, check_levels, expand, two_level
 from spectra_eval.units import Information
 
 __all__ = [
@@ -92,6 +92,7 @@ def kl_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     >>> round(parts.total.nats, 6), parts.top.nats
     (0.071921, 0.0)
     """
+    check_levels(theta_star=theta_star, theta_s=theta_s)
     _check_alike(theta_star, theta_s)
     weights = theta_star.top
     inner = np.stack([kl_nats(p, q) for p, q in _pairs(theta_star, theta_s)], axis=-1)
@@ -127,6 +128,7 @@ def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     >>> js_chain(p, q).total.bits
     0.5
     """
+    check_levels(theta_star=theta_star, theta_s=theta_s)
     _check_alike(theta_star, theta_s)
     total = theta_star.top + theta_s.top
     share = np.where(total > 0, theta_star.top / np.where(total > 0, total, 1.0), 0.5)
@@ -187,6 +189,7 @@ def tv_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> TvChain:
     >>> found.lower, found.value, found.upper
     (0.0, 0.5, 0.5)
     """
+    check_levels(theta_star=theta_star, theta_s=theta_s)
     _check_alike(theta_star, theta_s)
     top = tv(theta_star.top, theta_s.top)
     inner = np.stack([tv(p, q) for p, q in _pairs(theta_star, theta_s)], axis=-1)

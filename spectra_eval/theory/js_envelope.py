@@ -24,7 +24,7 @@ from spectra_eval.theory._js_curve import (
     phi_star_slope,
     psi,
 )
-from spectra_eval.units import LN2, Information
+from spectra_eval.units import LN2, Information, check_information
 
 __all__ = [
     "js_lower_from_tv",
@@ -75,6 +75,7 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
     >>> [round(tv_upper_from_js(js, method=m), 5) for m in ("exact", "topsoe", "sqrt")]
     [0.6364, 0.6398, 0.66187]
     """
+    check_information(js=js)
     bits = np.asarray(js.bits, dtype=np.float64)
     exact = np.asarray(phi_star(bits))  # also refuses what is no JS
     if method == "exact":
@@ -122,6 +123,7 @@ def tv_lower_from_js(js: Information) -> Any:
     >>> tv_lower_from_js(Information.from_bits(0.25))
     0.25
     """
+    check_information(js=js)
     phi_star(js.bits)
     return np.clip(js.bits, 0.0, 1.0) if np.ndim(js.bits) else float(min(max(js.bits, 0.0), 1.0))
 
@@ -207,6 +209,7 @@ def linf_upper_from_js(js: Information) -> Any:
     >>> round(linf_upper_from_js(Information.from_bits(0.0593)), 4)
     0.2847
     """
+    check_information(js=js)
     return tv_upper_from_js(js)
 
 

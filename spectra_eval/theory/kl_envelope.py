@@ -24,7 +24,7 @@ from spectra_eval.theory._kl_curve import (
     _solve,
     binary_kl_pair,
 )
-from spectra_eval.units import LN2, Information
+from spectra_eval.units import LN2, Information, check_information
 
 __all__ = [
     "binary_kl_pair",
@@ -78,6 +78,7 @@ def tv_upper_from_kl(kl: Information, *, method: str = "exact") -> Any:
     >>> [round(tv_upper_from_kl(kl, method=m), 6) for m in ("exact", "pinsker", "bretagnolle_huber")]
     [0.485567, 0.5, 0.627271]
     """
+    check_information(kl=kl)
     nats = _amount("kl", kl.nats)
     if method == "exact":
         out = _exact(nats)
@@ -113,6 +114,7 @@ def tv_gap_from_kl(kl: Information) -> Any:
     >>> tv_gap_from_kl(Information(700.0)) < 1e-303
     True
     """
+    check_information(kl=kl)
     nats = _amount("kl", kl.nats)
     gap = np.where(nats >= _FAR, np.exp(-nats), 1.0 - _exact(np.asarray(np.minimum(nats, _FAR))))
     return float(gap) if gap.ndim == 0 else gap
@@ -218,6 +220,7 @@ def kl_lower_from_js(js: Information) -> Information:
     >>> round(kl_lower_from_js(Information.from_bits(0.25)).nats, 12)
     0.5
     """
+    check_information(js=js)
     phi_star(js.bits)  # refuses what is no JS
     return Information(2.0 * np.clip(js.bits, 0.0, 1.0))
 
@@ -247,6 +250,7 @@ def js_upper_from_kl(kl: Information) -> Information:
     >>> js_upper_from_kl(Information(0.5)).bits
     0.25
     """
+    check_information(kl=kl)
     return Information.from_bits(np.minimum(1.0, _amount("kl", kl.nats) / 2))
 
 
@@ -277,6 +281,7 @@ def linf_upper_from_kl(kl: Information, *, method: str = "exact") -> Any:
     >>> round(linf_upper_from_kl(Information(0.5)), 6)
     0.485567
     """
+    check_information(kl=kl)
     return tv_upper_from_kl(kl, method=method)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import check_whole
 from spectra_eval.errors import InputError
 from spectra_eval.theory._base import ENVELOPES, Envelope
 from spectra_eval.theory._js_curve import _unit_interval
@@ -48,6 +49,7 @@ def tv_upper_from_linf(linf: Any, *, n_categories: int) -> Any:
     >>> round(tv_upper_from_linf(0.1, n_categories=7), 12)
     0.3
     """
+    check_whole("n_categories", n_categories, least=1)
     e = np.asarray(_unit_interval("linf", linf))
     out = np.minimum(1.0, _half(n_categories) * e)
     return float(out) if out.ndim == 0 else out
@@ -130,6 +132,7 @@ def linf_lower_from_tv(tv: Any, *, n_categories: int) -> Any:
     >>> round(linf_lower_from_tv(0.3, n_categories=7), 12)
     0.1
     """
+    check_whole("n_categories", n_categories, least=1)
     v = np.asarray(_unit_interval("tv", tv))
     half = _half(n_categories)
     out = v / half if half else np.zeros_like(v)
@@ -162,6 +165,7 @@ def small_linf_pair(tv: float, *, n_categories: int) -> tuple[np.ndarray, np.nda
     >>> star.tolist(), held.tolist()
     ([[0.5, 0.5, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.5, 0.5, 0.0]])
     """
+    check_whole("n_categories", n_categories, least=1)
     v = float(_unit_interval("tv", tv))
     half = _half(n_categories)
     if half == 0:

@@ -1,8 +1,7 @@
 """How far a window's frequencies lie from the law they were drawn from: radii that grow with the number of categories.
 
 All need n independent interactions, one category each, from one law theta_star. They are kept to compare with the
-routes of `routes`, which need no such radius, and for two-sided statements. "Kamath" and "HJW" in the names of the
-paper's routes are not defined there; these are what they can mean.
+routes of `routes`, which need no such radius, and for two-sided statements. The paper defines no "Kamath", no "HJW".
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from scipy import special
 
 from spectra_eval.arrays import check_level, check_whole
 from spectra_eval.errors import InputError
-from spectra_eval.units import LN2, Information
+from spectra_eval.units import LN2, Information, check_information
 
 __all__ = [
     "agrawal_kl_radius",
@@ -322,6 +321,7 @@ def js_upper_by_triangle(plug_in: Information, radius: Information) -> Informati
     >>> js_upper_by_triangle(Information.from_bits(0.25), Information.from_bits(0.0625)).bits
     0.5625
     """
+    check_information(plug_in=plug_in, radius=radius)
     return Information.from_bits(np.minimum(1.0, (np.sqrt(plug_in.bits) + np.sqrt(radius.bits)) ** 2))
 
 

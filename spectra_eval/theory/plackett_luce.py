@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, check_cutoff
+from spectra_eval.arrays import as_array, check_cutoff, check_number, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 
 __all__ = [
@@ -203,6 +203,7 @@ def inclusion_from_ratio(ratio: float, *, k: int, form: str = "product") -> floa
     >>> round(inclusion_from_ratio(0.1, k=3), 4)
     0.1621
     """
+    check_number("ratio", ratio)
     check_cutoff(k)
     if not ratio >= 0:
         raise InputError(f"ratio: {ratio} is negative; it is a ratio of weights")
@@ -250,6 +251,8 @@ def head_ratio(frequencies: Any, *, category: int, k: int, exponent: float, spre
     >>> head_ratio([100.0, 50.0, 2.0], category=2, k=2, exponent=1.0, spread=0.0)
     0.04
     """
+    check_number("exponent", exponent)
+    check_number("spread", spread)
     frequency, others = _split(frequencies, category, k)
     if k > len(others):
         raise AssumptionError(f"k: {k} takes in every category of {len(others) + 1}; choose k < {len(others) + 1}")
@@ -278,6 +281,7 @@ def excluded_surely(ratio: float) -> bool:
     >>> excluded_surely(0.04)
     True
     """
+    check_number("ratio", ratio, low=0.0)
     return bool(ratio < 1.0)
 
 
@@ -344,6 +348,7 @@ def _split(weights: Any, category: int, k: int) -> tuple[float, np.ndarray]:
     held = as_array("weights", weights)
     if held.ndim != 1 or len(held) == 0 or not np.isfinite(held).all() or (held < 0).any():
         raise InputError("weights: give one finite number a category, none of them negative")
+    check_whole("category", category, least=-(10**9))
     if not 0 <= category < len(held):
         raise InputError(f"category: {category} is none of 0..{len(held) - 1}")
     check_cutoff(k, len(held))

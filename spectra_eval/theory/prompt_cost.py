@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spectra_eval.arrays import as_whole, check_whole
 from spectra_eval.errors import InputError
 
 __all__ = ["prompt_count", "token_ratio"]
@@ -29,6 +30,7 @@ def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None =
     >>> prompt_count([10, 20, 30]), prompt_count([10, 20, 30], explored=[0])
     (63, 13)
     """
+    sizes = as_whole("sizes", sizes).ravel().tolist()
     if explored is None:
         chosen = list(sizes)
     elif isinstance(explored, int):
@@ -65,6 +67,9 @@ def token_ratio(*, prefix: int, suffix: int, n_categories: int) -> float:
     >>> token_ratio(prefix=80, suffix=20, n_categories=20), token_ratio(prefix=300, suffix=20, n_categories=20)
     (4.8, 2.1875)
     """
+    check_whole("prefix", prefix)
+    check_whole("suffix", suffix)
+    check_whole("n_categories", n_categories)
     if min(prefix, suffix) < 0 or prefix + suffix == 0 or n_categories < 1:
         raise InputError("prefix, suffix, n_categories: tokens must be at least 0 and not all 0, categories at least 1")
     return (prefix + n_categories * suffix) / (prefix + suffix)

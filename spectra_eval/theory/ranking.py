@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, as_simplex, check_cutoff, short_repr
+from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_number, short_repr
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf
 from spectra_eval.theory._js_curve import _unit_interval, psi
@@ -323,6 +323,8 @@ def expectation_form(*, probability: float, gain: float, largest_loss: float = 1
     >>> round(found.lower, 3), round(found.threshold, 4)
     (0.08, 0.8333)
     """
+    check_number("gain", gain)
+    check_number("largest_loss", largest_loss)
     share = float(_unit_interval("probability", probability))
     if gain <= 0 or largest_loss <= 0:
         raise InputError(f"gain, largest_loss: {gain} and {largest_loss} must both be positive")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, as_whole
+from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
 from spectra_eval.conversion import matched
 from spectra_eval.errors import ShapeError
 from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory._js_curve import _unit_interval
-from spectra_eval.units import LN2, Information
+from spectra_eval.units import LN2, Information, check_information
 
 __all__ = [
     "list_optimal",
@@ -57,6 +57,7 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
     >>> missed_mass([[0.5, 0.3, 0.2]], [[0, -1]]).tolist()
     [0.5]
     """
+    check_cutoff(1 if k is None else k)
     theta_star, lists = matched(theta_star=theta_star, lists=lists)
     (star,) = as_simplex(theta_star=theta_star)
     return np.where(_on_list(star, lists, k), 0.0, star).sum(axis=-1)
@@ -179,6 +180,7 @@ def missed_mass_from_js(js: Information) -> Any:
     >>> round(missed_mass_from_js(Information.from_bits(0.53)), 4)
     0.7335
     """
+    check_information(js=js)
     target = np.asarray(_unit_interval("js", js.bits))
     low, high = target.copy(), np.minimum(1.0, 2 * target)  # m/2 <= g(m) <= m
     m = (low + high) / 2
@@ -252,6 +254,7 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
     >>> list_optimal([[0.5, 0.25, 0.25]], [[0, 2]]).round(4).tolist()
     [[0.6667, 0.0, 0.3333]]
     """
+    check_cutoff(1 if k is None else k)
     theta_star, lists = matched(theta_star=theta_star, lists=lists)
     (star,) = as_simplex(theta_star=theta_star)
     kept = np.where(_on_list(star, lists, k), star, 0.0)
