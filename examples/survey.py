@@ -1,10 +1,10 @@
 """Does a model answer a survey as a population does? Ordered options, the same tables, the same statistics.
 
-A row is a question put to one group of people. The truth is the share of the group that chose each option, and the
-readout is the probability that the model gives to it. The options have an order, so being wrong by one step should
-cost less than being wrong by four: `wasserstein_ordinal` counts the steps, which no divergence does.
+A row is one survey question for one group of people. The target is the proportion of the group that chose each option,
+and the readout is the probability that the model gives to it. The options have an order, so an error of one step should
+cost less than an error of four. `wasserstein_ordinal` counts the steps; divergences do not.
 
-Run it: ``python examples/survey.py``. The answers are simulated; put your own shares into `answers`.
+Run it: ``python examples/survey.py``. The answers are simulated; replace `answers` by your own proportions.
 """
 
 from __future__ import annotations
