@@ -88,7 +88,8 @@ def from_pandas(
         Long: one row a user and category, with the columns of a long CSV file, ``user``, ``category``, ``target`` and
         perhaps ``prediction``, ``dg_rank``, ``n_window``, ``context_window``, ``horizon``. Wide: one row a record, with
         columns of two levels, the quantity and the category, ``frame["counts", "Drama"]``; or with lists in its cells,
-        as Parquet files have them. The users may be a column or a named index.
+        as Parquet files have them. The users may be a column or the
+        index.
     mapping : mapping of str to str, optional
         As in `read_table`.
     renormalise : bool
@@ -118,6 +119,11 @@ def from_pandas(
     how = _how(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
     if not (hasattr(frame, "columns") and hasattr(frame, "reset_index")):
         raise how.fail("no pandas DataFrame; give one, or use from_frame")
+    titles = {str(title) for title in frame.columns.get_level_values(0)}
+    unnamed = frame.index.nlevels == 1 and frame.index.name is None
+    if unnamed and not titles & {"user", "users"} and "user" not in how.mapping:
+        if list(frame.index) != list(range(len(frame))):  # labels that somebody chose
+            frame = frame.rename_axis(index="user")
     if frame.columns.nlevels == 2:
         return _read(_from_levels(frame, how), how)
     if frame.columns.nlevels > 2:

@@ -195,3 +195,17 @@ def test_unlike_labels_of_two_quantities_are_refused() -> None:
         se.from_pandas(frame)
     with pytest.raises(InputError, match="layout: 'tall'; choose 'long' or 'wide'"):
         _table(**TRUTHS["counts"]).to_pandas("tall")
+
+
+def test_the_labels_of_an_unnamed_index_are_the_users() -> None:
+    counts = pd.DataFrame([[1, 2], [3, 0]], index=["v", "u"], columns=["a", "b"])
+    held = pd.DataFrame([[0.5, 0.5], [0.1, 0.9]], index=["u", "v"], columns=["b", "a"])
+    table = se.from_pandas(pd.concat({"counts": counts, "theta_s": held}, axis=1))
+    assert table.theta_s is not None
+    found = {
+        user: dict(zip(table.categories, row, strict=True))
+        for user, row in zip(table.users, table.theta_s.tolist(), strict=True)
+    }
+    assert found == {"u": {"a": 0.5, "b": 0.5}, "v": {"a": 0.9, "b": 0.1}}
+    lists = pd.DataFrame({"counts": [[1, 2], [3, 0]]}, index=["v", "u"])
+    assert se.from_pandas(lists).users.tolist() == ["v", "u"]
