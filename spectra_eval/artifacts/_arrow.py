@@ -61,7 +61,7 @@ class Cells:
         return self.how.fail(f"{place}column {self.how.columns[name]}: {message}", SchemaError)
 
     def list_size(self, name: str) -> int | None:
-        """Give the length of a column's lists, as its type or its first list says."""
+        """Return the length of a column's lists, as its type or its first list says."""
         import pyarrow as pa
 
         array = self._lists_of(name)
@@ -204,7 +204,7 @@ class Cells:
         return read_details(array)
 
     def longest(self, name: str, categories: tuple[str, ...]) -> int:
-        """Give the length of the longest decoded list; one of absurd length is refused."""
+        """Return the length of the longest decoded list; one of absurd length is refused."""
         lengths = list_lengths(self._lists_of(name))
         most = max(1000, 2 * len(categories))
         if lengths.max(initial=0) > most:

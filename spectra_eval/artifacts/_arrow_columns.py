@@ -25,7 +25,7 @@ def optional_columns(table: PreferenceTable) -> set[str]:
 
 
 def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
-    """Give the columns of a block; `names` are those of the whole."""
+    """Return the columns of a block; `names` are those of the whole."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}

@@ -163,7 +163,7 @@ def whole_numbers(values: np.ndarray) -> np.ndarray:
 
 
 def options(present: np.ndarray, how: How, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
-    """Tell from the cells (N, K) that a text holds what each record offers, and what to note of it.
+    """Return from the cells (N, K) of a text the options of each record, and what to note of them.
 
     Where there is a prediction its author has written the options down, so an absent cell is none; without one the
     file may hold the outcomes alone, and options derived from outcomes would give the truth away.
@@ -201,7 +201,7 @@ class TargetScan:
         self.all_whole = self.all_whole and bool(whole_numbers(target).all())
 
     def kind(self, how: How) -> str:
-        """Give ``shares`` or ``counts``."""
+        """Return ``shares`` or ``counts``."""
         if self.all_one:
             return "shares"
         if self.all_whole:
@@ -353,7 +353,7 @@ def _tolerance(values: np.ndarray, name: str, raw: Raw, how: How) -> np.ndarray:
 
 
 def _windows(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> np.ndarray:
-    """Tell how many interactions each window holds; a truth of zeros is a window that holds none."""
+    """Return how many interactions each window holds; a truth of zeros is a window that holds none."""
     name = "counts" if "counts" in matrices else "theta_star"
     empty = ~matrices[name].any(axis=1)
     if raw.n_window is None:

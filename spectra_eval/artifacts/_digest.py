@@ -23,7 +23,7 @@ class TableDigest:
     Counted are the names of the categories, and of each row in the order of the table: `users`,
     `context_window`, `horizon`, `n_window`, the truth, `theta_s` and the decoded list without its padding.
     The truth is `counts` where the table has them (fraction.law needs the weights themselves), else `theta_star`;
-    so a table of counts and one of the shares made from it differ, as what can be claimed of them differs.
+    so a table of counts differs from the table of proportions made from it, as their claims differ.
     The options of the records (`support`) are counted where a record offers less than all categories.
 
     Not counted are the file format, the order of the categories (they are sorted by name first), how the rows
@@ -78,7 +78,7 @@ class TableDigest:
         self._n_rows += table.n_users
 
     def hexdigest(self) -> str:
-        """Give the digest of all rows taken so far: 64 hexadecimal digits.
+        """Return the digest of all rows taken so far: 64 hexadecimal digits.
 
         Raises
         ------

@@ -40,7 +40,7 @@ _typed: dict[str, str] = {}
 
 
 def one_line(error: object) -> str:
-    """Give the text of an error on one line, without its own full stop."""
+    """Return the text of an error on one line, without its own full stop."""
     return " ".join(str(error).split()).rstrip(".")
 
 
@@ -88,7 +88,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 
 def is_stdin(path: Path) -> bool:
-    """Tell whether a path means the standard input."""
+    """Return whether a path means the standard input."""
     return str(path) in _STDIN
 
 
@@ -194,7 +194,7 @@ def typed_names(message: str) -> str:
 
 
 def file_format(path: Path) -> str:
-    """Tell the format from the first bytes, and where those say nothing, from the suffix.
+    """Return the format from the first bytes, and where those say nothing, from the suffix.
 
     Returns
     -------

@@ -58,6 +58,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     dict or list
+        The content of the file.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def _kind(value: Any) -> str:
 
 
 def dump_json(document: Any, path: Path | None, **layout: Any) -> str:
-    """Give strict JSON text; a value that JSON cannot hold is refused with its place."""
+    """Return strict JSON text; a value that JSON cannot hold is refused with its place."""
     place = "document" if path is None else str(path)
     try:
         return json.dumps(document, allow_nan=False, ensure_ascii=False, default=_plain, **layout)

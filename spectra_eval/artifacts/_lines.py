@@ -31,7 +31,7 @@ class _Record:
         self.user = self.get("user")
 
     def get(self, name: str) -> Any:
-        """Give what the object holds under a column's name; None where it is missing or null."""
+        """Return what the object holds under a column's name; None where it is missing or null."""
         return self.values.get(self.how.columns.get(name, ""))
 
     def fail(self, name: str, message: str) -> InputError:

@@ -104,7 +104,7 @@ def has_own_folder(path: Path) -> bool:
     Raises
     ------
     InputError
-        Something else stands there.
+        Something else is at the path.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def open_own(path: Path, mode: str) -> IO[str]:
     Raises
     ------
     InputError
-        Something else stands in its place, or the operating system refuses.
+        Something else is at the path, or the operating system refuses.
 
     Examples
     --------

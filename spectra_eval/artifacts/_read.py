@@ -42,12 +42,12 @@ def read_table(
 ) -> PreferenceTable:
     """Read a preference table, a run folder, or the results of any system, and say what was understood.
 
-    The format is told from the first bytes, and where those say nothing from the suffix; CSV, TSV and JSON lines may be
-    gzip-compressed. All of them give the same table and the same digest:
+    The first bytes decide the format, and where those are ambiguous the suffix; CSV, TSV and JSON lines may be
+    gzip-compressed. All of them yield the same table and the same digest:
 
     ==============  ====================================================================================================
     Parquet         one row a record: `user`; lists of K numbers `counts`, `theta_star` or `target`, `theta_s`; `dg` as
-                    places or names of categories. The categories stand in the schema metadata (JSON under
+                    places or names of categories. The categories are in the schema metadata (JSON under
                     ``spectra_eval``, or a JSON list under ``categories``), else they are ``category_0``, …
                     With a column `category` and one number a row it is read as CSV is: one row a user and category
     NPZ             the same names; matrices (N, K); `users` and `categories` may be missing; `dg` ends with -2
@@ -58,7 +58,7 @@ def read_table(
                     out of vocabulary, `n_window`; a JSON list of such objects is read too
     ==============  ====================================================================================================
 
-    Rows stand in the order of the file, for CSV of the first line of each record. Parquet and NPZ keep the order
+    Rows are in the order of the file, for CSV of the first line of each record. Parquet and NPZ keep the order
     of their categories; texts give none, so theirs are sorted by name.
 
     **Counts or shares.** A column named `counts` (or `count`) holds weights, one named `theta_star` (`share`,
@@ -97,7 +97,7 @@ def read_table(
     Raises
     ------
     InputError, SchemaError, ShapeError, SimplexError
-        One line that names the file, the row, the user, the column and the mend.
+        One line that names the file, the row, the user, the column and the fix.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def iter_table(
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
 
     Of a Parquet file one block is in memory at a time, whatever its row groups. A record that comes twice is found by
-    its neighbour where the records stand in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
+    its neighbour where the records are in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
     agree, the file is read again to tell, so chance refuses nothing. If there are decoded lists, or a column `target`,
     these columns are read once before, so that all blocks have lists of one width and agree on counts or shares. Other
     formats are read whole and cut.
@@ -190,7 +190,7 @@ def iter_table(
     Raises
     ------
     InputError, SchemaError, ShapeError, SimplexError
-        As `read_table`, when the block is asked for; a missing file at the first.
+        As `read_table`, when the block is read; a missing file at the first.
 
     Examples
     --------

@@ -26,7 +26,7 @@ def check_document(document: Any, shape: Any, *, fix: str) -> None:
     shape : any
         A type (`float` allows whole numbers, `object` anything), a pattern for texts, a range for whole
         numbers, a value, a tuple of alternatives, a list of one shape for lists of any length, or a mapping
-        of keys to shapes: a key that ends in ``?`` may be missing, and ``...`` stands for every other key.
+        of keys to shapes: a key that ends in ``?`` may be missing, and ``...`` matches every other key.
     fix : str
         What to do about a document that is refused.
 
@@ -76,7 +76,7 @@ def _wrong_object(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str
 
 
 def _same_kind(value: Any, shape: Any) -> bool:
-    """Tell whether a value is what a shape asks for, without a look inside lists and objects."""
+    """Return whether a value is what a shape asks for, without a look inside lists and objects."""
     if isinstance(shape, Mapping):
         return isinstance(value, Mapping)
     if isinstance(shape, list):

@@ -193,7 +193,7 @@ def _opened(hidden: Path) -> tuple[int, bool]:
 
 
 def _name(number: int, hidden: Path) -> None:
-    """Give an open file without a name its name."""
+    """Return an open file without a name its name."""
     folder = os.open(hidden.parent, os.O_RDONLY)
     try:  # only with a folder's descriptor does the system follow the link to the open file
         os.link(f"{_DESCRIPTORS}/{number}", hidden.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
@@ -228,7 +228,7 @@ def write_text(text: str, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     text : str
-        Line ends are written as they stand.
+        Line ends are written unchanged.
     path : path-like
         Its folder must exist; a file of this name is replaced.
 

@@ -78,7 +78,7 @@ class Baseline:
     Attributes
     ----------
     name : str
-        The name it is asked for by.
+        The name in the registry.
     predict : callable
         Computes the prediction for every row of a table, from its columns alone.
     summary : str
@@ -88,7 +88,7 @@ class Baseline:
     needs : tuple of str
         The optional columns of the table that it is computed from.
     sees_window : bool
-        Whether it looks at the window of the user it is held against: a ceiling then, and no rival.
+        Whether it uses the evaluation window of the user: it is then a ceiling, not a competitor.
     rows : callable, optional
         ``rows(table) -> make`` with ``make(rows) -> (n, K)``: the prediction for some rows, the same to the last bit,
         for callers that need not the whole at once.
@@ -133,7 +133,7 @@ class RowSystem:
     lists: None = None
 
     def held(self, rows: slice) -> np.ndarray:
-        """Give what it holds for some users."""
+        """Return what it holds for some users."""
         return self.make(rows)
 
 
@@ -268,8 +268,8 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
     -------
     PreferenceTable
         With the baseline as `theta_s`, and without the model's `scores` and `answer_mass`. The decoded lists `dg`
-        stay those of the model, so that a certificate holds the baseline against them. The metadata name the
-        baseline; what they said of the model's readout stands under ``replaced``.
+        stay those of the model, so that a certificate compares the baseline with them. The metadata name the
+        baseline; the metadata of the model's readout are under ``replaced``.
 
     Raises
     ------
@@ -304,7 +304,7 @@ def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndar
 
 
 def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-    """Give each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
+    """Return each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
     weights = history_within(table, rows)
     total = weights.sum(axis=1)
     told = total > 0
@@ -312,7 +312,7 @@ def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[n
 
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
-    """Give the mean of the users' history shares, (K,); every user who has a history counts alike."""
+    """Return the mean of the users' history shares, (K,); every user who has a history counts alike."""
     weights = history_within(table)
     total = weights.sum(axis=1)
     told = total > 0

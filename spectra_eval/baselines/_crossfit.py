@@ -65,7 +65,7 @@ def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
 
 
 def shares_told(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the history shares (popularity where there is no history), who has a history, and popularity."""
+    """Return the history shares (popularity where there is no history), who has a history, and popularity."""
     shares, told = history_shares(table)
     popular = popularity_of(table)
     shares[~told] = popular_rows(table, popular)[~told]

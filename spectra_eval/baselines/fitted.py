@@ -79,11 +79,11 @@ def mixture(table: PreferenceTable) -> Prediction:
 
 
 def linear(table: PreferenceTable) -> Prediction:
-    """Predict the window by a softmax regression on the user's history shares and their square roots.
+    """Predict the window by a softmax regression on the user's history distribution and its square roots.
 
-    Each fold is fitted by penalised maximum likelihood with the observed shares as soft labels. Inputs have mean 0 and
-    deviation 1 among the users that are fitted on; the strength of the penalty is the one of `PENALTIES` that does
-    best on a fifth of these after a fit on the rest.
+    Each fold is fitted by penalised maximum likelihood with the observed frequencies as soft labels. Inputs have mean
+    0 and deviation 1 among the users that are fitted on; the penalty is the one of `PENALTIES` that does best
+    on a fifth of these after a fit on the rest.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def linear(table: PreferenceTable) -> Prediction:
 
 
 def _design(given: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Give what brings inputs to the mean 0 and the deviation 1 of the given ones, and puts a one before them."""
+    """Return what brings inputs to the mean 0 and the deviation 1 of the given ones, and puts a one before them."""
     centre, scale = given.mean(axis=0), given.std(axis=0)
     scale[scale == 0] = 1.0
     return lambda values: np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
@@ -162,7 +162,7 @@ def _regress(
     offered: np.ndarray | None = None,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised.
+    """Return the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised.
 
     Each row's probabilities are over what it offers (all categories where `offered` is None).
 
@@ -194,7 +194,7 @@ def _regress(
 
 
 def _coordinates(x: np.ndarray, truth: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give for each category the map into coordinates of unit curvature and the one back, (K, inputs, inputs) each."""
+    """Return for each category the map into coordinates of unit curvature and its inverse, (K, inputs, inputs)."""
     mean = truth.mean(axis=0)
     rate = np.maximum(mean * (1.0 - mean), 1e-6)[:, None, None]
     # A floor as small as rounding keeps the factors where an input is the same for everybody.

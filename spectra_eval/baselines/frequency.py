@@ -86,7 +86,7 @@ def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndarray]:
-    """Give one row for everybody, on the options of each record."""
+    """Return one row for everybody, on the options of each record."""
     return lambda rows: popular_rows(table, row, rows)
 
 

@@ -125,7 +125,7 @@ def markov(table: PreferenceTable) -> Prediction:
 
 
 def _sequences(table: PreferenceTable) -> list[np.ndarray]:
-    """Give the category shares of each title of each history, an (events, K) array a record, oldest first."""
+    """Return the category shares of each title of each history, an (events, K) array a record, oldest first."""
     assert table.history is not None  # `predict` has seen to it
     known = table.metadata.get(TITLE_CATEGORIES)
     if not isinstance(known, Mapping):

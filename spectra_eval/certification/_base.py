@@ -267,7 +267,7 @@ CLAIMS: Registry[ClaimKind] = Registry(
 
 
 def independence(options: Options) -> tuple[Assumption, ...]:
-    """Give the assumptions that every statistical claim of this scope rests on."""
+    """Return the assumptions that every statistical claim of this scope rests on."""
     no_peek = Assumption(
         name="no-peek",
         text="theta_s and the decoded list depend on the history only, never on the window they are held against",
@@ -294,7 +294,7 @@ def against(options: Options, kind: ClaimKind, bound: float, *, default: float) 
 
 
 def undefined(kind: ClaimKind, options: Options, *, reason: str, n: int = 0) -> Claim:
-    """Give the row of a claim that this table cannot carry."""
+    """Return the row of a claim that this table cannot carry."""
     return Claim(
         claim=kind.name,
         status="undefined",

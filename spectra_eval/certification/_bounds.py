@@ -59,7 +59,7 @@ def lower_bound(
 
 
 def others(mean: Mean, options: Options) -> dict[str, float]:
-    """Give, for a share, the bounds that were not declared but are valid here, and the printed one: to compare."""
+    """Return, for a share, the bounds that were not declared but are valid here, and the printed one: to compare."""
     methods = ["hoeffding", "printed"]
     if options.scope == "population" and mean.binary:
         methods += ["clopper-pearson"]

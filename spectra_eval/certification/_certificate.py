@@ -169,7 +169,7 @@ class Certificate:
         return all(self[name].holds is True for name in self.options.require)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document of product files: strict JSON values only."""
+        """Return the document of product files: strict JSON values only."""
         return {**document(self), "digest": self.digest}
 
 
@@ -179,7 +179,7 @@ def _row(claim: Claim) -> tuple[object, ...]:
 
 
 def document(certificate: Certificate) -> dict[str, Any]:
-    """Give the certificate without its own digest."""
+    """Return the certificate without its own digest."""
     options = dataclasses.asdict(certificate.options)
     return {
         "schema": SCHEMA,

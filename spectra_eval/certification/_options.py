@@ -35,7 +35,7 @@ class Options:
     Attributes
     ----------
     k : int
-        Length of the decoded list that the claims speak of: its first k entries.
+        Length of the decoded list in the claims: its first k entries.
     level : float
         Each claim holds with this probability on its own; several together do not.
     scope : str
@@ -48,14 +48,14 @@ class Options:
     predicate_error : float
         For ``fraction.law``: the error allowed to the finite-sample predicate of one user.
     routes : tuple of str
-        For ``fraction.law``: the routes declared (T, J, K); each is tried at its share of the error.
+        For ``fraction.law``: the routes declared (T, J, K); each is tried at its part of the error.
     require : mapping
         Threshold by claim; the claim holds where its bound reaches it.
     seed : int or None
         For ``betting``: with it, a hash of the user's name fixes the order of the bets; 0 unless given. None for every
         other bound, which knows no order.
     claims : tuple of str or None
-        The claims that were asked for; None before they are looked up.
+        The requested claims; None before they are looked up.
 
     Raises
     ------

@@ -109,14 +109,14 @@ def plan(
     Raises
     ------
     InputError
-        A guess has no such name or lies outside its range, none is given, or a threshold is required of a claim of
+        A guess has no such name or is outside its range, none is given, or a threshold is required of a claim of
         which too little is given.
 
     Notes
     -----
     Shares are binomial, means nearly normal at these numbers of users; a mean of unknown spread is taken as that of a
     variable with two values at the ends, the largest spread. The window of ``fraction.law`` takes the largest spread of
-    the plug-in TV, 1/(2 sqrt(n)), and the worst correlation with the missed mass, so that its power is more than asked.
+    the plug-in TV, 1/(2 sqrt(n)), and the worst correlation with the missed mass, so that its power is above `power`.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class _Wanted:
 
 
 def _smallest(passes: Callable[[int], bool]) -> int | None:
-    """Give the smallest number that passes, when passing is monotone up to rounding; None beyond the most."""
+    """Return the smallest number that passes, when passing is monotone up to rounding; None beyond the most."""
     high = 1
     while not passes(high):
         high *= 2

@@ -51,9 +51,9 @@ def certify(
     ----------
     source : PreferenceTable, or iterable of PreferenceTable
         The records, whole or in blocks of 65,536 (`artifacts.iter_table`); read once, in order. Records of
-        one user stand together; a user's records are averaged first, so that the unit is the user.
+        one user are consecutive; a user's records are averaged first, so that the unit is the user.
     k : int
-        The claims speak of the first k entries of each decoded list; k < K.
+        The claims are about the first k entries of each decoded list; k < K.
     level : float
         Probability with which each claim holds on its own. All of them together hold less surely: see `together` of the
         certificate, and raise the level or `declared` where several are used at once.
@@ -67,14 +67,14 @@ def certify(
     predicate_error : float
         Error allowed to the finite-sample predicate of one user.
     routes : sequence of {"T", "J", "K"}
-        The finite-sample predicates declared for ``fraction.law``; each is tried at its share of the error.
+        The finite-sample predicates declared for ``fraction.law``; each is tried at its part of the error.
     require : mapping of str to float, optional
         Threshold by claim, which its bound must reach.
     claims : sequence of str, optional
         Which claims; all by default. Recorded.
     seed : int, optional
         For ``bound="betting"`` only, 0 by default; recorded. The bets follow a hash of the users' names, keyed by the
-        seed, whatever the order of the rows. Choose it after the names and before the outcomes: whoever knows it could
+        seed, whatever the order of the rows. Choose it after the names and before the outcomes: those who know it could
         name the users in a favourable order.
 
     Returns

@@ -84,7 +84,7 @@ class Verification:
 def verify(
     certificate: Certificate | Mapping[str, Any], source: PreferenceTable | Iterable[PreferenceTable]
 ) -> Verification:
-    """Recompute every number of a certificate from the table it speaks of.
+    """Recompute every number of a certificate from its table.
 
     Parameters
     ----------
@@ -97,6 +97,7 @@ def verify(
     Returns
     -------
     Verification
+        The values that differ, and the claims that were compared.
 
     Raises
     ------

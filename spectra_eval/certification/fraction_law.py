@@ -134,7 +134,7 @@ class _FractionLaw:
 
 
 def _whole(table: PreferenceTable) -> bool:
-    """Tell whether each interaction may bear one category only: with weights 1/|labels| whole counts are chance."""
+    """Return whether each interaction may bear one category only: with weights 1/|labels| whole counts are chance."""
     counts = np.asarray(table.counts)
     return bool((counts == np.floor(counts)).all()) and table.metadata.get("weighting") != "fraction"
 

@@ -120,7 +120,7 @@ class _RankingWindow:
 
 
 def _inside(block: UserBlock, kl: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """Tell who lies inside each exact radius; only those below the largest radius that anyone can have are tried."""
+    """Return who is inside each exact radius; only those below the largest radius that anyone can have are tried."""
     near = np.flatnonzero((block.tv < 0.5 / k) | (kl < LN2 / k) | (block.js_bits < js_ceiling(k).bits))
     inside = {name: np.zeros(len(kl), dtype=bool) for name in ("tv_radius", "kl_radius", "js_radius")}
     if len(near):
@@ -139,7 +139,7 @@ def _top(theta: np.ndarray, k: int) -> np.ndarray:
 
 
 def _gap(theta: np.ndarray, k: int) -> np.ndarray:
-    """Give the distance between the k-th and the (k+1)-th largest entry of each row."""
+    """Return the distance between the k-th and the (k+1)-th largest entry of each row."""
     ordered = -np.partition(-theta, (k - 1, k), axis=1)
     return ordered[:, k - 1] - ordered[:, k]
 

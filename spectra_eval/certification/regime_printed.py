@@ -96,7 +96,7 @@ class _RegimePrinted:
         return float(simplex.js_nats(star, held) / LN2)
 
     def _median(self) -> float:
-        """Give the lower median, to half a bin of 2^-20 bit: it needs no memory that grows with the users."""
+        """Return the lower median, to half a bin of 2^-20 bit: it needs no memory that grows with the users."""
         place = int(np.searchsorted(np.cumsum(self.histogram), (self.js.n + 1) // 2))
         return (place + 0.5) / _BINS
 

@@ -83,7 +83,7 @@ class Log:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Give what `digest_of` gives for all interactions."""
+        """Return what `digest_of` gives for all interactions."""
         held = np.flatnonzero(self._bears)
         return digest_of(
             self.categories, (self._joined(held[at : at + _EVENTS]) for at in range(0, len(held), _EVENTS))
@@ -95,7 +95,7 @@ class Log:
         return len(self._users[1])
 
     def parts(self, *, users: int, events: int = _EVENTS) -> Iterator[Interactions]:
-        """Give the interactions of some users after another, in the order in which the users first appear.
+        """Return the interactions of some users after another, in the order in which the users first appear.
 
         A part has at most so many users, and at most so many events unless it has one user alone.
 
@@ -120,7 +120,7 @@ class Log:
 
     @functools.cached_property
     def _users(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give the events with a category, user by user, and how many there are of each."""
+        """Return the events with a category, user by user, and how many there are of each."""
         import pandas as pd
 
         held = np.flatnonzero(self._bears)

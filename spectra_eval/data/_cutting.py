@@ -206,7 +206,7 @@ class _Sums:
         self.rows, self.shape = rows, (len(rows), line.n_categories)
 
     def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Give (rows, K) sums over the positions from `start` up to `stop`, (U,) each."""
+        """Return (rows, K) sums over the positions from `start` up to `stop`, (U,) each."""
         low, high = start[self.rows][self.row], stop[self.rows][self.row]
         inside = (self.position >= low) & (self.position < high)
         n, k = self.shape
@@ -232,7 +232,7 @@ def _labels(
 def _told(
     values: np.ndarray, *, begin: np.ndarray, starts: list[np.ndarray], at: np.ndarray, copies: int
 ) -> np.ndarray:
-    """Give what each record tells of its events, oldest first; records that tell the same share one tuple."""
+    """Return what each record tells of its events, oldest first; records that tell the same share one tuple."""
     out = np.empty(len(at) * len(starts) * copies, dtype=object)
     place = 0
     for row, first in enumerate(begin.tolist()):

@@ -28,11 +28,11 @@ class Names:
         self.codes: dict[str, int] = {}
 
     def encode_one(self, name: str) -> int:
-        """Give the number of one name."""
+        """Return the number of one name."""
         return self.codes.setdefault(name, len(self.codes))
 
     def encode(self, names: np.ndarray) -> np.ndarray:
-        """Give the numbers of many names, (M,) int32."""
+        """Return the numbers of many names, (M,) int32."""
         import pandas as pd
 
         local, found = pd.factorize(names)
@@ -40,7 +40,7 @@ class Names:
         return table[local]
 
     def array(self) -> np.ndarray:
-        """Give all names in the order of their numbers, (n,) of str."""
+        """Return all names in the order of their numbers, (n,) of str."""
         return text_column(self.codes)
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ def joined(
     rating: np.ndarray | None = None,
     source: str,
 ) -> Interactions:
-    """Give each event the categories of its bundle.
+    """Return each event the categories of its bundle.
 
     Parameters
     ----------

@@ -43,12 +43,12 @@ def check_leakage(
     events (titles and category weights), and its window as a run that begins where that one ends (category weights
     and number). Two runs of one timeline, the one before the other, share no event; where none is found, the
     history holds what it must not. The tie rule decides on which side of the cut an event of the same second
-    stands; `cut_inside_a_second` counts the records in which it had to.
+    is; `cut_inside_a_second` counts the records in which it had to.
 
     A table that was probed holds the history as it was shown, which may be its newest titles alone; its category
     weights are those of the whole and must be found as a run that ends at the same place and begins no later.
 
-    An item may be chosen again: its title then stands on both sides and proves nothing, and so does a title that is a
+    An item may be chosen again: its title is then on both sides and proves nothing, and so does a title that is a
     phrase of one chosen before. A text leaks where it holds any other title of the window.
 
     Parameters
@@ -59,8 +59,8 @@ def check_leakage(
         What the table was made of.
     texts : mapping of user to texts, or iterable of str, optional
         Prompts or training texts. By user: a text must not hold a title of that user's windows that the user had not
-        chosen before. Without users: no title at all that only windows hold. Give what is told of users and not
-        the question: the name of a category may be a title too, and a catalogue names every item.
+        chosen before. Without users: no title at all that only windows hold. Pass what the prompts show of users and
+        not the question: the name of a category may be a title too, and a catalogue names every item.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def check_leakage(
     Raises
     ------
     LeakageError
-        A window interaction stands in a history or a text; the message names row, user and title.
+        A window interaction is in a history or a text; the message names row, user and title.
     InputError
         The table lacks `history` or `n_window`, or was made of other interactions.
 
@@ -188,7 +188,7 @@ def located(table: PreferenceTable, line: Timeline) -> Ranges:
 
 
 def _cuts(table: PreferenceTable, line: Timeline, row: int, user: int) -> Iterator[int]:
-    """Give the places at which the titles of a record's history end, where its window has room behind them."""
+    """Return the places at which the titles of a record's history end, where its window has room behind them."""
     assert table.history is not None
     told, n_window = table.history[row], int(table.n_window[row])
     begin, end = int(line.begin[user]), int(line.begin[user + 1])
@@ -229,7 +229,7 @@ class _Weights:
         return good
 
     def _counted_from(self, ranges: Ranges) -> np.ndarray:
-        """Give where the weights of each history begin: with its first title, or before, where only some are shown."""
+        """Return where weights of each history begin: with its first title, or earlier where only some are shown."""
         counts = self.table.history_counts
         if counts is None or "titles" not in self.table.metadata:
             return ranges.start
@@ -255,7 +255,7 @@ class _Weights:
         return np.bincount(cell, weights=self.weight[entry], minlength=len(low) * k).reshape(len(low), k)
 
     def windows(self, row: int, low: int, high: int) -> list[int]:
-        """Give the places at which a window with the weights of this row may begin."""
+        """Return the places at which a window with the weights of this row may begin."""
         n = int(self.table.n_window[row])
         starts = np.arange(low, high - n + 1)
         if self.table.counts is None or not len(starts):
@@ -344,11 +344,11 @@ class _TitleIndex:
                 self.wordless.append(title)
 
     def first_in(self, text: str) -> str | None:
-        """Give a title that the text holds as a phrase of its own, or None."""
+        """Return a title that the text holds as a phrase of its own, or None."""
         return next(self.all_in(text), None)
 
     def all_in(self, text: str) -> Iterator[str]:
-        """Give the titles that the text holds as phrases of their own, one after another."""
+        """Return the titles that the text holds as phrases of their own, one after another."""
         plain = " ".join(text.split())
         for word in _WORD.finditer(plain):
             for title, offset in self.by_word.get(word[0], ()):

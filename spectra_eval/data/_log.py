@@ -83,7 +83,7 @@ class EventLog:
         n_bundles: int,
         bundle_of_item: np.ndarray | None = None,
     ) -> Log:
-        """Give every event the categories of its own set, or of its item where `bundle_of_item` says which."""
+        """Return every event the categories of its own set, or of its item where `bundle_of_item` says which."""
         if not len(self):
             raise SchemaError(f"{self.source}: holds no interactions; name a file with at least one")
         columns = [np.concatenate(column) for column in zip(*self.pieces, strict=True)]
@@ -239,6 +239,6 @@ def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
 
 
 def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file, for the record."""
+    """Return the SHA-256 of a file, for the record."""
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

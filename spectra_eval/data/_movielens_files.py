@@ -98,7 +98,7 @@ def _csv_ratings(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 
 def _heights(path: Path, read: pd.DataFrame) -> np.ndarray:
-    """Give the ratings themselves, (M,) float32; NaN where the file has no such column."""
+    """Return the ratings themselves, (M,) float32; NaN where the file has no such column."""
     import pandas as pd
 
     if "rating" not in read.columns:
@@ -201,7 +201,7 @@ def _u_movies(folder: Path, lines: list[str]) -> tuple[np.ndarray, list[str], li
 
 
 def _u_genres(path: Path) -> list[str]:
-    """Give the names of the flags in the order of their numbers."""
+    """Return the names of the flags in the order of their numbers."""
     numbered: dict[int, str] = {}
     lines, _ = _lines(path)
     for number, line in enumerate(lines, start=1):

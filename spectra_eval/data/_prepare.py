@@ -36,21 +36,21 @@ def prepare(
     limit: int | None = None,
     details: bool = False,
 ) -> PreferenceTable:
-    """Cut each user's interactions in time: what lies before the cut is the history, what follows the window.
+    """Cut each user's interactions in time: those before the cut are the history, the next ones the window.
 
     Parameters
     ----------
     interactions : Interactions
-        The events. Entries of one event stand together, their categories in ascending order: a new event begins
+        The events. Entries of one event are consecutive, their categories in ascending order: a new event begins
         where user, item or time change, or where the category does not ascend.
     weighting : {"fraction", "count"}
         An event with g categories gives each 1/g of its weight, or the whole weight.
     split : float
-        The share of a user's n interactions (not of their categories) that is history: ``floor(split * n)`` of
+        The proportion of a user's n interactions (not of their categories) that is history: ``floor(split * n)`` of
         them, and at least one on either side.
     split_date : str or int, optional
-        One moment for everybody instead of a share: an ISO date (UTC where it names no zone) or seconds since 1970.
-        The window begins with it. A user without an interaction on either side is left out, and counted.
+        One moment for everybody instead of a proportion: an ISO date (UTC where it names no zone) or seconds since
+        1970. The window begins with it. A user without an interaction on either side is left out, and counted.
     ties : {"file-order", "together", "session"}
         Interactions of one user and second: cut in the order of the file, or kept on one side; or whole sessions are
         kept on one side. When kept together, the cut moves to the nearer end of the second (or session), to its
@@ -62,10 +62,10 @@ def prepare(
         Users whose history has fewer sessions are left out, and counted; so are users with a window whose
         interactions all weigh 0.
     window_end : float
-        The share of a user's interactions at which the window ends; what follows is not used. With it a table to
+        The proportion of a user's interactions at which the window ends; what follows is not used. With it a table to
         train on can stop where the window of the evaluation begins.
     context_windows : sequence of int, optional
-        How many sessions of the history are told, one record for each number; without it all are told.
+        How many sessions of the history are shown, one record for each number; without it all are shown.
     horizons : sequence of {"long", "short"}, optional
         How far the window reaches, one record for each: ``long`` is the whole window, ``short`` its beginning.
     short : "session" or int
@@ -185,6 +185,7 @@ def prepare_file(
     Returns
     -------
     Prepared
+        The size and the metadata of the table.
 
     Raises
     ------

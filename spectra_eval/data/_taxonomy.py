@@ -58,6 +58,7 @@ def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
     Returns
     -------
     Taxonomy
+        The parent of each category.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class Timeline:
         return np.diff(self.begin)
 
     def details(self, names: tuple[str, ...]) -> np.ndarray:
-        """Give what is known of the event at each place besides its title, (E,) of `Detail`."""
+        """Return what is known of the event at each place besides its title, (E,) of `Detail`."""
         order = np.argsort(self.place, kind="stable")
         labels = [names[category] for category in self.category[order].tolist()]
         first = np.searchsorted(self.place[order], np.arange(len(self.time) + 1)).tolist()
@@ -54,7 +54,7 @@ class Timeline:
         return out
 
     def entry_weights(self, weighting: str) -> np.ndarray:
-        """Give what each entry counts for, (M,): its weight, divided among its event's categories or not."""
+        """Return what each entry counts for, (M,): its weight, divided among its event's categories or not."""
         return self.weight / self.siblings if weighting == "fraction" else self.weight
 
 
@@ -132,7 +132,7 @@ def _check_columns(interactions: Interactions) -> None:
 
 
 def _titles(interactions: Interactions, ids: Any) -> np.ndarray:
-    """Give the title of each item, in the order of the items' codes."""
+    """Return the title of each item, in the order of the items' codes."""
     titles = np.empty(len(ids), dtype=object)
     for place, name in enumerate(ids):
         if name not in interactions.titles:

@@ -117,7 +117,7 @@ def _floored(share: float, total: np.ndarray) -> np.ndarray:
 
 
 def _borders(values: np.ndarray, begin: np.ndarray) -> np.ndarray:
-    """Give the places where a value changes, each user's first place, and the end."""
+    """Return the places where a value changes, each user's first place, and the end."""
     fresh = np.ones(len(values) + 1, dtype=bool)
     fresh[1:-1] = values[1:] != values[:-1]
     fresh[begin] = True  # two users may share a second
@@ -135,7 +135,7 @@ def _to_border(cut: np.ndarray, borders: np.ndarray, begin: np.ndarray, total: n
 
 
 def session_numbers(line: Timeline, gap: int) -> np.ndarray:
-    """Give the session of each event, (E,) int: a new one begins after a longer pause, and with every user.
+    """Return the session of each event, (E,) int: a new one begins after a longer pause, and with every user.
 
     Examples
     --------
@@ -189,7 +189,7 @@ class Windows:
         )
 
     def told_from(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
-        """Give the first event that each context window shows, (U,) ints, counted from the user's first."""
+        """Return the first event that each context window shows, (U,) ints, counted from the user's first."""
         if self.context_windows is None:
             return [np.zeros_like(cut.at)]
         begin = line.begin[:-1]
@@ -199,7 +199,7 @@ class Windows:
         return [opened[np.maximum(last - size + 1, first)] - begin for size in self.context_windows]
 
     def held_until(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
-        """Give where each horizon ends, (U,) ints, counted from the user's first event."""
+        """Return where each horizon ends, (U,) ints, counted from the user's first event."""
         ends = []
         for name in self.horizons or ("long",):
             if name == "long":

@@ -70,7 +70,7 @@ def load(
     Returns
     -------
     Log
-        `read` gives its `Interactions`, all at once.
+        `read` returns its `Interactions`, all at once.
         In the order of the transactions; times are seconds, taken as UTC.
 
     Raises
@@ -147,7 +147,7 @@ read = at_once(load)
 
 
 def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[str, str]]]:
-    """Give the place, the title, and the department and category of each product."""
+    """Return the place, the title, and the department and category of each product."""
     places, titles, pairs = dict[str, int](), dict[str, str](), list[tuple[str, str]]()
     first = 1
     for piece in columns_of(path, _PRODUCTS):
@@ -164,7 +164,7 @@ def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[st
 
 
 def _parents(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """Give the departments of each category, in alphabetical order."""
+    """Return the departments of each category, in alphabetical order."""
     parents: dict[str, list[str]] = {}
     for department, category in sorted(set(pairs)):
         parents.setdefault(category, []).append(department)

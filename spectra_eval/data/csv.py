@@ -61,7 +61,7 @@ def load(
     rating : str, optional
         The column of what the user thought of the item, a number or blank; `prepare` keeps it among the details.
     separator : str
-        Stands between the categories of one event; a Parquet list needs none. A blank cell is no category: the
+        The separator of the categories of one event; a Parquet list needs none. A blank cell is no category: the
         event is dropped, and counted in the metadata.
     delimiter : str, optional
         Between the cells of a CSV file, one character or ``tab``; a tab in a file named ``.tsv``, else a comma.
@@ -79,7 +79,7 @@ def load(
     Returns
     -------
     Log
-        `read` gives its `Interactions`, all at once.
+        `read` returns its `Interactions`, all at once.
         In the order of the file.
 
     Raises
@@ -87,7 +87,7 @@ def load(
     InputError
         An option has no such value.
     SchemaError
-        The file is missing or malformed; the message names file, entry and mend.
+        The file is missing or malformed; the message names file, entry and fix.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def _delimiter(path: Path, delimiter: str | None) -> str:
 
 
 def _is_parquet(path: Path) -> bool:
-    """Tell whether a file begins as Parquet does, whatever its name; a pipe has no suffix."""
+    """Return whether a file begins as Parquet does, whatever its name; a pipe has no suffix."""
     with reading(path, "file"), path.open("rb") as file:
         return file.read(4) == b"PAR1"
 

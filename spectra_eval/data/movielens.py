@@ -86,7 +86,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     Returns
     -------
     Log
-        `read` gives its `Interactions`, all at once.
+        `read` returns its `Interactions`, all at once.
         In the order of the file of ratings; every weight is 1.
 
     Raises
@@ -94,7 +94,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     InputError
         The genre set is unknown.
     SchemaError
-        A file is missing or malformed; the message names file, line and mend.
+        A file is missing or malformed; the message names file, line and fix.
 
     References
     ----------
@@ -168,7 +168,7 @@ def _held(genres: list[list[str]]) -> tuple[str, ...]:
 
 
 def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Give (movie, category) pairs in ascending order, and how many movies bear each label outside the set."""
+    """Return (movie, category) pairs in ascending order, and how many movies bear each label outside the set."""
     place = {name: number for number, name in enumerate(categories)}
     outside: Counter[str] = Counter()
     pairs = []

@@ -78,7 +78,7 @@ def load(
     Returns
     -------
     Log
-        `read` gives its `Interactions`, all at once.
+        `read` returns its `Interactions`, all at once.
         In the order of the ``.inter`` file.
 
     Raises
@@ -86,7 +86,7 @@ def load(
     InputError
         An option has no such value.
     SchemaError
-        A file is missing or malformed; the message names file, entry and mend.
+        A file is missing or malformed; the message names file, entry and fix.
 
     References
     ----------
@@ -219,7 +219,7 @@ def _chosen(path: Path, types: dict[str, str], role: str, name: str | None, usua
 
 
 def _pieces(path: Path, wanted: dict[str, str], encoding: str) -> Iterator[dict[str, np.ndarray]]:
-    """Give the wanted columns as texts, some hundred thousand lines at a time."""
+    """Return the wanted columns as texts, some hundred thousand lines at a time."""
     columns = list(_header(path, encoding))
     for role, name in wanted.items():
         if name not in columns:

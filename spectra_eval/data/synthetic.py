@@ -30,7 +30,7 @@ class World:
     Attributes
     ----------
     users, categories, groups, items : int
-        How many; the categories stand under `groups` parents, and every category has items of its own.
+        How many; the categories have `groups` parents, and every category has items of its own.
     sessions, session_length : float
         Their means a user and a session; both are 1 and a Poisson number, drawn without looking at the user's law.
     skew : float
@@ -38,9 +38,9 @@ class World:
     concentration : float
         A user's law is drawn from a Dirichlet distribution around the popularity with this total; small is peculiar.
     niche : float
-        The share of users whose law is drawn around the tail (the least popular third of the categories) instead.
+        The proportion of users whose law is drawn around the tail (the least popular third of the categories) instead.
     drift : float
-        From the first day to the last a law moves this share of the way to a second one, drawn in the same way.
+        From the first day to the last a law moves this fraction of the way to a second one, drawn in the same way.
     days : int
         The length of the log; a user has at most one session a day, so sessions are 12 hours apart or more.
     seed : int
@@ -52,7 +52,7 @@ class World:
     list_noise : float
         How far that is disturbed.
     level : {"fine", "coarse"}
-        The categories, or the groups that they stand under.
+        The categories, or their groups.
 
     Raises
     ------
@@ -146,12 +146,12 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     Returns
     -------
     Interactions
-        Users in order, each user's events in time; ``metadata["synthetic"]`` holds every knob.
+        Users in order, each user's events in time; ``metadata["synthetic"]`` holds every setting.
 
     Raises
     ------
     InputError
-        A knob has no such value, or a source is named.
+        A setting has no such value, or a source is named.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.
     law : (N, K) float array
         Rows on the simplex.
     noise : float
-        Standard deviation in nats; 0 gives the law itself, infinite noise would give nothing of it.
+        Standard deviation in nats; 0 returns the law itself.
     rng : numpy.random.Generator
         Source of the noise.
 
@@ -280,7 +280,7 @@ def finish(table: PreferenceTable, interactions: Interactions) -> tuple[Preferen
     Returns
     -------
     table : PreferenceTable
-        With `theta_s` where the world has a `noise`, and `dg` where it has a `list_length`. Neither looks at a window.
+        With `theta_s` where `noise` was set, and `dg` where `list_length` was. Neither depends on a window.
     law : PreferenceTable
         The same records and predictions with the law as `theta_star`; ``metadata["target"]`` is ``law``.
 
@@ -362,7 +362,7 @@ def _moments(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _moved(world: World, time: np.ndarray) -> np.ndarray:
-    """Give how far a law has moved from the first to the second, at each time."""
+    """Return how far a law has moved from the first to the second, at each time."""
     return world.drift * (time - _START) / (world.days * _DAY)
 
 

@@ -62,7 +62,7 @@ def load(
     Returns
     -------
     Log
-        `read` gives its `Interactions`, all at once.
+        `read` returns its `Interactions`, all at once.
         In the order of the reviews; every weight is 1; times are seconds, taken as UTC (Yelp names no zone).
 
     Raises
@@ -70,7 +70,7 @@ def load(
     InputError
         An option has no such value.
     SchemaError
-        A file is missing or malformed; the message names file, line and mend.
+        A file is missing or malformed; the message names file, line and fix.
 
     References
     ----------
@@ -168,7 +168,7 @@ def _reviews(path: Path) -> EventLog:
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give the objects of a file, one a line, and the number of each line."""
+    """Return the objects of a file, one a line, and the number of each line."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(_LONGEST):

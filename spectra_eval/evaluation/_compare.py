@@ -61,9 +61,9 @@ class SystemComparison:
     values : mapping
         By metric, the value of each system.
     letters : mapping
-        By metric, the letters of each system: those that share one are not told apart.
+        By metric, the letters of each system: systems with a common letter do not differ significantly.
     facts, options : mapping
-        Whom the numbers speak of, and what was asked for.
+        The users in the numbers, and the options of the call.
     warnings : tuple of str
         What a reader must know before quoting a number, in sentences.
 
@@ -106,11 +106,11 @@ class SystemComparison:
         write_json(self.to_json(), path)
 
     def to_latex(self) -> str:
-        """Give two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
+        """Return two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
         return latex(self.values, self.letters, self.pairs, self.facts, self.options)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document: strict JSON."""
+        """Return the document: strict JSON."""
         return {
             "schema": SCHEMA,
             "package_version": __version__,
@@ -349,7 +349,7 @@ def _judged(pair: ComparedPair, adjusted: float, lower: bool | None, *, level: f
 def _letters(
     asked: BoundMetric, values: Mapping[str, float | None], pairs: Sequence[ComparedPair], *, level: float
 ) -> dict[str, str]:
-    """Give the letters of one metric; empty where it has no test."""
+    """Return the letters of one metric; empty where it has no test."""
     if not asked.metric.is_mean:
         return {}
     known = {name: value for name, value in values.items() if value is not None}

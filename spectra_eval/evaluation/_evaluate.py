@@ -68,9 +68,9 @@ class Evaluation:
     warnings : tuple of str
         What a reader must know before quoting a number, in sentences.
     facts : mapping
-        Whom the numbers speak of: records, users, who was left out, how the strata were cut.
+        The users in the numbers: records, users, who was left out, how the strata were cut.
     options : mapping
-        What was asked for.
+        The options of the call.
     better : mapping
         ``lower`` or ``higher`` by metric, where one is better.
 
@@ -126,7 +126,7 @@ class Evaluation:
         write_json(self.to_json(), path)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document: strict JSON, with a digest of the table as ``input``."""
+        """Return the document: strict JSON, with a digest of the table as ``input``."""
         digest = TableDigest()
         digest.update(self._table)
         return {
@@ -187,7 +187,7 @@ def evaluate(
     level : float
         The level of the intervals.
     rng : numpy.random.Generator, optional
-        Where the draws come from; ``default_rng(0)`` when not given, so the same call gives the same numbers.
+        Where the draws come from; ``default_rng(0)`` when not given, so the same call returns the same numbers.
     threads : int, optional
         Threads that share the work; all processors, up to 8, when not given. The numbers do not depend on it.
 
@@ -319,7 +319,7 @@ def most_options(table: PreferenceTable) -> int:
 
 
 def systems_of(table: PreferenceTable) -> list[AnySystem]:
-    """Give the systems of a table: what a model holds, and the predictors that stand beside it."""
+    """Return the systems of a table: what a model holds, and the predictors that stand beside it."""
     systems: list[AnySystem] = []
     if table.theta_s is not None:
         systems.append(System(name="theta_s", theta=table.theta_s))
@@ -332,7 +332,7 @@ def systems_of(table: PreferenceTable) -> list[AnySystem]:
 
 
 def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySystem]:
-    """Give the systems that were asked for."""
+    """Return the systems that were asked for."""
     if not names:
         raise InputError("systems: none named; name at least one, or leave the option out")
     made: list[AnySystem] = []

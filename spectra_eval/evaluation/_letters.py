@@ -8,7 +8,7 @@ __all__ = ["letters"]
 
 
 def letters(names: Sequence[str], different: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Give each name its letters, by the insert-and-absorb rule.
+    """Return each name its letters, by the insert-and-absorb rule.
 
     Parameters
     ----------

@@ -256,7 +256,7 @@ def _add_up(
 
 
 def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
-    """Give the truth of some records in blocks of the cache, with their rows; systems are held beside it."""
+    """Return the truth of some records in blocks of the cache, with their rows; systems are held beside it."""
     theta = cohort.theta_star
     step = rows_of_block(theta.shape[1])
     blocks = [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
@@ -301,7 +301,7 @@ def _statistics(
 
 
 def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tell for each record and source whether a NaN is among its columns, and else whether an infinity is."""
+    """Return for each record and source whether a NaN is among its columns, and else whether an infinity is."""
     nan, infinite = np.zeros((2, len(stack), len(width)), dtype=bool)
     finite = np.isfinite(total)  # what is not finite shows in the sum of its column
     for place, (start, stop) in enumerate(_spans(width)):
@@ -312,7 +312,7 @@ def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> t
 
 
 def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:
-    """Give the records of each stratum that has some among these: all of them as a slice, which needs no copy."""
+    """Return the records of each stratum that has some among these: all of them as a slice, which needs no copy."""
     group = stratification.group[rows]
     first = int(group[0])
     if first >= 0 and bool((group == first).all()):

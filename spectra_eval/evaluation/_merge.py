@@ -33,10 +33,10 @@ def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> Pref
     Returns
     -------
     PreferenceTable
-        New categories stand where the first of their parts stood. Counts, truth, readout and histories are added up.
+        A new category has the place of the first of its parts. Counts, truth, readout and histories are added up.
         A merged category is an option where one of its parts is; a record that is left with a single option is refused.
         In a decoded list a category keeps its first place, and the list moves up. `scores` and `answer_mass` are left
-        out, since those of a merged category were never asked for; so are `parents` that differ within a category.
+        out, since no prompt was about a merged category; so are `parents` that differ within a category.
         The metadata name the mapping under ``merged``.
 
     Raises

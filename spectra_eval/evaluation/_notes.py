@@ -25,7 +25,7 @@ def notes(
     bucket_source: str,
     bound: Sequence[BoundMetric],
 ) -> tuple[str, ...]:
-    """Give the sentences: on the readout first, then on the baselines, then on who is missing."""
+    """Return the sentences: on the readout first, then on the baselines, then on who is missing."""
     sentences = [*_of_the_readout(table), *_of_rivals(table, results, bound), *_of_lists(table)]
     sentences += of_options(table, bound)
     if bucket_source == "window":

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def in_order(work: Callable[[int], T], parts: Sequence[int], threads: int | None) -> Iterator[T]:
-    """Give ``work(part)`` for each part in order; no more than one result beside those in work is waiting.
+    """Return ``work(part)`` for each part in order; no more than one result beside those in work is waiting.
 
     Raises
     ------

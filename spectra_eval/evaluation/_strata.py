@@ -80,7 +80,7 @@ def stratify(
 
 
 def check_columns(columns: Mapping[str, Any], table: PreferenceTable) -> dict[str, np.ndarray]:
-    """Give further columns as arrays; refuse one that is not one value a record, or has the name of a rule."""
+    """Return further columns as arrays; refuse one that is not one value a record, or has the name of a rule."""
     made = {}
     for name, values in columns.items():
         if name == ALL or name in STRATA:

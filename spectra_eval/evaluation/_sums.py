@@ -53,7 +53,7 @@ class Drawn:
         self.times = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
 
     def times_columns(self, *columns: np.ndarray) -> list[np.ndarray]:
-        """Give ``counts @ columns`` for each matrix, in its own precision, (B, its columns) each.
+        """Return ``counts @ columns`` for each matrix, in its own precision, (B, its columns) each.
 
         The counts are made floating-point numbers for some resamples at a time, which stay in the cache.
         """
@@ -66,7 +66,7 @@ class Drawn:
 
 
 def no_sums(columns: int, blocks: int) -> Sums:
-    """Give the sums over nobody."""
+    """Return the sums over nobody."""
     nobody = np.zeros(blocks, dtype=np.int64)
     return Sums(
         total=np.zeros(columns),
@@ -128,7 +128,7 @@ def sums_of(
 
 
 def _products(drawn: Drawn, columns: np.ndarray, single: np.ndarray) -> np.ndarray:
-    """Give ``counts @ columns`` in double precision, (B, columns)."""
+    """Return ``counts @ columns`` in double precision, (B, columns)."""
     varies = (columns != columns[0]).any(axis=0)
     double, short = np.flatnonzero(varies & ~single), np.flatnonzero(varies & single)
     held = columns[:, short]

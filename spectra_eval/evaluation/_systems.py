@@ -39,7 +39,7 @@ class Cohort:
     support: np.ndarray | None = None
 
     def rows(self, part: int) -> slice:
-        """Give the records of the users of a part."""
+        """Return the records of the users of a part."""
         start, stop = np.searchsorted(self.owner, [part * PART, (part + 1) * PART])
         return slice(int(start), int(stop))
 
@@ -59,7 +59,7 @@ class ListSystem:
     truth: np.ndarray | None = None
 
     def held(self, rows: slice) -> np.ndarray:
-        """Give the distributions of some users, (n, K); NaN where the list names no category."""
+        """Return the distributions of some users, (n, K); NaN where the list names no category."""
         lists = self.lists[rows]
         named = np.zeros((len(lists), self.n_categories + 1))
         np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)

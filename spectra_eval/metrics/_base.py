@@ -51,7 +51,7 @@ class Metric:
     Attributes
     ----------
     name : str
-        The name it is asked for by.
+        The name in the registry.
     statistic : callable
         ``statistic(comparison, **options) -> (n, D)``, one row a user, computed from that user alone;
         a NaN row leaves the user out, and is counted.
@@ -69,7 +69,7 @@ class Metric:
     limits : tuple of two float
         The range of the value, in `unit`.
     properties : frozenset of str
-        Declared properties; the kit holds each, and refutes each that is not declared.
+        Declared properties; the kit checks each, and refutes each that is not declared.
     takes_cutoff : bool
         Whether the name carries a cut-off, as in ``category_ndcg@10``; the statistic takes it as ``k``.
     options : mapping
@@ -358,7 +358,7 @@ def check_support(array: np.ndarray | None, **thetas: np.ndarray) -> np.ndarray 
 
 
 def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:
-    """Give one number a user in the shape of the users' axes; a plain float for a single user without an axis."""
+    """Return one number a user in the shape of the users' axes; a plain float for a single user without an axis."""
     return column.reshape(users) if users else float(column.reshape(()))
 
 

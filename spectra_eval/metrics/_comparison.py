@@ -98,7 +98,7 @@ class Comparison:
         )
 
     def blocks(self) -> Iterator[Comparison]:
-        """Give the same users in blocks that fit the cache, in order."""
+        """Return the same users in blocks that fit the cache, in order."""
         step = rows_of_block(self.n_categories)
         for start in range(0, self.n_users, step):
             rows = slice(start, start + step)
@@ -112,12 +112,12 @@ class Comparison:
 
 
 def rows_of_block(n_categories: int) -> int:
-    """Give how many users a block holds."""
+    """Return how many users a block holds."""
     return max(1, BLOCK // n_categories)
 
 
 def missing_rows(comparison: Comparison) -> np.ndarray:
-    """Tell which users have a NaN in the truth or in what the system holds, (n,) bool."""
+    """Return which users have a NaN in the truth or in what the system holds, (n,) bool."""
     return np.isnan(comparison.once_of_truth(_sums_of_truth) + np.einsum("ij->i", comparison.theta_s))
 
 
@@ -146,7 +146,7 @@ class Part:
         object.__setattr__(self, "__module__", self.whole.__module__)
 
     def __call__(self, comparison: Comparison, **options: Any) -> np.ndarray:
-        """Give the columns by themselves; NaN where there are none."""
+        """Return the columns by themselves; NaN where there are none."""
         chosen = self.columns(comparison, **options)
         if not len(chosen):
             return np.full((comparison.n_users, 1), np.nan)

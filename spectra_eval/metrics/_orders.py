@@ -61,12 +61,12 @@ def taken(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def discounts(k: int) -> np.ndarray:
-    """Give the weight 1/log2(i + 1) of the places i = 1..k."""
+    """Return the weight 1/log2(i + 1) of the places i = 1..k."""
     return LN2 / np.log(np.arange(2.0, k + 2))
 
 
 def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """Give the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both; see `ranked`."""
+    """Return the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both; see `ranked`."""
     return best_first(comparison.once(ranked))
 
 
@@ -78,7 +78,7 @@ def ranked(comparison: Comparison) -> np.ndarray:
 
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:
-    """Give `theta_star` in the order of `theta_s`, (n, K); NaN for users of whom nothing is held."""
+    """Return `theta_star` in the order of `theta_s`, (n, K); NaN for users of whom nothing is held."""
     places, held = comparison.once(order_of_theta_s)
     gains = comparison.theta_star.ravel().take(places)
     missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
@@ -88,12 +88,12 @@ def truth_in_order(comparison: Comparison) -> np.ndarray:
 
 
 def truth_sorted(comparison: Comparison) -> np.ndarray:
-    """Give `theta_star` in its own order, largest first, (n, K)."""
+    """Return `theta_star` in its own order, largest first, (n, K)."""
     return np.sort(comparison.theta_star, axis=1)[:, ::-1]
 
 
 def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the first k places of the named lists, and which of them name a category for the first time."""
+    """Return the first k places of the named lists, and which of them name a category for the first time."""
     assert comparison.lists is not None  # asked for by callers that have seen it
     lists = comparison.lists[:, :k]
     good = (lists >= 0) & (lists < comparison.n_categories)
@@ -103,7 +103,7 @@ def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarra
 
 
 def listed_truth(comparison: Comparison, k: int) -> np.ndarray:
-    """Give `theta_star` at the first k places of the system's list.
+    """Return `theta_star` at the first k places of the system's list.
 
     The list is the one the system named, else the order of its `theta_s`. A place that names no category, or one
     that stands higher up already, holds 0.

@@ -63,28 +63,28 @@ class Ratios(NamedTuple):
 
 
 def differences(comparison: Comparison) -> np.ndarray:
-    """Give theta_s - theta_star, (n, K)."""
+    """Return theta_s - theta_star, (n, K)."""
     return comparison.theta_s - comparison.theta_star
 
 
 def gaps(comparison: Comparison) -> np.ndarray:
-    """Give the sizes of the differences, (n, K)."""
+    """Return the sizes of the differences, (n, K)."""
     return np.abs(comparison.once(differences))
 
 
 def held_or_zero(comparison: Comparison) -> np.ndarray:
-    """Give `theta_s`, (n, K), with zeros for users of whom something is missing."""
+    """Return `theta_s`, (n, K), with zeros for users of whom something is missing."""
     missing = comparison.once(missing_rows)
     return np.where(missing[:, None], 0.0, comparison.theta_s) if missing.any() else comparison.theta_s
 
 
 def roots_of_truth(comparison: Comparison) -> np.ndarray:
-    """Give the square roots of `theta_star`, (n, K); for `Comparison.once_of_truth`."""
+    """Return the square roots of `theta_star`, (n, K); for `Comparison.once_of_truth`."""
     return np.sqrt(comparison.theta_star)
 
 
 def entropies_of_truth(comparison: Comparison) -> np.ndarray:
-    """Give the entropy of `theta_star` in nats, (n,); for `Comparison.once_of_truth`."""
+    """Return the entropy of `theta_star` in nats, (n,); for `Comparison.once_of_truth`."""
     logarithms = np.maximum(comparison.theta_star, TINY)
     np.log(logarithms, out=logarithms)
     return 0.0 - np.einsum("ij,ij->i", comparison.theta_star, logarithms)

@@ -54,7 +54,7 @@ def category_buckets(frequency: Any) -> np.ndarray:
 def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
     """Assign users to four groups by their proportion of tail categories.
 
-    Equal shares stay together, so groups may differ in size or be empty: report their sizes.
+    Equal proportions stay together, so groups may differ in size or be empty: report their sizes.
 
     Parameters
     ----------
@@ -65,16 +65,16 @@ def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     groups : (N,) int array
-        1 (least tail) to 4 (most): one more than the number of cuts below the share.
+        1 (least tail) to 4 (most): one more than the number of cuts below the proportion.
     cuts : (3,) float array
-        The quartiles, as the inverse of the empirical distribution function gives them.
+        The quartiles, by the inverse of the empirical distribution function.
 
     Raises
     ------
     ShapeError
-        The shares do not form one axis of users.
+        The proportions do not form one axis of users.
     InputError
-        A share is negative or not finite.
+        A proportion is negative or not finite.
     UndefinedMetricError
         There are no users.
 

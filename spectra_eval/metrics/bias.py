@@ -208,14 +208,14 @@ for _bucket, _stratum in enumerate(STRATA):
 def tail_mass(theta: Theta, *, buckets: Any) -> PerUser | float:
     """Return the probability of the tail categories, predicted or observed.
 
-    More is not better: read it beside the tail mass of the truth.
+    More is not better: compare it with the tail mass of the truth.
 
     Parameters
     ----------
     theta : (N, K) float array
         Predicted or observed distribution of each user; rows on the simplex.
     buckets : (K,) int array-like
-        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` gives it.
+        0 head, 1 mid, 2 tail: the stratum of each category, as `category_buckets` returns it.
 
     Returns
     -------

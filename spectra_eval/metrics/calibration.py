@@ -47,13 +47,13 @@ class ReliabilityBins:
 
 
 def bin_of(theta: np.ndarray, bins: int) -> np.ndarray:
-    """Give the bin of each share: bins of equal width, the last one closed; NaN falls into any."""
+    """Return the bin of each share: bins of equal width, the last one closed; NaN falls into any."""
     with np.errstate(invalid="ignore"):
         return np.clip((theta * bins).astype(np.intp), 0, bins - 1)
 
 
 def cells(theta: np.ndarray, bins: int, offset: Any, *, step: int) -> np.ndarray:
-    """Give ``bin + offset + step * row`` for each share of (n, K), bins as in `bin_of`."""
+    """Return ``bin + offset + step * row`` for each share of (n, K), bins as in `bin_of`."""
     place = theta * bins
     np.floor(place, out=place)
     np.minimum(place, bins - 1, out=place)
@@ -63,10 +63,9 @@ def cells(theta: np.ndarray, bins: int, offset: Any, *, step: int) -> np.ndarray
 
 
 def _sums_in_bins(comparison: Comparison, bins: int) -> np.ndarray:
-    """Sum theta_s - theta_star over the pairs of each user in each stratum and bin, as shares of all K pairs.
+    """Sum theta_s - theta_star over the pairs of each user in each stratum and bin, as proportions of all K pairs.
 
-    Every metric in bins is made of these, (n, 3 * bins + 3): head, mid and tail, and then how many of the categories
-    each of them has, as a share. A category that is no option of a user is no pair.
+    Return (n, 3 * bins + 3): head, mid and tail, then the proportion of the categories in each; options only.
     """
     n, k = comparison.theta_s.shape
     stratum = np.minimum(comparison.bucket, 2)  # what nobody has as an option adds zeros wherever it goes
@@ -198,6 +197,7 @@ def reliability_bins(
     Returns
     -------
     ReliabilityBins
+        Arrays of shape (B,).
 
     Raises
     ------

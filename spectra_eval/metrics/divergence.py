@@ -50,7 +50,7 @@ def _chi_squared(comparison: Comparison) -> np.ndarray:
 
 
 def _hellinger(comparison: Comparison) -> np.ndarray:
-    """Give the length of sqrt(p) - sqrt(q) over sqrt(2), each term as |p - q| / (sqrt(p) + sqrt(q)).
+    """Return the length of sqrt(p) - sqrt(q) over sqrt(2), each term as |p - q| / (sqrt(p) + sqrt(q)).
 
     Near pairs would lose digits in the difference of roots. Where squares may underflow, the row is scaled first.
     """

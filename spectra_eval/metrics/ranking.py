@@ -33,12 +33,12 @@ def _gained(values: np.ndarray, gain: str) -> np.ndarray:
 
 
 def _ideal(comparison: Comparison, gain: str, k: int) -> np.ndarray:
-    """Give the most that DCG can be, (n,)."""
+    """Return the most that DCG can be, (n,)."""
     return _discounted(_gained(comparison.once_of_truth(truth_sorted), gain), k)
 
 
 def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
-    """Give the gain expected at each place when categories that the system ties come in random order.
+    """Return the gain expected at each place when categories that the system ties come in random order.
 
     Within a tie every category is equally likely at every place, so each place of the tie expects the mean gain of
     the tie; the expected DCG at any cut-off is then an ordinary one.
@@ -60,7 +60,7 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
 
 
 def _discounted(gains: np.ndarray, k: int) -> np.ndarray:
-    """Give the DCG of gains at each place, (n,); a list with places that name nothing may be longer than K."""
+    """Return the DCG of gains at each place, (n,); a list with places that name nothing may be longer than K."""
     reached = gains[:, :k]
     return np.einsum("ij,j->i", reached, discounts(reached.shape[1]))
 
@@ -94,7 +94,7 @@ def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
 
 
 def _wanted(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
+    """Return the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
     best = comparison.once_of_truth(truth_sorted)[:, :k]
     border = best[:, -1:]
     wanted = _count(best > 0)
@@ -146,7 +146,7 @@ def category_ndcg(
     ties : {"average", "index"}
         Categories with equal scores: the expectation over their random order, or the lower index first.
     gain : {"linear", "exp2"}
-        The gain of a category with share x: x, or 2^x - 1.
+        The gain of a category with frequency x: x, or 2^x - 1.
     support : (N, K) bool array-like, optional
         The options of each user; ties are among these. All categories when not given.
 
@@ -189,7 +189,7 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     k : int
         The length of the list, at most K.
     support : (N, K) bool array-like, optional
-        The options of each user; what is none stands in no list. All categories when not given.
+        The options of each user; other categories are in no list. All categories when not given.
 
     Returns
     -------
@@ -243,12 +243,12 @@ def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear")
     theta_star : (N, K) float array
         Observed distribution of each user; rows on the simplex. These are the gains.
     lists : (N, L) int array
-        Categories, best first; entries that are no category, and categories that stand higher up already, keep
+        Categories, best first; entries that are no category, and categories at an earlier rank already, keep
         their place and score nothing. `top_list` makes lists of distributions.
     k : int
         The cut-off; all K categories where it is larger.
     gain : {"linear", "exp2"}
-        The gain of a category with share x: x, or 2^x - 1.
+        The gain of a category with frequency x: x, or 2^x - 1.
 
     Returns
     -------

@@ -77,7 +77,7 @@ READOUTS: Registry[Readout] = Registry("readout", package="spectra_eval.readouts
 
 
 def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """Give exp(scores / temperature), normalised over the last axis.
+    """Return exp(scores / temperature), normalised over the last axis.
 
     Examples
     --------

@@ -13,7 +13,7 @@ __all__ = ["arrangement", "option_scores", "position_effects"]
 
 @lru_cache(maxsize=64)
 def arrangement(n_options: int, *, width: int, orders: int) -> tuple[tuple[int, ...], ...]:
-    """Give the options of each question, in the order in which they are shown.
+    """Return the options of each question, in the order in which they are shown.
 
     Orders come in pairs, one the reverse of the other, and the pairs start at places that are spread
     evenly over the list: an effect that is linear in the position cancels. Where the labels do not
@@ -74,7 +74,7 @@ def _groups(n_options: int, n_questions: int, pair: int, pairs: int) -> list[tup
 
 
 def _linked(questions: list[tuple[int, ...]], n_options: int) -> bool:
-    """Tell whether a path of shared questions leads from each option to every other."""
+    """Return whether a path of shared questions leads from each option to every other."""
     seen, rest = set(questions[0]), [set(group) for group in questions[1:]]
     while near := [group for group in rest if group & seen]:
         seen.update(*near)
@@ -83,7 +83,7 @@ def _linked(questions: list[tuple[int, ...]], n_options: int) -> bool:
 
 
 def option_scores(log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...], n_options: int) -> np.ndarray:
-    r"""Give each option the score that fits its log-probabilities best, whatever each question adds.
+    r"""Return each option the score that fits its log-probabilities best, whatever each question adds.
 
     Least squares of :math:`y_{iq} = s_i + c_q`: with one question an order it is the mean over the orders
     of the centred log-probabilities; with several it carries comparisons over from question to question.
@@ -122,7 +122,7 @@ def option_scores(log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...],
 def position_effects(
     log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...], scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give what each position adds beyond the scores of the options that stood there, and how often it was seen.
+    """Return what each position adds beyond the scores of the options that stood there, and how often it was seen.
 
     Returns
     -------

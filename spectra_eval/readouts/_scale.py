@@ -88,7 +88,7 @@ def fit_temperature(scores: Any, theta_star: Any) -> float:
     wanted = float((theta_star * centred).sum())
 
     def slope(log_temperature: float) -> float:
-        """Give the derivative by 1/tau, which grows with 1/tau."""
+        """Return the derivative by 1/tau, which grows with 1/tau."""
         return float((softmax(centred, float(np.exp(log_temperature))) * centred).sum()) - wanted
 
     low, high = float(np.log(LOWEST)), float(np.log(HIGHEST))

@@ -120,7 +120,7 @@ def alone(log_probs: Any, categories: Sequence[str]) -> np.ndarray:
     Parameters
     ----------
     log_probs : (K,) float array
-        Of each name as the beginning of a reply, nats.
+        Of each name as the beginning of a response, in nats.
     categories : sequence of K str
         The names.
 
@@ -143,7 +143,7 @@ def alone(log_probs: Any, categories: Sequence[str]) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _openings(categories: tuple[str, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Give each name that opens others, with those of them that no other of them opens."""
+    """Return each name that opens others, with those of them that no other of them opens."""
     names = [clean_text(name) for name in categories]
 
     def goes_on(longer: str, name: str) -> bool:
@@ -183,11 +183,11 @@ def max_tokens(categories: Sequence[str], list_length: int) -> int:
 
 
 def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncated: bool = False) -> np.ndarray:
-    r"""Read a reply as a list of categories.
+    r"""Read a response as a list of categories.
 
-    The rule, and nothing beyond it: entries stand one a line, or between semicolons or commas when the whole
-    reply is one line. Of each entry the list mark before it (``1.``, ``-``), and quotes, stars and punctuation
-    around it are taken off, and letters are compared without regard to case, width or repeated blanks. What is
+    The rule, and nothing beyond it: entries are one a line, or between semicolons or commas when the whole
+    response is one line. Of each entry the list mark before it (``1.``, ``-``), and quotes, stars and punctuation
+    around it are removed, and letters are compared without regard to case, width or repeated blanks. What is
     left must be the name of a category whole; else the entry is out of vocabulary and keeps its place. A category
     named again is dropped, and entries beyond `list_length` are not read.
 
@@ -200,7 +200,7 @@ def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncate
     list_length : int
         Length L of the result.
     truncated : bool
-        The reply was cut at the token limit: a last entry that is no name may be half of one, and is dropped.
+        The response was cut at the token limit: a last entry that is no name may be half of one, and is dropped.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def read(text: str, categories: Sequence[str], *, list_length: int = 5, truncate
     Raises
     ------
     InputError
-        Two categories cannot be told apart by the rule.
+        The rule cannot distinguish two categories.
 
     Examples
     --------

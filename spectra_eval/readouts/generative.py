@@ -79,14 +79,14 @@ def read(
         \theta_j = \frac{\exp(S_j / \tau)}{\sum_i \exp(S_i / \tau)}
 
     with S by least squares: over one question it is the mean over its orders, and with one order theta is
-    the share of each label among the labels.
+    the probability of each label given that one is chosen.
 
     Parameters
     ----------
     answers : AnswerScores
         (Q, V) log-probabilities, nats: a row a question, a column a label.
     categories : sequence of K str, optional
-        The options, as they were asked about; needed where one question does not hold all of them.
+        The options, as they were given to `ask`; needed where one question does not hold all of them.
     labels : sequence of str
         As they were given to `ask`.
     orders : int

@@ -196,7 +196,7 @@ def read(
     Returns
     -------
     Reading
-        `scores` (K,) of the second round in nats, NaN for a child that was not asked about; `answer_mass` (K,) of
+        `scores` (K,) of the second round in nats, NaN for a child without a prompt; `answer_mass` (K,) of
         the child's own question, else of its parent's. `details`: `residual` r, `residuals` by parent,
         `explored` names, `parent_scores`, `uniform_fill_radius`, `filled`.
 
@@ -287,7 +287,7 @@ def _filled(
 
 
 def _taxonomy(n_categories: int | None, parents: Sequence[str] | None) -> tuple[list[str], np.ndarray]:
-    """Give the parents in the order in which they first appear, and the index of each child's parent."""
+    """Return the parents in the order in which they first appear, and the index of each child's parent."""
     if parents is None:
         raise InputError("parents: the categories have none; the readout 'hierarchical' needs a two-level taxonomy")
     if n_categories is not None and len(parents) != n_categories:
@@ -302,7 +302,7 @@ def _asked(parent: np.ndarray, explored: np.ndarray) -> np.ndarray:
 
 
 def _branch_order(parent: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Give the children that are asked about, parent after parent."""
+    """Return the children that are asked about, parent after parent."""
     children = np.flatnonzero(asked)
     return children[np.argsort(parent[children], kind="stable")]
 

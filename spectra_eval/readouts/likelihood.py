@@ -34,7 +34,7 @@ def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     Parameters
     ----------
     verbaliser : str
-        A name of `VERBALISERS`, or the replies themselves: ``Yes,yes/No,no``, as many on either side.
+        A name of `VERBALISERS`, or the answers themselves: ``Yes,yes/No,no``, as many on either side.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     Raises
     ------
     InputError
-        It is neither, or a reply stands there twice.
+        It is neither, or an answer occurs twice.
 
     Examples
     --------
@@ -104,23 +104,23 @@ def read(answers: AnswerScores, *, verbaliser: str = "paper", temperature: float
     Parameters
     ----------
     answers : AnswerScores
-        (K, V) log-probabilities, nats: of the replies that affirm (`POSITIVE`), then of those that deny (`NEGATIVE`).
+        (K, V) log-probabilities, nats: of the affirmative answers (`POSITIVE`), then of the negative ones (`NEGATIVE`).
     verbaliser : str
-        Which replies these are; see `verbaliser_words`.
+        Which answers these are; see `verbaliser_words`.
     temperature : float
         tau, above zero.
 
     Returns
     -------
     Reading
-        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of these replies together.
+        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of these answers together.
 
     Raises
     ------
     InputError
         The temperature is not a positive finite number, or there is no such verbaliser.
     ShapeError
-        The columns are not these replies.
+        The columns are not these answers.
     ProbeError
         A log-probability is not finite or positive: there is nothing to read.
 

@@ -90,7 +90,7 @@ def read(
     Returns
     -------
     Reading
-        `scores` in nats, nats a token or nats a byte; `answer_mass` the probability that the reply begins with
+        `scores` in nats, nats a token or nats a byte; `answer_mass` the probability that the response begins with
         one of the names, the same for every category.
 
     Raises

@@ -60,7 +60,7 @@ def read(answers: AnswerScores, *, temperature: float = 1.0) -> Reading:
     Returns
     -------
     Reading
-        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of both replies together.
+        `scores` S in nats, `theta_s` on the simplex, `answer_mass` the probability of both answers together.
 
     Raises
     ------

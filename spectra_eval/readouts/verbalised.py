@@ -41,7 +41,7 @@ def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
     Raises
     ------
     InputError
-        Two categories read alike in a reply.
+        Two categories read alike in a response.
 
     Examples
     --------
@@ -74,12 +74,12 @@ def reply_tokens(n_categories: int) -> int:
 
 
 def read(answers: Generation, *, categories: Sequence[str], unreadable: str = "refuse") -> Reading:
-    r"""Read a reply as a distribution.
+    r"""Read a response as a distribution.
 
     The rule, and nothing beyond it: every line that is not blank is a name, a colon and a percentage; a list mark,
     quotes and stars around the name do not matter, nor do case and width. Each name is that of a category, and
     none comes twice. The percentages lie between 0 and 100 and sum to 100 within `TOLERANCE`, so that a category
-    that is not named has none. The reply was not cut.
+    that is not named has none. The response was not cut.
 
     Parameters
     ----------
@@ -88,21 +88,21 @@ def read(answers: Generation, *, categories: Sequence[str], unreadable: str = "r
     categories : sequence of K str
         The names.
     unreadable : str
-        ``refuse`` a reply that is no distribution, or take it as ``uniform``, with an answer mass of 0.
+        ``refuse`` a response that is no distribution, or take it as ``uniform``, with an answer mass of 0.
 
     Returns
     -------
     Reading
-        `scores` the shares as they were written, before they were divided by their sum, NaN in a reply that was
-        not readable; `answer_mass` the share of the categories that were named, the same for each. `details`:
+        `scores` the numbers as they were written, before they were divided by their sum, NaN in a response that was
+        not readable; `answer_mass` the proportion of the categories that were named, the same for each. `details`:
         `readable`, and the `reason` where it is not.
 
     Raises
     ------
     ProbeError
-        The reply is no distribution, and such are refused.
+        The response is no distribution, and such are refused.
     InputError
-        The rule for unreadable replies is unknown, or two categories read alike.
+        The rule for unreadable responses is unknown, or two categories read alike.
 
     References
     ----------
@@ -138,7 +138,7 @@ def read(answers: Generation, *, categories: Sequence[str], unreadable: str = "r
 
 
 def _shares(reply: Generation, index: dict[str, int]) -> tuple[np.ndarray, str | None]:
-    """Give the percentages by category, NaN where none is written, and why the reply cannot be read."""
+    """Return the percentages by category, NaN where none is written, and why the reply cannot be read."""
     shares = np.full(len(index), np.nan)
     if reply.truncated:
         return shares, "it was cut at the token limit"

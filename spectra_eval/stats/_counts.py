@@ -71,7 +71,7 @@ def _fill(rng: np.random.Generator, sizes: np.ndarray, counts: np.ndarray) -> No
 
 @functools.cache
 def _table(n_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the least 16-bit value of each count from 1 on, of what is left over last; and the law of the latter.
+    """Return the least 16-bit value of each count from 1 on, of what is left over last; and the law of the latter.
 
     The spread of m - T is at most that of two Poisson numbers: m itself is binomial.
     """

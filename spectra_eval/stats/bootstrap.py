@@ -82,7 +82,7 @@ class Resamples:
         return self.sizes.shape[1]
 
     def rows(self, part: int) -> slice:
-        """Give the users of a part."""
+        """Return the users of a part."""
         return slice(part * PART, min((part + 1) * PART, self.n_users))
 
     def counts(self, part: int) -> np.ndarray:
@@ -94,7 +94,7 @@ class Resamples:
         return multinomial_counts(_stream(self._entropy, part + 1), self.sizes[:, part], chosen.stop - chosen.start)
 
     def weights(self, part: int) -> np.ndarray:
-        """Give `counts` as numbers to multiply with, (B, users of the part) float."""
+        """Return `counts` as numbers to multiply with, (B, users of the part) float."""
         return self.counts(part).astype(np.float64)
 
 

@@ -35,7 +35,7 @@ class System:
     lists: np.ndarray | None = None
 
     def held(self, rows: slice) -> np.ndarray:
-        """Give what it holds for some users."""
+        """Return what it holds for some users."""
         return self.theta[rows]
 
 

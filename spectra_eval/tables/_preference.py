@@ -41,7 +41,7 @@ else:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PreferenceTable:
-    """One row a record (a user at one context window and horizon): the truth and what a model holds.
+    """One row a record (a user at one context window and horizon): the truth and the model's prediction.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PreferenceTable:
     n_window : (N,) int array, optional
         Interactions in the window; `UNKNOWN` where the input does not say.
     theta_s, scores, answer_mass : (N, K) float arrays, optional
-        The readout, its raw scores, and the probability that the answer tokens held.
+        The readout, its raw scores, and the probability of the answer tokens.
     dg : (N, L) int array, optional
         Decoded categories, best first; `OUT_OF_VOCABULARY` and `PAD` are negative.
     history : (N,) array of tuples of str, optional
@@ -84,7 +84,7 @@ class PreferenceTable:
     Raises
     ------
     ShapeError, SimplexError, InputError
-        With the row, the user, the column and the mend.
+        With the row, the user, the column and the fix.
 
     Examples
     --------

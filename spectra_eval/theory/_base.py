@@ -42,12 +42,12 @@ class Assumption:
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """Two curves between which one quantity lies, given another.
+    """Two curves that bound one quantity, given another.
 
     Attributes
     ----------
     name : str
-        The name it is asked for by.
+        The name in the registry.
     given, of : str
         The quantity that is known and the one that is bounded: names of metrics, ``kl_divergence`` say.
     given_unit, of_unit : str
@@ -69,7 +69,7 @@ class Envelope:
     assumptions : tuple of Assumption
         The hypotheses.
     n_categories : int or None
-        The number of categories that the bound speaks of; None for any.
+        The number of categories for which the bound is valid; None for any.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class Envelope:
         return self.statement
 
     def holds(self, given: Any, of: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> np.ndarray:
-        """Tell, elementwise, whether measured quantities lie between the curves, within rounding."""
+        """Return, elementwise, whether measured quantities lie between the curves, within rounding."""
         given, of = as_array("given", given), as_array("of", of)
         good = np.ones(np.broadcast_shapes(given.shape, of.shape), dtype=bool)
         if self.upper is not None:

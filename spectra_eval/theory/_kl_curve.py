@@ -90,19 +90,19 @@ def _exact(nats: np.ndarray) -> np.ndarray:
 
 
 def _curve(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the total variation and the KL of the minimising pair at t."""
+    """Return the total variation and the KL of the minimising pair at t."""
     q, rest = _langevin_shares(t)
     v = 2 * t * q * rest  # (t/2)(1 - L²)
     return v, _binary_kl(v, q, rest)
 
 
 def _binary_kl(v: np.ndarray, q: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Give KL of (q - v, rest + v) from (q, rest); v is kept whole, so that nothing cancels for a small one."""
+    """Return KL of (q - v, rest + v) from (q, rest); v is kept whole, so that nothing cancels for a small one."""
     return q * _kl_generator(-np.minimum(v / q, 1.0)) + rest * _kl_generator(v / rest)
 
 
 def _langevin_shares(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give (1 + L)/2 and (1 - L)/2, L = coth t - 1/t."""
+    """Return (1 + L)/2 and (1 - L)/2, L = coth t - 1/t."""
     near = np.minimum(t, 0.6)
     far = np.maximum(t, 0.6)
     slope = np.where(t < 0.6, near * np.polyval(_LANGEVIN, near**2), 1 / np.tanh(far) - 1 / far)

@@ -122,7 +122,7 @@ def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> An
 
     Notes
     -----
-    The share at rank i of theta_star is at most the share at rank i of theta_s plus Linf, hence at most theta_star
+    The probability at rank i of theta_star is at most that at rank i of theta_s plus Linf, hence at most theta_star
     of the category that theta_s ranks i plus 2 Linf. Not tight for k < K in general.
 
     Examples

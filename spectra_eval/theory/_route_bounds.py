@@ -294,7 +294,7 @@ def _mask(counts: np.ndarray, lists: Any) -> np.ndarray:
 
 
 def _chernoff(plug_in: Any, n: np.ndarray, parts: float, span: Any, error: float, rate: float) -> np.ndarray:
-    """Give (plug-in + ln(1/error)/(parts n rate)) / (1 - r/rate); infinite where that is no bound."""
+    """Return (plug-in + ln(1/error)/(parts n rate)) / (1 - r/rate); infinite where that is no bound."""
     check_level("error", error)
     check_level("rate", rate)
     ratio = (np.expm1(-rate * span) + rate * span) / (np.expm1(-span) + span)
@@ -328,7 +328,7 @@ def _knapsack(counts: np.ndarray, theta: np.ndarray, totals: np.ndarray, error: 
 
 @functools.lru_cache(maxsize=512)
 def _floors(n: int, error: float) -> np.ndarray:
-    """Give Clopper-Pearson's bound for each count out of n: users with windows of one size share them."""
+    """Return Clopper-Pearson's bound for each count out of n: users with windows of one size share them."""
     floors = np.asarray(clopper_pearson_lower(np.arange(n + 1), n, error=error))
     floors.flags.writeable = False
     return floors

@@ -48,7 +48,7 @@ class TwoLevel:
         return tuple(branch.shape[-1] for branch in self.branches)
 
     def leaves(self) -> np.ndarray:
-        """Give the distribution over all children, parent after parent, shape (..., K)."""
+        """Return the distribution over all children, parent after parent, shape (..., K)."""
         parts = [self.top[..., a, None] * branch for a, branch in enumerate(self.branches)]
         return np.concatenate(parts, axis=-1)
 
@@ -67,13 +67,14 @@ def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     Parameters
     ----------
     top : (..., A) float array
-        Shares of the parents.
+        Probabilities of the parents.
     branches : sequence of (..., size_a) float arrays
-        Shares of the children within each parent; each sums to one by itself.
+        Probabilities of the children within each parent; each sums to one by itself.
 
     Returns
     -------
     TwoLevel
+        The checked levels.
 
     Raises
     ------
@@ -111,7 +112,7 @@ class PartialExpansion:
     sizes : tuple of int
         How many children each parent has, known or not.
     leaves : (..., K) float array
-        Shares of the explored children; NaN elsewhere.
+        Probabilities of the explored children; NaN elsewhere.
     residuals : (..., A) float array
         Mass of each unexplored parent; 0 where explored.
     residual : (...) float array
@@ -196,11 +197,12 @@ def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
     readout : TwoLevel
         The full readout; the branches that are not explored are not looked at but for their size.
     explored : sequence of int
-        Parents whose branch is asked for.
+        Parents whose branch is explored.
 
     Returns
     -------
     PartialExpansion
+        Arrays of shape (..., K) and (..., A).
 
     Raises
     ------

@@ -34,7 +34,7 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     Raises
     ------
     InputError
-        The share is outside [0, 1], or the JS is outside [0, 1] bit.
+        `share` is outside [0, 1], or the JS is outside [0, 1] bit.
 
     Examples
     --------

@@ -31,8 +31,8 @@ def clopper_pearson_lower(successes: Any, trials: Any, *, error: float) -> Any:
     -------
     float or float array
         The error-quantile of Beta(x, n-x+1); 0 for x = 0, error^(1/n) for x = n. Beyond 10^7 trials, where SciPy's
-        quantile may be wrong (for 1,000 of 10^9 it lies above the share itself), the bound of Chernoff, which is valid
-        and lower by a third of a radius that is then tiny.
+        quantile may be wrong (for 1,000 of 10^9 it is above the proportion itself), the bound of Chernoff, which is
+        valid and lower by a third of a radius that is then tiny.
 
     Raises
     ------

@@ -39,6 +39,7 @@ def label_vectors(labels: Sequence[Sequence[int]], *, n_categories: int) -> np.n
     Returns
     -------
     (n, K) float array
+        Rows on the simplex.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def route_t_blocks(
 ) -> RouteResult:
     """Certify one user by Route T, form (a), with the number of blocks in place of the number of interactions.
 
-    TV(theta_s, mean of blocks) + sqrt(ln(1/beta1)/(2B)) is held against a lower bound on the mass off the list.
+    TV(theta_s, mean of blocks) + sqrt(ln(1/beta1)/(2B)) is compared with a lower bound on the mass off the list.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def route_t_blocks(
     predicate_error : float
         Probability that the user is certified without deserving it.
     split : float
-        Share of the error that goes to the total variation.
+        Part of the error for the total variation.
     mass_bound : {"hoeffding", "betting"}
         ``hoeffding``: for independent blocks. ``betting``: for blocks that have one distribution besides; it pays for
         dozens of blocks whose shares off the list vary little, and loses with few.

@@ -104,7 +104,7 @@ def prpl_eb_lower(values: Any, *, error: float) -> float:
 
 
 def _prepared(values: Any, error: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the numbers, the running mean before each, and the bet lambda_t that the past suggests."""
+    """Return the numbers, the running mean before each, and the bet lambda_t that the past suggests."""
     check_level("error", error)
     x = as_array("values", values).ravel()
     if len(x) == 0:

@@ -104,8 +104,8 @@ def kl_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
 def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     """Split the JS of the leaves: JS of the parents plus sum over parents of M_1(a) JS_w(p_a, q_a).
 
-    M_1 = (p_1 + q_1)/2, and JS_w(p, q) = w KL(p || m) + (1-w) KL(q || m) with m = w p + (1-w) q and w the share of
-    p_1(a) in p_1(a) + q_1(a). An equality.
+    M_1 = (p_1 + q_1)/2, and JS_w(p, q) = w KL(p || m) + (1-w) KL(q || m) with m = w p + (1-w) q and w =
+    p_1(a) / (p_1(a) + q_1(a)). An equality.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _weighted_js(p: np.ndarray, q: np.ndarray, w: np.ndarray) -> Any:
 
 
 def _half(weight: np.ndarray, row: np.ndarray, other: np.ndarray, step: np.ndarray, middle: np.ndarray) -> Any:
-    """Give weight * middle * f(u), f(u) = (1+u) ln(1+u) - u, with u = row/middle - 1 = other * step / middle.
+    """Return weight * middle * f(u), f(u) = (1+u) ln(1+u) - u, with u = row/middle - 1 = other * step / middle.
 
     Taken from the step, u does not cancel, however near the two rows are; it is never below -1.
     """

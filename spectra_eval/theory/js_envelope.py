@@ -214,14 +214,14 @@ def linf_upper_from_js(js: Information) -> Any:
 
 
 def symmetric_pair(tv: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give the pair of two categories with this total variation and the smallest JS."""
+    """Return the pair of two categories with this total variation and the smallest JS."""
     near, far = (1.0 + tv) / 2, (1.0 - tv) / 2
     first, second = as_simplex(theta_star=[[near, far]], theta_s=[[far, near]])
     return first, second
 
 
 def _split_pair(tv: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give the pair of three categories whose JS in bits equals its total variation."""
+    """Return the pair of three categories whose JS in bits equals its total variation."""
     first, second = as_simplex(theta_star=[[tv, 0.0, 1.0 - tv]], theta_s=[[0.0, tv, 1.0 - tv]])
     return first, second
 

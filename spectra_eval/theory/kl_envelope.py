@@ -182,7 +182,7 @@ _CLOSED: dict[str, Callable[[Any], Any]] = {
 
 
 def _log_gap(x: Any) -> Any:
-    """Give x - ln(1+x), by its series where the two nearly cancel."""
+    """Return x - ln(1+x), by its series where the two nearly cancel."""
     small = np.abs(x) < 0.05
     series = np.zeros_like(np.where(small, x, 0.0))
     for power in range(16, 1, -1):

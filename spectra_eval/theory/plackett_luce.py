@@ -344,7 +344,7 @@ def printed_union_counterexample() -> tuple[np.ndarray, int, int]:
 
 
 def _split(weights: Any, category: int, k: int) -> tuple[float, np.ndarray]:
-    """Give the weight of the category and the others, largest first."""
+    """Return the weight of the category and the others, largest first."""
     held = as_array("weights", weights)
     if held.ndim != 1 or len(held) == 0 or not np.isfinite(held).all() or (held < 0).any():
         raise InputError("weights: give one finite number a category, none of them negative")

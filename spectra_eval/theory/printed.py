@@ -25,12 +25,12 @@ _Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def _root(factor: float) -> _Curve:
-    """Give sqrt(factor j) by two roots: the product would lose the digits of a subnormal j."""
+    """Return sqrt(factor j) by two roots: the product would lose the digits of a subnormal j."""
     return lambda j: np.sqrt(factor) * np.sqrt(j)
 
 
 def _exponential(factor: float) -> _Curve:
-    """Give sqrt(1 - exp(-factor j)), which is sqrt(factor j) where j is tiny."""
+    """Return sqrt(1 - exp(-factor j)), which is sqrt(factor j) where j is tiny."""
     near = _root(factor)
     return lambda j: np.where(j < 1e-200, near(j), np.sqrt(-np.expm1(-factor * j)))
 
@@ -127,6 +127,7 @@ def paper_phi(name: str, js: Information, *, reading: str) -> PrintedValue:
     Returns
     -------
     PrintedValue
+        The value and its validity, of the shape of the JS.
 
     Raises
     ------
@@ -208,7 +209,7 @@ def printed_crossover() -> tuple[float, float]:
 
 
 def _counterexample(name: str, reading: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the symmetric pair at TV 1/2 where the envelope fails everywhere, else the disjoint pair."""
+    """Return the symmetric pair at TV 1/2 where the envelope fails everywhere, else the disjoint pair."""
     return symmetric_pair(0.5 if (name, reading) in _NOWHERE else 1.0)
 
 

@@ -18,12 +18,13 @@ def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None =
     sizes : sequence of int
         Children of each parent; a flat probe asks their sum.
     explored : int or sequence of int, optional
-        Parents that are expanded; a number stands for that many of the largest. By default all, which always
+        Parents that are expanded; a number means that many of the largest. By default all, which always
         costs more than the flat probe.
 
     Returns
     -------
     int
+        The prompts of both rounds.
 
     Examples
     --------

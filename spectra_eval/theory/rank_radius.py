@@ -61,7 +61,7 @@ def rank_radii(theta: Any, *, k: int) -> RankRadii:
     Returns
     -------
     RankRadii
-        Each of shape (...). With a, b the shares at ranks k and k+1: TV and Linf (a-b)/2;
+        Each of shape (...). With a, b the probabilities at ranks k and k+1: TV and Linf (a-b)/2;
         KL a ln(2a/(a+b)) + b ln(2b/(a+b)); JS the minimum over the common share s of the two. All are attained
         (at the radius a tie is possible) and zero for a tie at rank k.
 

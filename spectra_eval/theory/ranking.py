@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Theorem1:
-    """Per user, the hypotheses of Theorem 1 held against the data, and the masses that it compares.
+    """The hypotheses of Theorem 1 checked for each user, and the masses that it compares.
 
     Attributes
     ----------
@@ -156,6 +156,7 @@ def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = N
     Returns
     -------
     Theorem1
+        Arrays of shape (...).
 
     Raises
     ------

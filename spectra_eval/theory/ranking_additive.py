@@ -92,6 +92,7 @@ def theorem_4(
     Returns
     -------
     Theorem4
+        The three utilities and the hypotheses.
 
     Raises
     ------
@@ -280,7 +281,7 @@ def _same(share: np.ndarray) -> np.ndarray:
 
 
 def _places(entries: Any, n_categories: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the ranks and the categories of the entries that count: known, and named for the first time."""
+    """Return the ranks and the categories of the entries that count: known, and named for the first time."""
     listed = as_whole("entries", entries)
     if listed.ndim != 1:
         raise ShapeError(f"entries: shape {listed.shape}; give one list")
@@ -304,6 +305,6 @@ def _check_utility(sorted_values: np.ndarray, *, short: bool) -> None:
 
 
 def _strictly_wrong(weights: np.ndarray, earned: np.ndarray) -> bool:
-    """Tell whether some entry stands after one that earns less, at a rank that weighs less."""
+    """Return whether some entry stands after one that earns less, at a rank that weighs less."""
     wrong = (weights[:, None] > weights[None, :]) & (earned[:, None] < earned[None, :])
     return bool(wrong.any())

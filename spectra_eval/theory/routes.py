@@ -90,7 +90,7 @@ def route_t(
     predicate_error : float
         Probability that a user is certified who should not be.
     split : float
-        Share of the error that goes to the total variation; the rest goes to the missed mass.
+        Part of the error for the total variation; the rest is for the missed mass.
     whole : bool, optional
         Whether each interaction bears one category; by default, whether all counts are whole numbers. If
         not, Hoeffding's forms are used for both bounds.

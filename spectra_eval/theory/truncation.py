@@ -240,7 +240,7 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
     Returns
     -------
     (..., K) float array
-        NaN rows where the list holds no mass at all: every distribution on it is then at TV and JS one.
+        NaN rows where the list has no mass at all: every distribution on it is then at TV and JS one.
 
     Raises
     ------

@@ -8,11 +8,13 @@ import dataclasses
 import enum
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -210,8 +212,7 @@ def faults(name: str, value: Any) -> list[str]:
             out.append(f"parameter {parameter}" + (" has no type" if body else ""))
     if "Parameters" in parts:
         out += [f"unknown parameter {one}" for one in entries(parts["Parameters"]) if one not in parameters(value)]
-    if returns(value) and not parts.get("Returns") and not parts.get("Yields"):
-        out.append("Returns")
+    out += _faults_of_returns(value, parts) + _faults_of_words(doc)
     if name not in NEVER_RAISES:
         out += _faults_of_errors(value, parts)
     if not parts.get("References") and _has_a_source(value, parts):
@@ -219,6 +220,21 @@ def faults(name: str, value: Any) -> list[str]:
     if ">>>" not in parts.get("Examples", "") and name not in NO_EXAMPLE:
         out.append("Examples")
     return out
+
+
+def _faults_of_returns(value: Any, parts: dict[str, str]) -> list[str]:
+    text = parts.get("Returns") or parts.get("Yields")
+    if not text:
+        return ["Returns"] if returns(value) else []
+    return [f"Returns {kind}: no description" for kind, (_, body) in entries(text).items() if not body]
+
+
+def _faults_of_words(doc: str) -> list[str]:
+    """Return the words to avoid outside examples and code; "law" stays, as the name of claims and of parameters."""
+    lines = [line.strip() for line in doc.split("\n")]
+    prose = "\n".join(line for line in lines if not line.startswith((">>>", "...")))
+    prose = prose.partition("\nExamples\n")[0]
+    return [hit.partition(": ")[2] for hit in PLAIN.found(prose) if not re.search(r"'laws?'", hit)]
 
 
 def _faults_of_errors(value: Any, parts: dict[str, str]) -> list[str]:
@@ -241,6 +257,16 @@ def _has_a_source(value: Any, parts: dict[str, str]) -> bool:
     return re.search(r"arXiv:|doi:|\(\d{4}[,)]", "\n".join([text, *registered])) is not None
 
 
+def _plain_words() -> ModuleType:
+    """Load the words to avoid from the test of the pages."""
+    spec = importlib.util.spec_from_file_location("plain_words", Path(__file__).with_name("test_plain_words.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PLAIN = _plain_words()
 PUBLIC = public()
 
 
@@ -268,6 +294,30 @@ def test_a_docstring_that_lacks_sections_is_found() -> None:
         return theta_s / 2
 
     assert faults("half", half) == ["imperative summary", "parameter k", "Returns", "Raises", "Examples"]
+
+
+def test_a_return_without_description_and_a_word_of_the_house_are_found() -> None:
+    def half(theta_s: float) -> float:
+        """Return a half.
+
+        Parameters
+        ----------
+        theta_s : float
+            What the model holds.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> 1 + 1  # the name stands in the code
+        2
+        """
+        return theta_s / 2
+
+    [bare, word] = faults("half", half)
+    assert bare == "Returns float: no description" and word.startswith("'What the model holds'")
 
 
 if __name__ == "__main__":
