@@ -162,7 +162,17 @@ class Information:
 
 
 def check_information(**named: Any) -> None:
-    """Refuse what is no amount of information.
+    """Check that values are amounts of information.
+
+    Parameters
+    ----------
+    **named : any
+        The values, by the names of the parameters that they are for.
+
+    Raises
+    ------
+    UnitError
+        A value is a bare number.
 
     Examples
     --------

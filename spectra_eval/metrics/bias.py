@@ -84,6 +84,8 @@ def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------

@@ -96,6 +96,8 @@ def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     Notes
     -----
@@ -146,6 +148,8 @@ def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------
@@ -187,6 +191,8 @@ def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------
@@ -230,6 +236,8 @@ def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------
@@ -274,6 +282,8 @@ def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------
@@ -315,6 +325,8 @@ def linf_error(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------

@@ -57,6 +57,8 @@ def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = Non
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------

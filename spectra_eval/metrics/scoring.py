@@ -60,6 +60,8 @@ def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------
@@ -106,6 +108,8 @@ def log_score(theta_star: Theta, theta_s: Theta) -> Information:
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     References
     ----------

@@ -118,6 +118,8 @@ def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> flo
     ------
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
+    ShapeError
+        The shapes differ, or there is no axis of categories.
 
     Notes
     -----

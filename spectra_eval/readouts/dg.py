@@ -129,6 +129,11 @@ def alone(log_probs: Any, categories: Sequence[str]) -> np.ndarray:
     (K,) float array
         Nats; a name whose probability is all used up keeps a billionth of it.
 
+    Raises
+    ------
+    InputError
+        A log-probability is not a number.
+
     Examples
     --------
     >>> alone(np.log([0.5, 0.3, 0.1]), ["Sci-Fi", "Sci-Fi & Fantasy", "War"]).round(4).tolist()

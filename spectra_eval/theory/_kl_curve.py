@@ -50,6 +50,8 @@ def binary_kl_pair(kl: Information) -> tuple[np.ndarray, np.ndarray]:
     ------
     InputError
         The KL is negative.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------

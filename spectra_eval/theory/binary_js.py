@@ -35,6 +35,8 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
     ------
     InputError
         `share` is outside [0, 1], or the JS is outside [0, 1] bit.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------

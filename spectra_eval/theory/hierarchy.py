@@ -80,6 +80,8 @@ def kl_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     ------
     ShapeError
         The two hierarchies differ in shape.
+    InputError
+        An argument is no `TwoLevel`.
 
     References
     ----------
@@ -121,6 +123,8 @@ def js_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> Chain:
     ------
     ShapeError
         The two hierarchies differ in shape.
+    InputError
+        An argument is no `TwoLevel`.
 
     Examples
     --------
@@ -177,6 +181,8 @@ def tv_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> TvChain:
     ------
     ShapeError
         The two hierarchies differ in shape.
+    InputError
+        An argument is no `TwoLevel`.
 
     Notes
     -----

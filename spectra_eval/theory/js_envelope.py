@@ -63,6 +63,8 @@ def tv_upper_from_js(js: Information, *, method: str = "exact") -> Any:
     ------
     InputError
         A JS is outside [0, 1] bit, or the method is none of the four.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     References
     ----------
@@ -113,6 +115,8 @@ def tv_lower_from_js(js: Information) -> Any:
     ------
     InputError
         The JS is outside [0, 1] bit.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     References
     ----------
@@ -203,6 +207,8 @@ def linf_upper_from_js(js: Information) -> Any:
     ------
     InputError
         The JS is outside [0, 1] bit.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------

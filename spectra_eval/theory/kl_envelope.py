@@ -61,6 +61,8 @@ def tv_upper_from_kl(kl: Information, *, method: str = "exact") -> Any:
     ------
     InputError
         A KL is negative, or the method is none of the three.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Notes
     -----
@@ -108,6 +110,8 @@ def tv_gap_from_kl(kl: Information) -> Any:
     ------
     InputError
         The KL is negative.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------
@@ -209,6 +213,8 @@ def kl_lower_from_js(js: Information) -> Information:
     ------
     InputError
         The JS is outside [0, 1] bit.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Notes
     -----
@@ -244,6 +250,8 @@ def js_upper_from_kl(kl: Information) -> Information:
     ------
     InputError
         The KL is negative.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------
@@ -275,6 +283,8 @@ def linf_upper_from_kl(kl: Information, *, method: str = "exact") -> Any:
     ------
     InputError
         The KL is negative, or the method is unknown.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------

@@ -114,10 +114,8 @@ def tv_radius(n: int, *, n_categories: int, error: float) -> float:
 
     Parameters
     ----------
-    n : int
-        Number of interactions in the window, at least 0.
-    n_categories : int
-        Number of categories K, at least 1.
+    n, n_categories : int
+        Interactions in the window, at least 0, and categories K, at least 1.
     error : float in (0, 1)
         Probability with which the bound may fail.
 
@@ -236,10 +234,8 @@ def kl_radius(n: int, *, n_categories: int, error: float) -> Information:
 
     Parameters
     ----------
-    n : int
-        Number of interactions in the window, at least 0.
-    n_categories : int
-        Number of categories K, at least 1.
+    n, n_categories : int
+        Interactions in the window, at least 0, and categories K, at least 1.
     error : float in (0, 1)
         Probability with which the bound may fail.
 
@@ -271,10 +267,8 @@ def js_radius(n: int, *, n_categories: int, error: float) -> Information:
 
     Parameters
     ----------
-    n : int
-        Number of interactions in the window, at least 0.
-    n_categories : int
-        Number of categories K, at least 1.
+    n, n_categories : int
+        Interactions in the window, at least 0, and categories K, at least 1.
     error : float in (0, 1)
         Probability with which the bound may fail.
 
@@ -311,6 +305,11 @@ def js_upper_by_triangle(plug_in: Information, radius: Information) -> Informati
     -------
     Information
         (sqrt(plug_in) + sqrt(radius))².
+
+    Raises
+    ------
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     References
     ----------

@@ -128,10 +128,8 @@ def inclusion_bounds(weights: Any, *, category: int, k: int) -> InclusionBounds:
     ----------
     weights : (K,) float array
         Not negative, in any scale.
-    category : int
-        Index of the category.
-    k : int
-        Length of the list, below K.
+    category, k : int
+        Index of the category, with a positive weight, and length of the list, below K.
 
     Returns
     -------
@@ -276,6 +274,11 @@ def excluded_surely(ratio: float) -> bool:
     bool
         True where the category cannot be on the list.
 
+    Raises
+    ------
+    InputError
+        The ratio is negative or not finite.
+
     Examples
     --------
     >>> excluded_surely(0.04)
@@ -292,10 +295,8 @@ def printed_union_bound(weights: Any, *, category: int, k: int) -> float:
     ----------
     weights : (K,) float array
         Weights in any scale, none of them negative.
-    category : int
-        Index of the category, with a positive weight.
-    k : int
-        Cut-off: length of the top list, at least 1.
+    category, k : int
+        Index of the category, with a positive weight, and length of the list.
 
     Returns
     -------

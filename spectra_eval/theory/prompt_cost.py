@@ -26,6 +26,11 @@ def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None =
     int
         The prompts of both rounds.
 
+    Raises
+    ------
+    InputError
+        A number of children is not whole.
+
     Examples
     --------
     >>> prompt_count([10, 20, 30]), prompt_count([10, 20, 30], explored=[0])

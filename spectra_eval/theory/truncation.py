@@ -51,6 +51,8 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
     ShapeError
         There is not one list a user, or an entry is no category.
+    InputError
+        k is not a whole number of at least 1, or an entry of the lists is not whole.
 
     Examples
     --------
@@ -174,6 +176,8 @@ def missed_mass_from_js(js: Information) -> Any:
     ------
     InputError
         The JS is outside [0, 1] bit.
+    UnitError
+        The divergence is a bare number: it carries no unit.
 
     Examples
     --------
@@ -248,6 +252,8 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
     ShapeError
         There is not one list a user, or an entry is no category.
+    InputError
+        k is not a whole number of at least 1, or an entry of the lists is not whole.
 
     Examples
     --------

@@ -243,8 +243,12 @@ def _faults_of_errors(value: Any, parts: dict[str, str]) -> list[str]:
     if None in classes:
         return ["Raises names what is no error"]
     reached = {error for name in raised(value) if (error := _error(name))}
-    own = {error for name in _calls_and_raises(_body(value))[1] if (error := _error(name))}
-    missing = [one for one in own if not any(issubclass(one, known) for known in classes if known)]
+    calls, names = _calls_and_raises(_body(value))
+    known = vars(importlib.import_module(value.__module__))
+    checks = [known[call] for call in calls if call.startswith("check_") and isinstance(known.get(call), FunctionType)]
+    names = names.union(*(_calls_and_raises(check)[1] for check in checks))
+    own = {error for name in names if (error := _error(name))}
+    missing = [one for one in own if not any(issubclass(one, kind) for kind in classes if kind)]
     if any(issubclass(one, errors.SpectraError) for one in reached) and not written:
         return ["Raises"]
     return [f"Raises {one.__name__}" for one in missing]
