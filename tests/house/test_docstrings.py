@@ -152,10 +152,10 @@ def _calls_and_raises(value: Any) -> tuple[frozenset[str], frozenset[str]]:
         if isinstance(node, ast.Raise) and node.exc is not None:
             target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             raised.add(ast.unparse(target).rpartition(".")[2])
-    return frozenset(calls), frozenset(name for name in raised if _error(name))
+    return frozenset(calls), frozenset(name for name in raised if error_class(name))
 
 
-def _error(name: str) -> type[BaseException] | None:
+def error_class(name: str) -> type[BaseException] | None:
     module, _, last = name.rpartition(".")
     found = (
         getattr(importlib.import_module(module), last) if module else getattr(errors, name, vars(builtins).get(name))
@@ -239,15 +239,15 @@ def _faults_of_words(doc: str) -> list[str]:
 
 def _faults_of_errors(value: Any, parts: dict[str, str]) -> list[str]:
     written = entries(parts["Raises"]) if parts.get("Raises") else {}
-    classes = [_error(name) for name in written]
+    classes = [error_class(name) for name in written]
     if None in classes:
         return ["Raises names what is no error"]
-    reached = {error for name in raised(value) if (error := _error(name))}
+    reached = {error for name in raised(value) if (error := error_class(name))}
     calls, names = _calls_and_raises(_body(value))
     known = vars(importlib.import_module(value.__module__))
     checks = [known[call] for call in calls if call.startswith("check_") and isinstance(known.get(call), FunctionType)]
     names = names.union(*(_calls_and_raises(check)[1] for check in checks))
-    own = {error for name in names if (error := _error(name))}
+    own = {error for name in names if (error := error_class(name))}
     missing = [one for one in own if not any(issubclass(one, kind) for kind in classes if kind)]
     if any(issubclass(one, errors.SpectraError) for one in reached) and not written:
         return ["Raises"]
