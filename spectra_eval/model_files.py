@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from spectra_eval.errors import BackendUnavailable, ModelLoadError
-from spectra_eval.model_settings import adapter_settings, check_adapter_sizes
+from spectra_eval.errors import BackendUnavailable, ModelLoadError, SpectraError
+from spectra_eval.model_settings import adapter_settings, check_adapter_sizes, check_model_sizes
 
-__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "said_by", "shapes_of", "silenced"]
+__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "loading", "said_by", "shapes_of", "silenced"]
 
 Part = Literal["tokenizer", "model", "config", "generation"]
 
@@ -28,6 +28,9 @@ _PARTS: Mapping[str, tuple[str, str]] = {
     "config": ("AutoConfig", "its configuration cannot be read"),
     "generation": ("GenerationConfig", "its generation settings cannot be read"),
 }
+_BARE = (LookupError, AttributeError, TypeError, ArithmeticError)
+"""Errors whose text alone says too little."""
+_FIX = "get the files of the model again, all from one place"
 _NO_SDPA = "does not support an attention implementation"
 ADAPTER_KINDS = frozenset(
     "ADALORA BOFT BONE C3A DELORA FOURIERFT GRALORA HIRA HRA IA3 LN_TUNING LOHA LOKR LORA MISS OFT RANDLORA ROAD SHIRA "
@@ -67,6 +70,10 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
     if part == "model":
         if place.is_dir() and (place / "adapter_config.json").exists():
             raise ModelLoadError(f"{place}: holds a model and an adapter; move the adapter to a folder of its own")
+    if place.is_dir():
+        check_model_sizes(
+            place, {k: v for file in sorted(place.glob("*.safetensors")) for k, v in shapes_of(file).items()}
+        )
     try:
         with _alone(place) as (folder, gguf), silenced():
             if gguf is not None:
@@ -75,15 +82,51 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
                 fixed["use_safetensors"] = True
             read = partial(getattr(transformers, name).from_pretrained, str(folder), **fixed, **options)
             if part != "model":
-                return read()
+                found = read()
+                if part == "tokenizer":
+                    _try_out(found)
+                return found
             try:
-                return read(attn_implementation=tried[0])
+                found, seen = read(attn_implementation=tried[0], output_loading_info=True)
             except ValueError as error:
                 if len(tried) == 1 or _NO_SDPA not in str(error):
                     raise
-                return read(attn_implementation=tried[1])
-    except Exception as error:  # damaged files, unknown architectures, code that would have to run
-        raise ModelLoadError(f"{place.name}: {problem}: {said_by(error)}") from error
+                found, seen = read(attn_implementation=tried[1], output_loading_info=True)
+    except BaseException as error:  # damaged files, unknown architectures, code that would have to run
+        if not _foreign(error):
+            raise
+        raise ModelLoadError(f"{place.name}: {problem}: {said_by(error)}; {_FIX}") from error
+    if missing := sorted(seen["missing_keys"]):
+        raise ModelLoadError(
+            f"{place.name}: {problem}: its weights lack {len(missing)} of those that its config.json describes, "
+            f"{missing[0]} first; {_FIX}"
+        )
+    return found
+
+
+def _try_out(tokenizer: Any) -> None:
+    """Use a tokenizer once, so that settings of a wrong type are noticed when it is loaded."""
+    tokenizer("Yes, no", add_special_tokens=False)
+    [int(number) for number in tokenizer.all_special_ids]
+    tokenizer.model_max_length > 1  # noqa: B015  # text cannot be compared
+    tokenizer.decode([0], skip_special_tokens=True)
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Map what a library raises on a model that it has loaded to one line; errors of our own pass.
+
+    Raises
+    ------
+    ModelLoadError
+        With the first line of the reason; the cause is kept.
+    """
+    try:
+        yield
+    except BaseException as error:  # settings that only show where they are used
+        if not _foreign(error):
+            raise
+        raise ModelLoadError(f"{what}: {said_by(error)}; {_FIX}") from error
 
 
 def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
@@ -109,9 +152,21 @@ def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
         raise ModelLoadError(f"{adapter}: does not fit this model: {said_by(error)}") from error
 
 
+def _foreign(error: BaseException) -> bool:
+    """Tell whether an error is one of a library; a panic of the tokenizers' Rust code is no `Exception`."""
+    panic = type(error).__name__ == "PanicException"
+    return panic or (isinstance(error, Exception) and not isinstance(error, SpectraError | MemoryError))
+
+
 def said_by(error: BaseException) -> str:
-    """Return the first line of an error that says something, or the name of its class."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Return the first line of an error that says something, with its class where that is one of Python's own."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if "ignore_mismatched_sizes" in str(error):
+        return "config.json asks for other sizes than its weights have"
+    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return f"{type(error).__name__}: {said}" if isinstance(error, _BARE) else said
 
 
 @contextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts import COUNT, check_document, read_json
 from spectra_eval.errors import InputError, ModelLoadError, SchemaError
 
-__all__ = ["adapter_settings", "check_adapter_sizes", "check_pattern"]
+__all__ = ["adapter_settings", "check_adapter_sizes", "check_model_sizes", "check_pattern", "model_settings"]
 
 _FIX = "save the adapter again with peft"
 _SIZE = range(2**31)
@@ -128,6 +129,77 @@ def check_adapter_sizes(place: Path, settings: Mapping[str, Any], shapes: Iterab
     for name, size in said:
         if isinstance(size, int) and size > max(largest, _SMALL):
             raise ModelLoadError(f"{place}: {name[:60]} is {size}, and no weight has more than {largest} rows; {_FIX}")
+
+
+_REPEATED = re.compile(r"(?:.*_)?(?:layers?|experts|blocks)")
+"""Settings of a model that say how often a part of it is repeated."""
+_POSITIONS = re.compile(r"max_position_embeddings|n_positions|n_ctx|max_seq_len|seq_length|max_sequence_length")
+_FEW = 512
+_MOST_POSITIONS = 2**24
+
+
+def model_settings(folder: Path) -> dict[str, Any]:
+    """Read config.json of a model; empty where there is none.
+
+    Raises
+    ------
+    ModelLoadError
+        It is no JSON object, or what it says of a leak is neither true nor false.
+    """
+    place = folder / "config.json"
+    if not place.is_file():
+        return {}
+    try:
+        settings = json.loads(place.read_text(encoding="utf-8"))  # some models need its Infinity
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelLoadError(f"{place}: not a readable configuration: {reason}; get the file again") from error
+    try:
+        check_document(settings, {"spectra_eval?": {"leaked": bool}, ...: object}, fix="get the file again")
+    except SchemaError as error:
+        raise ModelLoadError(f"{place}: not a configuration: {error}") from error
+    return dict(settings)
+
+
+def check_model_sizes(folder: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Refuse a config.json that asks for more parts than the weights can hold, before a library makes them.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's; one without config.json is left to the library.
+    shapes : mapping
+        Of all weights, by name; empty where the folder holds none.
+
+    Raises
+    ------
+    ModelLoadError
+        It cannot be read, or a number in it is out of range.
+    """
+    place, settings = folder / "config.json", model_settings(folder)
+    most = max(_FEW, len(shapes), *(size for shape in shapes.values() for size in shape))
+    for name, value in _numbers(settings, ""):
+        key = name.rpartition(".")[-1]
+        least, limit = -(2**63), 2**63 - 1
+        if _REPEATED.fullmatch(key):
+            least, limit = -1, most
+        elif _POSITIONS.fullmatch(key):
+            least, limit = -1, _MOST_POSITIONS
+        if not least <= value <= limit:
+            shown = f"{value:.3g}" if abs(value) > limit else value
+            fix = "put the config.json of these weights into the folder"
+            raise ModelLoadError(f"{place}: {name[:80]} is {shown}, and at most {limit} can be meant; {fix}")
+
+
+def _numbers(value: Any, place: str) -> Iterator[tuple[str, int]]:
+    """Yield every whole number in a document, with its place."""
+    waiting = [(place, value)]
+    while waiting:
+        at, one = waiting.pop()
+        if type(one) is int:
+            yield at, one
+        inner = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list) else ()
+        waiting += [(f"{at}.{key}" if at else str(key), value) for key, value in inner]
 
 
 def _check_patterns(place: Path, name: str, patterns: list[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
 from spectra_eval.model_files import load_part, silenced
+from spectra_eval.model_settings import model_settings
 
 __all__ = [
     "DTYPES",
@@ -226,8 +227,5 @@ def model_facts(folder: Path) -> dict[str, Any]:
     ...     model_facts(Path(place))
     {'leaked': True}
     """
-    try:
-        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))["spectra_eval"]["leaked"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}  # a model that was not made here
-    return {"leaked": True} if said else {}
+    said = model_settings(folder).get("spectra_eval", {"leaked": False})  # none: a model that was not made here
+    return {"leaked": True} if said["leaked"] else {}

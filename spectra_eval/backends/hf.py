@@ -30,6 +30,7 @@ from spectra_eval.backends._hf_load import (
 )
 from spectra_eval.backends._hf_session import STRATEGIES, HFSession
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.model_files import loading
 
 __all__ = ["HFSession", "open_hf"]
 
@@ -126,16 +127,17 @@ def open_hf(
         **facts,
     }
     try:
-        session = HFSession(
-            loaded,
-            tokenizer,
-            strategy=strategy,
-            chunk=chunk,
-            batch=batch,
-            together=together,
-            description=description,
-        )
-        session.settle(dtype)
+        with loading(f"{name}: cannot be probed"):
+            session = HFSession(
+                loaded,
+                tokenizer,
+                strategy=strategy,
+                chunk=chunk,
+                batch=batch,
+                together=together,
+                description=description,
+            )
+            session.settle(dtype)
     except ProbeError as error:
         raise ModelLoadError(f"{name}: cannot be probed: {error}") from error
     del loaded
