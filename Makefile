@@ -39,7 +39,7 @@ demo: $(VENV)/.demo  ## the whole workflow on real users with a small model: eva
 	@$(BIN)/spectra-eval demo demo-out
 
 test: $(VENV)/.dev  ## the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@SPECTRA_REQUIRE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The numbers without the models, the pages and the kit: what changes most often.
 quick: $(VENV)/.dev  ## the inner loop: unit tests of metrics, theory, statistics, certificates and data, under a minute

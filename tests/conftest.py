@@ -1,10 +1,17 @@
-"""Settings of the whole suite: property tests draw the same examples each time, `SPECTRA_EXAMPLES` times as many."""
+"""Settings of the whole suite.
+
+Property tests draw the same examples each time, `SPECTRA_EXAMPLES` times as many. `SPECTRA_REQUIRE=1` turns every skip
+into a failure: where all extras are installed, nothing may be left out.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # the workers share two cores: see backends/_hf_load.py
@@ -22,3 +29,23 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("spectra")
+
+
+def _required(report: Any) -> Any:
+    if os.environ.get("SPECTRA_REQUIRE") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.longrepr = f"SPECTRA_REQUIRE=1 allows no skip: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """Fail a test that is skipped."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """Fail a module that is skipped as a whole."""
+    return _required((yield))

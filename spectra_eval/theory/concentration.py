@@ -394,6 +394,7 @@ def theorem5(
 
 def _in_range(values: Any, low: float, high: float) -> np.ndarray:
     array = as_array("values", values).ravel()
-    if not ((array >= low) & (array <= high)).all():
-        raise InputError(f"values: all must lie in [{low:g}, {high:g}]")
+    if not array.size or not ((array >= low) & (array <= high)).all():
+        what = f"all must lie in [{low:g}, {high:g}]" if array.size else "none given; a bound needs at least one"
+        raise InputError(f"values: {what}")
     return array

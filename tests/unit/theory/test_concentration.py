@@ -81,3 +81,9 @@ def test_refuses() -> None:
         con.dkw_lower([np.nan], error=0.1)
     with pytest.raises(InputError, match="successes"):
         con.theorem5(5, 4, error=0.1)
+
+
+def test_no_values_are_refused_in_one_line() -> None:
+    for bound in (con.hoeffding_lower, con.hoeffding_upper):
+        with pytest.raises(InputError, match="values: none given"):
+            bound([], error=0.05)
