@@ -257,7 +257,7 @@ def _scatter(material: Material) -> Figure | None:
         alt=f"Scatter of mean theta_s against mean theta_star for {len(rows)} categories.{told}",
         columns=("category", "mean theta_star", "mean theta_s"),
         rows=rows,
-        labels=("mean theta_star (what users did)", "mean theta_s (what the model holds)"),
+        labels=("mean theta_star (observed)", "mean theta_s (predicted)"),
         extent=(6.6, 5.4),
     )
 

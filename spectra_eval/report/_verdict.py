@@ -55,7 +55,7 @@ def _what(material: Material) -> str:
     whom = f"{users:,} users"
     if table.n_users != users:
         whom += f" ({table.n_users:,} records)"
-    text = f"A distribution over {_options(table)} is held against what {whom} did next"
+    text = f"A distribution over {_options(table)} is compared with the observed interactions of {whom}"
     known = table.n_window[table.n_window > 0]
     if len(known):
         text += f", in windows of {float(np.median(known)):g} interactions at the median"
