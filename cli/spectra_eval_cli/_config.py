@@ -25,11 +25,15 @@ def configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> Non
         if param is None or param.name is None:
             raise SchemaError(f"{value}: no option {name!r} in this command; see --help")
         values[param.name] = _setting(param, setting, f"{value}: {name!r}")
+        try:
+            param.type_cast_value(ctx, values[param.name])
+        except click.BadParameter as error:  # as a refusal of the file, in one line
+            raise SchemaError(f"{value}: {name!r}: {error.message}") from error
     ctx.default_map = {**(ctx.default_map or {}), **values}
 
 
 def _setting(param: click.Parameter, setting: str | bool | list[str], place: str) -> Any:
-    """Return a value of a configuration file as the option takes it; click checks texts as if they were typed."""
+    """Return a value of a configuration file as the option takes it: a text as if it were typed, true or false."""
     from spectra_eval.errors import SchemaError
 
     flag = isinstance(param, click.Option) and param.is_flag

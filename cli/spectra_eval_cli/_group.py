@@ -89,7 +89,7 @@ class LazyGroup(click.Group):
                 ctx.exit(EXIT_PIPE)
             say("stopped: what was finished is kept; the same command goes on from there", err=True)
             ctx.exit(EXIT_INTERRUPTED)
-        except (Exception, SystemExit) as error:  # a library or a file of the user's that calls sys.exit, too
+        except BaseException as error:  # a library or a file of the user's that calls sys.exit or panics, too
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
                 say(traceback.format_exc(), err=True, nl=False)
             code, message = _judged(error)
@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
             ctx.exit(code)
 
 
-def _judged(error: Exception | SystemExit) -> tuple[int, object]:
+def _judged(error: BaseException) -> tuple[int, object]:
     """Return the exit code of an error and its message; an error that was not foreseen is a fault of the program."""
     from spectra_eval.errors import BackendError, SpectraError
 

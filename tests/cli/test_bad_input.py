@@ -377,9 +377,13 @@ def test_debug_shows_the_traceback(words: list[str]) -> None:
         (RecursionError("too deep"), "error: a fault in spectra-eval (RecursionError: too deep)"),
         (AssertionError(), "error: a fault in spectra-eval (AssertionError: )"),
         (MemoryError(), "error: not enough memory"),
+        (
+            type("PanicException", (BaseException,), {})("a panic"),
+            "error: a fault in spectra-eval (PanicException: a panic)",
+        ),
     ],
 )
-def test_a_fault_is_one_line_and_never_exit_1(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
+def test_a_fault_is_one_line_and_never_exit_1(monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str) -> None:
     def fail(*_: object) -> None:
         raise error
 

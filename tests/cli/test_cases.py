@@ -16,7 +16,7 @@ CASES = Path(__file__).parents[1] / "cases"
 CONFIG = "certify w.parquet --config FILE"
 VERIFY = "verify FILE w.parquet"
 ROWS = [
-    ("cfg_date.yaml", CONFIG, 2, "Invalid value for '--level': '2001-99-99'"),
+    ("cfg_date.yaml", CONFIG, 3, "cfg_date.yaml: 'level': '2001-99-99' is not a valid float."),
     ("cfg_int.yaml", CONFIG, 3, "cfg_int.yaml: line 1: a tag"),
     ("cfg_bool.yaml", CONFIG, 3, "cfg_bool.yaml: line 1: 'quiet': a tag"),
     ("cfg_listk.yaml", CONFIG, 3, "cfg_listk.yaml: 'k' is a list, where one value is meant"),
