@@ -106,7 +106,7 @@ prove: $(VENV)/.dev  ## the property tests with fifty times the examples, about 
 
 mutate: $(VENV)/.dev  ## mutation testing: 300 mutants of the mathematics; an hour or more
 	@$(PIP) -e '.[mutate]'
-	@$(BIN)/python tests/mutation.py
+	@$(BIN)/python benchmarks/mutation.py
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

@@ -5,7 +5,7 @@ tests of the mutated folder, then, if they pass, by all tests of the mathematics
 change.
 `--known` names a file of survivors that no test can kill, one ``PATH:LINE OLD => NEW  # REASON`` a line.
 
-Example: ``python tests/mutation.py --sample 300 --seed 1 --workers 2 -o outcomes.jsonl``
+Example: ``python benchmarks/mutation.py --sample 300 --seed 1 --workers 2 -o outcomes.jsonl``
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--known", type=Path, default=ROOT / "tests" / "mutation_survivors.txt")
+    parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_survivors.txt")
     parser.add_argument("-o", "--output", type=Path, help="Write every mutant with its outcome here, as JSON lines.")
     options = parser.parse_args()
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
