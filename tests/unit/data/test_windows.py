@@ -240,3 +240,12 @@ def test_users_with_a_window_of_weight_zero_are_counted() -> None:
 def test_options_are_checked(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         prepare(timed(1, 2, 3, 4, 5), **options)
+
+
+@pytest.mark.parametrize(("split", "n"), [(0.29, 100), (0.57, 100), (0.58, 50), (0.7, 10)])
+def test_a_product_just_below_a_whole_number_is_that_number(split: float, n: int) -> None:
+    # 0.29 x 100 is 28.999999999999996 in floating point; the history has 29 interactions, not 28.
+    table = prepare(timed(*range(n)), split=split)
+    assert split * n < round(split * n) or split == 0.7
+    assert len(table.history[0]) == round(split * n)
+    assert table.n_window[0] == n - round(split * n)
