@@ -110,7 +110,7 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
     """Merge an adapter into a model that is loaded in float32, and return the plain model.
 
     A head that is tied to the embedding gets weights of its own where the adapter changes one of the two. The merged
-    model is held against the model with the adapter beside it.
+    model is compared with the unmerged one.
 
     Raises
     ------
