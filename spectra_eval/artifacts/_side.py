@@ -66,7 +66,7 @@ def read_columns(
             if not row:
                 continue
             if len(row) != len(header):
-                fix = "mend the line"
+                fix = "correct the line"
                 raise SchemaError(
                     f"{path}: line {reader.line_num}: {len(row)} cells under {len(header)} columns; {fix}"
                 )

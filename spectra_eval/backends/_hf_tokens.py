@@ -157,10 +157,10 @@ class Prompter:
         for answer in answers:
             fresh = self._after_prompt(answer)
             if fresh is None:
-                mend = "choose another word"
+                fix = "choose another word"
                 if self._after_prompt("A") is None and self._after_prompt("Yes") is None:
-                    mend = f"so does every other after {self._tail[-40:]!r}; use another chat template or model"
-                raise ProbeError(f"answer {answer!r} changes the tokens of the prompt before it; {mend}")
+                    fix = f"so does every other after {self._tail[-40:]!r}; use another chat template or model"
+                raise ProbeError(f"answer {answer!r} changes the tokens of the prompt before it; {fix}")
             if (known := found.get(tuple(fresh))) is not None:
                 raise ProbeError(f"answers {known!r} and {answer!r} are the same token; drop one of the two")
             found[tuple(fresh)] = answer
@@ -243,7 +243,7 @@ class Prompter:
         answered = [*messages, {"role": "assistant", "content": _ANSWER}]
         try:
             text = self._tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False)
-        except Exception:  # templates raise errors of their own
+        except Exception:  # templates raise errors of their own: then the rule of the docstring
             text = ""
         before, found, _ = str(text).partition(_ANSWER)
         gap = before[len(prompt) :]
@@ -252,7 +252,7 @@ class Prompter:
         return "" if prompt[-1:].isspace() or _ends_with_control(prompt, self._tokenizer) else " "
 
     def _frame_at(self, moment: str) -> str:
-        """Return what the template puts around a message when its clock says `moment`, or the words of its failure."""
+        """Return what the template puts around a message when its clock says `moment`, or `moment` where it fails."""
         said = f"{moment} {moment} {moment}-{moment}-{moment} {moment}:{moment}"  # for templates that take it to pieces
         clock = f"{{% macro strftime_now(format) %}}{said}{{% endmacro %}}"
         try:
@@ -265,7 +265,7 @@ class Prompter:
                     enable_thinking=False,
                 )
             )
-        except Exception:  # it has not failed on the present time
+        except Exception:  # the real clock did not fail, so a template that fails on this one reads it
             return moment
 
     def _merged(self) -> tuple[str, ...]:

@@ -85,7 +85,9 @@ def _arrow_column(name: str, column: Any) -> np.ndarray:
     kind = str(getattr(column, "type", ""))
     if "list" in kind:
         rows = column.to_pylist()
-        return plain_array(name, [[math.nan if x is None else x for x in row] for row in rows if row is not None])
+        if None in rows:  # leaving it out would move every later row to another user
+            raise InputError(f"{name}: row {rows.index(None) + 1} is null; fill it or leave it out everywhere")
+        return plain_array(name, [[math.nan if x is None else x for x in row] for row in rows])
     if hasattr(column, "to_numpy") and not hasattr(column, "combine_chunks"):
         try:
             return np.asarray(column.to_numpy())

@@ -168,3 +168,15 @@ def test_a_table_takes_every_column_of_a_shuffled_frame_by_its_labels() -> None:
     assert np.array_equal(table.counts, COUNTS)
     assert np.array_equal(table.n_window, COUNTS.sum(axis=1))
     assert table.horizon is not None and table.horizon.tolist() == list("lmnopq")
+
+
+def test_a_null_row_of_arrow_is_refused_and_never_left_out() -> None:
+    # Left out, it would move every later row to another user: these two would be equal.
+    first = pa.array([[0.9, 0.1], None, [0.2, 0.8]])
+    second = pa.array([None, [0.9, 0.1], [0.2, 0.8]])
+    for given, row in ((first, 2), (second, 1)):
+        for value in (given, pa.chunked_array([given]), pa.array(given, pa.list_(pa.float64(), 2))):
+            with pytest.raises(InputError, match=f"row {row} is null"):
+                metrics.js_divergence(value, np.full((3, 2), 0.5))
+        with pytest.raises(InputError, match=f"row {row} is null"):
+            PreferenceTable(users=["a", "b"], categories=("x", "y"), counts=[[1, 2], [3, 4]], theta_s=given)
