@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +30,7 @@ NAMED = {
     "uint64": pa.array([7, 8], pa.uint64()),
     "double": pa.array([7.0, 8.0]),
     "float": pa.array([7.0, 8.0], pa.float32()),
-    "halffloat": pa.array([7.0, 8.0], pa.float16()),
+    "halffloat": pa.array(np.array([7.0, 8.0], dtype=np.float16)),
     "decimal": pa.array([Decimal("7.00"), Decimal("8.00")]),
 }
 REFUSED = {
