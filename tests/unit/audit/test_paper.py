@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from spectra_eval.audit import Finding, audit_paper
+from spectra_eval.audit import Finding, audit_paper, paper
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,17 @@ def test_every_finding_says_where_and_why(found: dict[str, Finding]) -> None:
     assert Counter(finding.status for finding in found.values())["pass"] > 50
     for finding in found.values():
         assert finding.where and finding.reason.endswith(".") and finding.reason.count("\n") == 0
+
+
+def test_the_table_of_the_paper_is_data_that_names_known_kinds_curves_and_formulas() -> None:
+    rows = json.loads((Path(paper.__file__).with_name("paper.json")).read_text(encoding="utf-8"))
+    assert {row["kind"] for row in rows} <= set(paper._KINDS)
+    assert all(row.keys() >= {"where", "check", "kind", "given"} for row in rows)
+    text = json.dumps(rows)
+    assert all(f'"formula": "{name}"' in text for name in paper._FORMULAS)  # nothing is left that no row uses
+    assert all(f'"curve": "{name}"' in text for name in paper._CURVES)
+
+
+def test_a_form_that_is_no_printed_number_is_refused() -> None:
+    with pytest.raises(AssertionError, match="is no printed number"):
+        paper._number({"plus": [1, 2]})
