@@ -93,6 +93,8 @@ class PromptView:
         An answer begins with a space.
     dated : bool
         The template reads the clock, so that the same request is another prompt at another time.
+    assumed : str
+        Why it is not known how an answer begins, and what is assumed; empty where the template shows it.
     """
 
     prompts: tuple[tuple[int, ...], ...]
@@ -101,6 +103,7 @@ class PromptView:
     tail: str
     spaced: bool
     dated: bool = False
+    assumed: str = ""
 
 
 @runtime_checkable

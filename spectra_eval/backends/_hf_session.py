@@ -217,7 +217,7 @@ class HFSession:
         """Hold reading and writing against whole prompts on one small request, and step back where one is wrong."""
         self._open_model()
         check_sizes(self._model, self._tokenizer, self._prompter.prompts(_CHECK)[0])
-        self._prompter.warn_of_thought(str(self._description["model"]))
+        self._prompter.warn_of_template(str(self._description["model"]))
         self._settle_reading(dtype)
         self._settle_writing(dtype)
 

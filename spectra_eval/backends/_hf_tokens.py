@@ -49,6 +49,7 @@ class Prompter:
         self._chat = bool(tokenizer.chat_template)
         self._bos = self._opening()
         self._spaced = True
+        self._assumed = ""
         self._frames = {True: self._frame(with_system=True), False: self._frame(with_system=False)}
         self._dated = self._chat and self._frame_at("1991") != self._frame_at("2024")
         self._tail = self._frames[False][-1] or _PLAIN_END
@@ -62,14 +63,16 @@ class Prompter:
         words = [self._chat, self._bos, self._frames[False], self._frames[True]]
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
-    def warn_of_thought(self, model: str) -> None:
-        """Warn where every prompt opens a thought, so that no answer comes next."""
+    def warn_of_template(self, model: str) -> None:
+        """Warn where every prompt opens a thought, and where the template does not show how an answer begins."""
         if opens_thought(self._tail):
             warnings.warn(
                 f"{model}: its chat template opens a thought, so no answer comes next and likelihoods say little "
                 f"({self._tail[-40:]!r}); use a template or a model that answers at once",
                 stacklevel=3,
             )
+        elif self._assumed:
+            warnings.warn(f"{model}: {self._assumed}", stacklevel=3)
 
     def prompts(self, request: ProbeRequest) -> list[list[int]]:
         """Give the token ids of every question of a request.
@@ -129,6 +132,7 @@ class Prompter:
             tail=self._frames[bool(request.system)][-1] or _PLAIN_END,
             spaced=self._spaced,
             dated=self._dated,
+            assumed=self._assumed,
         )
 
     def labels(self, candidates: Iterable[str], count: int) -> tuple[str, ...]:
@@ -219,10 +223,10 @@ class Prompter:
             text = self._tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
             )
-        except Exception as error:  # templates raise errors of their own, for instance on a system message
+        except _template_errors() as error:  # for instance on a system message
             if with_system:
                 return self._merged()
-            raise ProbeError(f"the chat template of the model fails: {str(error).splitlines()[0]}") from error
+            raise ProbeError(f"the chat template of the model fails: {_first_line(error)}") from error
         if [text.count(mark) for mark in marks] != [1] * len(marks):
             if with_system:
                 return self._merged()
@@ -235,21 +239,31 @@ class Prompter:
         return (*pieces[:-1], end + gap.removesuffix(" "))
 
     def _gap(self, messages: Sequence[dict[str, str]], prompt: str) -> str:
-        """Return the blanks that the template puts between a prompt and an answer, as it renders a turn of the model.
+        """Return the blanks between a prompt and an answer, as the template renders an assistant turn.
 
-        A template that renders no such turn, or another one, is taken to go on as a sentence does: with a space after
-        a word, with none after a control token or a blank.
+        Where the template renders no such turn, or one that does not continue the prompt, an answer is assumed to
+        begin as in a sentence: with a space after a word, without one after a control token or a blank. This is noted.
         """
         answered = [*messages, {"role": "assistant", "content": _ANSWER}]
         try:
-            text = self._tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False)
-        except Exception:  # templates raise errors of their own: then the rule of the docstring
-            text = ""
-        before, found, _ = str(text).partition(_ANSWER)
-        gap = before[len(prompt) :]
-        if found and before.startswith(prompt) and not gap.strip():
-            return gap
-        return "" if prompt[-1:].isspace() or _ends_with_control(prompt, self._tokenizer) else " "
+            text = str(self._tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False))
+        except _template_errors() as error:
+            why = f"fails on an assistant turn ({_first_line(error)})"
+        else:
+            before, found, _ = text.partition(_ANSWER)
+            gap = before[len(prompt) :]
+            if found and before.startswith(prompt) and not gap.strip():
+                return gap
+            why = (
+                "renders an assistant turn that does not continue its prompt" if found else "renders no assistant turn"
+            )
+        assumed = "" if prompt[-1:].isspace() or _ends_with_control(prompt, self._tokenizer) else " "
+        how = f"with{'' if assumed else 'out'} a space after {prompt.rpartition(_USER)[2][-40:]!r}"
+        self._assumed = (
+            f"its chat template {why}, so answers are assumed to begin {how}; "
+            "if the model writes them otherwise, use a chat template that renders assistant turns"
+        )
+        return assumed
 
     def _frame_at(self, moment: str) -> str:
         """Return what the template puts around a message when its clock says `moment`, or `moment` where it fails."""
@@ -265,7 +279,7 @@ class Prompter:
                     enable_thinking=False,
                 )
             )
-        except Exception:  # the real clock did not fail, so a template that fails on this one reads it
+        except _template_errors():  # the real clock did not fail, so a template that fails on this one reads it
             return moment
 
     def _merged(self) -> tuple[str, ...]:
@@ -291,6 +305,17 @@ class Prompter:
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+
+def _template_errors() -> tuple[type[Exception], ...]:
+    """Return what a chat template can raise: errors of Jinja, and of Python where it computes with wrong types."""
+    from jinja2 import TemplateError
+
+    return TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _ends_with_control(tail: str, tokenizer: Any) -> bool:

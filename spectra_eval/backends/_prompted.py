@@ -49,7 +49,7 @@ class PromptedSession(ABC):
     ) -> None:
         self._tokenizer = tokenizer
         self._prompter = Prompter(tokenizer)
-        self._prompter.warn_of_thought(str(description.get("model", "the model")))
+        self._prompter.warn_of_template(str(description.get("model", "the model")))
         self._stop = stop
         self._description = {**description, "chat_template_digest": self._prompter.digest}
         self.context_limit = context_limit

@@ -131,7 +131,7 @@ def _material(table: PreferenceTable | None, users: int, titles: int) -> tuple[l
 def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[str]) -> Iterator[Finding]:
     """Look at what can be seen without asking: answer tokens, labels, the template, control tokens in a title."""
     if not isinstance(session, ViewedSession):
-        for name in ("answer tokens", "template tail", "template clock", "title stays text"):
+        for name in ("answer tokens", "template tail", "template answer", "template clock", "title stays text"):
             yield Finding(name=name, status="unseen", found="this backend does not show its prompts")
         return
     request = likelihood.ask(history, categories)
@@ -155,6 +155,7 @@ def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[st
             found=f"{len(labels)} of {len(LABELS)} are one token: up to {len(labels)} options in one question",
         )
     yield _tail(view)
+    yield _beginning(view)
     yield _dated(view)
     yield titles_stay_text(session, history, categories, view)
 
@@ -176,6 +177,13 @@ def _tail(view: PromptView) -> Finding:
     if view.tail.endswith(" "):
         return Finding(name="template tail", status="fail", found=f"ends in a blank, which merges with words: {shown}")
     return Finding(name="template tail", status="ok", found=shown)
+
+
+def _beginning(view: PromptView) -> Finding:
+    """Tell whether the template shows how an answer begins."""
+    if view.assumed:
+        return Finding(name="template answer", status="warn", found=view.assumed)
+    return Finding(name="template answer", status="ok", found="an answer directly continues the prompt")
 
 
 def _dated(view: PromptView) -> Finding:

@@ -28,6 +28,7 @@ class _Shown:
     def __init__(self, **spoiled: Any) -> None:
         self.tail = spoiled.get("tail", "<end><turn>\n")
         self.dated = spoiled.get("dated", False)
+        self.assumed = spoiled.get("assumed", "")
         self.pieces = spoiled.get("pieces", {})
         self.leaky = spoiled.get("leaky", False)
         self.mass = spoiled.get("mass", 0.9)
@@ -50,6 +51,7 @@ class _Shown:
             tail=self.tail,
             spaced=False,
             dated=self.dated,
+            assumed=self.assumed,
         )
 
     def labels(self, count: int) -> tuple[str, ...]:
@@ -84,6 +86,7 @@ def test_a_good_probe_passes_every_check() -> None:
     for name in (
         "answer tokens",
         "template tail",
+        "template answer",
         "template clock",
         "title stays text",
         "answer mass",
@@ -110,6 +113,7 @@ def test_a_good_probe_passes_every_check() -> None:
         ({"tail": "<end><turn>\n<think>\n"}, "template tail", "fail", "opens a thought"),
         ({"tail": "<turn><think>\n\n</think>\n\n"}, "template tail", "ok", "</think>"),
         ({"tail": "Answer: "}, "template tail", "fail", "ends in a blank"),
+        ({"assumed": "its chat template renders no assistant turn"}, "template answer", "warn", "no assistant turn"),
         ({"dated": True}, "template clock", "warn", "reads the clock"),
         ({"leaky": True}, "title stays text", "fail", "became control tokens"),
         ({"mass": 0.01}, "answer mass", "fail", "hold 0.010"),

@@ -76,6 +76,59 @@ def test_blank_lines_before_an_answer_are_tokens_as_the_template_has_them(tmp_pa
     assert whole[: len(view.prompts[0])] == list(view.prompts[0]) and view.prompts[0][-1] != blank[0]
 
 
+FAILING = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}BODY{% else %}[INST] {{ m.content }} [/INST]{% endif %}"
+    "{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        pytest.param(
+            FAILING.replace("BODY", "{{ raise_exception('no such\\nrole') }}"),
+            r"fails on an assistant turn \(no such\), so answers are assumed to begin with a space after",
+            id="refused by the template",
+        ),
+        pytest.param(
+            FAILING.replace("BODY", "{{ m.tools[0].name }}"), r"fails on an assistant turn \(", id="undefined"
+        ),
+        pytest.param(
+            FAILING.replace("BODY", "{{ m.content + 1 }}"), r"fails on an assistant turn \(", id="wrong types"
+        ),
+        pytest.param(FAILING.replace("BODY", ""), "renders no assistant turn, so", id="left out"),
+        pytest.param(
+            ROLES.replace("GAP", "x").replace("TAIL", ""),
+            "renders an assistant turn that does not continue its prompt, so answers .* begin without a space",
+            id="another beginning",
+        ),
+    ],
+)
+def test_a_beginning_of_answers_that_is_assumed_is_told(template: str, said: str, tmp_path: Path) -> None:
+    made("llama").save_pretrained(tmp_path)
+    tokenizer = _tokenizer(tmp_path, template)
+    with pytest.warns(UserWarning, match=said) as caught, open_backend("hf", model=str(tmp_path)):
+        pass
+    told = [str(one.message) for one in caught if "assistant turn" in str(one.message)]
+    assert len(told) == 1 and "\n" not in told[0] and told[0].startswith(tmp_path.name)
+    assert told[0] == f"{tmp_path.name}: {Prompter(tokenizer).view(ASK).assumed}"
+    assert not Prompter(_tokenizer(tmp_path, TEMPLATE)).view(ASK).assumed
+
+
+def test_an_error_that_is_none_of_the_template_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = _tokenizer(tmp_path, TEMPLATE)
+    rendered = tokenizer.apply_chat_template
+
+    def apply(messages: Any, **options: Any) -> Any:
+        if messages[-1]["role"] == "assistant":
+            raise MemoryError("no room")
+        return rendered(messages, **options)
+
+    monkeypatch.setattr(tokenizer, "apply_chat_template", apply)
+    with pytest.raises(MemoryError, match="no room"):
+        Prompter(tokenizer)
+
+
 def test_a_template_that_opens_a_thought_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     made("llama").save_pretrained(tmp_path)
     _tokenizer(tmp_path, ROLES.replace("GAP", "\\n").replace("TAIL", "\\n<think>\\n"))

@@ -130,6 +130,8 @@ def write_tokenizer(place: Path, opening: str = "") -> None:
         tokenizer_object=inner,
         eos_token="<end>",
         additional_special_tokens=["[Q]", "[A]"],
-        chat_template=opening + "{% for m in messages %}[Q] {{ m.content }} {% endfor %}[A]",
+        chat_template=opening
+        + "{% for m in messages %}{% if m.role == 'assistant' %}[A]{{ m.content }}"
+        + "{% else %}[Q] {{ m.content }} {% endif %}{% endfor %}{% if add_generation_prompt %}[A]{% endif %}",
     )
     tokenizer.save_pretrained(place)
