@@ -13,6 +13,7 @@ from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
 from spectra_eval.artifacts._npz import check_padding
+from spectra_eval.conversion.arrow import widened
 from spectra_eval.errors import InputError, SchemaError, ShapeError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, Detail
 
@@ -84,7 +85,7 @@ class Cells:
             raise self.how.fail(f"column {column}: lists of {values.type}; write lists of numbers", SchemaError)
         if pa.types.is_float16(values.type):
             self.atol[name] = type_tolerance(np.dtype(np.float16))
-            values = _widened(values)
+            values = widened(values)
         elif pa.types.is_float32(values.type):
             self.atol[name] = type_tolerance(np.dtype(np.float32))
         missing = _nulls(array)
@@ -262,14 +263,6 @@ class Cells:
 
 def _nulls(array: Any) -> np.ndarray:
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _widened(halves: Any) -> Any:
-    """Return numbers of half precision as float32: Arrow computes little with them."""
-    import pyarrow as pa
-
-    numbers = np.array([0.0 if half is None else half for half in halves.to_pylist()], dtype=np.float32)
-    return pa.array(numbers, mask=_nulls(halves))
 
 
 def fixed_lists(values: np.ndarray) -> Any:

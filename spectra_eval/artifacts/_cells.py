@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._limits import limit
+from spectra_eval.conversion.arrow import is_list, list_lengths, plain, whole
 from spectra_eval.errors import InputError
 
 __all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times"]
@@ -17,45 +18,6 @@ Fail = Callable[[int | None, str], InputError]
 """Makes the error for a row (from 0), or for the whole column where there is none."""
 _WHOLE = {2: 1 << 11, 4: 1 << 24, 8: 1 << 53}
 """Up to here a float of so many bytes tells whole numbers apart."""
-
-
-def plain(array: Any) -> Any:
-    """Undo how Arrow stores an array: chunks, dictionaries, runs, extension types; a UUID becomes its text."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if isinstance(array, pa.ChunkedArray):
-        array = _whole(array)
-    while True:
-        kind = array.type
-        if isinstance(kind, pa.BaseExtensionType):
-            if kind.extension_name == "arrow.uuid":
-                return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
-            array = array.storage
-        elif pa.types.is_dictionary(kind):
-            array = array.dictionary_decode()
-        elif pa.types.is_run_end_encoded(kind):
-            array = pc.run_end_decode(array)
-        elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-            array = pa.array(array.to_pylist(), pa.large_list(kind.value_type))  # its own cast loses lengths
-        else:
-            return array
-
-
-def _whole(chunked: Any) -> Any:
-    import pyarrow as pa
-
-    if chunked.num_chunks == 1:
-        return chunked.chunk(0)
-    array = chunked.unify_dictionaries().combine_chunks()
-    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
-
-
-def is_list(kind: Any) -> bool:
-    """Return whether a type (one of `plain`) is a list."""
-    import pyarrow as pa
-
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
@@ -71,7 +33,7 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
     """
     import pyarrow as pa
 
-    array = _whole(array) if isinstance(array, pa.ChunkedArray) else array
+    array = whole(array) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
         return _shared(array, fail, functools.partial(texts, names=names))
     array = plain(array)
@@ -182,13 +144,6 @@ def as_lists(array: Any, fail: Fail) -> list[list[str | None] | None]:
         assert held is not None  # a null list has no entries
         held.append(text)
     return lists
-
-
-def list_lengths(array: Any) -> np.ndarray:
-    """(N,) int64: entries of each list; a null one has none."""
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _is_binary(kind: Any) -> bool:

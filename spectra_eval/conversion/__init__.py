@@ -8,6 +8,7 @@ numbers, Booleans, text, objects, sparse matrices. Labels are kept, so that arra
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from spectra_eval.conversion._given import (
     FLOAT32_ATOL,
     Given,
     as_numbers,
+    is_default,
+    no_array,
     plain_array,
     refuse_masked,
     tolerance_of,
 )
-from spectra_eval.conversion._libraries import of_library
-from spectra_eval.errors import InputError
+from spectra_eval.conversion._libraries import holds_library, of_library
+from spectra_eval.errors import InputError, ShapeError, SpectraError
 
 __all__ = [
     "FLOAT32_ATOL",
@@ -31,9 +34,11 @@ __all__ = [
     "as_array",
     "as_whole",
     "convert",
+    "is_default",
     "matched",
     "order",
     "sum_tolerance",
+    "turned",
     "type_tolerance",
     "whole_of",
 ]
@@ -60,11 +65,33 @@ def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
         return Given(value)
     if isinstance(value, Given):
         return value
-    given = of_library(name, value)
+    try:
+        if isinstance(value, list | tuple) and holds_library(value):
+            return _stacked(name, [convert(f"{name}[{i}]", part, boolean=boolean) for i, part in enumerate(value)])
+        given = of_library(name, value)
+    except (MemoryError, SpectraError):
+        raise
+    except Exception as error:  # an object of another library may fail in any way
+        raise no_array(name, value, error) from error
     if given is None:
         refuse_masked(name, value)
         given = Given(plain_array(name, value))
     return as_numbers(name, given, boolean=boolean)
+
+
+def _stacked(name: str, parts: Sequence[Given]) -> Given:
+    """Return arrays as the rows of one; labels are aligned with those of the first."""
+    labels = next((part.labels for part in parts if part.labels), ())
+    axes = ("users", "categories")[2 - len(labels) :] if len(labels) <= 2 else ()
+    named = {f"{name}[{i}]": part for i, part in enumerate(parts)}
+    rows = list(align(named, dict.fromkeys(named, axes)).values())
+    if len({row.values.shape for row in rows}) > 1:
+        raise ShapeError(f"{name}: its rows have different lengths; give an array with one length")
+    return Given(
+        np.stack([row.values for row in rows]),
+        max(row.eps for row in rows),
+        (None, *next((row.labels for row in rows if row.labels), ())) if labels else (),
+    )
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
@@ -91,7 +118,7 @@ def as_whole(name: str, value: Any) -> np.ndarray:
 
 def whole_of(name: str, values: np.ndarray) -> np.ndarray:
     """Return converted numbers as int64; refuse numbers with a fraction."""
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" or values.dtype == np.uint64:
         bad = ~(np.abs(values) < 2.0**63) | (values != np.floor(values))
         if bad.any():
             raise InputError(f"{name}: {values[bad].flat[0]:.6g} is not a whole number")
@@ -113,7 +140,7 @@ def align(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict
     InputError
         Two arrays have different labels on the same axis, or labels that occur twice in another order.
     """
-    aligned = _same_dims(dict(given))
+    aligned = turned(given, axes)
     for what in ("categories", "users"):
         first: tuple[str, tuple[Hashable, ...]] | None = None
         for name, array in aligned.items():
@@ -198,23 +225,21 @@ def _is_rounded(values: np.ndarray, decimals: np.ndarray) -> np.ndarray:
     return near
 
 
-def _same_dims(given: dict[str, Given]) -> dict[str, Given]:
-    """Transpose arrays whose axes are named to the order of the first one."""
-    first: tuple[str, ...] | None = None
-    for name, array in given.items():
-        if array.dims is None:
+def turned(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
+    """Transpose arrays whose axes are named to the order of the one with the most axes that ends in categories."""
+    named = {name: array.dims for name, array in given.items() if array.dims is not None}
+    full: tuple[str, ...] = max((d for n, d in named.items() if axes[n][-1:] == ("categories",)), key=len, default=())
+    made = dict(given)
+    for name, dims in named.items():
+        if not full or dims == full:
             continue
-        if first is None or len(first) != len(array.dims):
-            first = first or array.dims
-        elif array.dims != first:
-            if set(array.dims) != set(first):
-                raise InputError(f"{name}: its axes are {array.dims}, but those of the other array are {first}")
-            turned = [array.dims.index(d) for d in first]
-            given[name] = Given(
-                np.transpose(array.values, turned),
-                array.eps,
-                tuple(array.labels[t] for t in turned),
-                tuple(array.default[t] for t in turned),
-                first,
-            )
-    return given
+        held = full if "categories" in axes[name] else full[:-1]
+        others = [d for d in dims if d not in held]
+        wanted = [d for d in held if d in dims]
+        if len(others) != ("ranks" in axes[name]) or tuple(wanted) != held[len(held) - len(wanted) :]:
+            raise InputError(f"{name}: its axes are {dims}, but those of the other array are {full}")
+        places = [dims.index(d) for d in (*wanted, *others)]
+        array = given[name]
+        labels = tuple(array.labels[place] for place in places)
+        made[name] = replace(array, values=np.transpose(array.values, places), labels=labels, dims=(*wanted, *others))
+    return made

@@ -13,7 +13,18 @@ import numpy as np
 
 from spectra_eval.errors import InputError, ShapeError, SpectraError
 
-__all__ = ["EPS", "FLOAT32_ATOL", "Given", "Labels", "as_numbers", "plain_array", "refuse_masked", "tolerance_of"]
+__all__ = [
+    "EPS",
+    "FLOAT32_ATOL",
+    "Given",
+    "Labels",
+    "as_numbers",
+    "is_default",
+    "no_array",
+    "plain_array",
+    "refuse_masked",
+    "tolerance_of",
+]
 
 Labels: TypeAlias = tuple[Hashable, ...] | None
 
@@ -31,15 +42,11 @@ FLOAT32_ATOL = tolerance_of(EPS["float32"])
 
 @dataclass(frozen=True)
 class Given:
-    """An array as it was given: the numbers, the machine epsilon of its type (0 for float64), the labels of each axis.
-
-    `default` says for each axis that its labels are those that pandas gives by itself: 0, 1, 2 and so on.
-    """
+    """An array as it was given: numbers, the machine epsilon of its type (0 for float64), labels and names of axes."""
 
     values: np.ndarray
     eps: float = 0.0
     labels: tuple[Labels, ...] = ()
-    default: tuple[bool, ...] = ()
     dims: tuple[str, ...] | None = None
 
     @property
@@ -48,10 +55,11 @@ class Given:
         return tolerance_of(self.eps)
 
     def of_axis(self, axis: int, *, default: bool = True) -> Labels:
-        """Return the labels of an axis; with `default=False` only those that somebody chose."""
+        """Return the labels of an axis; with `default=False` none that count rows: 0, 1, 2 and so on."""
         if not self.labels or not -len(self.labels) <= axis < len(self.labels):
             return None
-        return None if self.default[axis] and not default else self.labels[axis]
+        labels = self.labels[axis]
+        return None if labels is not None and not default and is_default(labels) else labels
 
     def taken(self, places: Sequence[int], axis: int) -> Given:
         """Return the array with the entries of an axis in the order of `places`."""
@@ -59,6 +67,11 @@ class Given:
         held = labels[axis]
         labels[axis] = None if held is None else tuple(held[p] for p in places)
         return replace(self, values=np.take(self.values, places, axis=axis), labels=tuple(labels))
+
+
+def is_default(labels: Sequence[Hashable]) -> bool:
+    """Return whether labels are those that pandas gives by itself."""
+    return all(type(label) is int and label == place for place, label in enumerate(labels))
 
 
 def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
@@ -69,14 +82,19 @@ def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
     if (kind == "b" and boolean) or kind in "iu":
         return given
     if kind == "f":
-        return replace(given, eps=given.eps or EPS.get(values.dtype.name, 0.0))
+        with np.errstate(over="ignore"):  # of numbers that only a longer type can hold
+            held = values.astype(np.float64) if values.dtype.itemsize > 8 else values
+        return replace(given, values=held, eps=given.eps or EPS.get(values.dtype.name, 0.0))
     if values.size == 0:
         return replace(given, values=values.astype(np.float64) if kind != "V" else np.empty(values.shape))
     if kind == "O" and all(isinstance(x, numbers.Real | Decimal) and not isinstance(x, bool) for x in values.flat):
         try:
             return replace(given, values=values.astype(np.float64))
-        except OverflowError as error:
+        except (OverflowError, ValueError) as error:
             raise InputError(f"{name}: holds a number that float64 cannot hold") from error
+    if kind == "O" and values.ndim == 0:
+        fix = "call .collect() first" if hasattr(values.item(), "collect") else "give an array or a list of numbers"
+        raise InputError(f"{name}: {type(values.item()).__name__} is no array; {fix}")
     what, advice = {
         "b": ("Booleans", "give numbers"),
         "c": ("complex numbers", "give their real part or magnitude"),
@@ -90,13 +108,18 @@ def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
 def plain_array(name: str, value: Any) -> np.ndarray:
     try:
         return np.asarray(value)
-    except SpectraError:
-        raise
     except ValueError as error:
         raise ShapeError(f"{name}: its rows have different lengths; give an array with one length") from error
-    except (TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(f"{name}: {type(value).__name__} cannot become an array ({reason}); give numbers") from error
+    except (MemoryError, SpectraError):
+        raise
+    except Exception as error:  # an object of another library may fail in any way
+        raise no_array(name, value, error) from error
+
+
+def no_array(name: str, value: Any, error: Exception) -> InputError:
+    """Make the error for an object that failed when it was read."""
+    reason = " ".join(str(error).split())[:100]
+    return InputError(f"{name}: {type(value).__name__} cannot become an array ({reason}); give numbers")
 
 
 def refuse_masked(name: str, value: Any) -> None:

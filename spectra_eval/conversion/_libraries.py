@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+import numbers
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from spectra_eval.conversion._given import EPS, Given, as_numbers, plain_array
-from spectra_eval.errors import InputError, ShapeError
+from spectra_eval.conversion._given import EPS, Given
+from spectra_eval.conversion.arrow import of_arrow
+from spectra_eval.errors import InputError
 
-__all__ = ["of_library"]
+__all__ = ["holds_library", "of_library"]
+
+_PLAIN = (np.ndarray, np.generic, list, tuple, numbers.Number, str, bytes)
 
 
 def of_library(name: str, value: Any) -> Given | None:
     """Read an object of another library by its attributes; None for what NumPy reads itself."""
-    if isinstance(value, np.ndarray | list | tuple | int | float):
+    read = _reader(value)
+    return None if read is None else read(name, value)
+
+
+def holds_library(values: Sequence[Any]) -> bool:
+    """Return whether a list, or a list in it, holds an object of another library."""
+    return any(
+        holds_library(value) if isinstance(value, list | tuple) else _reader(value) is not None for value in values
+    )
+
+
+def _reader(value: Any) -> Callable[[str, Any], Given] | None:
+    if isinstance(value, _PLAIN):
         return None
-    for known, read in _LIBRARIES:
-        if known(value):
-            return read(name, value)
-    return None
+    return next((read for known, read in _LIBRARIES if known(value)), None)
 
 
 def _pandas(name: str, value: Any) -> Given:
@@ -33,31 +45,35 @@ def _pandas(name: str, value: Any) -> Given:
             what = "complex numbers" if kind == "c" else f"{dtype}, no numbers"
             raise InputError(f"{name}: {where} {what}; give numbers, and make names of users the index")
     if all(getattr(dtype, "kind", "O") == "b" for dtype in dtypes):
+        if value.isna().to_numpy().any():
+            raise InputError(f"{name}: a truth value is empty; write true or false")
         values = value.to_numpy(dtype=bool)
     elif any(getattr(dtype, "kind", "O") == "b" for dtype in dtypes):
         raise InputError(f"{name}: holds Booleans beside numbers; give numbers")
     elif all(dtype.kind in "iu" for dtype in dtypes) and not value.isna().to_numpy().any():
-        values = value.to_numpy(dtype=np.int64)
+        values = value.to_numpy(dtype=np.uint64 if all(dtype.kind == "u" for dtype in dtypes) else np.int64)
     else:
         values = value.to_numpy(dtype=np.float64, na_value=np.nan)
     axes = (value.index, value.columns) if value.ndim == 2 else (value.index,)
     labels = tuple(tuple(axis) for axis in axes)
-    default = tuple(tuple(range(len(held))) == held for held in labels)
-    eps = max((EPS.get(str(dtype).lower(), 0.0) for dtype in dtypes), default=0.0)
-    return Given(values, eps, labels, default)
+    stored = [getattr(dtype, "subtype", dtype) for dtype in dtypes]
+    eps = max((EPS.get(f"float{8 * held.itemsize}", 0.0) for held in stored if held.kind == "f"), default=0.0)
+    return Given(values, eps, labels)
 
 
 def _xarray(name: str, value: Any) -> Given:
     labels = tuple(
         tuple(np.asarray(value.coords[d].values).tolist()) if d in value.coords else None for d in value.dims
     )
-    return Given(np.asarray(value.values), 0.0, labels, (False,) * len(labels), tuple(str(d) for d in value.dims))
+    return Given(np.asarray(value.values), 0.0, labels, tuple(str(d) for d in value.dims))
 
 
 def _torch(name: str, value: Any) -> Given:
-    if getattr(value, "is_sparse", False):
+    if str(getattr(value, "layout", "torch.strided")) != "torch.strided":
         raise InputError(f"{name}: a sparse tensor; give a dense one (.to_dense())")
     held, eps = value.detach().cpu(), 0.0
+    if hasattr(held, "resolve_neg"):
+        held = held.resolve_conj().resolve_neg()
     if str(held.dtype) == "torch.bfloat16":
         held, eps = held.float(), EPS["bfloat16"]
     return Given(np.asarray(held.numpy()), eps)
@@ -67,43 +83,8 @@ def _sparse(name: str, value: Any) -> Given:
     raise InputError(f"{name}: a sparse matrix; give a dense array (.toarray())")
 
 
-def _arrow_table(name: str, value: Any) -> Given:
-    """Read a table of columns: PyArrow, polars, or what PyArrow's exchange protocol describes."""
-    names = list(value.column_names if hasattr(value, "column_names") else value.columns)
-    columns = []
-    for place, title in enumerate(names):
-        column = value.column(place) if hasattr(value, "column_names") else value.get_column(title)
-        held = _arrow_column(f"{name}: column {title!r}", column)
-        columns.append(as_numbers(f"{name}: column {title!r}", Given(held), boolean=True))
-    if not columns:
-        raise ShapeError(f"{name}: a table without columns")
-    eps = max(column.eps for column in columns)
-    return Given(np.column_stack([c.values for c in columns]), eps, (None, tuple(names)), (False, False))
-
-
-def _arrow_column(name: str, column: Any) -> np.ndarray:
-    kind = str(getattr(column, "type", ""))
-    if "list" in kind:
-        rows = column.to_pylist()
-        if None in rows:  # leaving it out would move every later row to another user
-            raise InputError(f"{name}: row {rows.index(None) + 1} is null; fill it or leave it out everywhere")
-        return plain_array(name, [[math.nan if x is None else x for x in row] for row in rows])
-    if hasattr(column, "to_numpy") and not hasattr(column, "combine_chunks"):
-        try:
-            return np.asarray(column.to_numpy())
-        except (ValueError, TypeError, NotImplementedError) as error:
-            if not hasattr(column, "null_count"):
-                raise InputError(f"{name}: cannot become numbers ({str(error)[:80]})") from error
-    try:
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-    except TypeError:
-        return np.asarray(column.to_numpy())
-
-
-def _arrow(name: str, value: Any) -> Given:
-    if hasattr(value, "to_numpy") or hasattr(value, "to_pylist"):
-        return Given(_arrow_column(name, value))
-    raise InputError(f"{name}: {type(value).__name__} is Arrow data; give pyarrow.table(...) or its to_numpy()")
+def _dlpack(name: str, value: Any) -> Given:
+    return Given(np.from_dlpack(value))
 
 
 def _has(*names: str) -> Callable[[Any], bool]:
@@ -115,9 +96,8 @@ _LIBRARIES: tuple[tuple[Callable[[Any], bool], Callable[[str, Any], Given]], ...
     (_has("detach", "cpu", "numpy"), _torch),
     (_has("toarray", "nnz"), _sparse),
     (_has("dtypes", "index", "iloc"), _pandas),
-    (_has("column_names", "column"), _arrow_table),
-    (_has("get_column", "columns"), _arrow_table),
-    (_has("__arrow_c_array__"), _arrow),
-    (_has("__arrow_c_stream__"), _arrow),
+    (_has("__arrow_c_array__"), of_arrow),
+    (_has("__arrow_c_stream__"), of_arrow),
+    (lambda value: hasattr(value, "__dlpack__") and not hasattr(value, "__array__"), _dlpack),
 )
 """How to recognise an object of another library, and what reads it; the first that fits."""

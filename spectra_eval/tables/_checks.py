@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,9 +184,55 @@ def check_unique(table: PreferenceTable) -> None:
         seen.add(key)
 
 
-def text_array(values: Any) -> np.ndarray:
+def text_array(name: str, values: Any) -> np.ndarray:
+    """Return one text an entry; refuse what has no length, and entries that are missing or no names."""
+    return _filled([_text(name, row, value) for row, value in enumerate(_entries(f"column {name}", values))])
+
+
+def category_names(name: str, values: Any) -> tuple[Any, ...]:
+    """Return the entries of a list of names."""
+    return tuple(value.as_py() if hasattr(value, "as_py") else value for value in _entries(name, values))
+
+
+def _entries(where: str, values: Any) -> Any:
+    """Return what holds entries in an order; refuse a text, a set and what has no length."""
+    if hasattr(values, "as_py"):
+        values = values.as_py()
+    if isinstance(values, str | bytes | set | frozenset | Mapping) or not (
+        hasattr(values, "__len__") and hasattr(values, "__iter__")
+    ):
+        raise InputError(f"{where}: {type(values).__name__} is no list of texts; give a list or an array")
+    return values
+
+
+def _text(name: str, row: int, value: Any) -> str:
+    if type(value) is str:
+        return value
+    value = value.as_py() if hasattr(value, "as_py") else value
+    value = value.item() if getattr(value, "ndim", 1) == 0 else value  # of NumPy and torch
+    where = f"row {row + 1}, column {name}"
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
+        raise InputError(f"{where}: null; give every row one")
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where}: {value!r:.40} is not UTF-8; give texts") from error
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) > 2**53:
+            raise InputError(
+                f"{where}: {value} is no whole number that can name something; give texts or whole numbers"
+            )
+        return str(int(value))
+    if isinstance(value, list | dict | set | np.ndarray):
+        raise InputError(f"{where}: {type(value).__name__} is no name; give one text a row")
+    return str(value)
+
+
+def _filled(values: Sequence[Any]) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
-    array[:] = [str(value) for value in values]
+    for row, value in enumerate(values):
+        array[row] = value
     return array
 
 
@@ -202,14 +248,19 @@ def check_details(table: PreferenceTable) -> None:
 
 
 def detail_array(values: Any) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):
-        array[row] = tuple(value)
-    return array
+    name = "column history_details"
+    return _filled([tuple(_entries(f"row {i + 1}, {name}", row)) for i, row in enumerate(_entries(name, values))])
 
 
 def tuple_array(values: Any) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):
-        array[row] = tuple(str(title) for title in value)
-    return array
+    name, made = "column history", []
+    for row, titles in enumerate(_entries("column history", values)):
+        made.append(tuple(_title(row, title) for title in _entries(f"row {row + 1}, {name}", titles)))
+    return _filled(made)
+
+
+def _title(row: int, title: Any) -> str:
+    title = title.as_py() if hasattr(title, "as_py") else title
+    if title is None or title != title:
+        raise InputError(f"row {row + 1}, column history: a title is null; write it, or leave it out")
+    return str(title)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.conversion import Given, convert, order, whole_of
+from spectra_eval.conversion import Given, convert, is_default, order, turned, whole_of
+from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.tables._checks import MATRICES
 
 if TYPE_CHECKING:
@@ -15,32 +16,53 @@ if TYPE_CHECKING:
 else:
     PreferenceTable = Any  # the class that calls these; naming it here would be a circle
 
-__all__ = ["WHOLE", "as_columns", "in_order"]
+__all__ = ["WHOLE", "as_columns", "as_rows", "in_order"]
 
 WHOLE = ("dg", "n_window", "context_window")
+_AXES = {"dg": ("users", "ranks"), "n_window": ("users",), "context_window": ("users",)}
 
 
-def as_columns(table: PreferenceTable, index: tuple[Hashable, ...] | None) -> tuple[dict[str, np.ndarray], float]:
-    """Convert the columns of numbers and the support; return them with the tolerance of the least precise one.
+def as_columns(
+    table: PreferenceTable, index: tuple[Hashable, ...] | None
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Convert the columns of numbers and the support; return them with the tolerance of the type of each.
 
     `table` has its users and categories; `index` holds the row labels that came with the users.
     """
     made: dict[str, np.ndarray] = {}
-    atol = 0.0
-    for name in (*MATRICES, *WHOLE, "support"):
-        value = getattr(table, name)
-        if value is None:
-            continue
-        given = _aligned(table, name, convert(f"column {name}", value, boolean=name == "support"), index)
+    values = {name: getattr(table, name) for name in (*MATRICES, *WHOLE, "support")}
+    columns = {
+        f"column {name}": convert(f"column {name}", value, boolean=name == "support")
+        for name, value in values.items()
+        if value is not None
+    }
+    columns = turned(columns, {f"column {name}": _AXES.get(name, ("users", "categories")) for name in values})
+    for column, held in columns.items():
+        name = column.removeprefix("column ")
+        given = _aligned(table, name, held, index)
         if name in WHOLE:
             made[name] = whole_of(f"column {name}", given.values)
         elif name in MATRICES:
             made[name] = np.ascontiguousarray(given.values, dtype=np.float64)
         else:
             made[name] = given.values
-        if name in ("theta_star", "theta_s"):
-            atol = max(atol, given.atol)
-    return made, atol
+    return made, {column.removeprefix("column "): given.atol for column, given in columns.items()}
+
+
+def as_rows(table: PreferenceTable, rows: Any) -> np.ndarray:
+    """Return a Boolean mask, in the order of the users where it has row labels, or places of records."""
+    given = convert("rows", rows, boolean=True)
+    if given.values.dtype != np.bool_:
+        chosen = np.atleast_1d(whole_of("rows", given.values))
+        far = (chosen >= len(table)) | (chosen < -len(table))
+        if far.any():
+            raise InputError(f"rows: {chosen[far].flat[0]} is no place among {len(table)} records")
+        return chosen
+    if given.values.shape != (len(table),):
+        raise ShapeError(f"rows: a mask of shape {given.values.shape} for {len(table)} records; give one a record")
+    labels = given.of_axis(0)
+    places = None if labels is None else _places(table, "rows", labels, None)
+    return given.values if places is None else given.values[places]
 
 
 def in_order(table: PreferenceTable, name: str, index: tuple[Hashable, ...] | None) -> Any:
@@ -48,10 +70,7 @@ def in_order(table: PreferenceTable, name: str, index: tuple[Hashable, ...] | No
     value = getattr(table, name)
     if not (hasattr(value, "iloc") and hasattr(value, "index")):
         return value
-    labels = tuple(value.index)
-    if labels == tuple(range(len(labels))):
-        return value.array
-    places = _places(table, name, labels, index)
+    places = _places(table, name, tuple(value.index), index)
     return value.array if places is None else value.iloc[places].array
 
 
@@ -62,7 +81,7 @@ def _aligned(table: PreferenceTable, name: str, given: Given, index: tuple[Hasha
         if texts is not None and texts != list(table.categories):
             places = order(f"column {name}", texts, table.categories, "the table", "categories")
             given = given.taken(places, -1)
-    labels = given.of_axis(0, default=False) if given.values.ndim else None
+    labels = given.of_axis(0) if given.values.ndim else None
     if labels is None:
         return given
     rows = _places(table, name, labels, index)
@@ -73,7 +92,7 @@ def _places(
     table: PreferenceTable, name: str, labels: tuple[Hashable, ...], index: tuple[Hashable, ...] | None
 ) -> list[int] | None:
     """Return the row of each user by the labels of the users or by their names; None where the order is right."""
-    if labels == index:
+    if labels == index or (is_default(labels) and (index is None or set(labels) != set(index))):
         return None
     if index is not None and set(labels) == set(index):
         return order(f"column {name}", labels, index, "the table", "users")

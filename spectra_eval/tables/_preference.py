@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spectra_eval.errors import InputError
 from spectra_eval.registry import call
 from spectra_eval.tables._checks import (
     UNKNOWN,
+    category_names,
     check_categories,
     check_details,
     check_lists,
@@ -27,7 +29,7 @@ from spectra_eval.tables._checks import (
     tuple_array,
     windows_from,
 )
-from spectra_eval.tables._given import as_columns, in_order
+from spectra_eval.tables._given import as_columns, as_rows, in_order
 from spectra_eval.tables._html import html_table
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
 
@@ -35,8 +37,11 @@ __all__ = ["PreferenceTable"]
 
 if TYPE_CHECKING:
     Column: TypeAlias = np.ndarray
+    Texts: TypeAlias = tuple[str, ...]
+    Described: TypeAlias = Mapping[str, Any]
 else:
-    Column = Any  # the constructor makes arrays of whatever numpy.asarray takes; the attribute is an array
+    # The constructor makes arrays and tuples of what it is given, and refuses the rest in its own words.
+    Column = Texts = Described = Any
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -94,7 +99,7 @@ class PreferenceTable:
     """
 
     users: Column
-    categories: tuple[str, ...]
+    categories: Texts
     counts: Column | None = None
     theta_star: Column = None  # type: ignore[assignment]  # derived from counts when not given
     n_window: Column = None  # type: ignore[assignment]  # UNKNOWN when not given
@@ -106,26 +111,28 @@ class PreferenceTable:
     history_counts: Column | None = None
     context_window: Column | None = None
     horizon: Column | None = None
-    parents: tuple[str, ...] | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    parents: Texts | None = None
+    metadata: Described = field(default_factory=dict)
     history_details: Column | None = None
     support: Column | None = None
 
     def __post_init__(self) -> None:
-        check_categories(self.categories, self.parents)
         put = _Setter(self)
-        put("categories", tuple(self.categories))
-        put("parents", None if self.parents is None else tuple(self.parents))
+        put("categories", category_names("categories", self.categories))
+        put("parents", None if self.parents is None else category_names("parents", self.parents))
+        check_categories(self.categories, self.parents)
+        if not isinstance(self.metadata, Mapping):
+            raise InputError(f"metadata: {type(self.metadata).__name__} is no mapping; give JSON values by name")
         users: Any = self.users
         index = tuple(users.index) if hasattr(users, "iloc") else None
-        put("users", text_array(self.users))
+        put("users", text_array("users", self.users))
         columns, atol = as_columns(self, index)
         for name, value in columns.items():
             put(name, value)
         put("history", None if self.history is None else tuple_array(in_order(self, "history", index)))
         details = None if self.history_details is None else detail_array(in_order(self, "history_details", index))
         put("history_details", details)
-        put("horizon", None if self.horizon is None else text_array(in_order(self, "horizon", index)))
+        put("horizon", None if self.horizon is None else text_array("horizon", in_order(self, "horizon", index)))
         check_shapes(self)
         put("support", as_support(self))
         for name in ("counts", "history_counts"):
@@ -138,7 +145,7 @@ class PreferenceTable:
         divided: dict[str, dict[str, float]] = {"rows_divided": {}, "deviation": {}}
         for name, where in (("theta_star", self.observed), ("theta_s", None)):
             if getattr(self, name) is not None:
-                rows, n, off = check_rows(self, name, where, atol)
+                rows, n, off = check_rows(self, name, where, atol.get(name, 0.0))
                 put(name, rows)
                 if n:
                     divided["rows_divided"][name], divided["deviation"][name] = n, off
@@ -228,6 +235,7 @@ class PreferenceTable:
 
     def select(self, rows: Any) -> PreferenceTable:
         """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""
+        rows = rows if isinstance(rows, slice) else as_rows(self, rows)
         made = object.__new__(PreferenceTable)
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)

@@ -180,3 +180,158 @@ def test_a_null_row_of_arrow_is_refused_and_never_left_out() -> None:
                 metrics.js_divergence(value, np.full((3, 2), 0.5))
         with pytest.raises(InputError, match=f"row {row} is null"):
             PreferenceTable(users=["a", "b"], categories=("x", "y"), counts=[[1, 2], [3, 4]], theta_s=given)
+
+
+class Exported:
+    """Exports Arrow and nothing else."""
+
+    def __init__(self, held: Any) -> None:
+        self._held = held
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._held.__arrow_c_stream__(requested_schema)
+
+
+class Failing:
+    """An array of another library that cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise self._error
+
+
+_COLUMNS = [pa.array(HELD[:, place]) for place in range(4)]
+_MORE = pa.array([[9.0] * 4, None, *HELD.tolist(), None])
+ARROW = {
+    "slice of lists": _MORE.slice(2, 6),
+    "slice of lists of one length": pa.array(_MORE.to_pylist(), pa.list_(pa.float64(), 4)).slice(2, 6),
+    "list views": pa.array(_MORE.to_pylist(), pa.list_view(pa.float64())).slice(2, 6),
+    "struct": pa.StructArray.from_arrays(_COLUMNS, list(NAMES)),
+    "batch": pa.record_batch(_COLUMNS, names=list(NAMES)),
+    "reader": pa.table(_COLUMNS, names=list(NAMES)).to_reader(),
+    "stream of a table": Exported(pa.table(_COLUMNS, names=list(NAMES))),
+    "stream of lists": Exported(pa.chunked_array([_MORE.slice(2, 4), _MORE.slice(6, 2)])),
+    "dictionaries": pa.table([column.dictionary_encode() for column in _COLUMNS], names=list(NAMES)),
+    "table with one column of lists": pa.table({"held": _MORE.slice(2, 6)}),
+    "lists of tensors": pa.ExtensionArray.from_storage(
+        pa.fixed_shape_tensor(pa.float64(), [4]), pa.array(HELD.tolist(), pa.list_(pa.float64(), 4))
+    ),
+    "series in a list": [pd.Series(row, index=list(NAMES)).iloc[:: 1 - 2 * (i % 2)] for i, row in enumerate(HELD)],
+}
+
+
+@pytest.mark.parametrize("kind", ARROW)
+def test_every_dress_of_the_same_numbers_is_read_alike(kind: str) -> None:
+    assert np.array_equal(metrics.total_variation(THETA, ARROW[kind]), metrics.total_variation(THETA, HELD))
+
+
+def test_half_floats_of_arrow_and_of_pandas_have_their_own_tolerance() -> None:
+    halves = HELD.astype(np.float16)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(halves.ravel()), 4)
+    frame = pd.DataFrame(halves.astype(np.float32)).astype(pd.ArrowDtype(pa.float32()))
+    expected = metrics.total_variation(THETA, halves)
+    assert np.array_equal(metrics.total_variation(THETA, lists), expected)
+    assert np.abs(halves.astype(float).sum(axis=1) - 1).max() > 3e-5
+    assert np.array_equal(metrics.total_variation(THETA, pd.DataFrame(halves)), expected)
+    with pytest.raises(SimplexError, match=r"column theta_s: sums to 1\.001"):
+        PreferenceTable(users=USERS, categories=NAMES, theta_star=THETA.astype(np.float16), theta_s=HELD * 1.001)
+    with pytest.raises(SimplexError, match="sums to"):
+        metrics.total_variation(THETA, frame)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pa.table({"a": [True, False], "b": [0.0, 1.0]}), "Booleans beside numbers"),
+        (pa.table({"a": [True, None], "b": [False, True]}), "row 2 is null"),
+        (pa.StructArray.from_arrays(_COLUMNS, list(NAMES), mask=pa.array([False] * 5 + [True])), "row 6 is null"),
+        (pa.array([[0.5, 0.5], [1.0]]), r"row 2 has 1 numbers, but row 1 has 2"),
+        (pa.table({"a": _MORE.slice(2, 6), "b": _MORE.slice(2, 6)}), "column 'a' holds lists"),
+        (pa.table({"a": pa.array([1], pa.time32("s")), "b": [1]}), r"column 'a': holds time32\[s\]"),
+        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), "holds arrow.bool8"),
+        (pd.DataFrame({"a": [True, None]}, dtype="boolean"), "a truth value is empty|Booleans"),
+        (Failing(KeyError("gone")), "Failing cannot become an array"),
+        (Failing(AttributeError("gone")), "Failing cannot become an array"),
+        ([Failing(KeyError("gone"))], "list cannot become an array"),
+        ((row for row in HELD), "generator is no array"),
+        ([["0.5", None]], "objects that are no plain numbers"),
+        (
+            [pd.Series([0.5, 0.5], index=["a", "b"]), pd.Series([0.5, 0.5], index=["a", "c"])],
+            "the labels of its categories differ",
+        ),
+    ],
+)
+def test_what_cannot_be_read_faithfully_is_refused_in_one_line(given: Any, message: str) -> None:
+    with pytest.raises(SpectraError, match=message) as caught:
+        metrics.js_divergence(THETA, given)
+    assert "\n" not in str(caught.value)
+
+
+def test_named_axes_of_lists_and_of_one_row_are_aligned_or_refused() -> None:
+    truth = Labelled(THETA, ("user", "category"), {"user": USERS, "category": NAMES})
+    lists = np.array([[i % 4, (i + 1) % 4] for i in range(6)])
+    turned = Labelled(lists.T[:, ::-1], ("rank", "user"), {"user": USERS[::-1]})
+    assert np.array_equal(metrics.list_ndcg(truth, turned, k=2), metrics.list_ndcg(THETA, lists, k=2))
+    square = Labelled(THETA[:4], ("user", "category"), {})
+    with pytest.raises(InputError, match="its axes are"):  # one number a user, where one a category belongs
+        metrics.total_variation(square, Labelled(HELD[0], ("user",), {}))
+    scores = Labelled(THETA[:4].T, ("category", "user"), {})
+    table = PreferenceTable(users=USERS[:4], categories=NAMES, theta_star=square, scores=scores)
+    assert table.scores is not None and np.array_equal(table.scores, THETA[:4])
+
+
+def test_users_in_another_order_than_a_frame_with_plain_labels_are_aligned() -> None:
+    users = pd.Series(list(USERS)).iloc[::-1]
+    table = PreferenceTable(users=users, categories=NAMES, counts=pd.DataFrame(COUNTS, columns=list(NAMES)))
+    assert table.users.tolist() == list(USERS[::-1])
+    assert np.array_equal(table.counts, COUNTS[::-1])
+    mask = pd.Series([True, *[False] * 5], index=list(USERS))
+    assert table.select(mask).users.tolist() == ["u"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"users": ["u", None]}, "row 2, column users: null"),
+        ({"users": pd.Series(["u", None], dtype="string")}, "row 2, column users: null"),
+        ({"users": [0.5, 1.0]}, "0.5 is no whole number"),
+        ({"users": {"u", "v"}}, "set is no list of texts"),
+        ({"users": "uv"}, "str is no list of texts"),
+        ({"users": [b"\xff", b"v"]}, "is not UTF-8"),
+        ({"users": np.array([["u", "v"], ["w", "x"]])}, "ndarray is no name"),
+        ({"categories": "ab"}, "str is no list of texts"),
+        ({"categories": None}, "NoneType is no list of texts"),
+        ({"horizon": ["long", None]}, "row 2, column horizon: null"),
+        ({"history": [["A"], None]}, "row 2, column history: NoneType is no list of texts"),
+        ({"history": ["Alien", "Brazil"]}, "row 1, column history: str is no list of texts"),
+        ({"history": [["A"], ["B", None]]}, "row 2, column history: a title is null"),
+        ({"metadata": 3}, "metadata: int is no mapping"),
+        ({"n_window": np.array([3, 2**63 + 1], dtype=np.uint64)}, "is not a whole number"),
+    ],
+)
+def test_a_column_of_names_is_read_faithfully_or_refused(change: dict[str, Any], message: str) -> None:
+    plain: dict[str, Any] = {"users": ["u", "v"], "categories": ("a", "b"), "counts": [[1, 2], [3, 4]]}
+    with pytest.raises(SpectraError, match=message):
+        PreferenceTable(**{**plain, **change})
+
+
+def test_names_of_bytes_floats_and_arrow_become_their_texts() -> None:
+    for users, expected in (
+        (np.array(["u", "é"]).astype("U").tolist(), ["u", "é"]),
+        ([b"u", "é".encode()], ["u", "é"]),
+        (np.arange(2.0), ["0", "1"]),
+        (pa.array(["u", "v"]), ["u", "v"]),
+    ):
+        table = PreferenceTable(users=users, categories=pa.array(["a", "b"]), counts=[[1, 2], [3, 4]])
+        assert table.users.tolist() == expected and table.categories == ("a", "b")
+
+
+@pytest.mark.parametrize("rows", [[0.5], [9], [True], "u", {0}, np.zeros((2, 2), dtype=bool)])
+def test_rows_that_do_not_select_are_refused(rows: Any) -> None:
+    table = PreferenceTable(users=["u", "v"], categories=("a", "b"), counts=[[1, 2], [3, 4]])
+    with pytest.raises(SpectraError, match="rows: "):
+        table.select(rows)
+    assert table.select(1).users.tolist() == ["v"]
+    assert len(table.select([])) == 0

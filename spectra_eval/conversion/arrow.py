@@ -1,0 +1,140 @@
+"""Objects that export Arrow: PyArrow, polars, DuckDB and others through Arrow's interface, read by one function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectra_eval.conversion._given import EPS, Given
+from spectra_eval.errors import InputError, ShapeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["is_list", "list_lengths", "of_arrow", "plain", "whole", "widened"]
+
+
+def of_arrow(name: str, value: Any) -> Given:
+    """Read an object that exports Arrow: numbers, one list a row, or a table or struct with one column a category.
+
+    Raises
+    ------
+    InputError, ShapeError
+        A row is null, a list has another length, or the type holds no numbers.
+    """
+    import pyarrow as pa
+
+    array = value
+    if not isinstance(value, pa.Array | pa.ChunkedArray):  # a table is an array of structs, in chunks
+        array = pa.chunked_array(value) if hasattr(value, "__arrow_c_stream__") else pa.array(value)
+    if not pa.types.is_struct(array.type):
+        return Given(*_numbers(name, array))
+    _refuse_null(name, array)
+    titles = [array.type.field(place).name for place in range(array.type.num_fields)]
+    if not titles:
+        raise ShapeError(f"{name}: a table without columns")
+    columns = [_numbers(f"{name}: column {t!r}", held) for t, held in zip(titles, array.flatten(), strict=True)]
+    values = [held for held, _ in columns]
+    if len(values) == 1 and values[0].ndim == 2:
+        return Given(*columns[0])
+    for title, held in zip(titles, values, strict=True):
+        if held.ndim != 1:
+            raise ShapeError(f"{name}: column {title!r} holds lists; give that column alone")
+    if len({held.dtype.kind == "b" for held in values}) == 2:
+        raise InputError(f"{name}: holds Booleans beside numbers; give numbers")
+    return Given(np.column_stack(values), max(eps for _, eps in columns), (None, tuple(titles)))
+
+
+def _numbers(name: str, array: Any) -> tuple[np.ndarray, float]:
+    """Return numbers or lists of numbers as an array, with the machine epsilon of their type; a null number is NaN."""
+    import pyarrow as pa
+
+    kinds, stated = pa.types, array.type
+    if isinstance(stated, pa.BaseExtensionType):
+        if getattr(stated, "shape", None) is None or len(stated.shape) != 1:
+            raise InputError(f"{name}: holds {stated.extension_name}; give the numbers in it, such as its .storage")
+    array = plain(array)
+    kind = array.type
+    if is_list(kind):
+        _refuse_null(name, array)
+        lengths = list_lengths(array)
+        if len(set(lengths.tolist())) > 1:
+            row = int(np.flatnonzero(lengths != lengths[0])[0])
+            what = f"row {row + 1} has {lengths[row]} numbers, but row 1 has {lengths[0]}"
+            raise ShapeError(f"{name}: its rows have different lengths ({what}); give an array with one length")
+        values, eps = _numbers(name, array.flatten())
+        return values.reshape(len(array), int(lengths[0]) if len(array) else 0, *values.shape[1:]), eps
+    if kinds.is_boolean(kind):
+        _refuse_null(name, array)
+        return array.to_numpy(zero_copy_only=False), 0.0
+    if kinds.is_float16(kind):
+        return widened(array).to_numpy(zero_copy_only=False), EPS["float16"]
+    if kinds.is_null(kind) or kinds.is_decimal(kind):
+        array = array.cast(pa.float64())
+    elif not (kinds.is_integer(kind) or kinds.is_floating(kind)):
+        raise InputError(f"{name}: holds {kind}; give numbers; leave columns of text out")
+    values = array.to_numpy(zero_copy_only=False)
+    return values, EPS.get(values.dtype.name, 0.0)
+
+
+def _refuse_null(name: str, array: Any) -> None:
+    """Refuse a null row: leaving it out would move every later row to another user."""
+    if array.null_count:
+        row = array.is_null().to_pylist().index(True)
+        raise InputError(f"{name}: row {row + 1} is null; fill it or leave it out everywhere")
+
+
+def plain(array: Any) -> Any:
+    """Undo how Arrow stores an array: chunks, dictionaries, runs, extension types; a UUID becomes its text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.ChunkedArray):
+        array = whole(array)
+    while True:
+        kind = array.type
+        if isinstance(kind, pa.BaseExtensionType):
+            if kind.extension_name == "arrow.uuid":
+                return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+            array = array.storage
+        elif pa.types.is_dictionary(kind):
+            array = array.dictionary_decode()
+        elif pa.types.is_run_end_encoded(kind):
+            array = pc.run_end_decode(array)
+        elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+            array = pa.array(array.to_pylist(), pa.large_list(kind.value_type))  # its own cast loses lengths
+        else:
+            return array
+
+
+def whole(chunked: pa.ChunkedArray) -> pa.Array:
+    """Return the chunks of an array as one."""
+    import pyarrow as pa
+
+    if chunked.num_chunks == 1:
+        return chunked.chunk(0)
+    array = chunked.unify_dictionaries().combine_chunks()
+    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type (one of `plain`) is a list."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def list_lengths(array: Any) -> np.ndarray:
+    """(N,) int64: entries of each list; a null one has none."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def widened(halves: Any) -> Any:
+    """Return numbers of half precision as float32: Arrow computes little with them."""
+    import pyarrow as pa
+
+    numbers = np.array([0.0 if half is None else half for half in halves.to_pylist()], dtype=np.float32)
+    return pa.array(numbers, mask=np.asarray(halves.is_null().to_numpy(zero_copy_only=False), dtype=bool))
