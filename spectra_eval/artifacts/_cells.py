@@ -36,8 +36,10 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
     array = whole(array) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
         return _shared(array, fail, functools.partial(texts, names=names))
-    array = plain(array)
+    stated, array = array.type, plain(array)
     kind, kinds = array.type, pa.types
+    if isinstance(stated, pa.BaseExtensionType) and (kinds.is_integer(kind) or kinds.is_floating(kind)):
+        raise fail(None, f"holds {stated.extension_name}; write texts or whole numbers")  # periods, Booleans of a byte
     if kinds.is_null(kind):
         return [None] * len(array)
     if names:

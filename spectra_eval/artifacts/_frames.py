@@ -16,9 +16,9 @@ from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
 from spectra_eval.artifacts._parquet import WIDE, ParquetSource, mapped
-from spectra_eval.conversion import order
+from spectra_eval.conversion import as_whole, order
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
+from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN, PreferenceTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,6 +129,8 @@ def from_pandas(
     if frame.columns.nlevels > 2:
         raise how.fail(f"columns of {frame.columns.nlevels} levels; give two, the quantity and the category")
     if any(name is not None for name in frame.index.names):
+        if twice := [name for name in frame.index.names if name in frame.columns]:
+            raise how.fail(f"column {twice[0]!r} is the index too; rename one, or drop the index", SchemaError)
         frame = frame.reset_index()
     return _read(_arrow(frame, how), how)
 
@@ -259,8 +261,9 @@ def _from_levels(frame: pd.DataFrame, how: How) -> pa.Table:
             if len(kinds) == 1 and kinds <= {"float32", "float16"}:
                 columns[title] = pa.array(columns[title], pa.list_(pa.float32()))
         elif name == "dg":
-            rows = part.sort_index(axis=1).to_numpy(dtype=np.float64, na_value=float(PAD)).astype(np.int64).tolist()
-            columns[title] = [[entry for entry in row if entry != PAD] for row in rows]
+            columns[title] = _lists(title, part)
+        elif part.shape[1] > 1:
+            raise how.fail(f"column {title!r} has {part.shape[1]} columns below it; give it one", SchemaError)
         else:
             columns[title] = part.iloc[:, 0].to_numpy()
     with mapped(how):
@@ -270,6 +273,17 @@ def _from_levels(frame: pd.DataFrame, how: How) -> pa.Table:
                 columns[str(named)] = index.iloc[:, place].to_numpy()
         made = pa.table(columns)
         return made.replace_schema_metadata({"categories": json.dumps(categories or [])})
+
+
+def _lists(title: str, part: pd.DataFrame) -> list[list[int]]:
+    """Return decoded lists in the order of their ranks, the labels; a gap before an entry is out of vocabulary."""
+    ranks = [str(label) for label in part.columns]
+    if not all(rank.isdecimal() for rank in ranks):
+        raise InputError(f"{title}: the labels of its columns are no ranks; label them 1, 2 and so on")
+    part = part.iloc[:, sorted(range(len(ranks)), key=lambda place: int(ranks[place]))]
+    part = part.where(part.notna(), PAD).infer_objects()
+    rows = [np.trim_zeros(row - PAD, "b") + PAD for row in as_whole(title, part)]
+    return [np.where(row == PAD, OUT_OF_VOCABULARY, row).tolist() for row in rows]
 
 
 def _long(table: PreferenceTable) -> pd.DataFrame:

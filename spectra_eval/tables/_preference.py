@@ -163,6 +163,13 @@ class PreferenceTable:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take what was pickled or copied; its arrays are read-only too."""
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
     def __len__(self) -> int:
         return len(self.users)
 

@@ -1,5 +1,7 @@
 """Frames of other libraries become tables by the names of their columns, and tables become frames."""
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,44 @@ def test_the_labels_of_an_unnamed_index_are_the_users() -> None:
     assert found == {"u": {"a": 0.5, "b": 0.5}, "v": {"a": 0.9, "b": 0.1}}
     lists = pd.DataFrame({"counts": [[1, 2], [3, 0]]}, index=["v", "u"])
     assert se.from_pandas(lists).users.tolist() == ["v", "u"]
+
+
+def _with_lists(lists: Any, labels: list[Any]) -> pd.DataFrame:
+    wide = pd.DataFrame([[1, 3], [2, 2]], index=["u", "v"], columns=["a", "b"])
+    return pd.concat({"counts": wide, "dg": pd.DataFrame(lists, index=["u", "v"], columns=labels)}, axis=1)
+
+
+def test_lists_of_a_wide_frame_keep_their_ranks() -> None:
+    for lists, labels in (
+        ([[None, 1, None], [1, 0, None]], [1, 2, 3]),
+        ([[1, None, None], [0, None, 1]], ["2", "10", "1"]),
+        ([[1, None, None], [0, None, 1]], ["2", 10, 1]),
+    ):
+        table = se.from_pandas(_with_lists(lists, labels))
+        assert table.dg is not None and table.dg.tolist() == [[-1, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (_with_lists([[0.5, 1], [1, 0]], [1, 2]), "dg: 0.5 is not a whole number"),
+        (_with_lists([["a", "b"], ["b", "a"]], [1, 2]), "dg: column"),
+        (_with_lists([[0, 1], [1, 0]], ["first", "second"]), "dg: the labels of its columns are no ranks"),
+        (
+            _with_lists([[0, 1], [1, 0]], [1, 2]).rename(columns={"dg": "n_window"}),
+            "column 'n_window' has 2 columns below it",
+        ),
+        (FULL.set_index("user", drop=False), "column 'user' is the index too"),
+        (FULL.assign(user=pd.period_range("2020", periods=5)), "column user: holds pandas.period"),
+    ],
+)
+def test_a_frame_that_would_be_read_wrongly_is_refused(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        se.from_pandas(frame)
+
+
+def test_copies_of_a_table_are_read_only_too() -> None:
+    table = se.from_pandas(FULL)
+    for made in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
+        assert _digest(made) == _digest(table)
+        assert made.counts is not None and not made.counts.flags.writeable
