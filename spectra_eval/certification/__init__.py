@@ -1,7 +1,9 @@
 """Certificates: claims about a table, each with its bound, its assumptions and its standing."""
 
-from spectra_eval.certification._base import BOUNDS, CLAIMS, Certificate, Claim, Options
+from spectra_eval.certification._base import CLAIMS
 from spectra_eval.certification._bundle import bundle, unbundle
+from spectra_eval.certification._certificate import Certificate, Claim
+from spectra_eval.certification._options import BOUNDS, Options
 from spectra_eval.certification._pilot import guesses_from
 from spectra_eval.certification._plan import Need, plan
 from spectra_eval.certification._stream import certify, certify_cutoffs

@@ -6,45 +6,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectra_eval.certification._base import Mean, Options
+from spectra_eval.certification._options import Options
+from spectra_eval.certification._totals import Mean, NoClaim
 from spectra_eval.theory import binomial, bounded_mean, concentration
 from spectra_eval.theory._base import Standing
 
-__all__ = ["LowerBound", "lower_bound", "others"]
+__all__ = ["NO_LIST", "LowerBound", "lower_bound", "others"]
+
+
+NO_LIST = "no user has a decoded list with a known category"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LowerBound:
-    """A lower confidence bound, or the reason why there is none."""
+    """A lower confidence bound of the expectation of a user's number, and how it was computed."""
 
-    value: float | None
+    value: float
     method: str
     standing: Standing = "proven"
-    reason: str | None = None
 
 
 def lower_bound(
     mean: Mean, options: Options, *, low: float = 0.0, high: float = 1.0, method: str = "", parts: int = 1
 ) -> LowerBound:
-    """Bound the expectation of users' numbers in [low, high] from below, at one of `parts` equal parts of the error."""
+    """Bound the expectation of users' numbers in [low, high] from below, at one of `parts` equal parts of the error.
+
+    `NoClaim` where there is no user, or the bound is not proven for such numbers.
+    """
+    if mean.n == 0:
+        raise NoClaim(NO_LIST)
     method = method or options.bound
     error = options.error / parts
     width = high - low
-    share = width == 1.0 and mean.binary
     if method == "hoeffding":
         radius = concentration.hoeffding_radius(mean.n, error=error)
         return LowerBound(value=max(low, mean.mean - width * radius), method=method)
     if method == "dkw":
         if error > 0.5:
             why = f"the one-sided DKW bound is proven for an error up to 1/2, not for {error:g}; raise the level"
-            return LowerBound(value=None, method=method, reason=why)
+            raise NoClaim(why, mean.n)
         # The mean is the area under the curve that DKW bounds, which lowers it by no more than the radius.
         radius = concentration.dkw_radius(mean.n, error=error)
         return LowerBound(value=max(low, mean.mean - width * radius), method=method)
     if method == "clopper-pearson":
-        if not share:
+        if width != 1.0 or not mean.binary:
             why = "Clopper-Pearson bounds shares of users with one 0/1 outcome each; take hoeffding or betting"
-            return LowerBound(value=None, method=method, reason=why)
+            raise NoClaim(why, mean.n)
         value = binomial.clopper_pearson_lower(round(mean.total), mean.n, error=error)
         return LowerBound(value=float(value), method=method)
     if method == "betting":
@@ -55,7 +62,7 @@ def lower_bound(
     if method == "printed" and width == 1.0:
         value = concentration.printed_theorem5_lower(mean.mean, mean.n, error=error, n_routes=1)
         return LowerBound(value=max(0.0, float(value)), method="printed (eq. 11)", standing="printed")
-    return LowerBound(value=None, method=method, reason=f"the bound {method} speaks of shares of users, not of a mean")
+    raise NoClaim(f"the bound {method} speaks of shares of users, not of a mean", mean.n)
 
 
 def others(mean: Mean, options: Options) -> dict[str, float]:
@@ -63,5 +70,4 @@ def others(mean: Mean, options: Options) -> dict[str, float]:
     methods = ["hoeffding", "printed"]
     if options.scope == "population" and mean.binary:
         methods += ["clopper-pearson"]
-    values = {name: lower_bound(mean, options, method=name).value for name in methods if name != options.bound}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: lower_bound(mean, options, method=name).value for name in methods if name != options.bound}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spectra_eval.artifacts import json_digest
-from spectra_eval.certification._base import Certificate
+from spectra_eval.certification._certificate import Certificate
 from spectra_eval.errors import SchemaError
 
 __all__ = ["bundle", "unbundle"]

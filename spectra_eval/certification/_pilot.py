@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.arrays import Whole
-from spectra_eval.certification._base import Certificate, UserBlock, group_mean
+from spectra_eval.certification._block import UserBlock, group_mean
+from spectra_eval.certification._certificate import Certificate
 from spectra_eval.certification._stream import certify
 from spectra_eval.tables import PreferenceTable
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from scipy import special
 
 from spectra_eval.arrays import Number, Thresholds, Whole, check_level, check_number
-from spectra_eval.certification._base import CLAIMS, Options
+from spectra_eval.certification._base import CLAIMS
+from spectra_eval.certification._options import Options
 from spectra_eval.certification._pilot import GUESSES, MEANS
 from spectra_eval.errors import InputError
 from spectra_eval.theory.concentration import hoeffding_radius

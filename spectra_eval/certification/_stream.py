@@ -11,16 +11,11 @@ import numpy as np
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
-from spectra_eval.certification._base import (
-    CLAIMS,
-    Certificate,
-    Claim,
-    ClaimKind,
-    Options,
-    UserBlock,
-    document,
-    undefined,
-)
+from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, undefined
+from spectra_eval.certification._block import UserBlock
+from spectra_eval.certification._certificate import Certificate, Claim, document
+from spectra_eval.certification._options import Options
+from spectra_eval.certification._totals import Totals
 from spectra_eval.errors import InputError
 from spectra_eval.metrics._flatness import Flatness
 from spectra_eval.tables import PreferenceTable, joined_support
@@ -184,7 +179,8 @@ def certify_cutoffs(
         )
         for name, threshold in declaration.require.items():
             _check_requirement(CLAIMS[name], threshold, kinds)
-        runs.append((declaration, [(kind, kind.start(declaration)) for kind in kinds]))
+        columns = [column for kind in kinds for column in kind.columns(declaration)]
+        runs.append((declaration, Totals(columns, seed=declaration.seed)))
     digest = TableDigest()
     n_records = n_unseen = n_users = most = 0
     flat = Flatness()
@@ -194,11 +190,10 @@ def certify_cutoffs(
         n_records += table.n_users
         has_list = has_list or table.dg is not None
         most = max(most, table.n_categories if table.support is None else int(table.n_options.max()))
-        for declaration, running in runs:
+        for declaration, totals in runs:
             _check(table, declaration)
             block = UserBlock(table, declaration.k)
-            for _, accumulator in running:
-                accumulator.add(block)
+            totals.add(block)
         flat.add(block.theta_s, block.theta_star, block.table.support)
         n_unseen += len(block.unseen)
         n_users += len(block.starts)
@@ -210,11 +205,11 @@ def certify_cutoffs(
     if flat.facts:
         facts["flat"] = flat.facts
     made = []
-    for declaration, running in runs:
+    for declaration, totals in runs:
         rows = []
-        for kind, accumulator in running:
+        for kind in kinds:
             if has_list or kind.without_lists:
-                rows.append(accumulator.claim())
+                rows.append(make_claim(kind, totals, declaration))
             else:
                 reason = "the table has no decoded list (column dg)"
                 rows.append(undefined(kind, declaration, reason=reason, n=n_users))

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectra_eval.artifacts import json_digest
-from spectra_eval.certification._base import CLAIMS, SCHEMA, Certificate, Options
+from spectra_eval.certification._base import CLAIMS
+from spectra_eval.certification._certificate import SCHEMA, Certificate
+from spectra_eval.certification._options import Options
 from spectra_eval.certification._stream import certify
 from spectra_eval.errors import SchemaError, SpectraError
 from spectra_eval.tables import PreferenceTable

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from spectra_eval.certification._base import (
-    CLAIMS,
-    OF_RECORDS,
-    Claim,
-    ClaimKind,
-    Mean,
-    Options,
-    UserBlock,
-    against,
-    independence,
-    undefined,
-    whom,
-)
-from spectra_eval.certification._bounds import lower_bound
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
+from spectra_eval.certification._block import UserBlock
+from spectra_eval.certification._bounds import LowerBound, lower_bound
+from spectra_eval.certification._options import Options
+from spectra_eval.certification._totals import Column, NoClaim, Tally, Totals, everyone
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 from spectra_eval.theory import routes
 from spectra_eval.theory._base import Assumption
@@ -35,102 +28,23 @@ _IID = Assumption(
     name="iid-interactions",
     text="given the history and their number, the interactions of one window are drawn independently from one law",
 )
+_WITHOUT_LIST = Tally(lambda block: np.array(np.count_nonzero(~block.listed)))
+_WITHOUT_WINDOW = Tally(lambda block: np.array(len(block.unseen)))
 
 
-class _FractionLaw:
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        # Whether each interaction bears one category is one fact about the table, and known at its end only: until a
-        # fractional count turns up, both forms are run.
-        self.whole = True
-        self.exact, self.loose = ({name: Mean(options) for name in options.routes} for _ in range(2))
-        self.n_unseen = 0
-        self.n_without_list = 0
-        self.obstacle: str | None = None
-
-    def add(self, block: UserBlock) -> None:
-        table = block.table
-        self.n_unseen += len(block.unseen)
-        if self.obstacle is None:
-            self.obstacle = _obstacle(block)
-        if self.obstacle is not None:
-            return
-        self.whole = self.whole and _whole(table)
-        lists = np.where(block.on_list, np.arange(table.n_categories), -1)
-        for whole, means in ((True, self.exact), (False, self.loose)):
-            if whole and not self.whole:
-                continue
-            for name, mean in means.items():
-                certified = _ROUTES[name](
-                    table.counts,
-                    block.theta_s,
-                    lists,
-                    predicate_error=self.options.predicate_error,
-                    whole=whole,
-                    **({"support": table.support} if name == "K" else {}),
-                )
-                # A user without a list is no evidence: the predicate is False, and the user stays in N.
-                values = (certified & block.listed).astype(float)
-                mean.take(block, values, block.everyone)
-                mean.take_zeros(block.unseen)
-        self.n_without_list += int((~block.listed).sum())
-
-    def claim(self) -> Claim:
-        options = self.options
-        if self.obstacle is not None:
-            return undefined(KIND, options, reason=self.obstacle)
-        eta = options.predicate_error
-        best: tuple[float, str] | None = None
-        shares, bounds, reason, method = {}, {}, None, options.bound
-        certified = self.exact if self.whole else self.loose
-        for name, mean in certified.items():
-            bound = lower_bound(mean, options, parts=len(options.routes))
-            if bound.value is None:
-                reason = bound.reason
-                continue
-            method = bound.method
-            shares[name] = mean.mean
-            bounds[name] = max(0.0, (bound.value - eta) / (1.0 - eta))
-            best = max(best or (-1.0, name), (bounds[name], name))
-        if best is None:
-            return undefined(KIND, options, reason=str(reason))
-        value, route = best
-        n, several = certified[route].n, certified[route].several
-        return Claim(
-            claim=KIND.name,
-            status="ok",
-            standing="printed" if method.startswith("printed") else "proven",
-            statement=(
-                (
-                    f"The windows of {shares[route]:.1%} of the records of {n} users, each user's share of records "
-                    "averaged over users, "
-                    if several
-                    else f"The windows of {shares[route]:.1%} of {n} users "
-                )
-                + f"certify, by Route {route} with error {eta:g} each, "
-                f"that theta_s is closer in total variation to the law behind the window than every distribution on "
-                f"the decoded top {options.k}; at level {options.level:g} this is so "
-                f"{whom(certified[route], value)}."
-            ),
-            target=KIND.target,
-            scope=options.scope,
-            inputs={
-                "certified_share": shares,
-                "bounds": bounds,
-                "route": route,
-                "form": "exact" if self.whole else "hoeffding",
-                "n_without_list": self.n_without_list,
-                "n_without_window": self.n_unseen,
-            },
-            **against(options, KIND, value, default=0.0),
-            licenses=f"{OF_RECORDS}; not which records"
-            if several
-            else "a share of users whose law theta_s is closer to; not which users",
-            assumptions=(*independence(options), _IID),
-            reference=KIND.reference,
-            n_users=n,
-            method=method,
+def _windows(block: UserBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts, readouts and lists; `NoClaim` where a window is no mean of independent vectors."""
+    table = block.table
+    if table.counts is None or (table.n_window == UNKNOWN).any():
+        raise NoClaim(
+            "the table does not say how many interactions each window holds: add the column n_window beside counts"
         )
+    if not np.allclose(table.counts.sum(axis=1), table.n_window, rtol=1e-9, atol=1e-9):
+        raise NoClaim(
+            "the counts do not add up to the interactions, so a window is no mean of independent vectors; "
+            "prepare the table with --weighting fraction"
+        )
+    return table.counts, block.theta_s, np.where(block.on_list, np.arange(table.n_categories), -1)
 
 
 def _whole(table: PreferenceTable) -> bool:
@@ -139,24 +53,106 @@ def _whole(table: PreferenceTable) -> bool:
     return bool((counts == np.floor(counts)).all()) and table.metadata.get("weighting") != "fraction"
 
 
-def _obstacle(block: UserBlock) -> str | None:
-    table = block.table
-    if table.counts is None or (table.n_window == UNKNOWN).any():
-        return "the table does not say how many interactions each window holds: add the column n_window beside counts"
-    totals = table.counts.sum(axis=1)
-    if not np.allclose(totals, table.n_window, rtol=1e-9, atol=1e-9):
-        return (
-            "the counts do not add up to the interactions, so a window is no mean of independent vectors; "
-            "prepare the table with --weighting fraction"
+@dataclass(frozen=True)
+class _Certified:
+    """Whether a route certifies a record; equal ones are one column."""
+
+    route: str
+    error: float
+    whole: bool
+
+    def __call__(self, block: UserBlock) -> np.ndarray:
+        windows = block.once(_windows)
+        if self.whole and not _whole(block.table):
+            raise NoClaim("an interaction has several categories")
+        support = {"support": block.table.support} if self.route == "K" else {}
+        certified = _ROUTES[self.route](*windows, predicate_error=self.error, whole=self.whole, **support)
+        # A user without a list is no evidence: the predicate is False, and the user stays in N.
+        return (certified & block.listed).astype(float)
+
+
+def _forms(options: Options) -> tuple[dict[str, Column], dict[str, Column]]:
+    """Return the columns of each route: in the exact form, for whole counts, and in the form of Hoeffding.
+
+    Whether each interaction bears one category is one fact about the table, and known at its end only.
+    """
+    exact, loose = (
+        {
+            route: Column(_Certified(route, options.predicate_error, whole), everyone, bounded=True, unseen=True)
+            for route in options.routes
+        }
+        for whole in (True, False)
+    )
+    return exact, loose
+
+
+def _columns(options: Options) -> tuple[Column | Tally, ...]:
+    exact, loose = _forms(options)
+    return (*exact.values(), *loose.values(), _WITHOUT_LIST, _WITHOUT_WINDOW)
+
+
+def _bound(totals: Totals, options: Options) -> Finding:
+    exact, loose = _forms(options)
+    whole = not any(totals.refused(column) for column in exact.values())
+    eta = options.predicate_error
+    bounds: dict[str, LowerBound] = {}
+    reason = NoClaim("")
+    means = {name: totals[column] for name, column in (exact if whole else loose).items()}
+    for name, mean in means.items():
+        try:
+            bound = lower_bound(mean, options, parts=len(options.routes))
+        except NoClaim as why:
+            reason = NoClaim(str(why))
+            continue
+        bounds[name] = dataclasses.replace(bound, value=max(0.0, (bound.value - eta) / (1.0 - eta)))
+    if not bounds:
+        raise reason
+    route = max(bounds, key=lambda name: (bounds[name].value, name))
+    return Finding(
+        of=means[route],
+        by=bounds[route],
+        inputs={
+            "certified_share": {name: means[name].mean for name in bounds},
+            "bounds": {name: bound.value for name, bound in bounds.items()},
+            "route": route,
+            "form": "exact" if whole else "hoeffding",
+            "n_without_list": int(totals.sum(_WITHOUT_LIST)),
+            "n_without_window": int(totals.sum(_WITHOUT_WINDOW)),
+        },
+    )
+
+
+def _text(found: Finding, options: Options) -> str:
+    route = found.inputs["route"]
+    share = found.inputs["certified_share"][route]
+    return (
+        (
+            f"The windows of {share:.1%} of the records of {found.n} users, each user's share of records "
+            "averaged over users, "
+            if found.several
+            else f"The windows of {share:.1%} of {found.n} users "
         )
-    return None
+        + f"certify, by Route {route} with error {options.predicate_error:g} each, "
+        f"that theta_s is closer in total variation to the law behind the window than every distribution on "
+        f"the decoded top {options.k}; at level {options.level:g} this is so {whom(found, found.bound)}."
+    )
 
 
 KIND = CLAIMS.add(
     ClaimKind(
         name="fraction.law",
-        summary="share of users with a certified finite-sample advantage (Route T, J or K)",
+        label="Proportion of users with a certified advantage",
+        statement="share of users with a certified finite-sample advantage (Route T, J or K)",
+        reading=(
+            "At least this proportion of users has a true distribution to which the readout is closer than every "
+            "distribution on the decoded list. It needs long windows: near 0, the windows may just be too short."
+        ),
         reference="Route T, J and K of docs/theory.md; Clopper and Pearson (1934); Hoeffding (1963)",
-        start=_FractionLaw,
+        columns=_columns,
+        bound=_bound,
+        text=_text,
+        licenses="a share of users whose law theta_s is closer to; not which users",
+        licenses_of_records=f"{OF_RECORDS}; not which records",
+        assumptions=(_IID,),
     )
 )

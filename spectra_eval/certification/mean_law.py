@@ -1,82 +1,58 @@
-"""How much closer the readout is than any distribution on the list, on average, to the law behind the windows."""
+"""How much closer the readout is than any distribution on the list, on average, to users' true distributions."""
 
 from __future__ import annotations
 
-from spectra_eval.certification._base import (
-    CLAIMS,
-    OF_RECORDS,
-    Claim,
-    ClaimKind,
-    Mean,
-    Options,
-    UserBlock,
-    against,
-    independence,
-    undefined,
-    whom,
-)
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
 from spectra_eval.certification._bounds import lower_bound
+from spectra_eval.certification._columns import MARGIN, MISSED, TV
+from spectra_eval.certification._options import Options
+from spectra_eval.certification._totals import Totals
 
 __all__ = ["KIND"]
 
 
-class _MeanLaw:
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.margin = Mean(options)
-        self.missed = Mean()
-        self.tv = Mean()
+def _bound(totals: Totals, options: Options) -> Finding:
+    margin = totals[MARGIN]
+    bound = lower_bound(margin, options, low=-1.0)
+    return Finding(
+        of=margin,
+        by=bound,
+        inputs={
+            "mean_margin": margin.mean,
+            "mean_missed_mass": totals[MISSED].mean,
+            "mean_tv": totals[TV].mean,
+            "implied_share": max(0.0, bound.value),
+        },
+    )
 
-    def add(self, block: UserBlock) -> None:
-        for mean, values in (
-            (self.margin, block.missed - block.tv),
-            (self.missed, block.missed),
-            (self.tv, block.tv),
-        ):
-            mean.take(block, values, block.listed)
 
-    def claim(self) -> Claim:
-        options = self.options
-        if self.margin.n == 0:
-            return undefined(KIND, options, reason="no user has a decoded list with a known category")
-        bound = lower_bound(self.margin, options, low=-1.0, high=1.0)
-        if bound.value is None:
-            return undefined(KIND, options, reason=str(bound.reason), n=self.margin.n)
-        share = max(0.0, bound.value)
-        return Claim(
-            claim=KIND.name,
-            status="ok",
-            standing=bound.standing,
-            statement=(
-                f"Against the law behind the windows, the mean total variation of every distribution on the decoded "
-                f"top {options.k} exceeds that of theta_s by at least {bound.value:+.4f} at level {options.level:g} "
-                f"(measured: {self.margin.mean:+.4f} over {self.margin.n} users)"
-                + (f", so theta_s is closer {whom(self.margin, share)}." if share > 0 else "; nothing follows.")
-            ),
-            target=KIND.target,
-            scope=options.scope,
-            inputs={
-                "mean_margin": self.margin.mean,
-                "mean_missed_mass": self.missed.mean,
-                "mean_tv": self.tv.mean,
-                "implied_share": share,
-            },
-            **against(options, KIND, bound.value, default=0.0),
-            licenses="E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, "
-            + (OF_RECORDS if self.margin.several else "a share of users"),
-            assumptions=independence(options),
-            reference=KIND.reference,
-            n_users=self.margin.n,
-            method=bound.method,
-        )
+def _text(found: Finding, options: Options) -> str:
+    share = found.inputs["implied_share"]
+    return (
+        f"Against the law behind the windows, the mean total variation of every distribution on the decoded "
+        f"top {options.k} exceeds that of theta_s by at least {found.bound:+.4f} at level {options.level:g} "
+        f"(measured: {found.inputs['mean_margin']:+.4f} over {found.n} users)"
+        + (f", so theta_s is closer {whom(found, share)}." if share > 0 else "; nothing follows.")
+    )
 
 
 KIND = CLAIMS.add(
     ClaimKind(
         name="mean.law",
-        summary="E[TV(dg) - TV(theta_s)] against the law behind the windows, for every distribution on the list",
+        label="Mean advantage in total variation",
+        statement="E[TV(dg) - TV(theta_s)] against the law behind the windows, for every distribution on the list",
+        reading=(
+            "Above 0, the readout is closer to the users' true distributions on average than any distribution on the "
+            "decoded lists; at least that share of users gains. It does not say which users."
+        ),
         reference="convexity of TV (the plug-in margin never overstates) with Hoeffding (1963)",
-        start=_MeanLaw,
+        columns=lambda options: (MARGIN, MISSED, TV),
+        bound=_bound,
+        text=_text,
+        licenses="E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, a share of users",
+        licenses_of_records=(
+            f"E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, {OF_RECORDS}"
+        ),
         least=-1.0,
     )
 )

@@ -2,121 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from spectra_eval import simplex
-from spectra_eval.certification._base import (
-    CLAIMS,
-    OF_RECORDS,
-    TIE,
-    Claim,
-    ClaimKind,
-    Mean,
-    Options,
-    UserBlock,
-    against,
-    independence,
-    undefined,
-)
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding
+from spectra_eval.certification._block import TIE, UserBlock
 from spectra_eval.certification._bounds import lower_bound, others
+from spectra_eval.certification._options import Options
+from spectra_eval.certification._totals import Column, NoClaim, Tally, Totals
 from spectra_eval.theory.rank_radius import js_ceiling, rank_radii
 from spectra_eval.units import LN2
 
 __all__ = ["KIND"]
 
-_CONDITIONS = ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")
+
+@dataclass(frozen=True, kw_only=True)
+class _Tops:
+    """The top k of windows and readouts, and what follows from them, for each record."""
+
+    tie: np.ndarray
+    recovered: np.ndarray
+    by: dict[str, np.ndarray]
+    more_mass: np.ndarray
 
 
-class _RankingWindow:
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.recovered = Mean(options)
-        self.by = {name: Mean() for name in _CONDITIONS}
-        self.beats = Mean()
-        self.n_everything = 0
-        self.left_out = {"tie at rank k": 0, "another top k": 0, "recovered, but no condition shows it": 0}
+def _open(block: UserBlock) -> np.ndarray:
+    """Mark the records with more than k options: a top k of all options says nothing, whatever the prediction."""
+    return block.everyone if block.table.support is None else block.table.n_options > block.k
 
-    def add(self, block: UserBlock) -> None:
-        star, held, k = block.theta_star, block.theta_s, self.options.k
-        # A top k of k options or fewer is everything, whatever the prediction: such records say nothing.
-        open_ = block.everyone if block.table.support is None else block.table.n_options > k
-        self.n_everything += int(np.count_nonzero(np.add.reduceat(open_.astype(np.int64), block.starts) == 0))
-        # The boundary of the top k: a set is only recovered where the boundary is strict on both sides.
-        best, chosen = _top(star, k), _top(held, k)
-        gap, gap_held = _gap(star, k), _gap(held, k)
-        tie = open_ & (gap <= TIE)
-        found = open_ & ~tie & (gap_held > TIE) & (best == chosen).all(axis=1)
-        self.recovered.take(block, found.astype(float), open_)
-        linf = simplex.linf(star, held)
-        conditions = {"theorem_1": gap > 2 * linf + TIE, **_inside(block, simplex.kl_nats(star, held), k)}
-        shown = np.zeros(len(star), dtype=bool)
-        for name, condition in conditions.items():
-            shown |= condition
-            self.by[name].take(block, condition.astype(float), open_)
-        mass_best = np.where(best, star, 0.0).sum(axis=1)
-        regret = 2 * np.minimum(block.tv, np.minimum(k, block.table.n_options - k) * linf)
-        better = mass_best - (1 - block.missed) > regret + TIE
-        self.by["regret"].take(block, better.astype(float), block.listed & open_)
-        mass = np.where(chosen, star, 0.0).sum(axis=1)
+
+def _open_and_listed(block: UserBlock) -> np.ndarray:
+    return np.asarray(block.listed & block.once(_open))
+
+
+def _tops(block: UserBlock) -> _Tops:
+    star, readout, k = block.theta_star, block.theta_s, block.k
+    # The boundary of the top k: a set is only recovered where the boundary is strict on both sides.
+    best, chosen = _top(star, k), _top(readout, k)
+    gap, gap_readout = _gap(star, k), _gap(readout, k)
+    tie = gap <= TIE
+    linf = simplex.linf(star, readout)
+    regret = 2 * np.minimum(block.tv, np.minimum(k, block.table.n_options - k) * linf)
+    mass_best, mass = (np.where(top, star, 0.0).sum(axis=1) for top in (best, chosen))
+    return _Tops(
+        tie=tie,
+        recovered=~tie & (gap_readout > TIE) & (best == chosen).all(axis=1),
+        by={
+            "theorem_1": gap > 2 * linf + TIE,
+            **_inside(block, simplex.kl_nats(star, readout), k),
+            "regret": mass_best - (1 - block.missed) > regret + TIE,
+        },
         # A readout that is tied at rank k has no top k of its own, and so no mass on it.
-        more = (mass > 1 - block.missed + TIE) & (gap_held > TIE)
-        self.beats.take(block, more.astype(float), block.listed & open_)
-        self.left_out["tie at rank k"] += int(tie.sum())
-        self.left_out["another top k"] += int((open_ & ~tie & ~found).sum())
-        self.left_out["recovered, but no condition shows it"] += int((found & ~shown).sum())
-
-    def claim(self) -> Claim:
-        options = self.options
-        if self.recovered.n == 0:
-            whole = f"no record offers more than {options.k} options, so a top {options.k} is everything"
-            return undefined(KIND, options, reason=whole if self.n_everything else "no user has a window")
-        bound = lower_bound(self.recovered, options)
-        if bound.value is None:
-            return undefined(KIND, options, reason=str(bound.reason), n=self.recovered.n)
-        several = self.recovered.several
-        shares = {name: mean.mean if mean.n else None for name, mean in self.by.items()}
-        regret = (
-            "" if shares["regret"] is None else f"; the regret form shows {shares['regret']:.1%} better than their list"
-        )
-        return Claim(
-            claim=KIND.name,
-            status="ok",
-            standing=bound.standing,
-            statement=(
-                f"theta_s has the same top {options.k} as the window "
-                + (
-                    f"on {self.recovered.mean:.1%} of the records of {self.recovered.n} users, each user's share of "
-                    "records averaged over users "
-                    if several
-                    else f"for {self.recovered.mean:.1%} of {self.recovered.n} users "
-                )
-                + f"(at least {bound.value:.1%} at level {options.level:g}). Theorem 1 shows "
-                f"{shares['theorem_1']:.1%}, the exact JS radius {shares['js_radius']:.1%}{regret}."
-                + (
-                    f" {self.n_everything} further users are left out: their records offer {options.k} options or "
-                    f"fewer, so a top {options.k} is everything and shows nothing."
-                    if self.n_everything
-                    else ""
-                )
-            ),
-            target=KIND.target,
-            scope=options.scope,
-            inputs={
-                "share": self.recovered.mean,
-                "share_by": shares,
-                "share_with_more_mass_than_the_list": self.beats.mean if self.beats.n else None,
-                "left_out": dict(self.left_out),
-                **({"n_users_top_is_everything": self.n_everything} if self.n_everything else {}),
-                "other_bounds": others(self.recovered, options),
-            },
-            **against(options, KIND, bound.value, default=0.0),
-            licenses="recovery of the set of the k largest observed shares; ties at rank k count as not recovered"
-            + ("; " + OF_RECORDS if several else ""),
-            assumptions=independence(options),
-            reference=KIND.reference,
-            n_users=self.recovered.n,
-            method=bound.method,
-        )
+        more_mass=(mass > 1 - block.missed + TIE) & (gap_readout > TIE),
+    )
 
 
 def _inside(block: UserBlock, kl: np.ndarray, k: int) -> dict[str, np.ndarray]:
@@ -144,12 +84,91 @@ def _gap(theta: np.ndarray, k: int) -> np.ndarray:
     return ordered[:, k - 1] - ordered[:, k]
 
 
+def _condition(name: str) -> Column:
+    over = _open_and_listed if name == "regret" else _open
+    return Column(lambda block: block.once(_tops).by[name].astype(float), over)
+
+
+def _count_left_out(block: UserBlock) -> np.ndarray:
+    """Count the records of a tie, of another top k, and of a recovery that no condition shows."""
+    tops, open_ = block.once(_tops), block.once(_open)
+    shown = np.logical_or.reduce([tops.by[name] for name in tops.by if name != "regret"])
+    left_out = (tops.tie, ~tops.tie & ~tops.recovered, tops.recovered & ~shown)
+    return np.array([np.count_nonzero(open_ & mask) for mask in left_out])
+
+
+def _count_closed(block: UserBlock) -> np.ndarray:
+    return np.array(np.count_nonzero(~np.logical_or.reduceat(block.once(_open), block.starts)))
+
+
+_RECOVERED = Column(lambda block: block.once(_tops).recovered.astype(float), _open, bounded=True)
+_BY = {name: _condition(name) for name in ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")}
+_MORE_MASS = Column(lambda block: block.once(_tops).more_mass.astype(float), _open_and_listed)
+_LEFT_OUT = Tally(_count_left_out)
+_CLOSED = Tally(_count_closed)
+"""Users none of whose records has more than k options."""
+
+
+def _bound(totals: Totals, options: Options) -> Finding:
+    recovered, closed = totals[_RECOVERED], int(totals.sum(_CLOSED))
+    if recovered.n == 0:
+        whole = f"no record offers more than {options.k} options, so a top {options.k} is everything"
+        raise NoClaim(whole if closed else "no user has a window")
+    more = totals[_MORE_MASS]
+    reasons = ("tie at rank k", "another top k", "recovered, but no condition shows it")
+    return Finding(
+        of=recovered,
+        by=lower_bound(recovered, options),
+        inputs={
+            "share": recovered.mean,
+            "share_by": {name: totals[column].mean if totals[column].n else None for name, column in _BY.items()},
+            "share_with_more_mass_than_the_list": more.mean if more.n else None,
+            "left_out": dict(zip(reasons, totals.sum(_LEFT_OUT).tolist(), strict=True)),
+            **({"n_users_top_is_everything": closed} if closed else {}),
+            "other_bounds": others(recovered, options),
+        },
+    )
+
+
+def _text(found: Finding, options: Options) -> str:
+    share, by = found.inputs["share"], found.inputs["share_by"]
+    closed = found.inputs.get("n_users_top_is_everything")
+    regret = "" if by["regret"] is None else f"; the regret form shows {by['regret']:.1%} better than their list"
+    return (
+        f"theta_s has the same top {options.k} as the window "
+        + (
+            f"on {share:.1%} of the records of {found.n} users, each user's share of records averaged over users "
+            if found.several
+            else f"for {share:.1%} of {found.n} users "
+        )
+        + f"(at least {found.bound:.1%} at level {options.level:g}). Theorem 1 shows "
+        f"{by['theorem_1']:.1%}, the exact JS radius {by['js_radius']:.1%}{regret}."
+        + (
+            f" {closed} further users are left out: their records offer {options.k} options or "
+            f"fewer, so a top {options.k} is everything and shows nothing."
+            if closed
+            else ""
+        )
+    )
+
+
+_LICENSES = "recovery of the set of the k largest observed shares; ties at rank k count as not recovered"
+
 KIND = CLAIMS.add(
     ClaimKind(
         name="ranking.window",
-        summary="share of users whose top k is recovered: by sight, Theorem 1, the exact radii and the regret form",
+        label="Proportion of users whose top k is recovered",
+        statement="share of users whose top k is recovered: by sight, Theorem 1, the exact radii and the regret form",
+        reading=(
+            "The proportion of users whose k most frequent categories in the window are the readout's k most likely "
+            "ones, as a set; the shares by condition say for how many a theorem guarantees it."
+        ),
         reference="arXiv:2509.24189 Theorem 1; exact radii and regret form of docs/theory.md",
-        start=_RankingWindow,
+        columns=lambda options: (_RECOVERED, *_BY.values(), _MORE_MASS, _LEFT_OUT, _CLOSED),
+        bound=_bound,
+        text=_text,
+        licenses=_LICENSES,
+        licenses_of_records=f"{_LICENSES}; {OF_RECORDS}",
         target="window",
         without_lists=True,
     )

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from spectra_eval import metrics, simplex
-from spectra_eval.certification._base import Options, UserBlock, group_mean
+from spectra_eval.certification._block import UserBlock, group_mean
+from spectra_eval.certification._options import Options
 from spectra_eval.report._comparisons import bars, lines
 from spectra_eval.report._figure import Figure, short
 from spectra_eval.report._material import Material, named_strata

@@ -1,0 +1,148 @@
+"""A block of records, and each quantity of its observed windows that claims are made of."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from spectra_eval import simplex
+from spectra_eval.tables import PreferenceTable
+from spectra_eval.units import LN2
+
+__all__ = ["TIE", "UserBlock", "group_mean", "order_keys"]
+
+T = TypeVar("T")
+TIE = 1e-12
+"""Two sums over categories that differ by no more are equal: their last places depend on the order of the sum."""
+
+
+class UserBlock:
+    """Some records, and the quantities that claims need of them, each computed once and when it is first needed.
+
+    Records without a window are left out; `unseen` names the users who have no other.
+
+    All quantities are of the observed windows: `tv` is TV(theta_s, theta_star), `missed` the truth's mass
+    off the list, `tv_list` and `js_list` the divergences of the uniform distribution on the list.
+    """
+
+    def __init__(self, table: PreferenceTable, k: int) -> None:
+        seen = table.observed
+        self._keys: tuple[int, np.ndarray] | None = None
+        self._found: dict[Callable[[UserBlock], Any], Any] = {}
+        self.k = k
+        self.table = table if seen.all() else table.select(seen)
+        self.unseen = np.empty(0, dtype=object)
+        """Names of the users who have no window."""
+        if not seen.all():
+            names = table.users[_starts(table.users)]
+            self.unseen = names[~np.isin(names, self.table.users)]
+
+    @property
+    def theta_star(self) -> np.ndarray:
+        """(n, K) observed frequencies."""
+        return self.table.theta_star
+
+    @property
+    def theta_s(self) -> np.ndarray:
+        """(n, K) the readout."""
+        assert self.table.theta_s is not None  # _stream has seen to it
+        return self.table.theta_s
+
+    @functools.cached_property
+    def starts(self) -> np.ndarray:
+        """First record of each user; records of one user stand together."""
+        return _starts(self.table.users)
+
+    def once(self, of: Callable[[UserBlock], T]) -> T:
+        """Return a quantity of this block; a second claim that needs it finds it computed."""
+        if of not in self._found:
+            self._found[of] = of(self)
+        return self._found[of]
+
+    def order_keys(self, seed: int) -> np.ndarray:
+        """Return `order_keys` of each user, once, in the order of `starts`."""
+        if self._keys is None or self._keys[0] != seed:
+            self._keys = (seed, order_keys(self.table.users[self.starts], seed))
+        return self._keys[1]
+
+    @functools.cached_property
+    def everyone(self) -> np.ndarray:
+        """(n,) bool: all records."""
+        return np.ones(self.table.n_users, dtype=bool)
+
+    @functools.cached_property
+    def on_list(self) -> np.ndarray:
+        """(n, K) bool: the category is among the first k decoded entries."""
+        mask = np.zeros((self.table.n_users, self.table.n_categories + 1), dtype=bool)
+        lists = self.table.dg
+        if lists is not None:
+            first = lists[:, : self.k]
+            # Entries that are no category fall into a spare column, which is then cut off.
+            np.put_along_axis(mask, np.where(first < 0, self.table.n_categories, first), values=True, axis=1)
+        return mask[:, :-1]
+
+    @functools.cached_property
+    def listed(self) -> np.ndarray:
+        """(n,) bool: the list names at least one category."""
+        return np.asarray(self.on_list.any(axis=1))
+
+    @functools.cached_property
+    def tv(self) -> np.ndarray:
+        """(n,) total variation between readout and window."""
+        return simplex.tv(self.theta_star, self.theta_s)
+
+    @functools.cached_property
+    def js_bits(self) -> np.ndarray:
+        """(n,) Jensen-Shannon divergence between readout and window, in bits."""
+        return simplex.js_nats(self.theta_star, self.theta_s) / LN2
+
+    @functools.cached_property
+    def missed(self) -> np.ndarray:
+        """(n,) mass of the window that lies off the list."""
+        return np.where(self.on_list, 0.0, self.theta_star).sum(axis=1)
+
+    @functools.cached_property
+    def theta_list(self) -> np.ndarray:
+        """(n, K) uniform on the list; rows without a list are zero and must be left out by the caller."""
+        return self.on_list / np.maximum(self.on_list.sum(axis=1, keepdims=True), 1)
+
+    @functools.cached_property
+    def tv_list(self) -> np.ndarray:
+        """(n,) total variation between the uniform distribution on the list and the window."""
+        return simplex.tv(self.theta_star, self.theta_list)
+
+    @functools.cached_property
+    def js_list_bits(self) -> np.ndarray:
+        """(n,) the same in Jensen-Shannon divergence, in bits."""
+        return simplex.js_nats(self.theta_star, self.theta_list) / LN2
+
+
+def _starts(users: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1]))) if len(users) else np.empty(0, dtype=int)
+
+
+def group_mean(values: np.ndarray, block: UserBlock, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average per-record values within each user; return the averages and which users have one."""
+    number = np.add.reduceat(kept.astype(np.float64), block.starts)
+    total = np.add.reduceat(np.where(kept, values, 0.0), block.starts)
+    has = number > 0
+    return total[has] / number[has], has
+
+
+def order_keys(users: np.ndarray, seed: int) -> np.ndarray:
+    """Return the first 8 bytes of BLAKE2b of each user's name, keyed by the decimal digits of the seed.
+
+    Examples
+    --------
+    >>> order_keys(np.array(["ann", "bob"], dtype=object), 0).tolist()
+    [6678400925851976323, 15346584455669765868]
+    """
+    key = str(seed).encode()
+    digests = (
+        hashlib.blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest() for user in users
+    )
+    return np.frombuffer(b"".join(digests), dtype=">u8")

@@ -1,0 +1,173 @@
+"""One pass over the users: the columns that claims are made of, averaged over each user and summed over all users."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectra_eval.certification._block import UserBlock, group_mean, order_keys
+from spectra_eval.errors import AssumptionError
+
+__all__ = ["Column", "Mean", "NoClaim", "Rows", "Tally", "Totals", "everyone", "listed"]
+
+Rows = Callable[[UserBlock], np.ndarray]
+"""A number for each record of a block, or a flag."""
+
+
+class NoClaim(Exception):
+    """The table does not allow the claim; the text is the reason, and `n_users` users were looked at."""
+
+    def __init__(self, reason: str, n_users: int = 0) -> None:
+        super().__init__(reason)
+        self.n_users = n_users
+
+
+def listed(block: UserBlock) -> np.ndarray:
+    """Mark the records whose decoded list names at least one category."""
+    return block.listed
+
+
+def everyone(block: UserBlock) -> np.ndarray:
+    """Mark all records that have a window."""
+    return block.everyone
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number a user: the mean over those records of the user that `over` marks. Equal columns are computed once.
+
+    Attributes
+    ----------
+    of : callable
+        From a block to one number a record. It may raise `NoClaim` where the table does not hold what it needs.
+    over : callable
+        From a block to the records that count; a user who has none is left out.
+    bounded : bool
+        Whether a bound is computed from the column: one of the bounds needs the numbers themselves, in an order.
+    unseen : bool
+        Whether a user without a window counts, with a zero.
+    """
+
+    of: Rows
+    over: Rows = listed
+    bounded: bool = False
+    unseen: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A sum over all users that is no mean of one number a user: counts, histograms, vectors.
+
+    Attributes
+    ----------
+    of : callable
+        From a block to what the block adds to the sum, in an array of fixed shape; whole numbers or reals.
+    """
+
+    of: Rows
+
+
+class Mean:
+    """The mean of one column over users: their number, the sum, and the numbers themselves where a bound needs them.
+
+    The sum is taken block by block over blocks of a fixed size and then exactly, so that it does not
+    depend on how the file was cut. `seed` fixes the order of the numbers; without it they are not stored.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.n = 0
+        self._sums: list[float] = []
+        self._seed = seed
+        self._stored: list[tuple[np.ndarray, np.ndarray]] = []
+        self.binary = True
+        self.several = False
+        """Whether a user has several records, so that the number is a mean over them."""
+
+    def take(self, block: UserBlock, values: np.ndarray, over: np.ndarray) -> None:
+        """Take the users of a block, each with the mean over the records that count; a user without one is left out."""
+        means, has = group_mean(values, block, over)
+        self.several = self.several or int(np.count_nonzero(over)) > len(means)
+        self._add(means)
+        if self._seed is not None:
+            self._stored.append((block.order_keys(self._seed)[has], means))
+
+    def take_zeros(self, users: np.ndarray) -> None:
+        """Take some more users, each with a zero."""
+        self._add(np.zeros(len(users)))
+        if self._seed is not None:
+            self._stored.append((order_keys(users, self._seed), np.zeros(len(users))))
+
+    def _add(self, values: np.ndarray) -> None:
+        self.n += len(values)
+        self._sums.append(float(np.sum(values)))
+        self.binary = self.binary and bool(np.isin(values, (0.0, 1.0)).all())
+
+    @property
+    def total(self) -> float:
+        """Sum over all users."""
+        return math.fsum(self._sums)
+
+    @property
+    def mean(self) -> float:
+        """Mean over all users."""
+        return self.total / self.n
+
+    @property
+    def ordered(self) -> np.ndarray:
+        """The numbers in the order of the hashes of their users, which no file and no outcome decides."""
+        if self._seed is None:
+            raise AssumptionError("the numbers of this column were summed, not stored; declare the column bounded")
+        keys, values = (np.concatenate(column) for column in zip(*self._stored, strict=True))
+        return np.asarray(values[np.argsort(keys, kind="stable")])
+
+
+class Totals:
+    """What all claims of one certificate are computed from; each column is taken once, whichever claims need it."""
+
+    def __init__(self, columns: Iterable[Column | Tally], *, seed: int | None) -> None:
+        wanted = dict.fromkeys(columns)
+        self._means = {one: Mean(seed if one.bounded else None) for one in wanted if isinstance(one, Column)}
+        self._sums: dict[Tally, list[np.ndarray]] = {one: [] for one in wanted if isinstance(one, Tally)}
+        self._refused: dict[Column, NoClaim] = {}
+
+    def add(self, block: UserBlock) -> None:
+        """Take the users of a block."""
+        for column, mean in self._means.items():
+            if column in self._refused:
+                continue
+            try:
+                values = block.once(column.of)
+            except NoClaim as why:
+                self._refused[column] = why
+                continue
+            mean.take(block, values, block.once(column.over))
+            if column.unseen:
+                mean.take_zeros(block.unseen)
+        for tally, parts in self._sums.items():
+            part = block.once(tally.of)
+            if parts and np.issubdtype(part.dtype, np.integer):
+                parts[0] = np.asarray(
+                    parts[0] + part
+                )  # exact, and a histogram is too large to keep once for each block
+            else:
+                parts.append(part)
+
+    def refused(self, column: Column) -> bool:
+        """Return whether some block could not give the column."""
+        return column in self._refused
+
+    def __getitem__(self, column: Column) -> Mean:
+        """Return the mean of a column; `NoClaim` where a block could not give it."""
+        if column in self._refused:
+            raise self._refused[column]
+        return self._means[column]
+
+    def sum(self, tally: Tally) -> np.ndarray:
+        """Return a sum over all users: exact, whatever the blocks."""
+        parts = self._sums[tally]
+        if len(parts) == 1:
+            return parts[0]
+        return np.array([math.fsum(column) for column in np.array(parts).T])
