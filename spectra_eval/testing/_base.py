@@ -6,7 +6,7 @@ import copy
 import functools
 import random
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -74,6 +74,12 @@ class Finding:
 
 def sample(examples: Any, *, max_examples: int, seed: int) -> list[Any]:
     """Draw from a strategy; the same seed draws the same."""
+    return list(_drawn(examples, max_examples, seed))
+
+
+@functools.lru_cache(maxsize=8)
+def _drawn(examples: Any, max_examples: int, seed: int) -> tuple[Any, ...]:
+    """Draw once for all checks that share a strategy."""
     drawn: list[Any] = []
 
     def keep(example: Any) -> bool:
@@ -81,21 +87,17 @@ def sample(examples: Any, *, max_examples: int, seed: int) -> list[Any]:
         return False
 
     _find(examples, keep, max_examples=max_examples, seed=seed)
-    return drawn
+    return tuple(drawn)
 
 
-def search(
-    check: Check, *, max_examples: int, seed: int, drawn: Sequence[Any] | None = None, shrink: bool = True
-) -> tuple[Any, Exception | None] | None:
+def search(check: Check, *, max_examples: int, seed: int, shrink: bool = True) -> tuple[Any, Exception | None] | None:
     """Look for the smallest example that violates, or that raises; None when there is none.
 
     Returns
     -------
     tuple of the example and the error it raised (None where it plainly violates), or None
     """
-    if drawn is None:
-        drawn = sample(check.examples, max_examples=max_examples, seed=seed)
-    for example in [*drawn, *check.known]:
+    for example in [*sample(check.examples, max_examples=max_examples, seed=seed), *check.known]:
         verdict = _verdict(check, example)
         if verdict is False:
             continue
@@ -134,9 +136,7 @@ def _find(examples: Any, condition: Callable[[Any], bool], *, max_examples: int,
             return None
 
 
-def run(
-    check: Check, *, max_examples: int = 300, seed: int = 0, drawn: Sequence[Any] | None = None, shrink: bool = True
-) -> Finding:
+def run(check: Check, *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> Finding:
     """Run one check.
 
     Returns
@@ -145,49 +145,40 @@ def run(
         ``held``: no counterexample among those drawn, as expected; ``refuted``: one was found, where one was
         expected or nothing was declared; ``failed``: the opposite of what was declared, or an error.
     """
-    found = search(check, max_examples=max_examples, seed=seed, drawn=drawn, shrink=shrink)
+    found = search(check, max_examples=max_examples, seed=seed, shrink=shrink)
     declared = check.expected != "either"
+    outcome: Literal["held", "refuted", "failed"] = "failed"
+    counterexample = None
     if found is None:
-        lacking = check.expected == "fails"
         message = f"no counterexample in {max_examples} examples"
-        if lacking:
+        if check.expected == "fails":
             message += ": declare the property, or draw more examples"
-        return _finding(check, "failed" if lacking else "held", declared, message)
-    example, error = found
-    if error is not None:
-        said = " ".join(f"raised {type(error).__name__}: {error}".split())
-        return _finding(check, "failed", declared, said, check.show(example))
-    if check.expected == "holds":
-        return _finding(check, "failed", declared, "a counterexample was found", check.show(example))
-    message = "a counterexample was found" + (", as declared" if declared else "; nothing was declared")
-    return _finding(check, "refuted", declared, message, check.show(example))
-
-
-def _finding(check: Check, outcome: Any, declared: Any, message: str, counterexample: str | None = None) -> Finding:
+        else:
+            outcome = "held"
+    else:
+        example, error = found
+        counterexample, message = check.show(example), "a counterexample was found"
+        if error is not None:
+            message = " ".join(f"raised {type(error).__name__}: {error}".split())
+        elif check.expected != "holds":
+            outcome = "refuted"
+            message += ", as declared" if declared else "; nothing was declared"
     return Finding(
         subject=check.subject,
         check=check.name,
         outcome=outcome,
-        declared=bool(declared),
+        declared=declared,
         message=message,
         counterexample=counterexample,
     )
 
 
 def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> list[Finding]:
-    """Run checks one after the other; those that share a strategy are held against the same draws.
+    """Run checks one after the other; those that share a strategy are judged on the same draws.
 
-    Without `shrink` the first counterexample is given as it was drawn, which is quicker.
+    Without `shrink` the first counterexample is returned as it was drawn, which is quicker.
     """
-    shared: dict[int, list[Any]] = {}
-    listed = list(checks)  # keeps the strategies alive, so that no two of them share an identity
-    findings = []
-    for check in listed:
-        key = id(check.examples)
-        if key not in shared:
-            shared[key] = sample(check.examples, max_examples=max_examples, seed=seed)
-        findings.append(run(check, max_examples=max_examples, seed=seed, drawn=shared[key], shrink=shrink))
-    return findings
+    return [run(check, max_examples=max_examples, seed=seed, shrink=shrink) for check in checks]
 
 
 def python_of(value: Any) -> str:

@@ -22,6 +22,9 @@ RTOL, ATOL = 1e-9, 1e-12
 """Two values are the same within this; a row in other company may differ in its last bits only."""
 ROW_RTOL, ROW_ATOL = 1e-12, 1e-15
 
+_PAIRS = pairs()
+"""One strategy for all metrics, so that they are judged on the same draws."""
+
 Judge = Callable[[Metric, np.ndarray, np.ndarray], bool]
 
 
@@ -55,7 +58,6 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
     if unknown:
         raise InputError(f"metric {found.name!r} declares {unknown[0]!r}; properties are: {', '.join(PROPERTIES)}")
     head = _head(found, source_of(metric, source))
-    drawn = pairs()
 
     def check(name: str, prop: Property, expected: Any) -> Check:
         def show(pair: tuple[np.ndarray, np.ndarray]) -> str:
@@ -66,7 +68,7 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
             subject=found.name,
             name=name,
             expected=expected,
-            examples=drawn,
+            examples=_PAIRS,
             violated=lambda pair: prop.violated(found, *pair),
             show=show,
             known=RARE_PAIRS,

@@ -1,310 +1,79 @@
 """Bounds: curves between divergences, floors under lists, dominance, rankings, finite windows and cohorts.
 
-Every bound says whether it is ``proven`` or ``printed``; `ENVELOPES` lists those between two quantities.
+Every bound says whether it is ``proven`` or ``printed``; `ENVELOPES` lists those between two quantities. The names are
+those that the modules export.
 """
 
-from spectra_eval.theory._base import ENVELOPES, Assumption, Envelope
-from spectra_eval.theory.binary_js import (
-    binary_js_interval,
-    binary_js_upper_from_tv,
+from spectra_eval.theory import (
+    _base,
+    binary_js,
+    binomial,
+    blocks,
+    bounded_mean,
+    chi_squared_envelope,
+    concentration,
+    dominance,
+    hellinger_envelope,
+    hierarchy,
+    js_envelope,
+    js_metric,
+    kl_envelope,
+    linf_envelope,
+    multinomial_radius,
+    plackett_luce,
+    printed,
+    prompt_cost,
+    rank_radius,
+    ranking,
+    ranking_additive,
+    routes,
+    truncation,
 )
-from spectra_eval.theory.binomial import (
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-)
-from spectra_eval.theory.blocks import (
-    block_means,
-    label_vectors,
-    route_t_blocks,
-)
-from spectra_eval.theory.bounded_mean import (
-    betting_lower,
-    prpl_eb_lower,
-)
-from spectra_eval.theory.chi_squared_envelope import (
-    chi_squared_lower_from_tv,
-    chi_squared_pair,
-    kl_upper_from_chi_squared,
-    tv_upper_from_chi_squared,
-)
-from spectra_eval.theory.concentration import (
-    DkwCurve,
-    Theorem5,
-    dkw_lower,
-    dkw_radius,
-    hoeffding_lower,
-    hoeffding_radius,
-    hoeffding_upper,
-    printed_theorem5_lower,
-    theorem5,
-)
-from spectra_eval.theory.dominance import (
-    Dominance,
-    certify_aggregate,
-    certify_fraction,
-    certify_mean,
-    certify_quantile,
-    certify_user,
-    fraction_from_means,
-)
-from spectra_eval.theory.hellinger_envelope import (
-    hellinger_pair,
-    hellinger_squared_upper_from_kl,
-    tv_lower_from_hellinger_squared,
-    tv_upper_from_hellinger_squared,
-)
-from spectra_eval.theory.hierarchy import (
-    Chain,
-    PartialExpansion,
-    TvChain,
-    TwoLevel,
-    expand,
-    js_chain,
-    kl_chain,
-    parent_scores,
-    tv_chain,
-    two_level,
-)
-from spectra_eval.theory.js_envelope import (
-    js_lower_from_tv,
-    js_upper_from_tv,
-    linf_upper_from_js,
-    phi_star,
-    phi_star_gap,
-    phi_star_slope,
-    psi,
-    tv_lower_from_js,
-    tv_upper_from_js,
-)
-from spectra_eval.theory.js_metric import (
-    root_js,
-)
-from spectra_eval.theory.kl_envelope import (
-    binary_kl_pair,
-    js_upper_from_kl,
-    kl_lower_from_js,
-    kl_lower_from_tv,
-    linf_upper_from_kl,
-    tv_gap_from_kl,
-    tv_upper_from_kl,
-)
-from spectra_eval.theory.linf_envelope import (
-    linf_lower_from_tv,
-    linf_upper_from_tv,
-    small_linf_pair,
-    tv_lower_from_linf,
-    tv_upper_from_linf,
-)
-from spectra_eval.theory.multinomial_radius import (
-    agrawal_kl_radius,
-    js_bounded_difference,
-    js_mcdiarmid_radius,
-    js_radius,
-    js_upper_by_triangle,
-    kl_radius,
-    mcdiarmid_tv_radius,
-    tv_radius,
-    types_kl_radius,
-    weissman_tv_radius,
-)
-from spectra_eval.theory.plackett_luce import (
-    InclusionBounds,
-    excluded_surely,
-    head_ratio,
-    inclusion_bounds,
-    inclusion_from_ratio,
-    inclusion_probability,
-    printed_union_bound,
-    printed_union_counterexample,
-)
-from spectra_eval.theory.printed import (
-    PrintedValue,
-    paper_phi,
-    printed_crossover,
-    readings,
-    valid_interval,
-)
-from spectra_eval.theory.prompt_cost import (
-    prompt_count,
-    token_ratio,
-)
-from spectra_eval.theory.rank_radius import (
-    RankRadii,
-    js_ceiling,
-    rank_flip,
-    rank_radii,
-)
-from spectra_eval.theory.ranking import (
-    ExpectationForm,
-    Theorem1,
-    expectation_form,
-    js_ceiling_through_phi,
-    order_regret_bound,
-    regret,
-    regret_bound,
-    theorem_1,
-    theorem_1_symmetric,
-    top_k,
-    top_k_gap,
-)
-from spectra_eval.theory.ranking_additive import (
-    Counterexample,
-    Theorem4,
-    mrr_is_not_additive,
-    theorem_4,
-    theorem_4_counterexamples,
-)
-from spectra_eval.theory.routes import (
-    RouteResult,
-    js_upper,
-    kl_upper,
-    missed_mass_lower,
-    route_j,
-    route_k,
-    route_t,
-    route_t_certifies,
-    tv_upper_exact,
-    tv_upper_hoeffding,
-)
-from spectra_eval.theory.truncation import (
-    list_optimal,
-    missed_mass,
-    missed_mass_from_js,
-    truncated_hellinger_squared_lower,
-    truncated_js_lower,
-    truncated_js_slope,
-    truncated_tv_lower,
-)
+from spectra_eval.theory._base import *
+from spectra_eval.theory.binary_js import *
+from spectra_eval.theory.binomial import *
+from spectra_eval.theory.blocks import *
+from spectra_eval.theory.bounded_mean import *
+from spectra_eval.theory.chi_squared_envelope import *
+from spectra_eval.theory.concentration import *
+from spectra_eval.theory.dominance import *
+from spectra_eval.theory.hellinger_envelope import *
+from spectra_eval.theory.hierarchy import *
+from spectra_eval.theory.js_envelope import *
+from spectra_eval.theory.js_metric import *
+from spectra_eval.theory.kl_envelope import *
+from spectra_eval.theory.linf_envelope import *
+from spectra_eval.theory.multinomial_radius import *
+from spectra_eval.theory.plackett_luce import *
+from spectra_eval.theory.printed import *
+from spectra_eval.theory.prompt_cost import *
+from spectra_eval.theory.rank_radius import *
+from spectra_eval.theory.ranking import *
+from spectra_eval.theory.ranking_additive import *
+from spectra_eval.theory.routes import *
+from spectra_eval.theory.truncation import *
 
-__all__ = [
-    "ENVELOPES",
-    "Assumption",
-    "Chain",
-    "Counterexample",
-    "DkwCurve",
-    "Dominance",
-    "Envelope",
-    "ExpectationForm",
-    "InclusionBounds",
-    "PartialExpansion",
-    "PrintedValue",
-    "RankRadii",
-    "RouteResult",
-    "Theorem1",
-    "Theorem4",
-    "Theorem5",
-    "TvChain",
-    "TwoLevel",
-    "agrawal_kl_radius",
-    "betting_lower",
-    "binary_js_interval",
-    "binary_js_upper_from_tv",
-    "binary_kl_pair",
-    "block_means",
-    "certify_aggregate",
-    "certify_fraction",
-    "certify_mean",
-    "certify_quantile",
-    "certify_user",
-    "chi_squared_lower_from_tv",
-    "chi_squared_pair",
-    "clopper_pearson_lower",
-    "clopper_pearson_upper",
-    "dkw_lower",
-    "dkw_radius",
-    "excluded_surely",
-    "expand",
-    "expectation_form",
-    "fraction_from_means",
-    "head_ratio",
-    "hellinger_pair",
-    "hellinger_squared_upper_from_kl",
-    "hoeffding_lower",
-    "hoeffding_radius",
-    "hoeffding_upper",
-    "inclusion_bounds",
-    "inclusion_from_ratio",
-    "inclusion_probability",
-    "js_bounded_difference",
-    "js_ceiling",
-    "js_ceiling_through_phi",
-    "js_chain",
-    "js_lower_from_tv",
-    "js_mcdiarmid_radius",
-    "js_radius",
-    "js_upper",
-    "js_upper_by_triangle",
-    "js_upper_from_kl",
-    "js_upper_from_tv",
-    "kl_chain",
-    "kl_lower_from_js",
-    "kl_lower_from_tv",
-    "kl_radius",
-    "kl_upper",
-    "kl_upper_from_chi_squared",
-    "label_vectors",
-    "linf_lower_from_tv",
-    "linf_upper_from_js",
-    "linf_upper_from_kl",
-    "linf_upper_from_tv",
-    "list_optimal",
-    "mcdiarmid_tv_radius",
-    "missed_mass",
-    "missed_mass_from_js",
-    "missed_mass_lower",
-    "mrr_is_not_additive",
-    "order_regret_bound",
-    "paper_phi",
-    "parent_scores",
-    "phi_star",
-    "phi_star_gap",
-    "phi_star_slope",
-    "printed_crossover",
-    "printed_theorem5_lower",
-    "printed_union_bound",
-    "printed_union_counterexample",
-    "prompt_count",
-    "prpl_eb_lower",
-    "psi",
-    "rank_flip",
-    "rank_radii",
-    "readings",
-    "regret",
-    "regret_bound",
-    "root_js",
-    "route_j",
-    "route_k",
-    "route_t",
-    "route_t_blocks",
-    "route_t_certifies",
-    "small_linf_pair",
-    "theorem5",
-    "theorem_1",
-    "theorem_1_symmetric",
-    "theorem_4",
-    "theorem_4_counterexamples",
-    "token_ratio",
-    "top_k",
-    "top_k_gap",
-    "truncated_hellinger_squared_lower",
-    "truncated_js_lower",
-    "truncated_js_slope",
-    "truncated_tv_lower",
-    "tv_chain",
-    "tv_gap_from_kl",
-    "tv_lower_from_hellinger_squared",
-    "tv_lower_from_js",
-    "tv_lower_from_linf",
-    "tv_radius",
-    "tv_upper_exact",
-    "tv_upper_from_chi_squared",
-    "tv_upper_from_hellinger_squared",
-    "tv_upper_from_js",
-    "tv_upper_from_kl",
-    "tv_upper_from_linf",
-    "tv_upper_hoeffding",
-    "two_level",
-    "types_kl_radius",
-    "valid_interval",
-    "weissman_tv_radius",
-]
+__all__: list[str] = []
+__all__ += _base.__all__
+__all__ += binary_js.__all__
+__all__ += binomial.__all__
+__all__ += blocks.__all__
+__all__ += bounded_mean.__all__
+__all__ += chi_squared_envelope.__all__
+__all__ += concentration.__all__
+__all__ += dominance.__all__
+__all__ += hellinger_envelope.__all__
+__all__ += hierarchy.__all__
+__all__ += js_envelope.__all__
+__all__ += js_metric.__all__
+__all__ += kl_envelope.__all__
+__all__ += linf_envelope.__all__
+__all__ += multinomial_radius.__all__
+__all__ += plackett_luce.__all__
+__all__ += printed.__all__
+__all__ += prompt_cost.__all__
+__all__ += rank_radius.__all__
+__all__ += ranking.__all__
+__all__ += ranking_additive.__all__
+__all__ += routes.__all__
+__all__ += truncation.__all__

@@ -19,6 +19,8 @@ from spectra_eval.theory import ENVELOPES, Envelope
 from spectra_eval.units import Information
 
 METRIC_NAMES = METRICS.names()
+EXAMPLES = 120
+"""The same number everywhere, so that the pairs are drawn once for all metrics."""
 PAIR_ENVELOPES = [
     e.name for e in ENVELOPES if (e.given, e.given_unit) in QUANTITIES and (e.of, e.of_unit) in QUANTITIES
 ]
@@ -40,7 +42,7 @@ def breaks(code: str) -> bool:
 
 @pytest.mark.parametrize("name", METRIC_NAMES)
 def test_every_metric_keeps_what_it_declares_and_the_rest_is_refuted(name: str) -> None:
-    findings = run_all(checks.of(METRICS[name]), max_examples=120, shrink=False)
+    findings = run_all(checks.of(METRICS[name]), max_examples=EXAMPLES, shrink=False)
     assert failed(findings) == {}
     assert {finding.check for finding in findings} > set(PROPERTIES)
     for finding in findings:
@@ -87,7 +89,7 @@ def raises(theta_star: np.ndarray, theta_s: np.ndarray) -> np.ndarray:
 
 
 def test_a_function_declares_nothing_and_must_keep_the_laws_alone() -> None:
-    findings = {finding.check: finding for finding in run_all(checks.of(signed), max_examples=100, shrink=False)}
+    findings = {finding.check: finding for finding in run_all(checks.of(signed), max_examples=EXAMPLES, shrink=False)}
     assert not failed(list(findings.values()))
     assert findings["symmetric"].outcome == "refuted"
     assert not findings["symmetric"].declared
@@ -105,12 +107,14 @@ def test_the_counterexample_is_the_smallest_and_runs() -> None:
 
 
 def test_what_breaks_a_law_is_caught() -> None:
-    assert "inputs are not changed" in failed(run_all(checks.of(writes), max_examples=60, shrink=False))
-    assert "each user alone (shards sum)" in failed(run_all(checks.of(looks_round), max_examples=60, shrink=False))
-    assert not failed(run_all(checks.of(in_bits), max_examples=60, shrink=False))
-    said = failed(run_all(checks.of(one_number), max_examples=60, shrink=False))["one row a user"]
+    assert "inputs are not changed" in failed(run_all(checks.of(writes), max_examples=EXAMPLES, shrink=False))
+    assert "each user alone (shards sum)" in failed(
+        run_all(checks.of(looks_round), max_examples=EXAMPLES, shrink=False)
+    )
+    assert not failed(run_all(checks.of(in_bits), max_examples=EXAMPLES, shrink=False))
+    said = failed(run_all(checks.of(one_number), max_examples=EXAMPLES, shrink=False))["one row a user"]
     assert "one_number: gave shape ()" in said.message
-    said = failed(run_all(checks.of(raises), max_examples=60, shrink=False))["one row a user"]
+    said = failed(run_all(checks.of(raises), max_examples=EXAMPLES, shrink=False))["one row a user"]
     assert said.message == "raised ZeroDivisionError: a zero"
     assert said.counterexample is not None and "0.0" in said.counterexample
 
@@ -121,13 +125,13 @@ def changed(name: str, **fields: Any) -> Metric:
 
 def test_a_property_that_is_wrongly_declared_or_left_out_is_caught() -> None:
     more = changed("kl_divergence", properties=METRICS["kl_divergence"].properties | {"symmetric"})
-    assert set(failed(run_all(checks.of(more), max_examples=100, shrink=False))) == {"symmetric"}
+    assert set(failed(run_all(checks.of(more), max_examples=EXAMPLES, shrink=False))) == {"symmetric"}
     fewer = changed("total_variation", properties=METRICS["total_variation"].properties - {"jointly_convex"})
-    found = failed(run_all(checks.of(fewer), max_examples=100, shrink=False))
+    found = failed(run_all(checks.of(fewer), max_examples=EXAMPLES, shrink=False))
     assert set(found) == {"jointly_convex"}
     assert "declare the property" in found["jointly_convex"].message
     tight = changed("total_variation", limits=(0.0, 0.5))
-    assert set(failed(run_all(checks.of(tight), max_examples=100, shrink=False))) == {"within its limits"}
+    assert set(failed(run_all(checks.of(tight), max_examples=EXAMPLES, shrink=False))) == {"within its limits"}
     with pytest.raises(InputError, match="declares 'symetric'; properties are: symmetric"):
         checks.of(changed("total_variation", properties=frozenset({"symetric"})))
 
