@@ -7,6 +7,7 @@ Everything else in the package calls these functions instead of ``from_pretraine
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError, SpectraError
-from spectra_eval.model_settings import adapter_settings, check_adapter_sizes, check_model_sizes
+from spectra_eval.model_settings import adapter_settings, check_adapter_sizes, check_index, check_model_sizes
 
 __all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "loading", "said_by", "shapes_of", "silenced"]
 
@@ -32,6 +33,12 @@ _BARE = (LookupError, AttributeError, TypeError, ArithmeticError)
 """Errors whose text alone says too little."""
 _FIX = "get the files of the model again, all from one place"
 _NO_SDPA = "does not support an attention implementation"
+_BUFFER = re.compile(
+    r"(^|\.)(inv_freq|position_ids|causal_mask|freqs_cis|masked_bias|(attn|attention|self_attention)\.bias)$"
+)
+"""Constants that older versions of the library wrote beside the weights."""
+_OTHER_PART = re.compile(r"(model\.)?(vision|visual|image|audio|speech|multi_?modal|mm_|mtp)")
+"""Parts of a model that a language model leaves out: for pictures, for sound, and for several tokens at once."""
 ADAPTER_KINDS = frozenset(
     "ADALORA BOFT BONE C3A DELORA FOURIERFT GRALORA HIRA HRA IA3 LN_TUNING LOHA LOKR LORA MISS OFT RANDLORA ROAD SHIRA "
     "TRAINABLE_TOKENS VERA WAVEFT".split()
@@ -71,6 +78,7 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
         if place.is_dir() and (place / "adapter_config.json").exists():
             raise ModelLoadError(f"{place}: holds a model and an adapter; move the adapter to a folder of its own")
     if place.is_dir():
+        check_index(place)
         check_model_sizes(
             place, {k: v for file in sorted(place.glob("*.safetensors")) for k, v in shapes_of(file).items()}
         )
@@ -100,6 +108,18 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
         raise ModelLoadError(
             f"{place.name}: {problem}: its weights lack {len(missing)} of those that its config.json describes, "
             f"{missing[0]} first; {_FIX}"
+        )
+    extra = sorted(name for name in seen["unexpected_keys"] if not _BUFFER.search(name))
+    if unknown := [name for name in extra if not _OTHER_PART.match(name)]:
+        raise ModelLoadError(
+            f"{place.name}: {problem}: its weights hold {len(unknown)} that its config.json does not describe, "
+            f"{unknown[0][:80]!r} first; {_FIX}"
+        )
+    if extra:
+        warnings.warn(
+            f"{place.name}: {len(extra)} weights of parts beside the language model are not used, "
+            f"{extra[0][:80]!r} first",
+            stacklevel=2,
         )
     return found
 

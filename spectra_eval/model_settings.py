@@ -11,7 +11,14 @@ from typing import Any
 from spectra_eval.artifacts import COUNT, check_document, read_json
 from spectra_eval.errors import InputError, ModelLoadError, SchemaError
 
-__all__ = ["adapter_settings", "check_adapter_sizes", "check_model_sizes", "check_pattern", "model_settings"]
+__all__ = [
+    "adapter_settings",
+    "check_adapter_sizes",
+    "check_index",
+    "check_model_sizes",
+    "check_pattern",
+    "model_settings",
+]
 
 _FIX = "save the adapter again with peft"
 _SIZE = range(2**31)
@@ -134,6 +141,8 @@ def check_adapter_sizes(place: Path, settings: Mapping[str, Any], shapes: Iterab
 _REPEATED = re.compile(r"(?:.*_)?(?:layers?|experts|blocks)")
 """Settings of a model that say how often a part of it is repeated."""
 _POSITIONS = re.compile(r"max_position_embeddings|n_positions|n_ctx|max_seq_len|seq_length|max_sequence_length")
+_WEIGHTS = re.compile(r"[\w.-]+\.safetensors(\.index\.json)?")
+_WHOLE = "get the files of the model again, all from one place"
 _FEW = 512
 _MOST_POSITIONS = 2**24
 
@@ -189,6 +198,29 @@ def check_model_sizes(folder: Path, shapes: Mapping[str, Sequence[int]]) -> None
             shown = f"{value:.3g}" if abs(value) > limit else value
             fix = "put the config.json of these weights into the folder"
             raise ModelLoadError(f"{place}: {name[:80]} is {shown}, and at most {limit} can be meant; {fix}")
+
+
+def check_index(folder: Path) -> None:
+    """Refuse weights that are named by a path: in the index of several files, and in config.json.
+
+    Raises
+    ------
+    ModelLoadError
+        An index cannot be read, or something in it is no safetensors file of this folder.
+    """
+    named = [(folder / "config.json", model_settings(folder).get("transformers_weights"))]
+    for place in sorted(folder.glob("*.safetensors.index.json")):
+        try:
+            index: Any = read_json(place)
+            check_document(index, {"weight_map": {...: str}, ...: object}, fix=_WHOLE)
+        except InputError as error:
+            raise ModelLoadError(f"{place}: not an index of weights: {error}") from error
+        named += [(place, name) for name in sorted(set(index["weight_map"].values()))]
+    for place, name in named:
+        if name is None:
+            continue
+        if not isinstance(name, str) or not _WEIGHTS.fullmatch(name) or not (folder / name).is_file():
+            raise ModelLoadError(f"{place}: {str(name)[:80]!r} is no safetensors file in this folder; {_WHOLE}")
 
 
 def _numbers(value: Any, place: str) -> Iterator[tuple[str, int]]:

@@ -217,6 +217,7 @@ class HFSession:
         """Hold reading and writing against whole prompts on one small request, and step back where one is wrong."""
         self._open_model()
         check_sizes(self._model, self._tokenizer, self._prompter.prompts(_CHECK)[0])
+        self._stop_tokens()
         self._prompter.warn_of_template(str(self._description["model"]))
         self._settle_reading(dtype)
         self._settle_writing(dtype)
@@ -356,9 +357,11 @@ class HFSession:
             )
 
     def _stop_tokens(self) -> frozenset[int]:
-        configured = getattr(self._model.generation_config, "eos_token_id", None)
-        found = configured if isinstance(configured, list) else [configured]
-        return frozenset(int(i) for i in [*found, self._tokenizer.eos_token_id] if i is not None)
+        found = getattr(self._model.generation_config, "eos_token_id", None)
+        listed = [*(found if isinstance(found, list) else [found]), self._tokenizer.eos_token_id]
+        if bad := [i for i in listed if i is not None and type(i) is not int]:
+            raise ProbeError(f"eos_token_id is {bad[0]!r:.60}; write a token id or a list of them")
+        return frozenset(i for i in listed if i is not None)
 
     def _open_model(self) -> Any:
         if self._model is None:
