@@ -18,7 +18,7 @@ from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Totals
 from spectra_eval.errors import InputError
 from spectra_eval.metrics._flatness import Flatness
-from spectra_eval.tables import PreferenceTable, joined_support
+from spectra_eval.tables import PreferenceTable, check_table, joined_support
 from spectra_eval.tables._checks import check_unique
 
 __all__ = ["certify", "certify_cutoffs"]
@@ -267,7 +267,10 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
         source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
     held: PreferenceTable | None = None
     done = HashRuns()
+    if not isinstance(source, Iterable) or hasattr(source, "columns"):
+        check_table(source)
     for incoming in source:
+        check_table(incoming)
         table = incoming
         if table.context_window is None and table.horizon is None:
             if not vouched:

@@ -166,6 +166,8 @@ def verify(
 
 def _checked(said: Mapping[str, Any]) -> bool:
     """Refuse what is no whole certificate; return whether it was written before seed and claims were recorded."""
+    if not isinstance(said, Mapping):
+        raise SchemaError(f"certificate: {type(said).__name__} is no certificate; give one, or its document")
     if said.get("schema") != SCHEMA:
         raise SchemaError(f"certificate: schema is {said.get('schema')!r}, not {SCHEMA!r}; {_ANEW}")
     options = said.get("options")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.stats.bootstrap import Resamples
-from spectra_eval.tables import MetricResult, PreferenceTable, System, html_table
+from spectra_eval.tables import MetricResult, PreferenceTable, System, check_table, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,11 +96,19 @@ class Evaluation:
         if isinstance(key, str):
             named = [row.system for row in self.results if row.metric == key and row.stratum == "all"]
             key = (key, named[0] if named else "theta_s")
+        if not isinstance(key, tuple) or not 2 <= len(key) <= 3:
+            raise InputError(f"evaluation: {key!r:.60} is no metric, and no (metric, system, stratum); name a metric")
         metric, system, stratum = (*key, "all")[:3]
         for row in self.results:
             if (row.metric, row.system, row.stratum) == (metric, system, stratum):
                 return row
         raise InputError(f"evaluation: no row {metric!r}, {system!r}, {stratum!r}; it was not computed")
+
+    def __iter__(self) -> Iterator[MetricResult]:
+        return iter(self.results)
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in (row, row.metric) for row in self.results)
 
     def __len__(self) -> int:
         return len(self.results)
@@ -224,6 +232,7 @@ def evaluate(
     check_level("level", level)
     if check_whole("bootstrap", bootstrap, least=-(10**7), most=10**7) < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
+    check_table(table)
     bound = bound_metrics(metrics, most_options(table))
     bucket, source = buckets_of(table)
     seen, cohort, rows = cohort_of(table, bucket)

@@ -17,7 +17,7 @@ from spectra_eval.tables._messages import (
     Sampling,
     System,
 )
-from spectra_eval.tables._preference import PreferenceTable
+from spectra_eval.tables._preference import PreferenceTable, check_table
 from spectra_eval.tables._support import joined_support
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ProbeRequest",
     "Sampling",
     "System",
+    "check_table",
     "html_table",
     "joined_support",
 ]

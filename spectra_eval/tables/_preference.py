@@ -33,7 +33,7 @@ from spectra_eval.tables._given import as_columns, as_rows, in_order
 from spectra_eval.tables._html import html_table
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
 
-__all__ = ["PreferenceTable"]
+__all__ = ["PreferenceTable", "check_table"]
 
 if TYPE_CHECKING:
     Column: TypeAlias = np.ndarray
@@ -255,6 +255,31 @@ class PreferenceTable:
     def replace(self, **changes: Any) -> PreferenceTable:
         """Make a table with some columns changed, and check it whole."""
         return dataclasses.replace(self, **changes)
+
+
+def check_table(value: Any) -> None:
+    """Check that a value is a `PreferenceTable`.
+
+    Parameters
+    ----------
+    value : any
+        What was given as a table.
+
+    Raises
+    ------
+    InputError
+        It is a frame, a path or something else.
+
+    Examples
+    --------
+    >>> check_table("table.parquet")
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: table: str is no PreferenceTable; use from_pandas, from_frame or read_table
+    """
+    if not isinstance(value, PreferenceTable):
+        what = f"table: {type(value).__name__} is no PreferenceTable"
+        raise InputError(f"{what}; use from_pandas, from_frame or read_table")
 
 
 class _Setter:

@@ -1,6 +1,8 @@
 """Results fit the functions that take them, and print in a line."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,41 @@ def test_large_arrays_print_in_a_line() -> None:
         assert len(repr(value)) < 250 and "\n" not in repr(value), repr(value)
     assert repr(Information(np.array([0.5, 0.25]))) == "Information(array([0.5 , 0.25]))"
     assert repr(values[0]) == f"<Information: shape (200, 19), mean {rows.mean():.4g} nat>"
+
+
+_WRONG = """
+import pandas as pd
+import spectra_eval as se
+from spectra_eval.errors import SpectraError
+frame = pd.DataFrame({"user": ["u"], "target": [1.0]})
+table = se.PreferenceTable(users=["u"], categories=("a", "b"), counts=[[1, 2]])
+calls = [
+    lambda: se.evaluate(frame), lambda: se.evaluate(None), lambda: se.certify(frame), lambda: se.certify("t.parquet"),
+    lambda: se.certify([frame]), lambda: se.certify(None), lambda: se.verify("c.json", table),
+    lambda: se.verify(None, table), lambda: se.verify(table, table),
+    lambda: se.evaluate(table, metrics=["total_variation"], bootstrap=0)[0],
+]
+for call in calls:
+    try:
+        call()
+    except SpectraError as error:
+        print(str(error).partition(";")[0])
+"""
+
+
+def test_what_is_no_table_and_no_certificate_is_refused_in_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", _WRONG], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 10 and not done.stderr
+    assert [line.split(" is no ")[1].split(",")[0] for line in lines] == [
+        *["PreferenceTable"] * 6,
+        *["certificate"] * 3,
+        "metric",
+    ]
+
+
+def test_an_evaluation_is_a_row_of_results() -> None:
+    table = PreferenceTable(users=["u"], categories=("a", "b"), counts=[[1, 2]], theta_s=[[0.5, 0.5]])
+    found = evaluate(table, metrics=["total_variation"], bootstrap=0)
+    assert list(found) == list(found.results) and len(found) == len(list(found))
+    assert "total_variation" in found and "brier" not in found and found.results[0] in found
