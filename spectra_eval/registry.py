@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from spectra_eval.errors import DuplicateNameError, UnknownNameError
 
-__all__ = ["Named", "Registry", "call"]
+__all__ = ["Named", "Registry", "call", "words_of"]
 
 
 def call(place: str, *args: Any, **options: Any) -> Any:
@@ -31,6 +31,18 @@ def call(place: str, *args: Any, **options: Any) -> Any:
     """
     module, _, function = place.partition(":")
     return getattr(importlib.import_module(module), function)(*args, **options)
+
+
+def words_of(name: str) -> str:
+    """Return a name in words, for an entry that states no label.
+
+    Examples
+    --------
+    >>> words_of("tail_bias")
+    'Tail bias'
+    """
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 @runtime_checkable

@@ -85,6 +85,8 @@ class Baseline:
         One line.
     reference : str
         Where it is defined.
+    gloss : str
+        A few words for tables.
     needs : tuple of str
         The optional columns of the table that it is computed from.
     sees_window : bool
@@ -104,6 +106,7 @@ class Baseline:
     predict: Callable[[PreferenceTable], Prediction]
     summary: str
     reference: str
+    gloss: str = ""
     needs: tuple[str, ...] = ()
     sees_window: bool = False
     rows: Callable[[PreferenceTable], Callable[[slice], np.ndarray]] | None = None

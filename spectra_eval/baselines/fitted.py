@@ -217,6 +217,7 @@ BASELINES.add(
         predict=mixture,
         summary="History shares mixed with popularity, the weight fitted on other users.",
         reference="Jelinek and Mercer (1980); Zhai and Lafferty (2004), doi:10.1145/984321.984322",
+        gloss="history and popularity mixed",
         needs=("history_counts",),
     )
 )
@@ -226,6 +227,7 @@ BASELINES.add(
         predict=linear,
         summary="Softmax regression from history shares to the window, fitted on other users.",
         reference="Cox (1966), multinomial logistic regression; Stone (1974), doi:10.1111/j.2517-6161.1974.tb00994.x",
+        gloss="a linear model of the history",
         needs=("history_counts",),
     )
 )

@@ -159,6 +159,7 @@ BASELINES.add(
         predict=markov,
         summary="A first-order chain over the categories of the histories, started at the last title.",
         reference="Rendle, Freudenthaler and Schmidt-Thieme (2010), doi:10.1145/1772690.1772773",
+        gloss="transitions between categories",
         needs=("history_counts", "history"),
     )
 )

@@ -43,6 +43,7 @@ BASELINES.add(
         predict=oracle,
         summary="The observed frequencies themselves: sees the window, so it is a ceiling and no rival.",
         reference="what every metric compares with",
+        gloss="sees the window: a ceiling",
         sees_window=True,
     )
 )

@@ -2,11 +2,10 @@
 
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare
-from spectra_eval.evaluation._evaluate import METRICS_BY_DEFAULT, Evaluation, evaluate
+from spectra_eval.evaluation._evaluate import Evaluation, evaluate
 from spectra_eval.evaluation._merge import merge_categories, merge_parents, merge_rarest
 
 __all__ = [
-    "METRICS_BY_DEFAULT",
     "ComparedPair",
     "Evaluation",
     "SystemComparison",

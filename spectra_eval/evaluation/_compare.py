@@ -28,6 +28,7 @@ from spectra_eval.evaluation._pair import ComparedPair
 from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
+from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.metrics._flatness import flatness
 from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
@@ -46,8 +47,6 @@ __all__ = [
 ]
 
 SCHEMA = "spectra-eval/comparison/1"
-
-_BY_DEFAULT = ("js_divergence", "total_variation", "category_ndcg@10")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -264,8 +263,9 @@ def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
 
 
 def _fitting(n_categories: int) -> list[BoundMetric]:
-    lowered = [f"category_ndcg@{min(10, n_categories)}" if "@" in name else name for name in _BY_DEFAULT]
-    return bound_metrics(lowered, n_categories)
+    """Return the metrics that are compared when none are named, each with its largest cut-off alone."""
+    largest = {name.partition("@")[0]: name for name in names_shown_in("compare", n_categories)}
+    return bound_metrics(list(largest.values()), n_categories)
 
 
 def _readout(name: str, table: PreferenceTable, bucket: np.ndarray) -> System:

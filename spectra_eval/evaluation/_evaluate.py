@@ -23,6 +23,7 @@ from spectra_eval.evaluation._notes import notes
 from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
+from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.tables import MetricResult, PreferenceTable, System, check_table, html_table
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "METRICS_BY_DEFAULT",
     "SCHEMA",
     "Evaluation",
     "bound_metrics",
@@ -41,20 +41,6 @@ __all__ = [
 ]
 
 SCHEMA = "spectra-eval/evaluation/1"
-
-METRICS_BY_DEFAULT = (
-    "js_divergence",
-    "total_variation",
-    "kl_divergence",
-    "category_ndcg@5",
-    "category_ndcg@10",
-    "list_ndcg@5",
-    "mass_captured@5",
-    "exposure_entropy@3",
-    "tail_mass_error",
-    "soft_ece",
-)
-"""What is computed when nothing is asked for; cut-offs above the number of categories are lowered to it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -177,7 +163,7 @@ def evaluate(
     table : PreferenceTable
         The table.
     metrics : sequence of str, optional
-        Names as `metrics.parse` reads them; `METRICS_BY_DEFAULT` when not given.
+        Names as `metrics.parse` reads them; those that say ``evaluate`` in `Metric.shown_in` when not given.
     strata : sequence of str, optional
         Rules that sort the records: ``tail_preference`` (from the histories), ``tail_preference_window`` (from the
         windows, as the paper does), ``activity``, ``context_window``, ``horizon``, ``context_window_by_horizon``,
@@ -283,11 +269,7 @@ def evaluate(
 def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundMetric]:
     """Read the names of metrics; those by default, with their cut-offs lowered, when there are none."""
     if names is None:
-        lowered = []
-        for name in METRICS_BY_DEFAULT:
-            head, at, k = name.partition("@")
-            lowered.append(f"{head}@{min(int(k), n_categories)}" if at else name)
-        return [BoundMetric.parse(name) for name in dict.fromkeys(lowered)]
+        return [BoundMetric.parse(name) for name in names_shown_in("evaluate", n_categories)]
     if not names:
         raise InputError("metrics: none named; name at least one, or leave the option out")
     bound = [BoundMetric.parse(name) for name in names]

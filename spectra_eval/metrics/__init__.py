@@ -1,10 +1,10 @@
 """The family of metrics: what a system is measured by."""
 
-from spectra_eval.metrics._base import METRICS, BoundMetric, Metric, metric, parse
+from spectra_eval.metrics._base import METRICS, BoundMetric, Metric, metric, parse, shown_in
 from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.metrics._strata import category_buckets, tail_preference_groups
 from spectra_eval.metrics.bias import bucket_bias, category_bias, category_biases, tail_mass, tail_mass_error
-from spectra_eval.metrics.calibration import ReliabilityBins, reliability_bins, soft_ece, stratified_ece, top1_ece
+from spectra_eval.metrics.calibration import ReliabilityBins, reliability_bins, soft_ece, stratified_ece
 from spectra_eval.metrics.divergence import (
     chi_squared,
     hellinger,
@@ -15,9 +15,11 @@ from spectra_eval.metrics.divergence import (
 )
 from spectra_eval.metrics.exposure import exposure_entropy
 from spectra_eval.metrics.ordinal import wasserstein_ordinal
-from spectra_eval.metrics.ranking import category_ndcg, list_ndcg, mass_captured, top_list, top_recall
+from spectra_eval.metrics.ranking import category_ndcg, list_ndcg, top_list
+from spectra_eval.metrics.recall import mass_captured, top_recall
 from spectra_eval.metrics.scoring import brier, log_score
 from spectra_eval.metrics.smooth import smooth_ece
+from spectra_eval.metrics.top_calibration import top1_ece
 
 __all__ = [
     "METRICS",
@@ -43,6 +45,7 @@ __all__ = [
     "metric",
     "parse",
     "reliability_bins",
+    "shown_in",
     "smooth_ece",
     "soft_ece",
     "stratified_ece",

@@ -6,17 +6,15 @@ sharding; none of them needs to know which metric it serves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
-from spectra_eval.arrays import as_together, check_cutoff, whole_of
-from spectra_eval.errors import InputError, ShapeError
+from spectra_eval.errors import InputError
 from spectra_eval.metrics._comparison import Comparison
-from spectra_eval.registry import Registry
+from spectra_eval.registry import Registry, words_of
 from spectra_eval.units import Unit
 
 __all__ = [
@@ -24,13 +22,11 @@ __all__ = [
     "STRATA",
     "BoundMetric",
     "Metric",
-    "check_lists",
-    "check_pair",
-    "check_support",
     "mean_over_users",
     "metric",
+    "names_shown_in",
     "parse",
-    "shaped_like",
+    "shown_in",
 ]
 
 STRATA = ("head", "mid", "tail")
@@ -63,6 +59,11 @@ class Metric:
         One line.
     reference : str
         Where it is defined.
+    label, heading : str
+        The name in words for people, and for a narrow column; made from `name`, and from `label`, when not given.
+    definition, reading, pitfalls : str
+        The formula in Markdown ($p$ the target, $q$ the prediction), what a value says, and what goes wrong; the page
+        of the metrics, the listings and the report show them.
     value : callable
         ``value(mean_statistic (..., D), **options) -> (...)`` in `unit`; NaN where the value is undefined.
         Where it is `mean_over_users`, the statistic holds the value of each user, in `unit` too.
@@ -78,6 +79,13 @@ class Metric:
         The values that an option of words may take.
     stage : str
         ``stable`` or ``emerging``.
+    shown_in : frozenset of str
+        Where it is shown when no metrics are named: ``evaluate`` (and in the report), ``report``, ``compare``,
+        ``headline`` (the first table of a report) and ``figures``.
+    rank : int
+        Its place among the metrics that are shown there; the lowest comes first.
+    cutoffs : tuple of int
+        The cut-offs that are computed when no metrics are named.
 
     Examples
     --------
@@ -93,6 +101,11 @@ class Metric:
     lower_is_better: bool | None
     summary: str
     reference: str
+    label: str = ""
+    heading: str = ""
+    definition: str = ""
+    reading: str = ""
+    pitfalls: str = ""
     value: Callable[..., Any] = mean_over_users
     limits: tuple[float, float] = (0.0, 1.0)
     properties: frozenset[str] = frozenset()
@@ -100,6 +113,14 @@ class Metric:
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stage: str = "stable"
+    shown_in: frozenset[str] = frozenset()
+    rank: int = 1000
+    cutoffs: tuple[int, ...] = (10,)
+
+    def __post_init__(self) -> None:
+        """Name what has no label after its name."""
+        object.__setattr__(self, "label", self.label or words_of(self.name))
+        object.__setattr__(self, "heading", self.heading or self.label)
 
     @property
     def is_mean(self) -> bool:
@@ -165,6 +186,42 @@ class BoundMetric:
 
 
 METRICS: Registry[Metric] = Registry("metric", package="spectra_eval.metrics", group="spectra_eval.metrics")
+
+
+def shown_in(place: str) -> list[Metric]:
+    """Return the metrics that are shown in a place when none are named, in the order of their rank.
+
+    Parameters
+    ----------
+    place : str
+        ``evaluate``, ``report``, ``compare``, ``headline`` or ``figures``; see `Metric`.
+
+    Returns
+    -------
+    list of Metric
+        The lowest rank first; equal ranks by name.
+
+    Examples
+    --------
+    >>> [entry.name for entry in shown_in("compare")]
+    ['js_divergence', 'total_variation', 'category_ndcg']
+    """
+    return sorted((entry for entry in METRICS if place in entry.shown_in), key=lambda entry: (entry.rank, entry.name))
+
+
+def names_shown_in(place: str, n_categories: int) -> list[str]:
+    """Return the names of these metrics, each with its cut-offs, which are lowered to the number of categories.
+
+    Examples
+    --------
+    >>> names_shown_in("compare", 6)
+    ['js_divergence', 'total_variation', 'category_ndcg@5', 'category_ndcg@6']
+    """
+    names = []
+    for entry in shown_in(place):
+        cutoffs = dict.fromkeys(min(k, n_categories) for k in entry.cutoffs)
+        names += [f"{entry.name}@{k}" for k in cutoffs] if entry.takes_cutoff else [entry.name]
+    return names
 
 
 def parse(name: str) -> tuple[Metric, dict[str, Any]]:
@@ -304,79 +361,3 @@ def metric(
         return function
 
     return register
-
-
-def check_pair(
-    theta_star: Any,
-    theta_s: Any,
-    *,
-    buckets: Any = None,
-    k: int | None = None,
-    support: Any = None,
-    lists: Any = None,
-) -> tuple[Comparison, tuple[int, ...]]:
-    """Check the arrays of a public function; give them as one comparison, and the shape of the users' axes."""
-    if k is not None:
-        check_cutoff(k)
-    with_them: dict[str, tuple[Any, tuple[str, ...]]] = {
-        "buckets": (buckets, ("categories",)),
-        "support": (support, ("users", "categories")),
-        "lists": (lists, ("users", "ranks")),
-    }
-    thetas, others = as_together(with_them, theta_star=theta_star, theta_s=theta_s)
-    truth, held = np.broadcast_arrays(*thetas)
-    users, n_categories = truth.shape[:-1], truth.shape[-1]
-    if 0 in users:
-        raise ShapeError(f"theta_star: no users in shape {truth.shape}; give at least one row")
-    comparison = Comparison(
-        theta_star=np.ascontiguousarray(truth.reshape(-1, n_categories)),
-        theta_s=np.ascontiguousarray(held.reshape(-1, n_categories)),
-        lists=None if lists is None else check_lists(others["lists"], users),
-        bucket=np.zeros(n_categories, dtype=np.int64)
-        if buckets is None
-        else _check_buckets(others["buckets"], n_categories),
-        support=check_support(others.get("support"), theta_star=truth, theta_s=held),
-    )
-    return comparison, users
-
-
-def check_support(array: np.ndarray | None, **thetas: np.ndarray) -> np.ndarray | None:
-    """Check the options of each user against distributions (..., K) of one shape; return them as (n, K)."""
-    if array is None:
-        return None
-    shape = next(iter(thetas.values())).shape
-    if array.dtype != np.bool_:
-        raise InputError(f"support: entries of type {array.dtype}; give True where a category is an option of the user")
-    if array.shape != shape:
-        raise ShapeError(f"support: shape {array.shape}, but the users have {shape}; give one row a user")
-    for name, theta in thetas.items():
-        off = (theta > 0) & ~array
-        if off.any():
-            place = tuple(int(i) for i in np.argwhere(off)[0])
-            raise InputError(f"{name}: entry {place} is {theta[place]:.6g}, outside the support; it must be 0")
-    return array.reshape(-1, shape[-1])
-
-
-def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:
-    """Return one number a user in the shape of the users' axes; a plain float for a single user without an axis."""
-    return column.reshape(users) if users else float(column.reshape(()))
-
-
-def check_lists(array: np.ndarray, users: tuple[int, ...]) -> np.ndarray:
-    """Check that there is one list of whole numbers a user; give them as (n, L)."""
-    if array.ndim == 0 or array.shape[:-1] != users:
-        raise ShapeError(f"lists: shape {array.shape}, but the users have shape {users}; give one list a user")
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"lists: entries of type {array.dtype}; give indices of categories, negative for none")
-    return whole_of("lists", array).reshape(math.prod(users), array.shape[-1])
-
-
-def _check_buckets(array: np.ndarray, n_categories: int) -> np.ndarray:
-    if array.shape != (n_categories,):
-        raise ShapeError(f"buckets: shape {array.shape}, but there are {n_categories} categories; give one a category")
-    if not np.isin(array, (0, 1, 2)).all():
-        column = int(np.flatnonzero(~np.isin(array, (0, 1, 2)))[0])
-        raise InputError(
-            f"buckets: category {column} is in {array[column]}; write 0 for head, 1 for mid and 2 for tail"
-        )
-    return array.astype(np.int64)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric, shaped_like
+from spectra_eval.metrics._arguments import check_pair, shaped_like
+from spectra_eval.metrics._base import METRICS, STRATA, Metric, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, of_users
 from spectra_eval.metrics._pairs import differences
 from spectra_eval.units import Unit
@@ -110,6 +111,12 @@ def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
         {"symmetric", "zero_on_equal", "bounded", "category_symmetric", "merging_never_increases", "jointly_convex"}
     ),
     reference=_STECK,
+    definition=r"$\frac12 \sum_c \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$.",
+    reading="The proportion of the total mass that is in the wrong category after averaging over users.",
+    pitfalls=(
+        "Errors of different users cancel: a system that predicts the average for everybody has 0. It "
+        "says nothing about personalisation."
+    ),
 )
 def category_bias(theta_star: Theta, theta_s: Theta) -> float:
     """Return the total variation between the users' mean distribution and the model's mean distribution.
@@ -196,6 +203,20 @@ for _bucket, _stratum in enumerate(STRATA):
             properties=frozenset({"symmetric", "zero_on_equal", "bounded", "jointly_convex"}),
             summary=f"Mean size of the bias of a {_stratum} category.",
             reference=_STECK,
+            definition=(
+                r"$\frac{1}{|B|} \sum_{c \in B} \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$ over the "
+                "categories $B$ of the stratum."
+            ),
+            reading=(
+                "0.01 means that a category of the stratum is over- or understated by one percentage point on average."
+            ),
+            pitfalls=(
+                "Undefined for a stratum without categories (head and mid are empty where K is small). The strata "
+                "come from the histories, or from the windows themselves where the table has none, and then they "
+                "favour categories that happened to be rare."
+            ),
+            rank=150 + 10 * _bucket,
+            shown_in=frozenset({"report"}),
         )
     )
 
@@ -206,6 +227,12 @@ for _bucket, _stratum in enumerate(STRATA):
     lower_is_better=None,
     properties=frozenset({"bounded", "jointly_convex", "merging_never_increases"}),
     reference=_POPULARITY,
+    label="Tail mass",
+    definition=r"$\sum_{c \in \text{tail}} q_c$.",
+    reading="The probability that a system gives to the tail; compare with `true_tail_mass`.",
+    pitfalls="Not an error: more is not better.",
+    rank=130,
+    shown_in=frozenset({"report"}),
 )
 def tail_mass(theta: Theta, *, buckets: Any) -> PerUser | float:
     """Return the probability of the tail categories, predicted or observed.
@@ -254,6 +281,12 @@ METRICS.add(
         properties=frozenset({"bounded", "jointly_convex", "merging_never_increases"}),
         summary="Share of what the users did that falls on tail categories: what tail_mass stands beside.",
         reference=_POPULARITY,
+        label="Tail mass of the truth",
+        definition=r"$\sum_{c \in \text{tail}} p_c$.",
+        reading="The tail mass of the observed interactions; the same for all systems.",
+        pitfalls="A property of the users, not of a system.",
+        rank=140,
+        shown_in=frozenset({"report"}),
     )
 )
 
@@ -265,6 +298,13 @@ METRICS.add(
     lower_is_better=True,
     properties=frozenset({"symmetric", "zero_on_equal", "bounded", "jointly_convex"}),
     reference=_POPULARITY,
+    label="Tail mass error",
+    heading="Tail error",
+    definition=r"$\bigl| \frac1N \sum_u \sum_{c \in \text{tail}} (q_{uc} - p_{uc}) \bigr|$.",
+    reading="The difference between the mean predicted and the mean observed tail mass.",
+    pitfalls=("Errors of different users cancel. A system can have 0 here and predict the wrong tail for every user."),
+    rank=80,
+    shown_in=frozenset({"evaluate", "headline"}),
 )
 def tail_mass_error(theta_star: Theta, theta_s: Theta, *, buckets: Any) -> float:
     """Return the distance between the model's mean tail mass and that of the users.

@@ -9,12 +9,13 @@ import numpy as np
 
 from spectra_eval.arrays import Theta, as_array, check_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
-from spectra_eval.metrics._base import METRICS, STRATA, Metric, check_pair, metric
+from spectra_eval.metrics._arguments import check_pair
+from spectra_eval.metrics._base import METRICS, STRATA, Metric, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
 from spectra_eval.metrics._pairs import differences, held_or_zero
 from spectra_eval.units import Unit
 
-__all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece", "top1_ece"]
+__all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece"]
 
 _NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.9602"
 
@@ -106,23 +107,6 @@ def _stratum_ece(stratum: int) -> Part:
     return Part(_shares_of_pairs, columns)
 
 
-def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    n, k = comparison.theta_s.shape
-    first = comparison.theta_s.argmax(axis=1)
-    first += np.arange(0, n * k, k)
-    held = comparison.theta_s.ravel().take(first)
-    out = np.zeros((n, bins))
-    out[np.arange(n), bin_of(held, bins)] = comparison.once(differences).ravel().take(first)
-    missing = comparison.once(missing_rows)
-    if missing.any():
-        out[missing] = np.nan
-    return out
-
-
-def _sum_of_sizes(mean_gap: np.ndarray, **_options: Any) -> Any:
-    return np.abs(mean_gap).sum(axis=-1)
-
-
 def _sum_over_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> Any:
     gaps = mean_gap[..., : 3 * bins]
     return _of_pairs(np.abs(gaps.reshape(*gaps.shape[:-1], 3, bins).sum(axis=-2)).sum(axis=-1), mean_gap, bins)
@@ -143,7 +127,8 @@ def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
     return np.abs(mean_gap[..., :-1]).sum(axis=-1) / np.where(pairs > _NOBODY, pairs, np.nan)
 
 
-def _check_bins(bins: int) -> int:
+def check_bins(bins: int) -> int:
+    """Refuse a number of bins that is not at least one."""
     return check_whole("bins", bins, least=1, most=10**6, why="choose at least one bin")
 
 
@@ -165,7 +150,7 @@ def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any, support: Any
     """Sum over all pairs of each bin the weights, theta_star and theta_s, (3, B)."""
     comparison, _ = check_pair(theta_star, theta_s, support=support)
     weight = _check_weights(weights, comparison.n_categories)
-    _check_bins(bins)
+    check_bins(bins)
     sums = np.zeros((3, bins))
     for block in comparison.blocks():
         cell = bin_of(block.theta_s, bins).ravel()
@@ -233,6 +218,20 @@ def reliability_bins(
     properties=frozenset({"zero_on_equal", "bounded", "category_symmetric"}),
     options={"bins": 20},
     reference=_NAEINI,
+    label="Calibration error",
+    heading="ECE",
+    definition=(
+        r"$\frac{1}{NK} \sum_b \bigl| \sum_{(u,c) \in b} (q_{uc} - p_{uc}) \bigr|$ over bins $b$ of equal "
+        "width of $q$."
+    ),
+    reading=("The gap between predicted and observed proportions, on average over the pairs of a user and a category."),
+    pitfalls=(
+        "Most predicted probabilities are below one bin width, so the value is small by construction: "
+        "compare it with the baselines, never with a top-1 calibration error. It changes with the bins "
+        "and with K. Popularity is close to 0."
+    ),
+    rank=90,
+    shown_in=frozenset({"evaluate", "headline"}),
 )
 def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any = None, support: Any = None) -> float:
     r"""Return the calibration error in bins over all pairs of a user and a category.
@@ -289,6 +288,14 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any 
     properties=frozenset({"zero_on_equal", "bounded"}),
     options={"bins": 20},
     reference=_NAEINI,
+    label="Calibration error by strata",
+    definition=(
+        "As `soft_ece`, with bins by predicted probability and by the stratum (head, mid, tail) of the category."
+    ),
+    reading="Never below `soft_ece`. The difference comes from errors in head and tail that cancel there.",
+    pitfalls="Depends on the definition of the strata. See `soft_ece`.",
+    rank=100,
+    shown_in=frozenset({"report"}),
 )
 def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int = 20, support: Any = None) -> float:
     """Return the mean over the strata of categories of their calibration errors, weighted by their pairs.
@@ -333,7 +340,7 @@ def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int
     0.0
     """
     comparison, _ = check_pair(theta_star, theta_s, buckets=buckets, support=support)
-    return float(_sum_of_strata(mean_statistic(_in_strata, comparison, bins=_check_bins(bins)), bins=bins))
+    return float(_sum_of_strata(mean_statistic(_in_strata, comparison, bins=check_bins(bins)), bins=bins))
 
 
 for _bucket, _stratum in enumerate(STRATA):
@@ -348,53 +355,12 @@ for _bucket, _stratum in enumerate(STRATA):
             options={"bins": 20},
             summary=f"Calibration error in bins over the pairs of {_stratum} categories.",
             reference=_NAEINI,
+            label=f"Calibration error of the {_stratum}",
+            definition="As `soft_ece`, over the pairs of a user and a category of the stratum only.",
+            reading="As `soft_ece`: the gap between predicted and observed proportions in the stratum.",
+            pitfalls=(
+                "In the tail nearly all pairs fall into the lowest bin, so it is close to the size of the mean "
+                "error there."
+            ),
         )
     )
-
-
-@metric(
-    statistic=_top1_ece,
-    value=_sum_of_sizes,
-    unit=Unit.ONE,
-    lower_is_better=True,
-    properties=frozenset({"zero_on_equal", "bounded"}),
-    options={"bins": 20},
-    reference="Guo, Pleiss, Sun and Weinberger (2017), ICML, arXiv:1706.04599",
-)
-def top1_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20) -> float:
-    """Return the calibration error in bins of each user's most likely category, with equal weight for each user.
-
-    Parameters
-    ----------
-    theta_star : (N, K) float array
-        Observed distribution of each user; rows on the simplex.
-    theta_s : (N, K) float array
-        Predicted distribution of each user; rows on the simplex. In a tie the lowest index is the first.
-    bins : int
-        The number of bins, of equal width on [0, 1].
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
-
-    Raises
-    ------
-    SimplexError
-        A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
-    InputError
-        There is not even one bin.
-
-    References
-    ----------
-    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
-       arXiv:1706.04599
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> top1_ece(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.75, 0.25], [0.75, 0.25]]))
-    0.0
-    """
-    comparison, _ = check_pair(theta_star, theta_s)
-    return float(_sum_of_sizes(mean_statistic(_top1_ece, comparison, bins=_check_bins(bins))))

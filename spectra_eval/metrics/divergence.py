@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._arguments import check_pair, shaped_like
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._pairs import TINY, gaps, js_nats, kl_nats, roots_of_truth
 from spectra_eval.units import LN2, Information, Unit
@@ -74,6 +75,20 @@ def _hellinger(comparison: Comparison) -> np.ndarray:
     lower_is_better=True,
     properties=_METRIC,
     reference="Lin (1991), doi:10.1109/18.61115",
+    label="Jensen–Shannon divergence",
+    heading="JS",
+    definition=r"$\frac12 \mathrm{KL}(p \| m) + \frac12 \mathrm{KL}(q \| m)$ with $m = (p + q)/2$, in bits.",
+    reading=(
+        "0 for equal, 1 bit for disjoint. Small values behave like squares: half the distance is a quarter of the JS."
+    ),
+    pitfalls=(
+        "The divergence, not the distance: `scipy.spatial.distance.jensenshannon` returns its root, by "
+        "default in nats. Computed without cancellation; the textbook sum of entropies is inaccurate "
+        "below 1e-8. Short windows are far from any prediction: a single interaction in a category "
+        "predicted at 0.3 gives 0.49 bit."
+    ),
+    rank=10,
+    shown_in=frozenset({"evaluate", "compare", "headline", "figures"}),
 )
 def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     r"""Return the Jensen-Shannon divergence of each user.
@@ -126,6 +141,16 @@ def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     limits=(0.0, np.inf),
     properties=_DIVERGENCE,
     reference="Kullback and Leibler (1951), doi:10.1214/aoms/1177729694",
+    label="Kullback–Leibler divergence",
+    definition=r"$\sum_c p_c \ln (p_c / q_c)$, in nats.",
+    reading="The excess log loss per interaction, compared with a perfect prediction of the window.",
+    pitfalls=(
+        "Infinite if an observed category has probability zero; the mean is then undefined, and the "
+        "number of such users is reported. No hidden smoothing: smooth the system instead (`laplace`, "
+        "`mixture`)."
+    ),
+    rank=30,
+    shown_in=frozenset({"evaluate"}),
 )
 def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     r"""Return the Kullback-Leibler divergence of the truth from the model, for each user.
@@ -171,6 +196,16 @@ def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     lower_is_better=True,
     properties=_METRIC,
     reference="Levin, Peres and Wilmer (2017), chapter 4, doi:10.1090/mbk/107",
+    label="Total variation",
+    heading="TV",
+    definition=r"$\frac12 \sum_c |p_c - q_c|$.",
+    reading="The proportion of mass that must be moved; also the largest error over all sets of categories.",
+    pitfalls=(
+        "Short windows make it large for every system. It treats all categories as equally distant: for "
+        "ordered categories use `wasserstein_ordinal`."
+    ),
+    rank=20,
+    shown_in=frozenset({"evaluate", "compare", "headline"}),
 )
 def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     """Return the total variation distance of each user: half the sum of absolute differences.
@@ -214,6 +249,13 @@ def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     lower_is_better=True,
     properties=_METRIC - {"jointly_convex"},
     reference="Le Cam and Yang (2000), section 4.2, doi:10.1007/978-1-4612-1166-2",
+    label="Hellinger distance",
+    definition=r"$\sqrt{\frac12 \sum_c (\sqrt{p_c} - \sqrt{q_c})^2}$.",
+    reading=(
+        "A distance between 0 and 1. Its square is at most the total variation, and the total variation "
+        r"is at most $\sqrt{2}$ times it."
+    ),
+    pitfalls=("This is the distance (with the square root). Some authors call the squared form Hellinger distance."),
 )
 def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     r"""Return the Hellinger distance of each user, normalised to [0, 1].
@@ -260,6 +302,13 @@ def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     limits=(0.0, np.inf),
     properties=_DIVERGENCE,
     reference="Gibbs and Su (2002), doi:10.1111/j.1751-5823.2002.tb00178.x",
+    label="Chi-squared divergence",
+    definition=r"$\sum_c (p_c - q_c)^2 / q_c$.",
+    reading="Relative squared errors: large where $q$ is far too small.",
+    pitfalls=(
+        "Infinite if an observed category has probability zero, and dominated by the smallest $q_c$ "
+        "otherwise: one user can outweigh all others. Report the median too."
+    ),
 )
 def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     r"""Return Pearson's chi-squared divergence of the truth from the model, for each user.
@@ -305,6 +354,12 @@ def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     lower_is_better=True,
     properties=_METRIC - {"merging_never_increases"},
     reference="Gibbs and Su (2002), doi:10.1111/j.1751-5823.2002.tb00178.x",
+    label="Largest error of a category",
+    definition=r"$\max_c |p_c - q_c|$.",
+    reading="The largest error in any one category, as a proportion.",
+    pitfalls=(
+        "Merging categories can increase it; compare only within one taxonomy. A maximum grows with K even by chance."
+    ),
 )
 def linf_error(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     """Return the largest absolute difference over the categories of each user.

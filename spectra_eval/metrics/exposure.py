@@ -8,7 +8,8 @@ import numpy as np
 
 from spectra_eval.arrays import Lists, Theta, as_together, check_cutoff
 from spectra_eval.errors import UndefinedMetricError
-from spectra_eval.metrics._base import check_lists, check_support, metric
+from spectra_eval.metrics._arguments import check_lists, check_support
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic
 from spectra_eval.metrics._orders import named_entries, order_of_theta_s, ranked
 from spectra_eval.simplex import entropy_nats
@@ -69,6 +70,24 @@ def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
     properties=frozenset({"bounded", "category_symmetric"}),
     takes_cutoff=True,
     reference="Qin and Zhu (2013), IJCAI; Shannon (1948), doi:10.1002/j.1538-7305.1948.tb01338.x",
+    label="Exposure entropy",
+    heading="Exposure",
+    definition=(
+        r"$-\sum_c s_c \log_2 s_c$ with $s_c$ the proportion of all positions in the users' top $k$ that "
+        "category $c$ takes."
+    ),
+    reading=(
+        r"From $\log_2 k$ (everybody gets the same list) to $\log_2 K$ (every category gets equally many "
+        "positions)."
+    ),
+    pitfalls=(
+        "Neither end is better by itself: random lists have the maximum. Read it together with an "
+        "accuracy metric, and compare only at the same $k$ and $K$. Lists shorter than $k$ may be below "
+        r"$\log_2 k$."
+    ),
+    rank=70,
+    shown_in=frozenset({"evaluate", "headline"}),
+    cutoffs=(3,),
 )
 def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, support: Any = None) -> Information:
     r"""Return the entropy of the categories over all ranks of the users' top lists.

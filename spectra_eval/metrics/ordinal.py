@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._arguments import check_pair, shaped_like
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._pairs import differences
 from spectra_eval.units import Unit
@@ -32,6 +33,16 @@ def _wasserstein(comparison: Comparison) -> np.ndarray:
     limits=(0.0, np.inf),
     properties=frozenset({"symmetric", "zero_on_equal", "bounded", "merging_never_increases", "jointly_convex"}),
     reference="Vallender (1974), doi:10.1137/1118101",
+    label="Ordinal Wasserstein distance",
+    definition=(
+        r"$\sum_{j < K} \bigl| \sum_{c \le j} (p_c - q_c) \bigr|$: the number of steps that mass must be "
+        "moved."
+    ),
+    reading="1.0 means one option off, for example one point of a rating scale.",
+    pitfalls=(
+        "Meaningless for categories without an order; the order is that of the columns. All steps count "
+        "the same. Merging neighbours never increases it, merging other categories may."
+    ),
 )
 def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> PerUser | float:
     """Return the Wasserstein distance of each user over ordered categories, in steps.

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from spectra_eval.arrays import Lists, PerUser, Theta, as_together, check_cutoff
-from spectra_eval.metrics._base import check_pair, check_support, metric, shaped_like
+from spectra_eval.metrics._arguments import check_pair, check_support, shaped_like
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import (
     best_first,
@@ -19,7 +20,7 @@ from spectra_eval.metrics._orders import (
 )
 from spectra_eval.units import LN2, Unit
 
-__all__ = ["category_ndcg", "list_ndcg", "mass_captured", "top_list", "top_recall"]
+__all__ = ["category_ndcg", "list_ndcg", "top_list"]
 
 Gain = Literal["linear", "exp2"]
 Ties = Literal["average", "index"]
@@ -84,40 +85,6 @@ def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.nd
     return _normalised(comparison, _gained(comparison.once(listed_truth, k), gain), gain, k)
 
 
-def _captured(comparison: Comparison, k: int) -> np.ndarray:
-    gains = comparison.once(listed_truth, k)
-    return np.einsum("ij->i", gains) if gains.shape[1] else comparison.theta_star[:, 0] * 0.0
-
-
-def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
-    return np.minimum(comparison.once(_captured, k), 1.0)[:, None]
-
-
-def _wanted(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
-    best = comparison.once_of_truth(truth_sorted)[:, :k]
-    border = best[:, -1:]
-    wanted = _count(best > 0)
-    return border, wanted, wanted - _count(best > border)
-
-
-def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
-    gains = comparison.once(listed_truth, k)
-    border, wanted, room = comparison.once_of_truth(_wanted, k)
-    above = _count(gains > border)
-    # Where the border is 0 there is no room, so a place that holds nothing never counts.
-    level = _count(gains >= border) - above
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (above + np.minimum(level, room)) / wanted
-    recall[np.isnan(comparison.once(_captured, k))] = np.nan
-    return recall[:, None]
-
-
-def _count(mask: np.ndarray) -> np.ndarray:
-    """Count what is true in each row; several times quicker than a sum of Booleans."""
-    return np.einsum("ij->i", mask.astype(np.float64))
-
-
 @metric(
     statistic=_category_ndcg,
     unit=Unit.ONE,
@@ -127,6 +94,21 @@ def _count(mask: np.ndarray) -> np.ndarray:
     options={"ties": "average", "gain": "linear"},
     choices={"ties": _TIES, "gain": _GAINS},
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418; ties: McSherry and Najork (2008)",
+    label="Category NDCG",
+    heading="NDCG",
+    definition=(
+        r"$\mathrm{DCG}@k / \mathrm{IDCG}@k$ with gain $p_c$ (or $2^{p_c} - 1$) and discount "
+        r"$1/\log_2(i+1)$, the categories in the order of $q$."
+    ),
+    reading="The proportion of the best possible discounted gain. Only the order of $q$ counts.",
+    pitfalls=(
+        "High even for popularity, because a few categories have most of the mass; with cut-off K it is "
+        "never low. Report the cut-off, the gain and the rule for ties: a uniform $q$ ranked by index "
+        "scores the order of the columns, so ties are averaged by default."
+    ),
+    rank=40,
+    shown_in=frozenset({"evaluate", "compare", "headline", "figures"}),
+    cutoffs=(5, 10),
 )
 def category_ndcg(
     theta_star: Theta, theta_s: Theta, *, k: int, ties: Ties = "average", gain: Gain = "linear", support: Any = None
@@ -220,7 +202,7 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     return lists.reshape(*held.shape[:-1], k)
 
 
-def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:
+def against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:
     """Check the truth and lists of a public function."""
     return check_pair(theta_star, theta_star, k=k, lists=lists)
 
@@ -234,6 +216,22 @@ def _against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tup
     options={"gain": "linear"},
     choices={"gain": _GAINS},
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418",
+    label="List NDCG",
+    heading="List NDCG",
+    definition=(
+        "As `category_ndcg`, for the list that a system generates; positions without a category have gain zero."
+    ),
+    reading=(
+        "As `category_ndcg`. The list of a system that generates none is the order of $q$ (ties: the "
+        "lower index first)."
+    ),
+    pitfalls=(
+        r"For $k$ beyond the length $l$ of the list it falls with $k$: compare lists at $k \le l$. Entries "
+        "that are not a category keep their position and score zero."
+    ),
+    rank=50,
+    shown_in=frozenset({"evaluate", "headline"}),
+    cutoffs=(5,),
 )
 def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear") -> PerUser | float:
     """Return the normalised discounted cumulative gain of a named list; ranks beyond its end gain nothing.
@@ -274,107 +272,5 @@ def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear")
     >>> list_ndcg(np.array([[0.4, 0.3, 0.2, 0.1]]), np.array([[0, 0, 1]]), k=3).round(4).tolist()
     [0.7979]
     """
-    comparison, users = _against_lists(theta_star, lists, k)
+    comparison, users = against_lists(theta_star, lists, k)
     return shaped_like(users, of_users(_list_ndcg, comparison, k=k, gain=gain))
-
-
-@metric(
-    statistic=_mass_captured,
-    unit=Unit.ONE,
-    lower_is_better=False,
-    properties=frozenset({"bounded"}),
-    takes_cutoff=True,
-    reference="SPECTRA, arXiv:2509.24189, section 3.3",
-)
-def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
-    """Return the proportion of each user's observed interactions in the first k categories of the list.
-
-    Parameters
-    ----------
-    theta_star : (N, K) float array
-        Observed distribution of each user; rows on the simplex.
-    lists : (N, L) int array
-        Categories, best first; entries that are no category, or repeat one, capture nothing. `top_list` makes
-        lists of distributions.
-    k : int
-        The cut-off.
-
-    Returns
-    -------
-    (N,) float array
-        Between 0 and 1.
-
-    Raises
-    ------
-    SimplexError
-        A row of the truth is negative, not finite, or does not sum to one within `arrays.ATOL`.
-    ShapeError
-        There is not one list a user.
-    InputError
-        The cut-off is below one, or the lists hold something else than whole numbers.
-
-    References
-    ----------
-    .. [1] SPECTRA, arXiv:2509.24189.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> mass_captured(np.array([[0.5, 0.25, 0.25]]), np.array([[0, 2]]), k=2).tolist()
-    [0.75]
-    """
-    comparison, users = _against_lists(theta_star, lists, k)
-    return shaped_like(users, of_users(_mass_captured, comparison, k=k))
-
-
-@metric(
-    statistic=_top_recall,
-    unit=Unit.ONE,
-    lower_is_better=False,
-    properties=frozenset({"bounded"}),
-    takes_cutoff=True,
-    reference="Cremonesi, Koren and Turrin (2010), doi:10.1145/1864708.1864721",
-)
-def top_recall(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float:
-    """Return the proportion of each user's k most frequent categories that are among the first k of the list.
-
-    A category that was not observed is never among them, so a user with j < k observed categories has j to find.
-    Where categories tie at the border of the k, any choice of them counts as right.
-
-    Parameters
-    ----------
-    theta_star : (N, K) float array
-        Observed distribution of each user; rows on the simplex.
-    lists : (N, L) int array
-        Categories, best first; entries that are no category, or repeat one, find nothing. `top_list` makes
-        lists of distributions.
-    k : int
-        The cut-off.
-
-    Returns
-    -------
-    (N,) float array
-        Between 0 and 1.
-
-    Raises
-    ------
-    SimplexError
-        A row of the truth is negative, not finite, or does not sum to one within `arrays.ATOL`.
-    ShapeError
-        There is not one list a user.
-    InputError
-        The cut-off is below one, or the lists hold something else than whole numbers.
-
-    References
-    ----------
-    .. [1] P. Cremonesi, Y. Koren and R. Turrin, "Performance of recommender algorithms on top-N recommendation
-       tasks", RecSys 2010. doi:10.1145/1864708.1864721
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> top_recall(np.array([[0.5, 0.25, 0.25, 0.0]]), np.array([[0, 3]]), k=2).tolist()
-    [0.5]
-    """
-    comparison, users = _against_lists(theta_star, lists, k)
-    return shaped_like(users, of_users(_top_recall, comparison, k=k))

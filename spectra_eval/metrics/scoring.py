@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.arrays import PerUser, Theta
-from spectra_eval.metrics._base import check_pair, metric, shaped_like
+from spectra_eval.metrics._arguments import check_pair, shaped_like
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._pairs import differences, entropies_of_truth, kl_nats
 from spectra_eval.units import Information, Unit
@@ -38,6 +39,18 @@ def _log_score(comparison: Comparison) -> np.ndarray:
     limits=(0.0, 2.0),
     properties=frozenset({"bounded", "category_symmetric"}),
     reference=f"Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2; {_GNEITING}",
+    label="Brier score",
+    definition=(
+        r"$\sum_c (q_c - p_c)^2 + \sum_c p_c (1 - p_c)$: the squared distance to the observed category, "
+        "averaged over the interactions of the window."
+    ),
+    reading=("Differences between systems are mean squared distances; the second sum is the same for all systems."),
+    pitfalls=(
+        "Never zero unless each window holds one category. Insensitive to rare categories: 0.01 against "
+        "0.0001 is nothing here, and a factor of a hundred in `log_score`."
+    ),
+    rank=180,
+    shown_in=frozenset({"report"}),
 )
 def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     r"""Return the Brier score: squared distance to the observed category, averaged over each user's interactions.
@@ -85,6 +98,12 @@ def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     limits=(0.0, np.inf),
     properties=frozenset({"category_symmetric", "merging_never_increases"}),
     reference=f"Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x; {_GNEITING}",
+    label="Logarithmic score",
+    definition=r"$-\sum_c p_c \ln q_c$, in nats.",
+    reading=("The Kullback-Leibler divergence plus the entropy of the window, which is the same for all systems."),
+    pitfalls="As `kl_divergence`: infinite if an observed category has probability zero.",
+    rank=190,
+    shown_in=frozenset({"report"}),
 )
 def log_score(theta_star: Theta, theta_s: Theta) -> Information:
     r"""Return the logarithmic score: surprise at the observed category, averaged over each user's interactions.

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import Theta
-from spectra_eval.metrics._base import check_pair, metric
+from spectra_eval.metrics._arguments import check_pair
+from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic, missing_rows
 from spectra_eval.metrics._pairs import differences, held_or_zero
 from spectra_eval.units import Unit
@@ -91,6 +92,18 @@ def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     properties=frozenset({"zero_on_equal", "bounded", "category_symmetric"}),
     reference="Blasiok and Nakkiran (2024), ICLR, arXiv:2309.12236",
     stage="emerging",
+    label="Calibration error without bins",
+    definition=(
+        r"The $\sigma$ at which the residuals $q - p$, smoothed over the predicted probability by a "
+        r"reflected Gaussian of width $\sigma$, have mean absolute value $\sigma$."
+    ),
+    reading="A calibration error without bins; close to `soft_ece` where that is stable.",
+    pitfalls=(
+        "Errors below 1/128 are smoothed with that width. As with all calibration errors, a constant at "
+        "the right level has 0: calibration is not accuracy."
+    ),
+    rank=120,
+    shown_in=frozenset({"report"}),
 )
 def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> float:
     r"""Return the smooth calibration error over all pairs of a user and a category: no bins, no bandwidth to choose.

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval.arrays import check_number
 from spectra_eval.errors import InputError, ProbeError
-from spectra_eval.registry import Registry
+from spectra_eval.registry import Registry, words_of
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["READOUTS", "Reading", "Readout", "check_log_probs", "check_temperature", "softmax", "stacked"]
@@ -53,6 +53,10 @@ class Readout:
         asks about everything.
     reply_tokens : callable, optional
         ``reply_tokens(n_categories) -> int``: how long a reply may be, of the form ``text``.
+    label : str
+        The name in words; made from `name` when not given.
+    definition, reading, pitfalls : str
+        How `theta_s` is computed, what it says, and what goes wrong, in Markdown.
     softmax : bool
         `theta_s` is the softmax of `scores` over the temperature, so that scores can be debiased and scaled
         after they were read.
@@ -63,6 +67,10 @@ class Readout:
     read: Callable[..., Reading]
     summary: str
     reference: str
+    label: str = ""
+    definition: str = ""
+    reading: str = ""
+    pitfalls: str = ""
     options: tuple[str, ...] = ()
     asked_with: tuple[str, ...] = ()
     followed_with: tuple[str, ...] = ()
@@ -71,6 +79,10 @@ class Readout:
     reply_tokens: Callable[[int], int] | None = None
     softmax: bool = True
     stage: str = "stable"
+
+    def __post_init__(self) -> None:
+        """Name what has no label after its name."""
+        object.__setattr__(self, "label", self.label or words_of(self.name))
 
 
 READOUTS: Registry[Readout] = Registry("readout", package="spectra_eval.readouts", group="spectra_eval.readouts")

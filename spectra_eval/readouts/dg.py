@@ -29,14 +29,22 @@ class Entry:
     """What `list readouts` says of the decoded list."""
 
     name: str
+    label: str
     summary: str
+    definition: str
+    reading: str
+    pitfalls: str
     reference: str
     stage: str = "stable"
 
 
 ENTRY = Entry(
     name="dg",
+    label="Generated list",
     summary="the decoded list beside a readout (probe --dg): greedy or drawn with a seed, free or held to the names",
+    definition="The categories that the model names, best first, parsed from its text or constrained to the names.",
+    reading="What a user of the model would see; compared with a readout as the uniform distribution on the list.",
+    pitfalls="Entries that are no category keep their position and count as misses. A short list misses mass.",
     reference="The paper, appendix A.3",
 )
 _MARK = re.compile(r"^\s*(?:[-*•–—+]+|[(\[]?\d{1,3}[.):\]]+|#\d{1,3}[.:]?)\s+")

@@ -168,6 +168,16 @@ READOUTS.add(
         read=read,
         summary="log-likelihood of the category's name: sum, mean a token, mean a byte, or PMI",
         reference="Holtzman et al. (2021), arXiv:2104.08315",
+        label="Likelihood of the name",
+        definition=(
+            "The log-likelihood of the category's name as a continuation: the sum over its tokens, the "
+            "mean per token or per byte, or the difference from its likelihood without a history (PMI)."
+        ),
+        reading="What the model would write next, restricted to the names of the categories.",
+        pitfalls=(
+            "The sum favours short and frequent names, whatever the user likes. PMI removes that and "
+            "amplifies noise of rare names."
+        ),
         options=("temperature", "categories", "measure"),
         asked_with=("measure",),
         form="whole",

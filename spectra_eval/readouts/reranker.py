@@ -103,6 +103,15 @@ READOUTS.add(
         read=read,
         summary="log-odds of yes for the category as a document, in the template of Qwen3-Reranker",
         reference="Zhang et al. (2025), arXiv:2506.05176",
+        label="Reranker",
+        definition=(
+            "The score of a category is the log-odds of yes in the template of a reranker, with the "
+            "category as the document; `theta_s` is the softmax of the scores."
+        ),
+        reading="As `likelihood`, for models that were trained to judge relevance.",
+        pitfalls=(
+            "Only meaningful for models trained with this template; other models answer, but not to this question."
+        ),
         options=("temperature",),
     )
 )

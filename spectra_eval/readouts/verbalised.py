@@ -164,6 +164,13 @@ READOUTS.add(
         read=read,
         summary="the percentages that the model writes, read strictly",
         reference="Tian et al. (2023), arXiv:2305.14975",
+        label="Verbalised percentages",
+        definition="The percentages that the model writes as text for all categories, divided by their sum.",
+        reading="What the model says about its own distribution.",
+        pitfalls=(
+            "Small models rarely write a readable answer; responses that cannot be read are counted, and "
+            "are uniform or an error as chosen. Round numbers are common."
+        ),
         options=("categories", "unreadable"),
         form="text",
         reply_tokens=reply_tokens,

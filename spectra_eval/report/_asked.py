@@ -8,24 +8,11 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.baselines._base import history_within
-from spectra_eval.evaluation import METRICS_BY_DEFAULT
+from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.report._material import model_of
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["default_title", "questions"]
-
-_FURTHER = (
-    "stratified_ece",
-    "top1_ece",
-    "smooth_ece",
-    "tail_mass",
-    "true_tail_mass",
-    "head_bias",
-    "mid_bias",
-    "tail_bias",
-    "brier",
-    "log_score",
-)
 
 
 def questions(table: PreferenceTable) -> dict[str, Any]:
@@ -53,7 +40,7 @@ def questions(table: PreferenceTable) -> dict[str, Any]:
     (['theta_s', 'uniform'], ['tail_preference', 'context_window'])
     """
     cut = int(table.n_options.max())
-    metrics = [_lowered(name, cut) for name in (*METRICS_BY_DEFAULT, *_FURTHER)]
+    metrics = [name for place in ("evaluate", "report") for name in names_shown_in(place, cut)]
     systems = ["theta_s"] if table.theta_s is not None else []
     systems += ["dg", "dg_best"] if table.dg is not None else []
     systems.append("uniform")
@@ -63,12 +50,7 @@ def questions(table: PreferenceTable) -> dict[str, Any]:
     strata += [name for name in ("context_window", "horizon") if _several(getattr(table, name))]
     if len(strata) == 3:
         strata.append("context_window_by_horizon")
-    return {"metrics": list(dict.fromkeys(metrics)), "systems": systems, "strata": strata}
-
-
-def _lowered(name: str, n_categories: int) -> str:
-    head, at, k = name.partition("@")
-    return f"{head}@{min(int(k), n_categories)}" if at else name
+    return {"metrics": metrics, "systems": systems, "strata": strata}
 
 
 def _several(column: np.ndarray | None) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectra_eval.certification import CLAIMS
-from spectra_eval.metrics._base import METRICS
+from spectra_eval.metrics._base import shown_in
 from spectra_eval.report._material import (
     UNITS,
     Material,
     Result,
     better,
+    entry_of,
     finite,
     gloss,
     is_ceiling,
@@ -25,16 +26,6 @@ from spectra_eval.report._provenance import flat, is_grid, plain_value
 __all__ = ["Cell", "ClaimLine", "Column", "Grid", "Row", "claim_lines", "headline"]
 
 _CONSTANT = ("uniform", "popularity")
-_KEY_METRICS = (
-    "js_divergence",
-    "total_variation",
-    "category_ndcg",
-    "list_ndcg",
-    "mass_captured",
-    "tail_mass_error",
-    "soft_ece",
-    "exposure_entropy",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +61,9 @@ class Row:
 
 def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     """Give the table a reader looks at first: systems by the few metrics that matter most."""
-    names = [name for name in (material.named(base) for base in _KEY_METRICS) if name is not None]
+    # What has no better direction stands last.
+    key = sorted(shown_in("headline"), key=lambda entry: entry.lower_is_better is None)
+    names = [name for name in (material.named(entry.name) for entry in key) if name is not None]
     for result in material.results:
         if len(names) < 3 and result.metric not in names:
             names.append(result.metric)
@@ -112,9 +105,8 @@ def _competes(result: Result) -> bool:
 
 def _is_calibrated_constant(result: Result) -> bool:
     """Tell whether a constant is measured on the cohort alone, where it may be right without knowing anybody."""
-    base = result.metric.partition("@")[0]
-    by_user = base not in METRICS.names() or METRICS[base].is_mean
-    return result.system in _CONSTANT and not by_user
+    entry = entry_of(result.metric)
+    return result.system in _CONSTANT and entry is not None and not entry.is_mean
 
 
 def _cell(result: Result | None, *, best: float | None, decimals: int) -> Cell:

@@ -24,7 +24,6 @@ __all__ = ["Figure", "figures"]
 BINS = 20
 SHOWN = 30
 """A figure of categories shows at most so many; it says how many there are."""
-_KEY = ("js_divergence", "category_ndcg")
 
 
 def figures(material: Material) -> tuple[Figure, ...]:
@@ -40,10 +39,11 @@ def figures(material: Material) -> tuple[Figure, ...]:
     windows = "context_window_by_horizon"
     if not named_strata(material, windows):
         windows = "context_window"
-    made = [*(bars(material, base) for base in _KEY), *(maker(material) for maker in makers)]
-    for base, rules in ((_KEY[0], ("tail_preference", "tail_preference_window", windows)), (_KEY[1], (windows,))):
-        for rule in rules:
-            made += lines(material, base, rule)
+    key = [entry.name for entry in metrics.shown_in("figures")]
+    made = [*(bars(material, name) for name in key), *(maker(material) for maker in makers)]
+    for place, name in enumerate(key):
+        for rule in (windows,) if place else ("tail_preference", "tail_preference_window", windows):
+            made += lines(material, name, rule)
     return tuple(figure for figure in made if figure is not None)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from spectra_eval.baselines import BASELINES
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.metrics._base import METRICS
+from spectra_eval.metrics._base import METRICS, Metric
+from spectra_eval.registry import words_of
 from spectra_eval.tables import PreferenceTable
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Material",
     "Result",
     "better",
+    "entry_of",
     "finite",
     "gather",
     "gloss",
@@ -36,40 +38,10 @@ __all__ = [
 UNITS = {"bit": "bits", "nat": "nats", "1": ""}
 """How a unit is written beside a number."""
 
-_LABELS = {
-    "js_divergence": "Jensen–Shannon divergence",
-    "kl_divergence": "Kullback–Leibler divergence",
-    "total_variation": "Total variation",
-    "chi_squared": "Chi-squared divergence",
-    "linf_error": "Largest error of a category",
-    "category_ndcg": "Category NDCG",
-    "list_ndcg": "List NDCG",
-    "mass_captured": "Mass captured",
-    "top_recall": "Recall of the top",
-    "exposure_entropy": "Exposure entropy",
-    "tail_mass_error": "Tail mass error",
-    "soft_ece": "Calibration error",
-    "smooth_ece": "Calibration error without bins",
-    "stratified_ece": "Calibration error by strata",
-    "top1_ece": "Calibration error of the top category",
-    "tail_mass": "Tail mass",
-    "true_tail_mass": "Tail mass of the truth",
-    "wasserstein_ordinal": "Ordinal Wasserstein distance",
-    "brier": "Brier score",
-    "log_score": "Logarithmic score",
-}
 _GLOSSES = {
     "theta_s": "the readout of the model",
     "dg": "the decoded list",
     "dg_best": "the list, weighted by the truth",
-    "uniform": "every category alike",
-    "popularity": "everybody's average",
-    "history": "the user's own history",
-    "laplace": "the history, smoothed",
-    "mixture": "history and popularity mixed",
-    "markov": "transitions between categories",
-    "linear": "a linear model of the history",
-    "oracle": "sees the window: a ceiling",
 }
 
 
@@ -263,13 +235,21 @@ def methods(results: Iterable[Result]) -> str:
 def metric_label(metric: str) -> str:
     """Give the name of a metric in words, with its cut-off."""
     base, _, k = metric.partition("@")
-    words = _LABELS.get(base, base.replace("_", " ").capitalize())
+    entry = entry_of(metric)
+    words = words_of(base) if entry is None else entry.label
     return f"{words} at\u00a0{k}" if k else words
+
+
+def entry_of(metric: str) -> Metric | None:
+    """Return the entry of a metric of an evaluation; None where it is not registered here."""
+    base = metric.partition("@")[0]
+    return METRICS[base] if base in METRICS else None
 
 
 def gloss(system: str) -> str:
     """Say in a few words what a system is."""
-    return _GLOSSES.get(system.rpartition(": ")[2], "")
+    name = system.rpartition(": ")[2]
+    return BASELINES[name].gloss if name in BASELINES else _GLOSSES.get(name, "")
 
 
 def better(material: Material, metric: str) -> str | None:
@@ -278,8 +258,8 @@ def better(material: Material, metric: str) -> str | None:
         said = (document.get("better") or {}).get(metric)
         if said in ("lower", "higher"):
             return str(said)
-    base = metric.partition("@")[0]
-    lower = METRICS[base].lower_is_better if base in METRICS.names() else None
+    entry = entry_of(metric)
+    lower = None if entry is None else entry.lower_is_better
     return None if lower is None else "lower" if lower else "higher"
 
 

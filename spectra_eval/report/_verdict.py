@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spectra_eval.metrics import shown_in
 from spectra_eval.report._content import claim_lines
 from spectra_eval.report._material import (
     UNITS,
@@ -86,7 +87,8 @@ def _said(table: object, word: str) -> bool:
 
 def _measured(material: Material) -> tuple[str, dict[str, Result]] | None:
     """Give the first key metric there is, and what each system has in it; None where the readout has no value."""
-    metric = material.named("js_divergence") or material.named("total_variation")
+    key = (entry for entry in shown_in("headline") if entry.is_mean and entry.lower_is_better)
+    metric = next(filter(None, (material.named(entry.name) for entry in key)), None)
     found = {r.system: r for r in material.of(metric) if r.value is not None} if metric else {}
     if metric is None or "theta_s" not in found or better(material, metric) != "lower":
         return None

@@ -9,28 +9,15 @@ from types import MappingProxyType
 from typing import Any
 
 from spectra_eval.artifacts import write_text
+from spectra_eval.registry import words_of
 from spectra_eval.report._content import Cell, Column, Row, claim_lines, headline
 from spectra_eval.report._figures import figures
-from spectra_eval.report._material import Material, gather, methods
+from spectra_eval.report._material import Material, entry_of, gather, methods
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["write_paper"]
 
 _ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$"}
-_SHORT = MappingProxyType(
-    {
-        "js_divergence": "JS",
-        "total_variation": "TV",
-        "category_ndcg": "NDCG",
-        "list_ndcg": "List NDCG",
-        "mass_captured": "Mass",
-        "tail_mass_error": "Tail error",
-        "soft_ece": "ECE",
-        "exposure_entropy": "Exposure",
-    }
-)
-"""What stands over a column of the headline table, which has to fit a page."""
-
 _SPECIAL = MappingProxyType(
     {
         "\\": r"\textbackslash{}",
@@ -152,8 +139,8 @@ def _systems(material: Material) -> str:
 
 def _head(column: Column) -> str:
     unit = f" ({column.unit})" if column.unit else ""
-    base, at, k = column.metric.partition("@")
-    label = f"{_SHORT[base]}{at}{k}" if base in _SHORT else column.label.replace("\u00a0", " ")
+    entry = entry_of(column.metric)
+    label = words_of(column.metric) if entry is None else entry.heading + column.metric.removeprefix(entry.name)
     return latex(label + unit) + _ARROWS.get(column.better or "", "")
 
 

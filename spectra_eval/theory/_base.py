@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from spectra_eval.arrays import as_array
-from spectra_eval.registry import Registry
+from spectra_eval.registry import Registry, words_of
+from spectra_eval.units import LN2
 
 __all__ = ["ENVELOPES", "Assumption", "Envelope", "Standing"]
 
@@ -70,6 +71,8 @@ class Envelope:
         The hypotheses.
     n_categories : int or None
         The number of categories for which the bound is valid; None for any.
+    label, reading, pitfalls : str
+        The name in words, what the bound says, and what goes wrong; made from the fields above when not given.
 
     Examples
     --------
@@ -94,6 +97,39 @@ class Envelope:
     counterexample: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
     assumptions: tuple[Assumption, ...] = ()
     n_categories: int | None = None
+    label: str = ""
+    reading: str = ""
+    pitfalls: str = ""
+
+    def __post_init__(self) -> None:
+        """Say in words what the other fields say."""
+        sides = " and ".join(side for side in ("lower", "upper") if getattr(self, side) is not None)
+        unit = "" if self.given_unit == "1" else f" in {self.given_unit}s"
+        words = {
+            "label": _words(self.name),
+            "reading": f"{sides.capitalize()} bound of {_words(self.of)} for a known {_words(self.given)}{unit}."
+            + (" The upper bound is attained." if self.witness is not None else ""),
+            "pitfalls": " ".join(self._limits()),
+        }
+        for name, text in words.items():
+            object.__setattr__(self, name, getattr(self, name) or text)
+
+    def _limits(self) -> Iterator[str]:
+        """Yield where the bound does not apply, in sentences."""
+        if self.standing == "printed":
+            yield "As a source states it; it certifies nothing."
+        if self.valid is None:
+            yield "No bound: there is a counterexample."
+        elif self.valid[1] not in (1.0, LN2, float("inf")):
+            yield f"Valid for a known value from {self.valid[0]:g} to {self.valid[1]:g}."
+        if self.n_categories is not None:
+            yield f"For {self.n_categories} categories only."
+        yield "For one user; a mean over users needs a concave upper curve, or a convex lower one."
+
+    @property
+    def definition(self) -> str:
+        """The bound itself."""
+        return self.statement
 
     @property
     def summary(self) -> str:
@@ -109,6 +145,12 @@ class Envelope:
         if self.lower is not None:
             good &= of >= self.lower(given) * (1 - rtol) - atol
         return good
+
+
+def _words(name: str) -> str:
+    """Return a name in words, with the abbreviations of the field in capitals."""
+    capitals = {"Tv": "TV", "Js": "JS", "Kl": "KL", "tv": "TV", "js": "JS", "kl": "KL"}
+    return " ".join(capitals.get(word, word) for word in words_of(name).split())
 
 
 ENVELOPES: Registry[Envelope] = Registry("envelope", package="spectra_eval.theory", group="spectra_eval.theory")

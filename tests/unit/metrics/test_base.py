@@ -10,7 +10,7 @@ import pytest
 from spectra_eval import metrics
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import METRICS, BoundMetric, Comparison, Metric, parse
-from spectra_eval.metrics._base import check_pair
+from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._comparison import Part
 from spectra_eval.units import Unit
 

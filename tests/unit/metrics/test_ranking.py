@@ -14,7 +14,7 @@ from sklearn.metrics import ndcg_score
 from spectra_eval import metrics
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.metrics import METRICS, Comparison
-from spectra_eval.metrics._base import check_lists
+from spectra_eval.metrics._arguments import check_lists
 from spectra_eval.metrics._orders import best_first
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
