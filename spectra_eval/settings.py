@@ -107,6 +107,8 @@ class _Reader:
 
     def _scalar(self, name: str, event: Any) -> str | bool:
         text: str = event.value
+        if "\0" in text:  # in quotes, YAML writes it with a backslash
+            raise self._error(event, f"{name!r} holds a NUL character; remove it")
         if event.style is not None:  # in quotes, or a block
             return text
         if text.lower() in ("true", "false"):

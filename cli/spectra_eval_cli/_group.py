@@ -40,6 +40,8 @@ EXIT_FAULT = 70
 """An error that was not foreseen (EX_SOFTWARE of sysexits.h)."""
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
+_LONGEST = 500
+"""A longer word of an error, for instance a number of a thousand digits, is cut."""
 _QUIET, _VERBOSE, _DEBUG = "spectra_eval.quiet", "spectra_eval.verbose", "spectra_eval.debug"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -155,7 +157,8 @@ def _typed_names(message: str) -> str:
 
 
 def _say(message: object) -> None:
-    say("error: " + " ".join(str(message).split()), err=True)
+    words = (word if len(word) <= _LONGEST else f"{word[:80]}...{word[-40:]}" for word in str(message).split())
+    say("error: " + " ".join(words), err=True)
 
 
 def _os_message(error: OSError) -> str:

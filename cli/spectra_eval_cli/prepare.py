@@ -161,6 +161,8 @@ def command(
         raise click.UsageError("--split and --split-date: give one of the two")
     if (output is None) == (check is None):
         raise click.UsageError("give either --output, to write a table, or --check, to prove of one that it is clean")
+    if output is not None and not output.name:
+        raise click.UsageError("--output: an empty name; name the file of the table")
     if texts is not None and check is None:
         raise click.UsageError("--texts: it is held against the table of --check; name that too")
     entry = DATASETS[dataset]

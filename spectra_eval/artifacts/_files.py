@@ -9,6 +9,7 @@ import gzip
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import zlib
@@ -130,7 +131,7 @@ def as_file(path: Path) -> Path:
     Raises
     ------
     InputError
-        The operating system refuses access.
+        It is a device, or the operating system refuses access.
 
     Examples
     --------
@@ -147,6 +148,8 @@ def as_file(path: Path) -> Path:
         status = path.stat()
     except OSError as error:
         raise os_error(path, error) from error
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # /dev/zero has no end
+        raise InputError(f"{path}: a device, where a file is meant; copy what it gives to a file and name that")
     return _copied(path, (status.st_dev, status.st_ino) if str(path.parent) in _DESCRIPTORS else None)
 
 

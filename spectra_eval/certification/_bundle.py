@@ -77,7 +77,9 @@ def unbundle(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     cutoffs, parts = document.get("k"), document.get("certificates")
     if not isinstance(cutoffs, list) or not isinstance(parts, list) or not parts:
         raise SchemaError("certificates: 'k' and 'certificates' are no lists; certify the table anew")
-    held = [part.get("options") if isinstance(part, Mapping) else None for part in parts]
+    if not all(isinstance(part, Mapping) for part in parts) or not all(type(k) is int for k in cutoffs):
+        raise SchemaError("certificates: 'k' holds no whole numbers, or 'certificates' no certificates; certify anew")
+    held = [part.get("options") for part in parts]
     found = [options.get("k") if isinstance(options, Mapping) else None for options in held]
     if found != cutoffs or any(cutoffs.count(k) > 1 for k in cutoffs):
         raise SchemaError(f"certificates: those at k = {found} are here, where {cutoffs} are named; certify anew")

@@ -120,6 +120,8 @@ def verify(
     (True, '7 of 7 claims')
     """
     said = certificate.to_json() if isinstance(certificate, Certificate) else certificate
+    if not isinstance(said, Mapping):
+        raise SchemaError(f"certificate: {type(said).__name__} given, where a certificate is meant; {_ANEW}")
     earlier = _checked(said)
     names = [claim["claim"] for claim in said["claims"]]
     try:
@@ -175,7 +177,7 @@ def _checked(said: Mapping[str, Any]) -> bool:
     later = later or (isinstance(options, Mapping) and not _LATER_OPTIONS.keys().isdisjoint(options))
     _check_keys("", said, _KEYS | (_LATER_KEYS if later else {}))
     _check_keys("options.", said["options"], _OPTIONS | (_LATER_OPTIONS if later else {}))
-    if not re.fullmatch(r"\d+(\.\d+)+[0-9A-Za-z.+-]*", said["package_version"]):
+    if not re.fullmatch(r"\d+(\.\d+)+([0-9A-Za-z.+-]*[0-9A-Za-z])?", said["package_version"]):
         raise SchemaError(f"certificate: package_version: {said['package_version'][:40]!r} is no version; {_ANEW}")
     claims = said["claims"]
     if not claims:

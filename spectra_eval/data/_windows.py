@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from spectra_eval.arrays import check_whole
 from spectra_eval.data._timeline import Timeline
 from spectra_eval.errors import InputError
 
@@ -173,16 +174,17 @@ class Windows:
         for name, values in (("context_windows", context_windows), ("horizons", horizons)):
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise InputError(f"{name}: {list(values)}; name each once, and at least one")
-        for size in context_windows or ():
-            if size < 1:
-                raise InputError(f"context_windows: {size}; a context window holds at least one session")
+        sizes = [
+            check_whole("context_windows", size, least=1, why="a context window holds at least one session")
+            for size in context_windows or ()
+        ]
         for name in horizons or ():
             if name not in HORIZONS:
                 raise InputError(f"horizons: {name!r} is unknown; choose {' or '.join(HORIZONS)}")
         if short != "session" and (not str(short).isdecimal() or int(short) < 1):
             raise InputError(f"short: {short!r}; choose session, or a number of interactions of at least 1")
         return Windows(
-            context_windows=None if context_windows is None else tuple(context_windows),
+            context_windows=None if context_windows is None else tuple(sizes),
             horizons=None if horizons is None else tuple(horizons),
             short=None if short == "session" else int(short),
             gap=pause(gap),

@@ -415,3 +415,39 @@ def test_bytes_that_were_changed_by_chance_never_end_in_a_traceback(tmp_path: Pa
             assert code in (0, 3)
             assert code == 0 or (said.startswith("error: ") and said.count("\n") == 1)
             (tmp_path / "out.json").unlink(missing_ok=True)
+
+
+DEVICES = [name for name in ("/dev/zero", "/dev/full", "/dev/null") if Path(name).is_char_device()]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("command", ["certify DEVICE", "probe DEVICE --backend mocked -o run", "verify DEVICE DEVICE"])
+def test_a_device_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, command.replace("DEVICE", device).split())
+    assert result.exit_code == 3 and result.stderr.startswith(f"error: {device}: a device, where a file is meant")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--context-windows", "99999999999999999999"], 3, "is above 1,000,000,000"),
+        (["--context-windows", "1,0"], 3, "is below 1; a context window holds at least one session"),
+        (["-o", ""], 2, "--output: an empty name"),
+        (["--split-date", "9" * 9000], 3, "999...999"),
+    ],
+)
+def test_an_odd_value_of_prepare_is_one_short_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["prepare", "synthetic", "-O", "users=9", "-o", "t.parquet", *words])
+    assert result.exit_code == code and said in result.stderr and len(result.stderr) < 1000
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_nul_in_a_configuration_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text('output: "a\\0b"\n', encoding="utf-8")
+    result = CliRunner().invoke(main, ["certify", "t.parquet", "--config", str(tmp_path / "c.yaml")])
+    assert result.exit_code == 3 and "line 1: 'output' holds a NUL character" in result.stderr

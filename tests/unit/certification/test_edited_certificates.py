@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -321,3 +322,20 @@ def test_a_level_below_one_half_leaves_dkw_undefined_row_by_row() -> None:
     assert status["mean-js.law"] == status["fraction.law"] == status["regime.printed"] == "ok"  # half the error each
     assert status["mean.law"] == status["fraction.window"] == status["truncation"] == "undefined"
     assert "up to 1/2" in str(certificate["mean.law"].reason)
+
+
+@pytest.mark.parametrize("document", [None, 3, "certificate", [], [("schema", "x")]])
+def test_what_is_no_document_is_refused(document: Any) -> None:
+    with pytest.raises(SchemaError, match="where a certificate is meant"):
+        inspect.unwrap(verify)(document, TABLE)  # without the checks of types that the tests add
+
+
+def test_a_version_that_ends_in_a_dot_is_none() -> None:
+    assert "is no version" in judged(sealed({**copy.deepcopy(WHOLE), "package_version": "0.1."}))
+
+
+@pytest.mark.parametrize(("cutoffs", "parts"), [([None], ["a"]), ([2.0], [WHOLE]), ([True], [WHOLE]), ([{}], [None])])
+def test_a_bundle_of_other_kinds_is_refused(cutoffs: list[Any], parts: list[Any]) -> None:
+    document = {"schema": "spectra-eval/certificates/1", "k": cutoffs, "certificates": parts}
+    with pytest.raises(SchemaError, match="certify anew"):
+        unbundle(sealed(document))
