@@ -20,7 +20,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from spectra_eval_cli._config import configure
-from spectra_eval_cli._printing import document_to_stdout, emit, say, shown_usage, write_text
+from spectra_eval_cli._printing import document_to_stdout, emit, is_stdout, say, shown_usage, write_text
 
 __all__ = [
     "LazyGroup",
@@ -73,6 +73,19 @@ class LazyGroup(click.Group):
         with shown_usage():
             return super().make_context(*args, **extra)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the whole command line; where not even the help or an error can be written, the exit code says so."""
+        try:
+            try:
+                return super().main(*args, **extra)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                _say(_os_message(error))
+            os._exit(EXIT_INPUT)  # Python would try again to write what is left in the buffers
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every error is one line on stderr and an exit code, with --debug a traceback too."""
         for name in ("stdout", "stderr"):
@@ -95,7 +108,8 @@ class LazyGroup(click.Group):
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
                 say(traceback.format_exc(), err=True, nl=False)
             code, message = _judged(error)
-            _say(_typed_names(str(message)))
+            with contextlib.suppress(OSError):  # the exit code tells it where stderr cannot be written
+                _say(_typed_names(str(message)))
             ctx.exit(code)
 
 
@@ -237,6 +251,10 @@ def common_options(function: F) -> F:
         ctx.meta[_QUIET] = ctx.meta.get(_QUIET, False) or quiet
         ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or verbose
         document_to_stdout(ctx, options.get("output"))
+        for param in ctx.command.params:
+            folder = isinstance(param.type, click.Path) and not param.type.file_okay
+            if folder and is_stdout(ctx.params.get(param.name or "")):
+                raise click.UsageError(f"{param.opts[-1]}: a folder is written here, and no standard output; name it")
         if not ctx.meta[_VERBOSE]:
             return function(*args, quiet=quiet, **options)
         began = time.monotonic()

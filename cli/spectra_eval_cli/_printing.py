@@ -16,7 +16,7 @@ import click
 
 from spectra_eval.redaction import escaped_json, shown
 
-__all__ = ["document_to_stdout", "emit", "say", "shown_usage", "write_text"]
+__all__ = ["document_to_stdout", "emit", "is_stdout", "say", "shown_usage", "write_text"]
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _DOCUMENT = "spectra_eval.document"
@@ -26,7 +26,12 @@ _SHORT = 16
 
 def document_to_stdout(ctx: click.Context, output: object) -> None:
     """Note whether the document of a command goes to stdout (``-o -``): what people read then goes to stderr."""
-    ctx.meta[_DOCUMENT] = str(output) in _STDOUT
+    ctx.meta[_DOCUMENT] = is_stdout(output)
+
+
+def is_stdout(path: object) -> bool:
+    """Return whether a path means the standard output."""
+    return str(path) in _STDOUT
 
 
 def _taken() -> bool:

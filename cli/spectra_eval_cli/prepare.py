@@ -13,6 +13,7 @@ import click
 
 from spectra_eval_cli._config import COMMAS
 from spectra_eval_cli._group import common_options, log, parse_mapping
+from spectra_eval_cli._printing import is_stdout
 from spectra_eval_cli._proof import prove_table
 
 if TYPE_CHECKING:
@@ -188,9 +189,12 @@ def command(
                 table = with_title_categories(table, interactions)
             if entry.finish is not None:
                 table, law = entry.finish(table, interactions)
-                beside = output.with_suffix(f".law{output.suffix}")
-                write_table(law, beside)
-                log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
+                if is_stdout(output):
+                    log("note: the table with the law as theta_star is written beside a file only", quiet=quiet)
+                else:
+                    beside = output.with_suffix(f".law{output.suffix}")
+                    write_table(law, beside)
+                    log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
             write_table(table, output)
             users, records = len(set(table.users.tolist())), table.n_users
             categories, metadata = table.n_categories, table.metadata

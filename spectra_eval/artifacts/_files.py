@@ -141,6 +141,8 @@ def as_file(path: Path) -> Path:
     True
     """
     if is_stdin(path):
+        if sys.stdin is None:  # `<&-`
+            raise InputError(f"{path}: the standard input is closed; name a file")
         return _copied(path, (sys.stdin,))
     try:
         if path.is_dir() or path.is_file() or not path.exists():

@@ -194,3 +194,30 @@ def test_what_must_be_typed_is_refused_in_a_file_of_options(table: Path, name: s
     done = _ran("certify", str(table), "--config", "-", given=f"{name}: true\n".encode())
     assert (done.returncode, done.stdout) == (3, b"")
     assert f"no option '{name}'".encode() in done.stderr
+
+
+def typed(words: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell in an empty folder, with `spectra-eval` as it is started from a checkout."""
+    line = words.replace("spectra-eval", f"{sys.executable} -m spectra_eval_cli")
+    return subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["--help", "--version", "certify --help", "list claims"])
+def test_output_that_cannot_be_written_is_one_line_and_never_exit_1(tmp_path: Path, words: str) -> None:
+    done = typed(f"spectra-eval {words} >/dev/full", tmp_path)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and "the disk is full" in done.stderr
+    assert typed("spectra-eval certify none.csv 2>/dev/full", tmp_path).returncode == 3
+
+
+def test_a_closed_standard_input_is_refused(tmp_path: Path) -> None:
+    done = typed("spectra-eval certify - <&-", tmp_path)
+    assert done.returncode == 3 and done.stderr == "error: -: the standard input is closed; name a file\n"
+
+
+def test_what_goes_to_stdout_leaves_no_file_beside_it(tmp_path: Path) -> None:
+    done = typed("spectra-eval prepare synthetic -O users=9 -o - | wc -c", tmp_path)
+    assert done.returncode == 0 and int(done.stdout) > 1000 and "written beside a file only" in done.stderr
+    done = typed("spectra-eval probe t.csv --backend mocked -o - | cat; exit ${PIPESTATUS[0]}", tmp_path)
+    assert done.returncode == 2 and "a folder is written here" in done.stderr
+    assert not list(tmp_path.iterdir())
