@@ -134,6 +134,8 @@ def test_a_leftover_that_is_a_link_or_a_pipe_is_let_alone(tmp_path: Path) -> Non
 def test_the_cache_of_models_is_not_followed_through_a_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
+    if suffix == ".lock":  # only a folder that is not there yet is locked
+        pytest.importorskip("filelock", reason="the extra hf is not installed")
     monkeypatch.setenv("SPECTRA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(_embedded, "_key", lambda _: "key")
     made: list[Path] = []

@@ -112,13 +112,21 @@ def run(*words: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_commands_go_by_the_options(table: PreferenceTable, tmp_path: Path) -> None:
+@pytest.fixture
+def source(table: PreferenceTable, tmp_path: Path) -> str:
     with open_mocked("random", seed=3, noise=0.2) as session:
         write_table(probe(table, session, run=None, list_length=3), tmp_path / "t.parquet")
-    source = str(tmp_path / "t.parquet")
+    return str(tmp_path / "t.parquet")
+
+
+def test_a_report_goes_by_the_options(source: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
     run("report", source, "-k", "2", "-o", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text()
     assert "the options of each record (2 to 4 of 4 categories)" in page
+
+
+def test_the_commands_go_by_the_options(table: PreferenceTable, source: str, tmp_path: Path) -> None:
     run("baseline", source, "--method", "laplace", "-o", str(tmp_path / "b.parquet"))
     assert read_table(tmp_path / "b.parquet").theta_s[~table.support].max() == 0
     said = run("compare", source, str(tmp_path / "b.parquet"), "--bootstrap", "0")
