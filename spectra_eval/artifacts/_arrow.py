@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectra_eval.arrays import type_tolerance
-from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts
+from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts, type_name
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
+from spectra_eval.artifacts._limits import check_size
 from spectra_eval.artifacts._npz import check_padding
 from spectra_eval.conversion.arrow import widened
 from spectra_eval.errors import InputError, SchemaError, ShapeError
@@ -194,7 +196,13 @@ class Cells:
             if len(shown) != len(titles or ()):
                 raise self.fail(row, name, "a title is null; write it, or leave it out")
             found.append(shown)
+        self._check_texts(name, itertools.chain.from_iterable(found))
         return found
+
+    def _check_texts(self, name: str, found: Iterable[str]) -> None:
+        """Refuse texts that take too much where each stands for itself, though here they may be shared."""
+        what = f"column {self.how.columns[name]}: the texts of {self.table.num_rows:,} rows"
+        check_size(self.how.path, sum(map(len, found)), what)
 
     def details(self, name: str) -> list[tuple[Detail, ...]]:
         """Read one list of details a row; null is the empty list."""
@@ -202,7 +210,9 @@ class Cells:
         if missing := missing_fields(array.type.value_type):
             column = self.how.columns[name]
             raise self.how.fail(f"column {column}: {missing}; write lists of (time, rating, categories)", SchemaError)
-        return read_details(array)
+        found = read_details(array, functools.partial(self._refusal, name))
+        self._check_texts(name, (text for row in found for detail in row for text in detail.categories if text))
+        return found
 
     def longest(self, name: str, categories: tuple[str, ...]) -> int:
         """Return the length of the longest decoded list; one of absurd length is refused."""
@@ -257,7 +267,7 @@ class Cells:
         array = self._array(name)
         if not is_list(array.type):
             column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: holds {array.type}; write one list a row", SchemaError)
+            raise self.how.fail(f"column {column}: holds {type_name(array.type)}; write one list a row", SchemaError)
         return array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,25 @@ from spectra_eval.artifacts._limits import limit
 from spectra_eval.conversion.arrow import is_list, list_lengths, plain, whole
 from spectra_eval.errors import InputError
 
-__all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times"]
+__all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times", "type_name"]
 
 Fail = Callable[[int | None, str], InputError]
 """Makes the error for a row (from 0), or for the whole column where there is none."""
+_SHARED = re.compile(r"dictionary<values=(\w+), indices=\w+, ordered=\d>")
 _WHOLE = {2: 1 << 11, 4: 1 << 24, 8: 1 << 53}
 """Up to here a float of so many bytes tells whole numbers apart."""
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of a type as its file has it: that texts are read as dictionaries is our own affair.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> type_name(pa.list_(pa.dictionary(pa.int32(), pa.string())))
+    'list<item: string>'
+    """
+    return _SHARED.sub(r"\1", str(kind))
 
 
 def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
@@ -58,7 +72,7 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
         return [_digits(value, row, most, fail) for row, value in enumerate(array.to_pylist())]
     if kinds.is_decimal(kind):
         return [_digits(value, row, None, fail) for row, value in enumerate(array.to_pylist())]
-    raise fail(None, f"holds {kind}; write texts or whole numbers")
+    raise fail(None, f"holds {type_name(kind)}; write texts or whole numbers")
 
 
 def _shared(array: Any, fail: Fail, read: Callable[[Any, Fail], list[str | None]]) -> list[str | None]:
@@ -121,7 +135,7 @@ def times(array: Any, fail: Fail) -> list[str | None]:
         moments = array.cast(pa.timestamp("s"), safe=False).to_numpy(zero_copy_only=False)
         return [None if text == "NaT" else text for text in np.datetime_as_string(moments).tolist()]
     if kinds.is_time(kind) or kinds.is_duration(kind) or is_list(kind):
-        raise fail(None, f"holds {kind}, no moment; write a date or a number since 1970")
+        raise fail(None, f"holds {type_name(kind)}, no moment; write a date or a number since 1970")
     return texts(array, fail, names=False)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from spectra_eval.artifacts._cells import Fail, as_lists, list_lengths, type_name
 from spectra_eval.tables import Detail
 
 if TYPE_CHECKING:
@@ -26,23 +28,33 @@ def missing_fields(kind: Any) -> str:
     import pyarrow as pa
 
     if not pa.types.is_struct(kind):
-        return f"holds lists of {kind}"
+        return f"holds lists of {type_name(kind)}"
     held = {kind.field(place).name: kind.field(place).type for place in range(kind.num_fields)}
     fits = {
         "time": pa.types.is_integer,
         "rating": pa.types.is_floating,
-        "categories": lambda held: pa.types.is_list(held) and pa.types.is_string(held.value_type),
+        "categories": lambda held: (
+            pa.types.is_list(held) and pa.types.is_string(getattr(held.value_type, "value_type", held.value_type))
+        ),
     }
     return next(
         (f"no field {name!r} that fits" for name, fit in fits.items() if name not in held or not fit(held[name])), ""
     )
 
 
-def read_details(array: pa.Array) -> list[tuple[Detail, ...]]:
+def read_details(array: pa.Array, fail: Fail) -> list[tuple[Detail, ...]]:
     """Read the column; a rating may be null, and a time that is null counts as 0."""
-    return [
-        tuple(
-            Detail(time=d["time"] or 0, rating=d["rating"], categories=tuple(d["categories"] or ())) for d in row or ()
+    entries = array.flatten()
+    if entries.null_count:
+        raise fail(None, "an entry is null; write it, or leave it out")
+    fields = dict(zip((field.name for field in entries.type), entries.flatten(), strict=True))
+    details = (
+        Detail(time=time or 0, rating=rating, categories=tuple(categories or ()))
+        for time, rating, categories in zip(
+            fields["time"].to_pylist(),
+            fields["rating"].to_pylist(),
+            as_lists(fields["categories"], lambda _, message: fail(None, f"a category: {message}")),
+            strict=True,
         )
-        for row in array.to_pylist()
-    ]
+    )
+    return [tuple(islice(details, length)) for length in list_lengths(array).tolist()]

@@ -115,8 +115,8 @@ def locate(path: Path) -> Path:
 def as_file(path: Path) -> Path:
     """Return a path that can be read more than once: itself, or a copy of what the standard input or a pipe gives.
 
-    The standard input and a process substitution (``/dev/fd/63``) are copied at the first call; later calls
-    return the same copy.
+    The standard input, a process substitution (``/dev/fd/63``) and a named pipe are copied at the first call; later
+    calls return the same copy.
 
     Parameters
     ----------
@@ -152,12 +152,13 @@ def as_file(path: Path) -> Path:
         raise os_error(path, error) from error
     if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # /dev/zero has no end
         raise InputError(f"{path}: a device, where a file is meant; copy what it gives to a file and name that")
-    return _copied(path, (status.st_dev, status.st_ino) if str(path.parent) in _DESCRIPTORS else None)
+    named = "" if str(path.parent) in _DESCRIPTORS else os.path.realpath(path)
+    return _copied(path, (status.st_dev, status.st_ino, named))
 
 
-def _copied(path: Path, key: tuple[object, ...] | None) -> Path:
-    """Copy what can be read once to a file of our own; one with a key is copied once."""
-    if key is not None and key in _copies:
+def _copied(path: Path, key: tuple[object, ...]) -> Path:
+    """Copy what can be read once to a file of our own; later calls return the same copy."""
+    if key in _copies:
         return _copies[key]
     folder = Path(tempfile.mkdtemp(prefix="spectra-eval-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -170,8 +171,7 @@ def _copied(path: Path, key: tuple[object, ...] | None) -> Path:
     except OSError as error:
         raise os_error(path, error) from error
     _typed[str(target)] = str(path)
-    if key is not None:
-        _copies[key] = target
+    _copies[key] = target
     return target
 
 

@@ -21,7 +21,7 @@ __all__ = [
     "SCHEMA",
     "VERSION",
     "WITH_SUPPORT",
-    "batch_rows",
+    "batches",
     "check_groups",
     "check_values",
     "read_description",
@@ -35,9 +35,11 @@ KEY = b"spectra_eval"
 _CELLS = 1 << 22
 
 
-def batch_rows(file: pq.ParquetFile, columns: Iterable[str], most: int) -> int:
-    """Return how many rows are decoded at once: fewer where the lists are long."""
-    return min(most, max(1, _CELLS // max([1, *(_values_a_row(file, column) for column in columns)])))
+def batches(file: pq.ParquetFile, columns: list[str], most: int) -> Iterator[Any]:
+    """Yield the rows of columns, so many at once at the most: fewer where the lists are long."""
+    rows = min(most, max(1, _CELLS // max([1, *(_values_a_row(file, column) for column in columns)])))
+    for group in range(file.num_row_groups):  # a batch out of two groups cannot hold shared texts inside lists
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
 def check_values(how: How, file: pq.ParquetFile) -> None:
@@ -50,33 +52,41 @@ def check_values(how: How, file: pq.ParquetFile) -> None:
 
 def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> None:
     """Refuse row groups that are too large to decode."""
+    schema = file.metadata.schema
+    kinds = [schema.column(leaf) for leaf in range(len(schema.names))]
+    # One value of a fixed width may be stored once and stand in every row.
+    wide = {kind.path: kind.length if kind.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0 for kind in kinds}
     for column in columns:
         for group, leaves in _leaves(file, column):
             largest = max(leaf.num_values for leaf in leaves)
-            size = max(8 * largest, *(leaf.total_uncompressed_size for leaf in leaves))
+            widest = max(wide[leaf.path_in_schema] * leaf.num_values for leaf in leaves)
+            size = max(8 * largest, widest, *(leaf.total_uncompressed_size for leaf in leaves))
+            if "extension<" in str(file.schema_arrow.field(column).type):  # whose texts cannot be read shared
+                size = max(size, *(leaf.num_values * _largest_text(leaf) for leaf in leaves))
             check_size(path, size, f"column {column}: a row group of {largest:,} values in {group.num_rows:,} rows")
 
 
 def shared_texts(file: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
-    """Name the columns that hold one text a row: read as dictionaries, a text is held once however often it comes.
+    """Return the paths of the texts in columns, also inside lists, structs and maps, that the file holds shared.
 
-    Without that, one name of a megabyte in each of a million rows is a file of some kilobytes and a terabyte in memory.
-    pyarrow reads no lists of texts so.
+    Read as dictionaries, a text is held once however often it comes. Without that, one name of a megabyte in each of a
+    million rows is a file of some kilobytes and a terabyte in memory.
     """
-    schema = file.metadata.schema
-    leaves = {schema.column(leaf).path: schema.column(leaf) for leaf in range(len(schema.names))}
-    texts = [
-        column
-        for column in columns
-        if column in leaves
-        and leaves[column].physical_type == "BYTE_ARRAY"
-        and leaves[column].logical_type.type in ("STRING", "NONE")
-    ]
-    return [column for column in texts if any(_is_encoded(held) for _, held in _leaves(file, column))]
+    footer = file.metadata
+    found: dict[str, None] = {}
+    for column in columns:
+        for _, leaves in _leaves(file, column):
+            for leaf in leaves:
+                if _largest_text(leaf):
+                    found[leaf.path_in_schema] = None
+    kinds = {footer.schema.column(leaf).path: footer.schema.column(leaf) for leaf in range(footer.num_columns)}
+    return [path for path in found if kinds[path].logical_type.type != "DECIMAL"]
 
 
-def _is_encoded(leaves: Iterable[Any]) -> bool:
-    return any("DICTIONARY" in encoding for leaf in leaves for encoding in leaf.encodings)
+def _largest_text(leaf: Any) -> int:
+    """Return how many bytes a text of a dictionary has at the most; 0 where a leaf holds no dictionary of texts."""
+    shared = leaf.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in leaf.encodings)
+    return int(leaf.total_uncompressed_size) if shared else 0
 
 
 def _values_a_row(file: pq.ParquetFile, column: str) -> int:

@@ -19,7 +19,7 @@ from spectra_eval.artifacts._footer import (
     SCHEMA,
     VERSION,
     WITH_SUPPORT,
-    batch_rows,
+    batches,
     check_values,
     read_description,
     shared_texts,
@@ -49,7 +49,7 @@ __all__ = [
 
 _OTHERS = ("dg", "n_window", "context_window", "horizon", "history", "history_details", "support")
 WIDE = ("user", *MATRICES, *_OTHERS)
-_TEXTS = ("user", "horizon")
+_TEXTS = ("user", *_OTHERS)
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
 """Rows of a row group: fewer where there are many categories, so that one fits in memory."""
@@ -115,8 +115,7 @@ class ParquetSource:
         held: list[Any] = []
         n_held = 0
         with mapped(self.how):
-            rows = batch_rows(self.file, columns, min(size, _GROUP))
-            for batch in self.file.iter_batches(batch_size=rows, columns=columns):
+            for batch in batches(self.file, columns, min(size, _GROUP)):
                 held.append(batch)
                 n_held += batch.num_rows
                 while n_held >= size:

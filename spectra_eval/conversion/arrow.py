@@ -103,7 +103,8 @@ def plain(array: Any) -> Any:
         elif pa.types.is_run_end_encoded(kind):
             array = pc.run_end_decode(array)
         elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-            array = pa.array(array.to_pylist(), pa.large_list(kind.value_type))  # its own cast loses lengths
+            stops = np.concatenate([[0], np.cumsum(list_lengths(array))])  # its own cast loses lengths
+            array = pa.LargeListArray.from_arrays(pa.array(stops), array.flatten(), mask=array.is_null())
         else:
             return array
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.artifacts._files import as_file
 from spectra_eval.artifacts._limits import check_table
 from spectra_eval.data._blocks import Log
 from spectra_eval.data._join import Names
@@ -240,5 +241,5 @@ def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, for the record."""
-    with path.open("rb") as file:
+    with as_file(path).open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,8 +10,8 @@ import numpy as np
 
 from spectra_eval.artifacts._cells import as_lists, is_list, texts, times
 from spectra_eval.artifacts._files import as_file, reading
-from spectra_eval.artifacts._footer import batch_rows, check_groups, shared_texts
-from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._footer import batches, check_groups, shared_texts
+from spectra_eval.artifacts._limits import check_size, first_twice
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
@@ -179,25 +179,42 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
         file = pq.ParquetFile(path, read_dictionary=shared)
     with file:
         first = 1
-        with reading(path, "Parquet file of events"):
-            batches = file.iter_batches(batch_size=batch_rows(file, read, ROWS), columns=read)
+        cells = _Cells(path)
+        parts = batches(file, read, ROWS)
         while True:
             with reading(path, "Parquet file of events"):
-                batch = next(batches, None)
+                batch = next(parts, None)
             if batch is None:
                 return
-            yield {role: _texts(path, batch.column(name), role, name, first) for role, name in columns.items()}
+            yield {role: _texts(cells, batch.column(name), role, name, first) for role, name in columns.items()}
             first += batch.num_rows
 
 
-def _texts(path: Path, array: Any, role: str, name: str, first: int) -> np.ndarray:
+class _Cells:
+    """Lists of labels as one text each, made once however often a list comes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._made: dict[tuple[str, ...], str] = {}
+        self._size = 0
+
+    def text(self, labels: tuple[str, ...]) -> str:
+        """Return the labels as one text; all together may take so much and no more."""
+        if labels not in self._made:
+            self._size += sum(map(len, labels)) + len(labels)
+            check_size(self.path, self._size, "the lists of its categories")
+            self._made[labels] = _SEPARATOR.join(labels)
+        return self._made[labels]
+
+
+def _texts(cells: _Cells, array: Any, role: str, name: str, first: int) -> np.ndarray:
     def fail(row: int | None, message: str) -> InputError:
         place = "" if row is None else f"entry {first + row}, "
-        return SchemaError(f"{path}: {place}column {name}: {message}")
+        return SchemaError(f"{cells.path}: {place}column {name}: {message}")
 
     if role == "categories" and is_list(array.type):
         lists = as_lists(array, fail)
-        return text_column(_SEPARATOR.join(label or "" for label in held or ()) for held in lists)
+        return text_column(cells.text(tuple(label or "" for label in held or ())) for held in lists)
     found = times(array, fail) if role == "time" else texts(array, fail, names=role not in ("weight", "rating"))
     if None in found and role not in ("categories", "title", "rating"):
         raise fail(found.index(None), "null; every event needs a value there")
