@@ -48,13 +48,11 @@ def read_details(array: pa.Array, fail: Fail) -> list[tuple[Detail, ...]]:
     if entries.null_count:
         raise fail(None, "an entry is null; write it, or leave it out")
     fields = dict(zip((field.name for field in entries.type), entries.flatten(), strict=True))
+    labels = as_lists(fields["categories"], lambda _, message: fail(None, f"a category: {message}"))
+    if any(None in held for held in labels if held):
+        raise fail(None, "a category is null; write it, or leave it out")
     details = (
-        Detail(time=time or 0, rating=rating, categories=tuple(categories or ()))
-        for time, rating, categories in zip(
-            fields["time"].to_pylist(),
-            fields["rating"].to_pylist(),
-            as_lists(fields["categories"], lambda _, message: fail(None, f"a category: {message}")),
-            strict=True,
-        )
+        Detail(time=time or 0, rating=rating, categories=tuple(label for label in held or () if label is not None))
+        for time, rating, held in zip(fields["time"].to_pylist(), fields["rating"].to_pylist(), labels, strict=True)
     )
     return [tuple(islice(details, length)) for length in list_lengths(array).tolist()]
