@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from spectra_eval.certification._bounds import LowerBound
 from spectra_eval.certification._certificate import Claim
+from spectra_eval.certification._needs import Plan
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, Mean, NoClaim, Tally, Totals
+from spectra_eval.errors import InputError
 from spectra_eval.registry import Registry
 from spectra_eval.theory._base import Assumption
 
@@ -99,6 +101,8 @@ class ClaimKind:
         What the bound must exceed where no threshold was required.
     least : float or None
         The smallest value of the bound; None for a kind that states no bound, so that nothing can be required of it.
+    plan : Plan or None
+        How the sample size that the claim needs is found; None where `plan` does not plan it.
     n_bounds : callable
         From the options to the number of bounds stated, each of which may fail.
     """
@@ -119,12 +123,22 @@ class ClaimKind:
     assumptions: tuple[Assumption, ...] = ()
     threshold: float = 0.0
     least: float | None = 0.0
+    plan: Plan | None = None
     n_bounds: Callable[[Options], int] = lambda options: 1
 
     @property
     def summary(self) -> str:
         """The statement: every family has a line under this name."""
         return self.statement
+
+    def check_threshold(self, threshold: float) -> None:
+        """Refuse a requirement that would be met, or missed, by anything."""
+        if self.least is None:
+            raise InputError(f"require: {self.name!r} states no bound and licenses nothing; require a claim that does")
+        if not self.least <= threshold <= 1.0:
+            raise InputError(
+                f"require: {self.name} = {threshold:g} is outside [{self.least:g}, 1], where its bound lies"
+            )
 
 
 CLAIMS: Registry[ClaimKind] = Registry(

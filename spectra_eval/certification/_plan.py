@@ -1,68 +1,17 @@
-"""How many users a claim would need, and how many interactions each, before anyone is asked."""
+"""How many users a claim would need, and how many interactions each, before any model is queried."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-from scipy import special
+from collections.abc import Mapping
 
 from spectra_eval.arrays import Number, Thresholds, Whole, check_level, check_number
 from spectra_eval.certification._base import CLAIMS
+from spectra_eval.certification._needs import Need, Wanted
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._pilot import GUESSES, MEANS
 from spectra_eval.errors import InputError
-from spectra_eval.theory.concentration import hoeffding_radius
-from spectra_eval.theory.truncation import truncated_js_lower
-from spectra_eval.units import LN2
 
 __all__ = ["Need", "plan"]
-
-_MOST = 10**12
-"""Beyond so many users or interactions a plan says that none will do."""
-
-_DEFAULT = {"fraction.window": 0.5, "mean.law": 0.0, "mean-js.law": 0.0, "truncation": 0.0, "fraction.law": 0.0}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Need:
-    """The sample size that one claim needs: the smallest at which its bound passes the threshold with the given power.
-
-    Attributes
-    ----------
-    claim : str
-        Name of the claim.
-    threshold : float
-        What the bound must pass.
-    given : mapping of str to float
-        The guesses that the number depends on, the spreads included.
-    n_users : int or None
-        Number of users; None where the row is not about it, or no number suffices.
-    n_interactions : int or None
-        Interactions of one user's window; None where the row is not about it, or no number suffices.
-    method : str
-        How the number was computed.
-    power : float
-        Probability with which the claim holds if the guesses are right.
-    reason : str or None
-        Why no number suffices.
-
-    Examples
-    --------
-    >>> from spectra_eval.certification import plan
-    >>> plan({"mean_margin": 0.05, "margin_sd": 0.2})[0].n_users
-    2925
-    """
-
-    claim: str
-    threshold: float
-    given: Mapping[str, float]
-    n_users: int | None
-    n_interactions: int | None
-    method: str
-    power: float
-    reason: str | None = None
 
 
 def plan(
@@ -138,20 +87,20 @@ def plan(
     if bound not in ("hoeffding", "clopper-pearson"):
         raise InputError(f"bound: a plan is made for hoeffding or clopper-pearson, not for {bound}")
     known = _checked(guesses)
-    wanted = _Wanted(options=options, power=check_level("power", power), guesses=known)
+    wanted = Wanted(options=options, power=check_level("power", power), guesses=known)
     needs = []
-    for claim, (names, build) in _PLANS.items():
-        if all(name in known for name in names):
-            needs.append(build(wanted, claim, options.require.get(claim, _DEFAULT[claim])))
+    planned = {kind.name: kind for kind in CLAIMS if kind.plan is not None}
+    for claim, kind in planned.items():
+        assert kind.plan is not None
+        lacking = [name for name in kind.plan.guesses if name not in known]
+        if not lacking:
+            needs.append(kind.plan.need(wanted, claim, options.require.get(claim, kind.threshold)))
         elif claim in options.require:
-            lacking = ", ".join(name for name in names if name not in known)
-            raise InputError(f"require: {claim} cannot be planned without a guess of {lacking}")
+            raise InputError(f"require: {claim} cannot be planned without a guess of {', '.join(lacking)}")
     for claim, threshold in options.require.items():
-        if claim not in _PLANS:
-            raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(_PLANS)}")
-        least = CLAIMS[claim].least
-        if least is None or not least <= threshold <= 1.0:
-            raise InputError(f"require: {claim} = {threshold:g} is outside [{least:g}, 1], where its bound lies")
+        if claim not in planned:
+            raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(planned)}")
+        planned[claim].check_threshold(threshold)
     if not needs:
         raise InputError(f"guesses: too few for any claim; give some of {', '.join(MEANS)}")
     return needs
@@ -165,156 +114,3 @@ def _checked(guesses: Mapping[str, Number]) -> dict[str, float]:
         low, high = GUESSES[name]
         known[name] = check_number(name, value, low=low, high=high)
     return known
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    options: Options
-    power: float
-    guesses: Mapping[str, float]
-
-    @property
-    def z(self) -> float:
-        """The normal quantile of the power."""
-        return float(special.ndtri(self.power))
-
-    def spread(self, name: str, mean: float, *, low: float = 0.0) -> float:
-        """Return a standard deviation: as guessed, but no larger than the mean allows."""
-        return min(self.guesses.get(name, math.inf), math.sqrt(max(0.0, (1.0 - mean) * (mean - low))))
-
-    def need(self, claim: str, threshold: float, passes: Callable[[int], bool], method: str, *names: str) -> Need:
-        """Search for the number of users."""
-        n = _smallest(passes)
-        reason = "the expected value does not pass the threshold, however many users there are"
-        return Need(
-            claim=claim,
-            threshold=threshold,
-            given={name: self.guesses[name] for name in names if name in self.guesses},
-            n_users=n,
-            n_interactions=None,
-            method=method,
-            power=self.power,
-            reason=None if n is not None else reason,
-        )
-
-
-def _smallest(passes: Callable[[int], bool]) -> int | None:
-    """Return the smallest number that passes, when passing is monotone up to rounding; None beyond the most."""
-    high = 1
-    while not passes(high):
-        high *= 2
-        if high > _MOST:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if passes(middle) else (middle, high)
-    return high
-
-
-def _at_least(n: int, share: float, count: float) -> float:
-    """Bound Pr[Bin(n, share) >= count] from below, smoothly in n and count: a plan is not to jump with them."""
-    if count <= 0 or (share >= 1.0 and count <= n):
-        return 1.0
-    return float(special.betainc(count + 1, n - count, share)) if count < n else 0.0
-
-
-def _count(n: int, threshold: float, options: Options) -> float:
-    """Return the count of n from which on the bound of a share passes the threshold."""
-    if options.bound == "hoeffding":
-        return n * (threshold + hoeffding_radius(n, error=options.error))
-    if threshold**n > options.error:
-        return math.inf  # not even n of n are enough
-    low, high = 0.0, float(n)
-    for _ in range(60):
-        middle = (low + high) / 2
-        tail = special.betainc(middle, n - middle + 1, threshold) if middle > 0 else 1.0
-        low, high = (middle, high) if tail > options.error else (low, middle)
-    return high
-
-
-def _share(wanted: _Wanted, claim: str, threshold: float) -> Need:
-    share = wanted.guesses["share"]
-
-    def passes(n: int) -> bool:
-        return _at_least(n, share, _count(n, threshold, wanted.options)) >= wanted.power
-
-    return wanted.need(claim, threshold, passes, wanted.options.bound, "share")
-
-
-def _mean(name: str, spread: str, low: float) -> Callable[[_Wanted, str, float], Need]:
-    def build(wanted: _Wanted, claim: str, threshold: float) -> Need:
-        mean, width = wanted.guesses[name], 1.0 - low
-
-        def passes(n: int) -> bool:
-            radius = hoeffding_radius(n, error=wanted.options.error, width=width)
-            if spread in wanted.guesses:
-                return mean - radius - wanted.z * wanted.spread(spread, mean, low=low) / math.sqrt(n) > threshold
-            return _at_least(n, (mean - low) / width, n * (threshold + radius - low) / width) >= wanted.power
-
-        how = "hoeffding" if spread in wanted.guesses else "hoeffding, users spread as widely as they can"
-        return wanted.need(claim, threshold, passes, how, name, spread)
-
-    return build
-
-
-def _mean_js(wanted: _Wanted, claim: str, threshold: float) -> Need:
-    missed, js = wanted.guesses["mean_missed"], wanted.guesses["mean_js_bits"]
-    sd_missed, sd_js = wanted.spread("missed_sd", missed), wanted.spread("js_sd", js)
-    known = "missed_sd" in wanted.guesses and "js_sd" in wanted.guesses
-    correlation = wanted.guesses.get("missed_js_correlation", -1.0)
-
-    def passes(n: int) -> bool:
-        radius = hoeffding_radius(n, error=wanted.options.error / 2)
-        lower = max(0.0, missed - radius)
-        # The floor is convex: its tangent is below it, so that the spread along the tangent is on the safe side.
-        slope = (math.log(2.0 - lower) - math.log1p(-lower)) / (2 * LN2) if lower < 1.0 else 1.0
-        variance = (slope * sd_missed) ** 2 + sd_js**2 - 2 * correlation * slope * sd_missed * sd_js
-        spread = wanted.z * math.sqrt(max(0.0, variance) / n)
-        return float(truncated_js_lower(lower).bits) - (js + radius) - spread > threshold
-
-    how = "hoeffding" if known else "hoeffding, users spread as widely as they can"
-    names = ("mean_missed", "mean_js_bits", "missed_sd", "js_sd", "missed_js_correlation")
-    return wanted.need(claim, threshold, passes, how, *names)
-
-
-def _window(wanted: _Wanted, claim: str, threshold: float) -> Need:
-    """Plan users and their windows: Route T with one category an interaction, both bounds at half the error."""
-    options, missed, tv = wanted.options, wanted.guesses["mean_missed"], wanted.guesses["tv"]
-    half, error = options.predicate_error / 2, options.predicate_error
-    needed = threshold * (1.0 - error) + error
-    # The share of typical users to be certified: well above the share that the bound must pass.
-    share = wanted.power if needed <= wanted.power / 2 else max(wanted.power, (1.0 + needed) / 2)
-    quantile = float(special.ndtri(share))
-    spread = math.sqrt(missed * (1.0 - missed)) + 0.5
-
-    def certifies(n: int) -> bool:
-        off = n * missed - quantile * math.sqrt(n) * spread  # not rounded, so that the plan does not jump
-        lower = float(special.betaincinv(off, n - off + 1, half)) if off > 0 else 0.0
-        return tv + hoeffding_radius(n, error=half) < lower
-
-    def passes(n: int) -> bool:
-        return _at_least(n, share, _count(n, needed, options)) >= wanted.power
-
-    length, users = (_smallest(certifies), _smallest(passes)) if needed < 1.0 and share < 1.0 else (None, None)
-    reason = None if length is not None else "the expected TV is not below the missed mass: no window certifies a user"
-    return Need(
-        claim=claim,
-        threshold=threshold,
-        given={"tv": tv, "mean_missed": missed},
-        n_users=None if length is None else users,
-        n_interactions=length,
-        method=f"Route T, which certifies {share:.0%} of such users (Hoeffding's form; the exact form needs fewer)",
-        power=wanted.power,
-        reason=reason,
-    )
-
-
-_Build = Callable[[_Wanted, str, float], Need]
-_PLANS: dict[str, tuple[tuple[str, ...], _Build]] = {
-    "fraction.window": (("share",), _share),
-    "mean.law": (("mean_margin",), _mean("mean_margin", "margin_sd", -1.0)),
-    "mean-js.law": (("mean_missed", "mean_js_bits"), _mean_js),
-    "truncation": (("mean_missed",), _mean("mean_missed", "missed_sd", 0.0)),
-    "fraction.law": (("tv", "mean_missed"), _window),
-}

@@ -11,7 +11,7 @@ import numpy as np
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
-from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, undefined
+from spectra_eval.certification._base import CLAIMS, make_claim, undefined
 from spectra_eval.certification._block import UserBlock
 from spectra_eval.certification._certificate import Certificate, Claim, document
 from spectra_eval.certification._options import Options
@@ -178,7 +178,9 @@ def certify_cutoffs(
             **options,
         )
         for name, threshold in declaration.require.items():
-            _check_requirement(CLAIMS[name], threshold, kinds)
+            if CLAIMS[name] not in kinds:
+                raise InputError(f"require: the claim {name!r} is required but not among the claims asked for")
+            CLAIMS[name].check_threshold(threshold)
         columns = [column for kind in kinds for column in kind.columns(declaration)]
         runs.append((declaration, Totals(columns, seed=declaration.seed)))
     digest = TableDigest()
@@ -224,16 +226,6 @@ def certify_cutoffs(
         )
         made.append(dataclasses.replace(certificate, digest=json_digest(document(certificate))))
     return tuple(made)
-
-
-def _check_requirement(kind: ClaimKind, threshold: float, kinds: Sequence[ClaimKind]) -> None:
-    """Refuse a requirement that would be met, or missed, by anything."""
-    if kind not in kinds:
-        raise InputError(f"require: the claim {kind.name!r} is required but not among the claims asked for")
-    if kind.least is None:
-        raise InputError(f"require: {kind.name!r} states no bound and licenses nothing; require a claim that does")
-    if not kind.least <= threshold <= 1.0:
-        raise InputError(f"require: {kind.name} = {threshold:g} is outside [{kind.least:g}, 1], where its bound lies")
 
 
 def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
 from spectra_eval.certification._block import UserBlock
 from spectra_eval.certification._bounds import LowerBound, lower_bound
+from spectra_eval.certification._needs import Need, Plan, Wanted, at_least, count_needed, smallest
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, NoClaim, Tally, Totals, everyone
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 from spectra_eval.theory import routes
 from spectra_eval.theory._base import Assumption
+from spectra_eval.theory.concentration import hoeffding_radius
 
 __all__ = ["KIND"]
 
@@ -138,6 +142,38 @@ def _text(found: Finding, options: Options) -> str:
     )
 
 
+def _need(wanted: Wanted, claim: str, threshold: float) -> Need:
+    """Plan users and their windows: Route T with one category an interaction, both bounds at half the error."""
+    options, missed, tv = wanted.options, wanted.guesses["mean_missed"], wanted.guesses["tv"]
+    half, error = options.predicate_error / 2, options.predicate_error
+    needed = threshold * (1.0 - error) + error
+    # The share of typical users to be certified: well above the share that the bound must pass.
+    share = wanted.power if needed <= wanted.power / 2 else max(wanted.power, (1.0 + needed) / 2)
+    quantile = float(special.ndtri(share))
+    spread = math.sqrt(missed * (1.0 - missed)) + 0.5
+
+    def certifies(n: int) -> bool:
+        off = n * missed - quantile * math.sqrt(n) * spread  # not rounded, so that the plan does not jump
+        lower = float(special.betaincinv(off, n - off + 1, half)) if off > 0 else 0.0
+        return tv + hoeffding_radius(n, error=half) < lower
+
+    def passes(n: int) -> bool:
+        return at_least(n, share, count_needed(n, needed, options)) >= wanted.power
+
+    length, users = (smallest(certifies), smallest(passes)) if needed < 1.0 and share < 1.0 else (None, None)
+    reason = None if length is not None else "the expected TV is not below the missed mass: no window certifies a user"
+    return Need(
+        claim=claim,
+        threshold=threshold,
+        given={"tv": tv, "mean_missed": missed},
+        n_users=None if length is None else users,
+        n_interactions=length,
+        method=f"Route T, which certifies {share:.0%} of such users (Hoeffding's form; the exact form needs fewer)",
+        power=wanted.power,
+        reason=reason,
+    )
+
+
 KIND = CLAIMS.add(
     ClaimKind(
         name="fraction.law",
@@ -154,5 +190,6 @@ KIND = CLAIMS.add(
         licenses="a share of users whose law theta_s is closer to; not which users",
         licenses_of_records=f"{OF_RECORDS}; not which records",
         assumptions=(_IID,),
+        plan=Plan(guesses=("tv", "mean_missed"), need=_need),
     )
 )

@@ -9,6 +9,7 @@ import numpy as np
 from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding
 from spectra_eval.certification._block import TIE, UserBlock, group_mean
 from spectra_eval.certification._bounds import lower_bound, others
+from spectra_eval.certification._needs import Plan, need_share
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, Tally, Totals
 from spectra_eval.theory.concentration import dkw_radius
@@ -102,6 +103,7 @@ KIND = CLAIMS.add(
         licenses_of_records=f"{_LICENSES}; {OF_RECORDS}",
         target="window",
         threshold=0.5,
+        plan=Plan(guesses=("share",), need=need_share),
         n_bounds=lambda options: 3 if options.bound == "dkw" else 2,
     )
 )

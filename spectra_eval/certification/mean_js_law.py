@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
 from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.certification._columns import MISSED
+from spectra_eval.certification._needs import Need, Plan, Wanted
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, Totals
+from spectra_eval.theory.concentration import hoeffding_radius
 from spectra_eval.theory.dominance import fraction_from_means
 from spectra_eval.theory.truncation import truncated_js_lower
-from spectra_eval.units import Information
+from spectra_eval.units import LN2, Information
 
 __all__ = ["KIND"]
 
@@ -52,6 +55,26 @@ def _text(found: Finding, options: Options) -> str:
     )
 
 
+def _need(wanted: Wanted, claim: str, threshold: float) -> Need:
+    missed, js = wanted.guesses["mean_missed"], wanted.guesses["mean_js_bits"]
+    sd_missed, sd_js = wanted.spread("missed_sd", missed), wanted.spread("js_sd", js)
+    known = "missed_sd" in wanted.guesses and "js_sd" in wanted.guesses
+    correlation = wanted.guesses.get("missed_js_correlation", -1.0)
+
+    def passes(n: int) -> bool:
+        radius = hoeffding_radius(n, error=wanted.options.error / 2)
+        lower = max(0.0, missed - radius)
+        # The floor is convex: its tangent is below it, so that the spread along the tangent is on the safe side.
+        slope = (math.log(2.0 - lower) - math.log1p(-lower)) / (2 * LN2) if lower < 1.0 else 1.0
+        variance = (slope * sd_missed) ** 2 + sd_js**2 - 2 * correlation * slope * sd_missed * sd_js
+        spread = wanted.z * math.sqrt(max(0.0, variance) / n)
+        return float(truncated_js_lower(lower).bits) - (js + radius) - spread > threshold
+
+    how = "hoeffding" if known else "hoeffding, users spread as widely as they can"
+    names = ("mean_missed", "mean_js_bits", "missed_sd", "js_sd", "missed_js_correlation")
+    return wanted.need(claim, threshold, passes, how, *names)
+
+
 KIND = CLAIMS.add(
     ClaimKind(
         name="mean-js.law",
@@ -67,6 +90,7 @@ KIND = CLAIMS.add(
         text=_text,
         licenses="E[JS(any distribution on the list)] - E[JS(theta_s)], in bits; and a share of users in TV",
         licenses_of_records=(f"E[JS(any distribution on the list)] - E[JS(theta_s)], in bits; and in TV {OF_RECORDS}"),
+        plan=Plan(guesses=("mean_missed", "mean_js_bits"), need=_need),
         least=-1.0,
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
 from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.certification._columns import MARGIN, MISSED, TV
+from spectra_eval.certification._needs import Plan, need_mean
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Totals
 
@@ -54,5 +55,6 @@ KIND = CLAIMS.add(
             f"E[TV(any distribution on the list) - TV(theta_s)] and, since it is at most one, {OF_RECORDS}"
         ),
         least=-1.0,
+        plan=Plan(guesses=("mean_margin",), need=need_mean("mean_margin", "margin_sd", -1.0)),
     )
 )

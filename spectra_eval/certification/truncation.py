@@ -7,6 +7,7 @@ import numpy as np
 from spectra_eval.certification._base import CLAIMS, ClaimKind, Finding
 from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.certification._columns import JS, MISSED
+from spectra_eval.certification._needs import Plan, need_mean
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, Totals
 from spectra_eval.theory.truncation import truncated_js_lower
@@ -60,5 +61,6 @@ KIND = CLAIMS.add(
         text=_text,
         licenses="a floor under every distribution on the lists; nothing about theta_s",
         about="lists",
+        plan=Plan(guesses=("mean_missed",), need=need_mean("mean_missed", "missed_sd", 0.0)),
     )
 )

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from spectra_eval.certification import CLAIMS, certify, certify_cutoffs, verify
+from spectra_eval.certification import CLAIMS, certify, certify_cutoffs, plan, verify
 from spectra_eval.certification._base import ClaimKind, Finding
 from spectra_eval.certification._block import UserBlock
 from spectra_eval.certification._bounds import lower_bound
+from spectra_eval.certification._needs import Plan, need_share
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Column, NoClaim, Tally, Totals
 from spectra_eval.errors import AssumptionError, InputError
@@ -40,6 +41,7 @@ KIND = ClaimKind(
     target="window",
     without_lists=True,
     threshold=0.25,
+    plan=Plan(guesses=("share",), need=need_share),
 )
 
 
@@ -65,6 +67,9 @@ def test_an_entry_alone_makes_a_claim_that_is_certified_verified_and_listed(kind
     assert shown.exit_code == 0 and kind.statement in shown.output
     with pytest.raises(InputError, match=r"outside \[0, 1\]"):
         certify(table, require={kind.name: -0.5})
+    needs = {need.claim: need for need in plan({"share": 0.6}, require={kind.name: 0.3})}
+    assert needs[kind.name].threshold == 0.3
+    assert needs[kind.name].n_users < needs["fraction.window"].n_users
 
 
 def test_a_claim_that_is_added_changes_no_other(kind: ClaimKind) -> None:
