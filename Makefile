@@ -43,7 +43,7 @@ test: $(VENV)/.dev  ## the whole test suite
 
 # The numbers without the models, the pages and the kit: what changes most often.
 quick: $(VENV)/.dev  ## the inner loop: unit tests of metrics, theory, statistics, certificates and data, under a minute
-	@$(BIN)/python -m pytest -q -n 2 tests/unit $(foreach part,backends finetuning probing report sweeping testing training,--ignore=tests/unit/$(part))
+	@$(BIN)/python -m pytest -q -n 2 tests/unit $(foreach part,probing report testing training,--ignore=tests/unit/$(part))
 
 test-browser: $(VENV)/.dev  ## test the report in a headless browser
 	@for program in chromium chromedriver; do command -v $$program >/dev/null || \

@@ -10,8 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._hf_tree import common_opening
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends._hf_tree import common_opening
+from spectra_eval.probing.readouts import likelihood
 from spectra_eval.tables import ProbeRequest
 
 __all__ = ["ANSWERS", "GENRES", "Asked", "asked", "names", "opened"]
@@ -70,7 +70,7 @@ def asked(prompter: Any, *, prefix: int, categories: Sequence[str], user: int) -
 @contextmanager
 def opened(dtype: str) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Open the embedded model; give session, model, tokenizer and prompter."""
-    from spectra_eval.backends import open as open_backend
+    from spectra_eval.probing.backends import open as open_backend
 
     with open_backend("hf", dtype=dtype) as session:
         inside: Any = session

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from _harness import machine, options
 
-from spectra_eval.asking import Asker
-from spectra_eval.backends import open as open_backend
 from spectra_eval.data import DATASETS, prepare
-from spectra_eval.readouts._base import Reading
+from spectra_eval.probing._runners import ReadoutRunner
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.readouts._base import Reading
 
 SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "hf float32": ("hf", {"dtype": "float32"}),
@@ -44,10 +44,10 @@ def ask(side: str, readouts: Sequence[str], histories: Sequence[Any], categories
     found: dict[str, Any] = {}
     with open_backend(backend, model="embedded", **settings) as session:
         for readout in readouts:
-            asker = Asker(session, readout=readout, categories=categories)
-            asker.read(histories[:1])  # the first call of a session pays for what the others use
+            runner = ReadoutRunner(session, readout=readout, categories=categories)
+            runner.read(histories[:1])  # the first call of a session pays for what the others use
             began = time.perf_counter()
-            found[readout] = asker.read(histories), (time.perf_counter() - began) / len(histories)
+            found[readout] = runner.read(histories), (time.perf_counter() - began) / len(histories)
     return found
 
 

@@ -33,7 +33,7 @@ def main() -> None:
     seconds: dict[str, float] = {}
     groups: tuple[dict[str, float], dict[str, float]] = ({}, {})
     with opened(chosen.dtype) as (session, model, _, prompter):
-        from spectra_eval.backends._hf_tree import Ask, naive
+        from spectra_eval.probing.backends._hf_tree import Ask, naive
 
         for prefix in (80, 300):
             one = asked(prompter, prefix=prefix, categories=names(K), user=0)

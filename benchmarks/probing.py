@@ -37,7 +37,7 @@ import numpy as np
 from _harness import Turns, options, report, take_turns
 from _prompts import ANSWERS, GENRES, Asked, asked, names, opened
 
-from spectra_eval.asking import Asker
+from spectra_eval.probing._runners import ReadoutRunner
 
 VLLM = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
 NO_VLLM = "vLLM was left out, or there is no environment .venv-vllm: `make test-vllm` makes it"
@@ -53,7 +53,7 @@ def products(model: Any, tokens: int, rows: int) -> Callable[[], None]:
     import torch
     from torch.nn.functional import linear
 
-    from spectra_eval.backends._hf_weights import arithmetic
+    from spectra_eval.probing.backends._hf_weights import arithmetic
 
     dtype = arithmetic(model)
     layers = [
@@ -177,7 +177,7 @@ def one_prefix(
     prefix: int, tools: tuple[Any, ...], asks: Callable[[Asked], dict[str, Any]] | None, repeats: int, dtype: str
 ) -> tuple[dict[str, Any], Turns]:
     """Measure all sides on the questions about one user."""
-    from spectra_eval.backends._hf_tree import Ask, naive
+    from spectra_eval.probing.backends._hf_tree import Ask, naive
 
     session, model, tokenizer, prompter = tools
     one = asked(prompter, prefix=prefix, categories=GENRES, user=0)
@@ -265,8 +265,8 @@ def main() -> None:
 
 def many(session: Any, prompter: Any, prefixes: Sequence[int], *, quick: bool) -> dict[str, Callable[[], Any]]:
     """Give the sides with many categories; the largest number of them not in a quick run."""
-    from spectra_eval.backends._hf_split import split
-    from spectra_eval.backends._hf_tree import Ask
+    from spectra_eval.probing.backends._hf_split import split
+    from spectra_eval.probing.backends._hf_tree import Ask
 
     sides: dict[str, Callable[[], Any]] = {}
     for prefix in prefixes:
@@ -283,9 +283,9 @@ def many(session: Any, prompter: Any, prefixes: Sequence[int], *, quick: bool) -
     if not quick:
         leaves = [f"{parent} {number}" for parent in names(57) for number in range(23)]
         parents = [parent for parent in names(57) for _ in range(23)]
-        flat = Asker(session, categories=leaves)
+        flat = ReadoutRunner(session, categories=leaves)
         choices = {"budget": 115, "residual": "uniform"}
-        tree = Asker(session, readout="hierarchical", categories=leaves, parents=parents, options=choices)
+        tree = ReadoutRunner(session, readout="hierarchical", categories=leaves, parents=parents, options=choices)
         sides["1311 categories"] = lambda: flat.read([("Heat (1995)",)])
         sides["1311, hierarchical"] = lambda: tree.read([("Heat (1995)",)])
     return sides

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.readouts import READOUTS
-from spectra_eval.readouts.dg import ENTRY
+from spectra_eval.probing.readouts import READOUTS
+from spectra_eval.probing.readouts.dg import ENTRY
 from spectra_eval.theory import ENVELOPES
 
 __all__ = ["page"]

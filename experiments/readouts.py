@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import read_json, read_table, write_json, write_table, write_text
-from spectra_eval.asking import Lister
-from spectra_eval.backends import open as open_backend
 from spectra_eval.data import DATASETS, prepare
 from spectra_eval.evaluation import evaluate
 from spectra_eval.probing import probe
+from spectra_eval.probing._runners import ListDecoder
+from spectra_eval.probing.backends import open as open_backend
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, AnswerScores, PreferenceTable, ProbeRequest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ class Row:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
-    lister: dict[str, Any] | None = None
+    decoder: dict[str, Any] | None = None
 
 
 ROWS = (
@@ -83,12 +83,13 @@ ROWS = (
         options={"readout": "hierarchical", "options": {"branches": "tail", "budget": 8, "residual": "uniform"}},
     ),
     Row(name="reranker", options={"readout": "reranker"}),
-    Row(name="list, greedy", lister={}),
-    Row(name="list, sampled", lister={"temperature": 1.0, "seed": 1}),
+    Row(name="list, greedy", decoder={}),
+    Row(name="list, sampled", decoder={"temperature": 1.0, "seed": 1}),
     Row(name="verbalised", options={"readout": "verbalised", "options": {"unreadable": "uniform"}}),
-    Row(name="list, greedy, constrained to category names", lister={"constrained": True}),
+    Row(name="list, greedy, constrained to category names", decoder={"constrained": True}),
     Row(
-        name="list, sampled, constrained to category names", lister={"constrained": True, "temperature": 1.0, "seed": 1}
+        name="list, sampled, constrained to category names",
+        decoder={"constrained": True, "temperature": 1.0, "seed": 1},
     ),
 )
 
@@ -159,13 +160,13 @@ class Remembered:
 def ask(row: Row, table: PreferenceTable, session: Any, folder: Path) -> None:
     """Ask about every user in one way; keep the table, the seconds and what was noticed."""
     began, session.saved = time.process_time(), 0.0
-    if row.lister is None:
+    if row.decoder is None:
         answered = probe(table, session, dg=False, titles=TITLES, **row.options)
         noticed = {**answered.metadata["readout_means"], "answer_mass": answered.metadata["mean_answer_mass"]}
     else:
         assert table.history is not None
-        asker = Lister(session, categories=table.categories, list_length=5, **row.lister)
-        found, mass = asker.read([titles[-TITLES:] for titles in table.history])
+        runner = ListDecoder(session, categories=table.categories, list_length=5, **row.decoder)
+        found, mass = runner.read([titles[-TITLES:] for titles in table.history])
         answered = table.replace(dg=np.array(found))
         noticed = {"answer_mass": float(np.mean(mass))} if mass else {}
     seconds = time.process_time() - began + session.saved

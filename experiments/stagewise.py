@@ -32,9 +32,8 @@ from stagewise_page import Found, write_page
 
 from spectra_eval.artifacts import read_table, write_json, write_table
 from spectra_eval.data import DATASETS, prepare
-from spectra_eval.finetuning import finetune, split_users
 from spectra_eval.tables import Interactions, PreferenceTable
-from spectra_eval.training import Recipe, with_categories
+from spectra_eval.training import Recipe, finetune, split_users, with_categories
 
 ELSEWHERE = 75
 """The exit code of a job that another process is doing."""
@@ -273,8 +272,8 @@ def train(job: Job, given: Given, clock: Clock) -> None:
 
 def ask(job: Job, given: Given, clock: Clock) -> None:
     """Probe the users of `fit` and `test`."""
-    from spectra_eval.backends import open as open_backend
     from spectra_eval.probing import probe
+    from spectra_eval.probing.backends import open as open_backend
 
     tell = teller(given.interactions)
     generative = job.how["readout"] == "generative"

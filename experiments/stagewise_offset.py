@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from spectra_eval.baselines.fitted import _design, _regress
-from spectra_eval.finetuning import CUTS, earlier_tables
-from spectra_eval.readouts._base import softmax
+from spectra_eval.probing.readouts._base import softmax
 from spectra_eval.tables import Interactions, PreferenceTable
+from spectra_eval.training import CUTS, earlier_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLIT_SEED = 20

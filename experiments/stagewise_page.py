@@ -12,7 +12,7 @@ from stagewise_offset import OFFSET, known_before
 from spectra_eval.artifacts import write_json, write_text
 from spectra_eval.baselines import system
 from spectra_eval.evaluation import compare
-from spectra_eval.readouts._base import softmax
+from spectra_eval.probing.readouts._base import softmax
 from spectra_eval.simplex import js_nats
 from spectra_eval.tables import Interactions, PreferenceTable
 

@@ -10,10 +10,9 @@ from stagewise_offset import FOLDS, ROOT, SPLIT_SEED, features
 
 from spectra_eval.baselines.fitted import _design, _regress, _softmax
 from spectra_eval.data import DATASETS, prepare
-from spectra_eval.finetuning import earlier_tables, split_users
 from spectra_eval.simplex import js_nats
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.training import with_categories
+from spectra_eval.training import earlier_tables, split_users, with_categories
 
 PENALTIES = (10.0, 30.0, 100.0, 300.0)
 

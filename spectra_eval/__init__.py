@@ -7,17 +7,18 @@ costs little.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from spectra_eval._lazy import lazy_names
+from spectra_eval._moved import accept_earlier_names
 from spectra_eval._version import __version__
 
 if TYPE_CHECKING:
-    from spectra_eval import backends, baselines, data, metrics, readouts, stats, theory
+    from spectra_eval import baselines, data, metrics, stats, theory
     from spectra_eval.artifacts import from_frame, from_pandas, read_table, to_pandas, write_table
     from spectra_eval.certification import certify, plan, verify
     from spectra_eval.evaluation import compare, evaluate
-    from spectra_eval.probing import probe
+    from spectra_eval.probing import backends, probe, readouts
     from spectra_eval.tables import PreferenceTable
     from spectra_eval.units import Information
 
@@ -48,32 +49,26 @@ __all__ = [
 _MODULES = {
     "Information": "units",
     "PreferenceTable": "tables",
+    "backends": "probing",
+    "baselines": "",
     "certify": "certification",
     "compare": "evaluation",
+    "data": "",
     "evaluate": "evaluation",
     "from_frame": "artifacts",
     "from_pandas": "artifacts",
+    "metrics": "",
     "plan": "certification",
     "probe": "probing",
     "read_table": "artifacts",
+    "readouts": "probing",
+    "stats": "",
+    "theory": "",
     "to_pandas": "artifacts",
     "verify": "certification",
     "write_table": "artifacts",
 }
-"""The module of each function and class of the face; the other names of `__all__` are modules themselves."""
+"""The module of each public name; an empty text says that the name is a module itself."""
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name at its first use (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _MODULES:
-        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    else:
-        value = importlib.import_module(f"{__name__}.{name}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+accept_earlier_names()

@@ -5,12 +5,11 @@ Each function reduces the last axis. Callers have normalised their rows (`arrays
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from scipy import special
-
-from spectra_eval.units import LN2
 
 __all__ = [
     "affinity",
@@ -27,6 +26,7 @@ __all__ = [
     "uniform_on",
 ]
 
+_LN2 = math.log(2)
 _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 
 
@@ -59,7 +59,7 @@ def psi_nats(v: Any) -> Any:
     out[low] = np.polyval(_PSI_SERIES, square) * square
     middle = v[mid]
     out[mid] = middle * np.arctanh(middle) + np.log1p(-middle * middle) / 2
-    out[high] = LN2 - binary_entropy_nats((1.0 - v[high]) / 2)
+    out[high] = _LN2 - binary_entropy_nats((1.0 - v[high]) / 2)
     return out
 
 

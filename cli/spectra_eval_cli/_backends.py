@@ -37,7 +37,7 @@ def open_named(
 
     The seed goes where one is taken; so do, to a `second` backend, the choices that were typed for the first.
     """
-    from spectra_eval.backends import BACKENDS
+    from spectra_eval.probing.backends import BACKENDS
 
     backend = BACKENDS[name]
     hints = get_type_hints(inspect.unwrap(backend.open))

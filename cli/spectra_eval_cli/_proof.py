@@ -20,11 +20,12 @@ _FORM = '{"user": …, "text": …}'
 def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, quiet: bool) -> None:
     """Prove that no window of a table stands in a history, in a prompt or in a training text; print what was proven."""
     from spectra_eval.artifacts import read_table
-    from spectra_eval.data import check_leakage, told_texts
+    from spectra_eval.data import check_leakage
     from spectra_eval.errors import SchemaError
+    from spectra_eval.probing.templates import history_texts
 
     table = read_table(path, empty_windows="keep")
-    proof = check_leakage(table, interactions, texts=told_texts(table))
+    proof = check_leakage(table, interactions, texts=history_texts(table))
     proof["prompts"] = proof.pop("texts")
     if texts is not None:
         own: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ from spectra_eval_cli._group import emit, log
 from spectra_eval_cli._progress import progress
 
 if TYPE_CHECKING:
-    from spectra_eval.wording import Template
+    from spectra_eval.probing.templates import Template
 
 __all__ = ["sweep_table"]
 
@@ -30,7 +30,7 @@ def sweep_table(
 ) -> None:
     """Probe a table once a variant, and print the comparison."""
     from spectra_eval.artifacts import read_table
-    from spectra_eval.sweeping import SWEEPS, sweep, variants
+    from spectra_eval.probing import SWEEPS, sweep, variants
 
     read = read_table(table, **reading)
     # Of prompts, templates that are named are further variants; of anything else, the first is the one to use.

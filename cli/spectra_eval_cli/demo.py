@@ -93,8 +93,8 @@ def _made(table: Path, users: int) -> list[object]:
 
 def _missing(source: Path | None) -> list[str]:
     """Say what the job on real data lacks, a line each, and how to get it."""
-    from spectra_eval.backends._embedded import embedded_gguf
     from spectra_eval.errors import ModelLoadError
+    from spectra_eval.probing.backends._embedded import embedded_gguf
 
     lines = []
     if source is None:

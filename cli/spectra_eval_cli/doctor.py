@@ -66,7 +66,7 @@ def command(
     Exit code 0: it does. Exit code 1: it does not; the failed checks are named. Exit code 4: the model cannot be run.
     """
     from spectra_eval.artifacts import read_table
-    from spectra_eval.diagnosis import diagnose
+    from spectra_eval.probing import diagnose
 
     read = None
     if table is not None:

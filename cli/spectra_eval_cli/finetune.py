@@ -112,8 +112,7 @@ def command(
     """
     from spectra_eval.artifacts import read_table, write_table
     from spectra_eval.errors import InputError
-    from spectra_eval.finetuning import finetune, merge_adapter, split_users
-    from spectra_eval.training import Recipe
+    from spectra_eval.training import Recipe, finetune, merge_adapter, split_users
 
     if merge is not None and recipe["how"] == "full":
         raise click.UsageError(f"--merge: all weights are trained; {output / 'model'} is a whole model already")

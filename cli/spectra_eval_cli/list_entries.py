@@ -51,12 +51,12 @@ def _entries(family: str):  # type: ignore[no-untyped-def]  # five families, fiv
 
         return ENVELOPES
     if family == "readouts":
-        from spectra_eval.readouts import READOUTS
-        from spectra_eval.readouts.dg import ENTRY
+        from spectra_eval.probing.readouts import READOUTS
+        from spectra_eval.probing.readouts.dg import ENTRY
 
         return [*READOUTS, ENTRY]
     if family == "backends":
-        from spectra_eval.backends import BACKENDS
+        from spectra_eval.probing.backends import BACKENDS
 
         return BACKENDS
     if family == "datasets":

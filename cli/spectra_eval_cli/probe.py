@@ -109,10 +109,10 @@ def command(
 
     The users are those of TABLE; the results are stored in a run folder. The same command resumes an interrupted run.
     """
-    from spectra_eval.backends._base import CachedSession
     from spectra_eval.errors import InputError
     from spectra_eval.probing import FileSource, probe_file, records_kept
-    from spectra_eval.wording import read_template
+    from spectra_eval.probing.backends._base import CachedSession
+    from spectra_eval.probing.templates import read_template
 
     asked = {
         "readout": readout,

@@ -1,8 +1,8 @@
 """The family of data sets, and the cut of interactions into what is told and what is held against it."""
 
 from spectra_eval.data._base import DATASETS, Dataset
-from spectra_eval.data._leakage import check_leakage, told_texts
+from spectra_eval.data._leakage import check_leakage
 from spectra_eval.data._prepare import Prepared, prepare, prepare_file
 from spectra_eval.data._taxonomy import read_taxonomy
 
-__all__ = ["DATASETS", "Dataset", "Prepared", "check_leakage", "prepare", "prepare_file", "read_taxonomy", "told_texts"]
+__all__ = ["DATASETS", "Dataset", "Prepared", "check_leakage", "prepare", "prepare_file", "read_taxonomy"]

@@ -10,10 +10,9 @@ import numpy as np
 
 from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.errors import InputError, LeakageError
-from spectra_eval.tables import UNKNOWN, Interactions, PreferenceTable
-from spectra_eval.wording import PLAIN, clean_text
+from spectra_eval.tables import UNKNOWN, Interactions, PreferenceTable, clean_text
 
-__all__ = ["Ranges", "check_leakage", "located", "prove", "told_texts"]
+__all__ = ["Ranges", "check_leakage", "located", "prove"]
 
 _AT_ONCE = 1 << 22
 _RTOL = 1e-9
@@ -93,39 +92,6 @@ def check_leakage(
     row 1 (user 'ann'), column history: 'Heat (1995)' stands in the window; tell only what lies before it
     """
     return prove(table, timeline(interactions), texts=texts)
-
-
-def told_texts(table: PreferenceTable) -> dict[str, list[str]]:
-    """Return the text of the history in the prompts about each record, by user: the `texts` of `check_leakage`.
-
-    Parameters
-    ----------
-    table : PreferenceTable
-        The table, with `history`.
-
-    Returns
-    -------
-    dict of str to list of str
-        One text for each record of the user.
-
-    Raises
-    ------
-    InputError
-        The table has no `history`.
-
-    Examples
-    --------
-    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
-    >>> print(told_texts(table)["ann"][0])
-    A user chose these items, oldest first:
-    - Heat
-    """
-    if table.history is None:
-        raise InputError("table: no column history; the check compares it with the interactions")
-    texts: dict[str, list[str]] = {}
-    for user, titles in zip(table.users.tolist(), table.history, strict=True):
-        texts.setdefault(user, []).append(PLAIN.tell(titles).text())
-    return texts
 
 
 def prove(

@@ -10,9 +10,9 @@ import numpy as np
 from spectra_eval.arrays import check_cutoff, check_number
 from spectra_eval.errors import InputError
 from spectra_eval.fusion._files import ItemScores
-from spectra_eval.readouts._scale import user_folds
 from spectra_eval.simplex import uniform_on
 from spectra_eval.stats.bootstrap import bootstrap as resampled
+from spectra_eval.stats.folds import user_folds
 from spectra_eval.tables import Interval, MetricResult, PreferenceTable
 
 __all__ = ["WEIGHTS", "Fusion", "fuse", "ranked"]

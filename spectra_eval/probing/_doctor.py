@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.asking import Asker, Lister
-from spectra_eval.backends._base import (
+from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.probing._findings import Finding, correlation
+from spectra_eval.probing._injection import injection, titles_stay_text
+from spectra_eval.probing._runners import ListDecoder, ReadoutRunner
+from spectra_eval.probing.backends._base import (
     LABELS,
     LabelledSession,
     NaiveSession,
@@ -20,12 +23,9 @@ from spectra_eval.backends._base import (
     ViewedSession,
     opens_thought,
 )
-from spectra_eval.diagnosis._finding import Finding, correlation
-from spectra_eval.diagnosis._injection import injection, titles_stay_text
-from spectra_eval.errors import InputError, ProbeError
-from spectra_eval.readouts import likelihood, reranker
-from spectra_eval.readouts._base import Reading
-from spectra_eval.readouts._debias import CONTENT_FREE
+from spectra_eval.probing.readouts import likelihood, reranker
+from spectra_eval.probing.readouts._base import Reading
+from spectra_eval.probing.readouts._debias import CONTENT_FREE
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, AnswerScores, PreferenceTable, ProbeRequest
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -98,7 +98,7 @@ def diagnose(
 
     Examples
     --------
-    >>> from spectra_eval.backends import open
+    >>> from spectra_eval.probing.backends import open
     >>> with open("mocked", model="random") as session:
     ...     diagnose(session).measures
     True
@@ -284,8 +284,8 @@ def _parity(name: str, one: Sequence[AnswerScores], other: Sequence[AnswerScores
 
 def _position(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
     try:
-        asker = Asker(session, readout="generative", categories=categories)
-        readings = asker.read(histories)
+        runner = ReadoutRunner(session, readout="generative", categories=categories)
+        readings = runner.read(histories)
     except ProbeError as error:
         return Finding(name="position bias", status="unseen", found=str(error))
     bias = float(np.mean([reading.details["position_bias"] for reading in readings]))
@@ -298,7 +298,7 @@ def _lists(session: Session, histories: list[tuple[str, ...]], categories: tuple
     """Let the model write lists, and count what in them is no category."""
     length = min(5, len(categories))
     try:
-        found, _ = Lister(session, categories=categories, list_length=length).read(histories)
+        found, _ = ListDecoder(session, categories=categories, list_length=length).read(histories)
     except ProbeError as error:
         return Finding(name="decoded lists", status="unseen", found=str(error))
     lists = np.array(found)

@@ -30,8 +30,8 @@ from spectra_eval.artifacts import (
     write_json,
     write_table,
 )
-from spectra_eval.asking import added
 from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.probing._runners import added
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["RunFolder", "open_folder", "records_kept"]

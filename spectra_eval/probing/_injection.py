@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from spectra_eval.backends._base import PromptView, Session, ViewedSession
-from spectra_eval.diagnosis._finding import Finding, rank_correlation
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing._findings import Finding, rank_correlation
+from spectra_eval.probing.backends._base import PromptView, Session, ViewedSession
+from spectra_eval.probing.readouts import likelihood
 
 __all__ = ["hostile_title", "injection", "titles_stay_text"]
 

@@ -14,15 +14,15 @@ import numpy as np
 
 from spectra_eval.arrays import check_seed, check_whole
 from spectra_eval.artifacts import read_table
-from spectra_eval.asking import Asker, Lister, added
-from spectra_eval.backends._base import Session
 from spectra_eval.errors import InputError
 from spectra_eval.probing._folder import RunFolder, open_folder
 from spectra_eval.probing._questions import Questions
+from spectra_eval.probing._runners import ListDecoder, ReadoutRunner, added
 from spectra_eval.probing._source import FileSource, Source, TableSource
-from spectra_eval.readouts._scale import cross_scaled
+from spectra_eval.probing.backends._base import Session
+from spectra_eval.probing.readouts._scale import cross_scaled
+from spectra_eval.probing.templates import PLAIN, Template
 from spectra_eval.tables import PAD, PreferenceTable
-from spectra_eval.wording import PLAIN, Template
 
 __all__ = ["Probed", "probe", "probe_file"]
 
@@ -120,7 +120,7 @@ def probe(
 
     Examples
     --------
-    >>> from spectra_eval.backends import open
+    >>> from spectra_eval.probing.backends import open
     >>> table = PreferenceTable(
     ...     users=["ann"], categories=("Noir", "War"), counts=[[1, 3]], history=[("Heat (1995)", "Ran (1985)")]
     ... )
@@ -199,7 +199,7 @@ def probe_file(
     --------
     >>> import tempfile
     >>> from spectra_eval.artifacts import write_table
-    >>> from spectra_eval.backends import open
+    >>> from spectra_eval.probing.backends import open
     >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
     >>> with tempfile.TemporaryDirectory() as folder, open("mocked") as session:
     ...     write_table(table, Path(folder) / "t.parquet")
@@ -252,7 +252,7 @@ def _questions(
             "history_details; prepare it with --details"
         )
     fitted = temperature == "fitted"
-    asker = Asker(
+    runner = ReadoutRunner(
         session,
         readout=readout,
         categories=table.categories,
@@ -262,11 +262,11 @@ def _questions(
         options=options,
         template=template,
     )
-    if fitted and not asker.readout.softmax:
+    if fitted and not runner.readout.softmax:
         raise InputError(f"temperature: theta of readout {readout!r} is no softmax of scores; none can be fitted")
-    lister = None
+    decoder = None
     if list_length is not None:
-        lister = Lister(
+        decoder = ListDecoder(
             session,
             categories=table.categories,
             list_length=list_length,
@@ -274,7 +274,7 @@ def _questions(
             seed=seed,
             constrained=constrained,
         )
-    return Questions(asker=asker, lister=lister, fitted=fitted, titles=titles)
+    return Questions(runner=runner, decoder=decoder, fitted=fitted, titles=titles)
 
 
 def _part_size(n_records: int) -> int:
@@ -294,7 +294,7 @@ def _in_memory(
         _tell(progress, sum(p.n_users for p in done), source.n_records)
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in done])
-        for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if asked.lister else ()))
+        for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if asked.decoder else ()))
     }
     if source.head.history_details is not None:
         columns["history_details"] = np.concatenate([part.history_details for part in done])
@@ -314,7 +314,7 @@ def _kept(
     with open_folder(run, configuration, sizes) as folder:
         folder.resume()
         if folder.n_parts:
-            width = 0 if asked.lister is None else asked.lister.list_length
+            width = 0 if asked.decoder is None else asked.decoder.list_length
             folder.check(source.parts(size, skip=0), width=width, scored=asked.fitted)
         _tell(progress, folder.n_done, total)
         if folder.n_parts < len(sizes):
@@ -334,7 +334,7 @@ def _kept(
 
 def _final(folder: RunFolder, theta: np.ndarray | None, asked: Questions) -> Iterator[PreferenceTable]:
     """Give the finished parts as the whole table has them."""
-    width = 0 if asked.lister is None else asked.lister.list_length
+    width = 0 if asked.decoder is None else asked.decoder.list_length
     first = 0
     for part in folder.blocks():
         changed: dict[str, Any] = {}

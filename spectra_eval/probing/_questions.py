@@ -9,12 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.asking import Asker, Lister, added, sums
+from spectra_eval.probing._runners import ListDecoder, ReadoutRunner, added, sums
 from spectra_eval.probing._source import Source
-from spectra_eval.prompts import prompt_digest
+from spectra_eval.probing.prompts import prompt_digest
+from spectra_eval.probing.templates import History
 from spectra_eval.simplex import restricted
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRequest
-from spectra_eval.wording import History
 
 __all__ = ["Measured", "Questions"]
 
@@ -36,10 +36,10 @@ class Measured(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Questions:
-    """What is asked about each user; without a `lister` no list is asked for."""
+    """What is asked about each user; without a `decoder` no list is asked for."""
 
-    asker: Asker
-    lister: Lister | None
+    runner: ReadoutRunner
+    decoder: ListDecoder | None
     fitted: bool
     titles: int
 
@@ -63,14 +63,14 @@ class Questions:
             whole = self._told(table.select(slice(start, start + _AT_ONCE)))
             shown = [self._fitting(titles[max(0, len(titles) - self.titles) :]) for titles in whole]
             cut = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, whole, strict=True))
-            readings = self.asker.read(shown)
+            readings = self.runner.read(shown)
             noticed = added(noticed, {"prompts_truncated": cut, **sums(readings)})
             columns["history"] += [history.titles for history in shown]
             columns["history_details"] += [history.details for history in shown]
             for name in ("scores", "theta_s", "answer_mass"):
                 columns[name] += [getattr(reading, name) for reading in readings]
-            if self.lister is not None:
-                found, mass = self.lister.read(shown)
+            if self.decoder is not None:
+                found, mass = self.decoder.read(shown)
                 lists += found
                 noticed = added(noticed, {"list_mass": sum(mass)} if mass else {})
         noticed["answer_mass"] = float(np.sum(columns["answer_mass"]))
@@ -78,10 +78,10 @@ class Questions:
         answered: dict[str, Any] = {name: np.array(values) for name, values in columns.items()} | kept
         answered["theta_s"] = restricted(answered["theta_s"], table.support)
         answered["history_details"] = answered["history_details"] if table.history_details is not None else None
-        if self.lister is not None:
+        if self.decoder is not None:
             answered["dg"] = np.array(lists)
         made = table.replace(metadata={}, **answered)
-        if self.lister is not None:
+        if self.decoder is not None:
             assert made.dg is not None  # it was answered
             dg = made.dg
             noticed |= {
@@ -93,19 +93,19 @@ class Questions:
 
     def configuration(self, source: Source, seed: int) -> dict[str, Any]:
         """Say everything that the answers depend on."""
-        template = self.asker.template
+        template = self.runner.template
         title = template.tell(("{title}",))
-        asked = [self.asker.request(title)]
-        if self.lister is not None:
-            asked.append(self.lister.request(title))
+        asked = [self.runner.request(title)]
+        if self.decoder is not None:
+            asked.append(self.decoder.request(title))
         return {
-            "readout": self.asker.readout.name,
-            "readout_options": self.asker.choices,
-            **self.asker.session.description,
-            "temperature": "fitted" if self.fitted else self.asker.temperature,
-            "debias": self.asker.debias,
-            "dg": self.lister is not None,
-            **(Lister.nothing() if self.lister is None else self.lister.description),
+            "readout": self.runner.readout.name,
+            "readout_options": self.runner.choices,
+            **self.runner.session.description,
+            "temperature": "fitted" if self.fitted else self.runner.temperature,
+            "debias": self.runner.debias,
+            "dg": self.decoder is not None,
+            **(ListDecoder.nothing() if self.decoder is None else self.decoder.description),
             "titles": self.titles,
             "template": template.name,
             "template_digest": template.digest,
@@ -132,18 +132,18 @@ class Questions:
         """Give the whole histories, in the words of the template."""
         assert table.history is not None
         details = [None] * table.n_users if table.history_details is None else table.history_details
-        return [self.asker.template.tell(*row) for row in zip(table.history, details, strict=True)]
+        return [self.runner.template.tell(*row) for row in zip(table.history, details, strict=True)]
 
     def _fitting(self, history: History) -> History:
         """Drop the oldest titles until every prompt fits the context of the model."""
-        session = self.asker.session
+        session = self.runner.session
         limit = session.context_limit if isinstance(session, Measured) else None
         while limit is not None and history and self._longest(history) > limit:
             history = history[1:]
         return history
 
     def _longest(self, history: Sequence[str]) -> int:
-        session = self.asker.session
+        session = self.runner.session
         assert isinstance(session, Measured)
-        longest = self.asker.longest(history, session.count_tokens)
-        return longest if self.lister is None else max(longest, self.lister.longest(history, session.count_tokens))
+        longest = self.runner.longest(history, session.count_tokens)
+        return longest if self.decoder is None else max(longest, self.decoder.longest(history, session.count_tokens))

@@ -12,14 +12,14 @@ import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.artifacts import own_file, own_folder, write_json, write_text
-from spectra_eval.backends._base import Session
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation import compare, evaluate
 from spectra_eval.evaluation._latex import escaped
-from spectra_eval.probing import probe
-from spectra_eval.sweeping._variants import SWEEPS, variants
+from spectra_eval.probing._probe import probe
+from spectra_eval.probing._variants import SWEEPS, variants
+from spectra_eval.probing.backends._base import Session
+from spectra_eval.probing.templates import PLAIN, Template
 from spectra_eval.tables import Interval, MetricResult, PreferenceTable
-from spectra_eval.wording import PLAIN, Template
 
 __all__ = ["Sweep", "sweep"]
 
@@ -158,7 +158,7 @@ def sweep(
     Examples
     --------
     >>> import tempfile
-    >>> from spectra_eval.backends import open
+    >>> from spectra_eval.probing.backends import open
     >>> table = PreferenceTable(
     ...     users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)], history_counts=[[1, 0]]
     ... )

@@ -13,10 +13,10 @@ import numpy as np
 from spectra_eval.artifacts import file_name
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation import merge_categories, merge_rarest
-from spectra_eval.readouts import READOUTS
-from spectra_eval.readouts.likelihood import VERBALISERS
+from spectra_eval.probing.readouts import READOUTS
+from spectra_eval.probing.readouts.likelihood import VERBALISERS
+from spectra_eval.probing.templates import PLAIN, Template, known_templates
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.wording import PLAIN, Template, known_templates
 
 __all__ = ["SWEEPS", "Variant", "variants"]
 

@@ -11,8 +11,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from spectra_eval.probing.templates import MAX_TITLE, clean_text, told
 from spectra_eval.tables import ProbeRequest
-from spectra_eval.wording import MAX_TITLE, clean_text, told
 
 __all__ = [
     "MAX_TITLE",

@@ -1,6 +1,7 @@
 """Intervals, paired tests and corrections."""
 
 from spectra_eval.stats.bootstrap import Resamples, bootstrap, percentile_interval
+from spectra_eval.stats.folds import user_folds
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
@@ -18,4 +19,5 @@ __all__ = [
     "percentile_interval",
     "signed_rank",
     "student_interval",
+    "user_folds",
 ]

@@ -19,8 +19,10 @@ from spectra_eval.tables._messages import (
 )
 from spectra_eval.tables._preference import PreferenceTable, check_table
 from spectra_eval.tables._support import joined_support
+from spectra_eval.tables._text import MAX_TITLE, clean_text
 
 __all__ = [
+    "MAX_TITLE",
     "OUT_OF_VOCABULARY",
     "PAD",
     "UNKNOWN",
@@ -35,6 +37,7 @@ __all__ = [
     "Sampling",
     "System",
     "check_table",
+    "clean_text",
     "html_table",
     "joined_support",
 ]

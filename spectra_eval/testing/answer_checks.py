@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from spectra_eval.backends._base import Backend, Session
 from spectra_eval.errors import BackendError
-from spectra_eval.readouts._base import Readout
+from spectra_eval.probing.backends._base import Backend, Session
+from spectra_eval.probing.readouts._base import Readout
 from spectra_eval.tables import AnswerScores, ProbeRequest
 from spectra_eval.testing._base import Check, python_of
 from spectra_eval.testing.strategies import answer_scores

@@ -17,7 +17,7 @@ from typing import Any
 
 from spectra_eval.errors import InputError
 from spectra_eval.metrics._base import Metric
-from spectra_eval.readouts._base import Readout
+from spectra_eval.probing.readouts._base import Readout
 from spectra_eval.testing._base import Check, Finding, run, run_all
 from spectra_eval.testing.answer_checks import backend_checks, readout_checks, session_checks
 from spectra_eval.testing.envelope_checks import envelope_checks

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from spectra_eval.errors import InputError, ProbeError
-from spectra_eval.readouts.likelihood import NEGATIVE, POSITIVE
+from spectra_eval.probing.readouts.likelihood import NEGATIVE, POSITIVE
 from spectra_eval.tables import ProbeRequest
 from spectra_eval.training.corpus import Example
 

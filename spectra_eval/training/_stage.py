@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import TableDigest, read_json
-from spectra_eval.backends._adapter import adapter_digest, adapter_facts, write_merged
-from spectra_eval.backends._hf_load import find_folder, load, model_digest, model_facts, require_libraries
-from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.baselines import system
 from spectra_eval.data import check_leakage
 from spectra_eval.errors import InputError
-from spectra_eval.finetuning._earlier import CUTS, earlier_tables, past_of, proof_of, stacked
-from spectra_eval.readouts import likelihood
-from spectra_eval.readouts._base import softmax
+from spectra_eval.probing.backends._adapter import adapter_digest, adapter_facts, write_merged
+from spectra_eval.probing.backends._hf_load import find_folder, load, model_digest, model_facts, require_libraries
+from spectra_eval.probing.backends._hf_tokens import Prompter
+from spectra_eval.probing.readouts import likelihood
+from spectra_eval.probing.readouts._base import softmax
 from spectra_eval.simplex import restricted
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import (
@@ -33,6 +32,7 @@ from spectra_eval.training import (
     texts,
     train,
 )
+from spectra_eval.training._earlier import CUTS, earlier_tables, past_of, proof_of, stacked
 
 __all__ = ["finetune", "merge_adapter", "with_offset"]
 

@@ -27,7 +27,7 @@ from spectra_eval.artifacts import (
     written_path,
 )
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.model_files import said_by
+from spectra_eval.probing.backends._model_files import said_by
 
 __all__ = ["TrainingFolder"]
 

@@ -1,7 +1,7 @@
 """What a model is trained on: texts for continued pretraining, and questions with targets for fine-tuning.
 
 Everything here is computed from interactions or tables that end before the evaluation window; it is the caller
-who cuts them there (`spectra_eval.finetuning`), and who proves it.
+who cuts them there (`spectra_eval.training`), and who proves it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.prompts import clean_text, name_request
+from spectra_eval.probing.prompts import clean_text, name_request
 from spectra_eval.tables import Interactions, PreferenceTable, ProbeRequest
 
 __all__ = ["Example", "Text", "name_examples", "score_examples", "texts", "with_categories"]
@@ -166,7 +166,7 @@ def score_examples(
 
     Examples
     --------
-    >>> from spectra_eval.readouts import likelihood
+    >>> from spectra_eval.probing.readouts import likelihood
     >>> table = PreferenceTable(
     ...     users=["ann"], categories=("Noir", "War"), counts=[[1, 3]], history=[("Heat (1995)", "Ran (1985)")]
     ... )

@@ -21,7 +21,7 @@ import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.errors import BackendError, BackendUnavailable, InputError, ModelLoadError
-from spectra_eval.model_files import load_adapter
+from spectra_eval.probing.backends._model_files import load_adapter
 from spectra_eval.training._loss import row_loss
 from spectra_eval.training._pack import Row
 from spectra_eval.training._plot import draw_loss

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from spectra_eval.artifacts import write_table
-from spectra_eval.backends import BACKENDS
+from spectra_eval.probing.backends import BACKENDS
 from spectra_eval.tables import PreferenceTable
 from spectra_eval_cli._backends import open_named
 from spectra_eval_cli.main import main
@@ -48,7 +48,7 @@ def _told(name: str, settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch,
         got.update(options)
         return contextmanager(_nothing)()
 
-    monkeypatch.setattr("spectra_eval.backends.BACKENDS", {name: _Entry(remember)})
+    monkeypatch.setattr("spectra_eval.probing.backends.BACKENDS", {name: _Entry(remember)})
     known = {"model": "embedded", "dtype": "float32", "download": False, **typed}
     with open_named(name, settings=settings, **known):
         return got

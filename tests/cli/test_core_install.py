@@ -144,7 +144,7 @@ def test_the_demo_without_data_and_model_says_how_to_get_them(tmp_path: Path, mo
         raise ModelLoadError("embedded: the package that carries the small model is missing")
 
     monkeypatch.setattr(demo, "_DATA", Path("no/such/data"))
-    monkeypatch.setattr("spectra_eval.backends._embedded.embedded_gguf", refused)
+    monkeypatch.setattr("spectra_eval.probing.backends._embedded.embedded_gguf", refused)
     monkeypatch.setattr(demo, "_installed", lambda library: library != "matplotlib")
     done = CliRunner().invoke(main, ["demo", str(tmp_path / "out"), "--users", "30"])
     assert done.exit_code == 0, done.output

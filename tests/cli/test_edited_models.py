@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from spectra_eval.artifacts import write_table
 from spectra_eval.errors import ModelLoadError
-from spectra_eval.model_files import load_part, silenced
+from spectra_eval.probing.backends._model_files import load_part, silenced
 from spectra_eval.tables import PreferenceTable
 from spectra_eval_cli.main import main
 from tests.zoo.animals import keep_tokenizer, made

@@ -36,7 +36,7 @@ ROOMS = (
     "baselines",
     "evaluation",
     "certification",
-    "readouts",
+    "probing.readouts",
     "data",
 )
 SECTIONS = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spectra_eval.metrics import METRICS, Metric
-from spectra_eval.readouts import READOUTS
+from spectra_eval.probing.readouts import READOUTS
 from spectra_eval.theory import ENVELOPES
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -44,7 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from spectra_eval.backends._embedded import converted, embedded_gguf
+    from spectra_eval.probing.backends._embedded import converted, embedded_gguf
 
     folder = tmp_path_factory.mktemp("finetune")
     data = folder / "data"
@@ -118,7 +118,7 @@ def test_low_rank_matrices_of_the_last_layers_alone(files: Path) -> None:
 
 
 def test_what_leaked_stays_marked_through_stages_merging_and_whole_models(files: Path) -> None:
-    from spectra_eval.backends._hf_load import model_facts
+    from spectra_eval.probing.backends._hf_load import model_facts
 
     steps = ("--steps", "1")
     run(*words_of(files, "leaky", *steps, "--leaky-same-window", "--merge", files / "leaky-merged"))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._embedded import cache_folder, converted, embedded_gguf
-from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.readouts import dg, likelihood
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._embedded import cache_folder, converted, embedded_gguf
+from spectra_eval.probing.backends._hf_tokens import Prompter
+from spectra_eval.probing.readouts import dg, likelihood
 from spectra_eval.tables import ProbeRequest
 from spectra_eval.testing.answer_checks import session_checks
 
@@ -48,7 +48,7 @@ def folder(session: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def naive(session: Any) -> list[np.ndarray]:
-    from spectra_eval.backends._hf_tree import naive
+    from spectra_eval.probing.backends._hf_tree import naive
 
     prompter = session._prompter
     answers = prompter.answer_ids(REQUESTS[0].answers)
@@ -106,7 +106,7 @@ def test_the_beginning_that_all_prompts_share_is_that_of_the_template(session: A
 
 
 def test_who_was_asked_before_changes_no_byte(session: Any) -> None:
-    from spectra_eval.backends._hf_split import _READ
+    from spectra_eval.probing.backends._hf_split import _READ
 
     answers = []
     for order in (REQUESTS, REQUESTS[::-1]):
@@ -164,7 +164,7 @@ def test_a_reply_is_text_and_the_same_in_a_batch(session: Any) -> None:
 
 
 def test_prompts_of_like_length_are_decoded_together(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spectra_eval.backends import _hf_session as hf
+    from spectra_eval.probing.backends import _hf_session as hf
 
     sizes: list[list[int]] = []
 
@@ -195,7 +195,7 @@ def test_a_prompt_beyond_the_context_is_refused(session: Any, monkeypatch: pytes
 def test_out_of_memory_halves_the_chunk_and_says_so_once(
     session: Any, naive: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectra_eval.backends import _hf_session as hf
+    from spectra_eval.probing.backends import _hf_session as hf
 
     asked: list[int] = []
 
@@ -220,7 +220,7 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
 def test_requests_are_read_together_and_fewer_where_memory_is_short(
     session: Any, naive: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectra_eval.backends import _hf_session as hf
+    from spectra_eval.probing.backends import _hf_session as hf
 
     asked: list[int] = []
     room = 3
@@ -247,7 +247,7 @@ def test_requests_are_read_together_and_fewer_where_memory_is_short(
 
 
 def test_a_strategy_that_is_wrong_is_dropped_loudly(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spectra_eval.backends import _hf_session as hf
+    from spectra_eval.probing.backends import _hf_session as hf
 
     def wrong(*arguments: Any, chunk: int) -> list[np.ndarray]:
         return [found + 0.01 for found in hf.split(*arguments, chunk=chunk)]
@@ -303,7 +303,7 @@ def test_the_model_is_unpacked_once(session: Any, folder: Path) -> None:
 def test_bfloat16_is_close_and_a_closed_session_refuses(session: Any, folder: Path, naive: list[np.ndarray]) -> None:
     import torch
 
-    from spectra_eval.backends._hf_weights import arithmetic
+    from spectra_eval.probing.backends._hf_weights import arithmetic
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -326,7 +326,7 @@ def test_an_unknown_architecture_is_read_by_the_next_strategy(session: Any) -> N
     import torch
     from transformers import AutoModelForCausalLM, Olmo2Config
 
-    from spectra_eval.backends._hf_session import HFSession
+    from spectra_eval.probing.backends._hf_session import HFSession
 
     torch.manual_seed(0)
     vocabulary = len(session._tokenizer)

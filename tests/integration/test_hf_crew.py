@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._embedded import converted, embedded_gguf
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.readouts import dg, likelihood
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._embedded import converted, embedded_gguf
+from spectra_eval.probing.readouts import dg, likelihood
 from spectra_eval.tables import PreferenceTable, Sampling
 
 pytestmark = pytest.mark.hf
@@ -142,8 +142,8 @@ def test_what_cannot_be_opened_is_refused_as_by_one_session(tmp_path: Path, fold
 
 INTERRUPTED = """
 import sys
-from spectra_eval.backends import open
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends import open
+from spectra_eval.probing.readouts import likelihood
 
 if __name__ == "__main__":
     with open("hf", model=sys.argv[1], devices="cpu,cpu") as crew:

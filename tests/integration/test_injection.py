@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from spectra_eval.asking import Asker, Lister
-from spectra_eval.backends._base import LABELS
-from spectra_eval.backends._hf_tokens import Prompter
-from spectra_eval.readouts import READOUTS
+from spectra_eval.probing._runners import ListDecoder, ReadoutRunner
+from spectra_eval.probing.backends._base import LABELS
+from spectra_eval.probing.backends._hf_tokens import Prompter
+from spectra_eval.probing.readouts import READOUTS
 from spectra_eval.tables import AnswerScores, ProbeRequest
 from spectra_eval.training import name_row, score_row
 from spectra_eval.training.corpus import Example
@@ -37,7 +37,7 @@ def tokenizer() -> Any:
     """The tokenizer of the small model, with control words added that it does not call special, as Qwen3 has them."""
     from transformers import AutoTokenizer
 
-    from spectra_eval.backends._embedded import converted, embedded_gguf
+    from spectra_eval.probing.backends._embedded import converted, embedded_gguf
 
     loaded = AutoTokenizer.from_pretrained(converted(embedded_gguf()), local_files_only=True)
     loaded.add_tokens(["<think>", "</think>", "<tool_call>"], special_tokens=False)
@@ -68,21 +68,21 @@ def _requests(prompter: Prompter, history: Sequence[str], names: Sequence[str], 
     """Put every question that the toolkit can put, by the name of what puts it."""
     session = _Asked(prompter)
     for entry in READOUTS:
-        asker = Asker(session, readout=entry.name, categories=names, parents=parents)
-        first = asker.request(asker.template.tell(history))
+        runner = ReadoutRunner(session, readout=entry.name, categories=names, parents=parents)
+        first = runner.request(runner.template.tell(history))
         yield entry.name, first
         if entry.follow is not None:
             shape = (len(first.suffixes), len(first.answers))
             answers = AnswerScores(log_probs=np.full(shape, -3.0), n_prompt_tokens=np.ones(shape[0], dtype=np.int64))
-            more = entry.follow(asker.template.tell(history), names, answers, parents=parents)
+            more = entry.follow(runner.template.tell(history), names, answers, parents=parents)
             assert more is not None
             yield f"{entry.name}, second round", more
-    pmi = Asker(session, readout="name", categories=names, options={"measure": "pmi"})
+    pmi = ReadoutRunner(session, readout="name", categories=names, options={"measure": "pmi"})
     yield "name, pmi", pmi.request(pmi.template.tell(history))
     for constrained in (False, True):
-        lister = Lister(session, categories=names, list_length=3, constrained=constrained)
-        yield f"list, constrained {constrained}", lister.request(pmi.template.tell(history))
-    yield "list, later entry", lister.request(pmi.template.tell(history), [1, 2])
+        decoder = ListDecoder(session, categories=names, list_length=3, constrained=constrained)
+        yield f"list, constrained {constrained}", decoder.request(pmi.template.tell(history))
+    yield "list, later entry", decoder.request(pmi.template.tell(history), [1, 2])
 
 
 def _control(prompter: Prompter, request: ProbeRequest) -> list[list[int]]:

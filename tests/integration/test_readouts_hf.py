@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.asking import Asker
-from spectra_eval.backends import open as open_backend
-from spectra_eval.diagnosis import diagnose
 from spectra_eval.errors import ProbeError
-from spectra_eval.readouts import name as by_name
-from spectra_eval.readouts._orders import arrangement
+from spectra_eval.probing import diagnose
+from spectra_eval.probing._runners import ReadoutRunner
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.readouts import name as by_name
+from spectra_eval.probing.readouts._orders import arrangement
 from spectra_eval.tables import ProbeRequest
 
 pytestmark = pytest.mark.hf
@@ -75,9 +75,9 @@ def test_labels_are_single_tokens_and_the_generative_readout_is_their_share(sess
     assert labels[:3] == ("A", "B", "C") and len(set(labels)) == 60
     ids = session._prompter.answer_ids(labels)
     assert len(set(ids)) == 60
-    asker = Asker(session, readout="generative", categories=CATEGORIES, options={"orders": 2})
-    (reading,) = asker.read(USERS[:1])
-    prompts = session._prompter.prompts(asker.request(USERS[0]))
+    runner = ReadoutRunner(session, readout="generative", categories=CATEGORIES, options={"orders": 2})
+    (reading,) = runner.read(USERS[:1])
+    prompts = session._prompter.prompts(runner.request(USERS[0]))
     rows = np.array([_next_log_probs(session, prompt)[ids[:5]] for prompt in prompts])
     placed = [rows[q, np.argsort(shown)] for q, shown in enumerate(arrangement(5, width=5, orders=2))]
     expected = np.mean(placed, axis=0)
@@ -88,9 +88,9 @@ def test_labels_are_single_tokens_and_the_generative_readout_is_their_share(sess
 
 
 def test_the_reranker_reads_yes_and_no_under_its_system_message(session: Any) -> None:
-    asker = Asker(session, readout="reranker", categories=CATEGORIES)
-    (reading,) = asker.read(USERS[:1])
-    prompts = session._prompter.prompts(asker.request(USERS[0]))
+    runner = ReadoutRunner(session, readout="reranker", categories=CATEGORIES)
+    (reading,) = runner.read(USERS[:1])
+    prompts = session._prompter.prompts(runner.request(USERS[0]))
     yes, no = session._tokenizer("yes")["input_ids"], session._tokenizer("no")["input_ids"]
     rows = [_next_log_probs(session, prompt) for prompt in prompts[:2]]
     expected = [row[yes[0]] - row[no[0]] for row in rows]
@@ -111,8 +111,8 @@ def test_the_reranker_reads_yes_and_no_under_its_system_message(session: Any) ->
     ],
 )
 def test_every_readout_gives_each_user_a_distribution(session: Any, readout: str, options: dict[str, Any]) -> None:
-    asker = Asker(session, readout=readout, categories=CATEGORIES, parents=PARENTS, options=options)
-    for reading in asker.read(USERS):
+    runner = ReadoutRunner(session, readout=readout, categories=CATEGORIES, parents=PARENTS, options=options)
+    for reading in runner.read(USERS):
         assert reading.theta_s.shape == reading.scores.shape == reading.answer_mass.shape == (5,)
         assert abs(reading.theta_s.sum() - 1) < 1e-12 and (reading.theta_s >= 0).all()
         assert ((reading.answer_mass >= 0) & (reading.answer_mass <= 1)).all()
@@ -121,11 +121,11 @@ def test_every_readout_gives_each_user_a_distribution(session: Any, readout: str
 
 
 def test_debiasing_takes_off_the_content_free_scores(session: Any) -> None:
-    (plain,) = Asker(session, categories=CATEGORIES).read(USERS[:1])
-    asker = Asker(session, categories=CATEGORIES, debias=True)
-    (mended,) = asker.read(USERS[:1])
-    (empty,) = Asker(session, categories=CATEGORIES).read([("N/A",)])
-    assert asker.content_free is not None
+    (plain,) = ReadoutRunner(session, categories=CATEGORIES).read(USERS[:1])
+    runner = ReadoutRunner(session, categories=CATEGORIES, debias=True)
+    (mended,) = runner.read(USERS[:1])
+    (empty,) = ReadoutRunner(session, categories=CATEGORIES).read([("N/A",)])
+    assert runner.content_free is not None
     np.testing.assert_allclose(mended.theta_s, _softmax(plain.scores - empty.scores), atol=1e-5)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from spectra_eval.artifacts import read_table
-from spectra_eval.backends import open as open_backend
-from spectra_eval.readouts import likelihood
-from spectra_eval.sweeping import sweep
+from spectra_eval.probing import sweep
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.readouts import likelihood
+from spectra_eval.probing.templates import known_templates
 from spectra_eval.tables import Detail, PreferenceTable
-from spectra_eval.wording import known_templates
 
 pytestmark = pytest.mark.hf
 

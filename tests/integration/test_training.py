@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from spectra_eval.artifacts import read_table
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._embedded import converted, embedded_gguf
 from spectra_eval.errors import ModelLoadError
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._embedded import converted, embedded_gguf
+from spectra_eval.probing.readouts import likelihood
 from spectra_eval_cli.main import main
 
 pytestmark = pytest.mark.hf
@@ -80,12 +80,11 @@ def test_the_saved_adapter_gives_the_scores_of_the_model_that_was_trained(files:
     import torch
     from peft import PeftModel
 
-    from spectra_eval.backends._hf_load import load
-    from spectra_eval.backends._hf_tokens import Prompter
     from spectra_eval.data import DATASETS
-    from spectra_eval.finetuning import earlier_tables
-    from spectra_eval.model_files import silenced
-    from spectra_eval.training import Recipe, score_examples, score_row, train
+    from spectra_eval.probing.backends._hf_load import load
+    from spectra_eval.probing.backends._hf_tokens import Prompter
+    from spectra_eval.probing.backends._model_files import silenced
+    from spectra_eval.training import Recipe, earlier_tables, score_examples, score_row, train
     from spectra_eval.training._loss import row_scores
 
     table = read_table(files / "table.parquet")

@@ -12,8 +12,8 @@ import spectra_eval as se
 from spectra_eval import metrics, stats, theory
 from spectra_eval.errors import SpectraError
 from spectra_eval.evaluation import compare, evaluate, merge_rarest
-from spectra_eval.finetuning import split_users
 from spectra_eval.tables import PreferenceTable
+from spectra_eval.training import split_users
 from spectra_eval.units import Information
 
 WRONG: list[Any] = [1.7, True, None, "5", math.nan, math.inf, -1, 10**400, 10**6000, -(10**400), [1], 1j, 2**70]

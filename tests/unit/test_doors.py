@@ -16,10 +16,10 @@ from scipy import sparse
 from spectra_eval import metrics, stats, theory
 from spectra_eval.errors import SpectraError
 from spectra_eval.evaluation import evaluate
-from spectra_eval.readouts import dg, generative, hierarchical, likelihood, name, reranker
-from spectra_eval.readouts._base import Reading
-from spectra_eval.readouts._debias import debiased
-from spectra_eval.readouts._scale import fit_temperature
+from spectra_eval.probing.readouts import dg, generative, hierarchical, likelihood, name, reranker
+from spectra_eval.probing.readouts._base import Reading
+from spectra_eval.probing.readouts._debias import debiased
+from spectra_eval.probing.readouts._scale import fit_temperature
 from spectra_eval.tables import AnswerScores, PreferenceTable
 from spectra_eval.units import Information
 

@@ -21,10 +21,10 @@ from spectra_eval.artifacts import (
     write_text,
     written_path,
 )
-from spectra_eval.backends import _embedded
-from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import InputError
 from spectra_eval.probing import probe
+from spectra_eval.probing.backends import _embedded
+from spectra_eval.probing.backends import open as open_backend
 from spectra_eval.tables import PreferenceTable
 
 

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from spectra_eval.artifacts import read_table, write_table
-from spectra_eval.backends.mocked import open_mocked
 from spectra_eval.errors import InputError
-from spectra_eval.finetuning import stacked, with_offset
 from spectra_eval.fusion import ItemScores, fuse
 from spectra_eval.probing import probe
-from spectra_eval.readouts._scale import fit_temperature
+from spectra_eval.probing.backends.mocked import open_mocked
+from spectra_eval.probing.readouts._scale import fit_temperature
 from spectra_eval.tables import PreferenceTable
+from spectra_eval.training import stacked, with_offset
 from spectra_eval_cli.main import main
 
 N, CATEGORIES = 21, ("Noir", "War", "Drama", "Western")

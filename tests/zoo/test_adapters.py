@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import _adapter
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._adapter import write_merged
-from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import ModelLoadError
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends import _adapter
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._adapter import write_merged
+from spectra_eval.probing.backends._hf_tokens import Prompter
+from spectra_eval.probing.readouts import likelihood
 from tests.zoo import reference
 from tests.zoo.animals import keep_tokenizer, made
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._hf_tokens import Prompter
 from spectra_eval.errors import ModelLoadError
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._hf_tokens import Prompter
 from spectra_eval.tables import ProbeRequest
 from tests.zoo.animals import TEMPLATE, VOCABULARY, keep_tokenizer, made
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.readouts import dg, generative, likelihood, name, reranker
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.readouts import dg, generative, likelihood, name, reranker
 from spectra_eval.tables import ProbeRequest
 from tests.zoo import reference
 from tests.zoo.animals import ANIMALS, SWITCH, keep_tokenizer, made

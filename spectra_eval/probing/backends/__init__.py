@@ -1,6 +1,6 @@
 """The family of backends."""
 
-from spectra_eval.backends._base import BACKENDS
-from spectra_eval.backends._base import open_session as open
+from spectra_eval.probing.backends._base import BACKENDS
+from spectra_eval.probing.backends._base import open_session as open
 
 __all__ = ["BACKENDS", "open"]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts import has_own_folder, own_file, read_training
-from spectra_eval.backends._embedded import cache_folder, sha256_of
-from spectra_eval.backends._hf_load import load, model_digest, model_facts
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
-from spectra_eval.model_files import load_adapter, said_by, silenced
-from spectra_eval.model_settings import adapter_settings
+from spectra_eval.probing.backends._embedded import cache_folder, sha256_of
+from spectra_eval.probing.backends._hf_load import load, model_digest, model_facts
+from spectra_eval.probing.backends._model_files import load_adapter, said_by, silenced
+from spectra_eval.probing.backends._model_settings import adapter_settings
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 

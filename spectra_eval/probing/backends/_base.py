@@ -136,7 +136,9 @@ class Backend:
     extra: str | None = None
 
 
-BACKENDS: Registry[Backend] = Registry("backend", package="spectra_eval.backends", group="spectra_eval.backends")
+BACKENDS: Registry[Backend] = Registry(
+    "backend", package="spectra_eval.probing.backends", group="spectra_eval.backends"
+)
 
 
 def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Session]:

@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from spectra_eval import errors
-from spectra_eval.backends._base import PromptView
 from spectra_eval.errors import ModelLoadError, ProbeError
+from spectra_eval.probing.backends._base import PromptView
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["Crew", "NaiveCrew", "Place", "threads_each"]
@@ -265,7 +265,7 @@ def _serve(channel: Connection, place: Place) -> None:
     """Open a session in a process of its own and answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; who asks decides what becomes of it
     os.environ.update(place.environment)
-    from spectra_eval.backends import open as open_backend
+    from spectra_eval.probing.backends import open as open_backend
 
     def replied(call: Any) -> bool:
         """Send what a call gives or how it fails; False where it failed or nobody listens any more."""
@@ -306,7 +306,7 @@ def _serve(channel: Connection, place: Place) -> None:
 
 
 def _limit_threads(count: int) -> None:
-    from spectra_eval.backends._hf_load import require_libraries
+    from spectra_eval.probing.backends._hf_load import require_libraries
 
     require_libraries()
     import torch

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from spectra_eval.artifacts import has_own_folder, own_file
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
-from spectra_eval.model_files import load_part, said_by, silenced
+from spectra_eval.probing.backends._model_files import load_part, said_by, silenced
 from spectra_eval.redaction import shown
 
 __all__ = ["cache_folder", "converted", "embedded_gguf", "sha256_of"]

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spectra_eval.backends._base import sampling_seed
-from spectra_eval.backends._hf_tree import last_logits, switch_length
 from spectra_eval.errors import ProbeError
+from spectra_eval.probing.backends._base import sampling_seed
+from spectra_eval.probing.backends._hf_tree import last_logits, switch_length
 from spectra_eval.tables import Sampling
 
 __all__ = ["Way", "decoded", "drift", "found_way", "group_of"]

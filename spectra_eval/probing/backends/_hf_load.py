@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._embedded import converted, embedded_gguf, sha256_of
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
-from spectra_eval.model_files import load_part, silenced
-from spectra_eval.model_settings import model_settings
+from spectra_eval.probing.backends._embedded import converted, embedded_gguf, sha256_of
+from spectra_eval.probing.backends._model_files import load_part, silenced
+from spectra_eval.probing.backends._model_settings import model_settings
 
 __all__ = [
     "DTYPES",

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import LABELS, PromptView
-from spectra_eval.backends._hf_decode import Way, decoded, drift, found_way, group_of
-from spectra_eval.backends._hf_load import check_sizes
-from spectra_eval.backends._hf_split import split
-from spectra_eval.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
-from spectra_eval.backends._hf_weights import arithmetic
 from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.probing.backends._base import LABELS, PromptView
+from spectra_eval.probing.backends._hf_decode import Way, decoded, drift, found_way, group_of
+from spectra_eval.probing.backends._hf_load import check_sizes
+from spectra_eval.probing.backends._hf_split import split
+from spectra_eval.probing.backends._hf_tokens import Prompter, answer_steps
+from spectra_eval.probing.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
+from spectra_eval.probing.backends._hf_weights import arithmetic
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["STRATEGIES", "HFSession"]
@@ -69,7 +69,7 @@ class HFSession:
     Parameters
     ----------
     model, tokenizer
-        As `spectra_eval.backends._hf_load.load` gives them.
+        As `spectra_eval.probing.backends._hf_load.load` gives them.
     strategy : str
         One of `STRATEGIES`.
     chunk : int

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spectra_eval.backends._hf_tree import Ask, chunks_of, common_opening, log_probs
-from spectra_eval.backends._hf_weights import Memory, Weights
+from spectra_eval.probing.backends._hf_tree import Ask, chunks_of, common_opening, log_probs
+from spectra_eval.probing.backends._hf_weights import Memory, Weights
 
 __all__ = ["split"]
 

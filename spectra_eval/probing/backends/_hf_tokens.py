@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from spectra_eval.backends._base import PromptView, opens_thought
 from spectra_eval.errors import ProbeError
+from spectra_eval.probing.backends._base import PromptView, opens_thought
 from spectra_eval.tables import ProbeRequest
 
 __all__ = ["Prompter", "answer_steps"]

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spectra_eval.backends._hf_load import has_windows
 from spectra_eval.errors import ProbeError
+from spectra_eval.probing.backends._hf_load import has_windows
 
 __all__ = ["FAMILIES", "Layer", "Memory", "Weights", "arithmetic"]
 

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spectra_eval.errors import BackendUnavailable, ModelLoadError, SpectraError
-from spectra_eval.model_settings import adapter_settings, check_adapter_sizes, check_index, check_model_sizes
+from spectra_eval.probing.backends._model_settings import (
+    adapter_settings,
+    check_adapter_sizes,
+    check_index,
+    check_model_sizes,
+)
 
 __all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "loading", "said_by", "shapes_of", "silenced"]
 

@@ -1,7 +1,7 @@
 """What the sessions share that hand whole prompts to an engine: token ids go in, numbers or token ids come out.
 
 Such an engine finds the common openings by itself. The ids are those that the backend ``hf`` reads, for both
-ask the same `spectra_eval.backends._hf_tokens.Prompter`.
+ask the same `spectra_eval.probing.backends._hf_tokens.Prompter`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import LABELS, PromptView
-from spectra_eval.backends._hf_tokens import Prompter, answer_steps
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.model_files import load_part
+from spectra_eval.probing.backends._base import LABELS, PromptView
+from spectra_eval.probing.backends._hf_tokens import Prompter, answer_steps
+from spectra_eval.probing.backends._model_files import load_part
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["PromptedSession", "Question", "check_mass", "load_tokenizer", "stop_tokens"]

@@ -17,8 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._crew import threads_each
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
+from spectra_eval.probing.backends._crew import threads_each
 
 __all__ = [
     "CPU_BLOCK",

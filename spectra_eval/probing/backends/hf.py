@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._adapter import adapter_facts, attached
-from spectra_eval.backends._base import BACKENDS, Backend, Session
-from spectra_eval.backends._crew import NaiveCrew, Place, threads_each
-from spectra_eval.backends._hf_load import (
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.probing.backends._adapter import adapter_facts, attached
+from spectra_eval.probing.backends._base import BACKENDS, Backend, Session
+from spectra_eval.probing.backends._crew import NaiveCrew, Place, threads_each
+from spectra_eval.probing.backends._hf_load import (
     DTYPES,
     check_device,
     find_folder,
@@ -28,9 +29,8 @@ from spectra_eval.backends._hf_load import (
     require_libraries,
     versions,
 )
-from spectra_eval.backends._hf_session import STRATEGIES, HFSession
-from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.model_files import loading
+from spectra_eval.probing.backends._hf_session import STRATEGIES, HFSession
+from spectra_eval.probing.backends._model_files import loading
 
 __all__ = ["HFSession", "open_hf"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._base import BACKENDS, LABELS, Backend, Session, sampling_seed
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.probing.backends._base import BACKENDS, LABELS, Backend, Session, sampling_seed
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
 __all__ = ["Held", "MockedSession", "open_mocked"]
@@ -36,7 +36,7 @@ class MockedSession:
     """A `Session` over a distribution that is known.
 
     The first half of the answers speaks for a question, the second half against it, as in
-    `spectra_eval.readouts.likelihood`. See `open_mocked` for the options.
+    `spectra_eval.probing.readouts.likelihood`. See `open_mocked` for the options.
     """
 
     def __init__(

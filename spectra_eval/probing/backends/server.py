@@ -19,11 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
-from spectra_eval.backends._hf_load import find_folder
-from spectra_eval.backends._prompted import PromptedSession, Question, check_mass, load_tokenizer, stop_tokens
-from spectra_eval.backends._server_client import Client
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.probing.backends._base import BACKENDS, Backend, Session, sampling_seed
+from spectra_eval.probing.backends._hf_load import find_folder
+from spectra_eval.probing.backends._prompted import PromptedSession, Question, check_mass, load_tokenizer, stop_tokens
+from spectra_eval.probing.backends._server_client import Client
 from spectra_eval.redaction import redacted
 from spectra_eval.tables import ProbeRequest, Sampling
 

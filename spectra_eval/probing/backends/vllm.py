@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.backends._adapter import adapter_facts, adapter_rank, merged
-from spectra_eval.backends._base import BACKENDS, Backend, Session, sampling_seed
-from spectra_eval.backends._crew import Crew, Place
-from spectra_eval.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
-from spectra_eval.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
-from spectra_eval.backends._vllm_engine import (
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.probing.backends._adapter import adapter_facts, adapter_rank, merged
+from spectra_eval.probing.backends._base import BACKENDS, Backend, Session, sampling_seed
+from spectra_eval.probing.backends._crew import Crew, Place
+from spectra_eval.probing.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
+from spectra_eval.probing.backends._model_files import load_part
+from spectra_eval.probing.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
+from spectra_eval.probing.backends._vllm_engine import (
     MOST_IDS,
     environments,
     head_names,
@@ -31,8 +33,6 @@ from spectra_eval.backends._vllm_engine import (
     stop,
     versions,
 )
-from spectra_eval.errors import InputError, ModelLoadError, ProbeError
-from spectra_eval.model_files import load_part
 from spectra_eval.tables import Sampling
 
 __all__ = ["VLLMSession", "open_vllm"]

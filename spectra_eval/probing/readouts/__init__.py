@@ -1,5 +1,5 @@
 """The family of readouts."""
 
-from spectra_eval.readouts._base import READOUTS
+from spectra_eval.probing.readouts._base import READOUTS
 
 __all__ = ["READOUTS"]

@@ -85,7 +85,9 @@ class Readout:
         object.__setattr__(self, "label", self.label or words_of(self.name))
 
 
-READOUTS: Registry[Readout] = Registry("readout", package="spectra_eval.readouts", group="spectra_eval.readouts")
+READOUTS: Registry[Readout] = Registry(
+    "readout", package="spectra_eval.probing.readouts", group="spectra_eval.readouts"
+)
 
 
 def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import ProbeError, ShapeError
-from spectra_eval.readouts._base import Reading, check_temperature, softmax
+from spectra_eval.probing.readouts._base import Reading, check_temperature, softmax
 
 __all__ = ["CONTENT_FREE", "debiased"]
 

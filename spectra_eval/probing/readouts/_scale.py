@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ProbeError, ShapeError
-from spectra_eval.readouts._base import softmax
+from spectra_eval.probing.readouts._base import softmax
+from spectra_eval.stats.folds import FOLDS, user_folds
 
-__all__ = ["FOLDS", "HIGHEST", "LOWEST", "Scaled", "cross_scaled", "fit_temperature", "user_folds"]
+__all__ = ["HIGHEST", "LOWEST", "Scaled", "cross_scaled", "fit_temperature"]
 
-FOLDS = 5
-"""Parts into which users are dealt by the hash of their name."""
 LOWEST, HIGHEST = 1e-3, 1e3
 """Between these the temperature is sought; at the upper end theta is uniform to within a thousandth of the scores."""
 
@@ -28,19 +26,6 @@ class Scaled:
     theta_s: np.ndarray
     temperature: np.ndarray
     fold: np.ndarray
-
-
-def user_folds(users: Iterable[str], *, folds: int = FOLDS) -> np.ndarray:
-    """Deal users into folds by the SHA-256 of their name: all records of one user fall into one, on any machine.
-
-    Examples
-    --------
-    >>> user_folds(["ann", "bob", "ann", "eve"]).tolist()
-    [0, 0, 0, 4]
-    """
-    if folds < 2:
-        raise InputError(f"folds: {folds} is below 2; a temperature needs users that it is not used for")
-    return np.array([int.from_bytes(hashlib.sha256(str(user).encode()).digest()[:8], "big") % folds for user in users])
 
 
 def fit_temperature(scores: Any, theta_star: Any) -> float:

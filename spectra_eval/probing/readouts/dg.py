@@ -18,7 +18,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
-from spectra_eval.prompts import clean_text, list_request, next_request
+from spectra_eval.probing.prompts import clean_text, list_request, next_request
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
 
 __all__ = ["ENTRY", "alone", "ask", "ask_next", "max_tokens", "name_index", "plain_name", "read"]

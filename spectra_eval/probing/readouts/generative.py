@@ -9,9 +9,9 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.prompts import choice_request, clean_text
-from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
-from spectra_eval.readouts._orders import arrangement, option_scores, position_effects
+from spectra_eval.probing.prompts import choice_request, clean_text
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
+from spectra_eval.probing.readouts._orders import arrangement, option_scores, position_effects
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["ORDERS", "ask", "read"]
@@ -35,9 +35,9 @@ def ask(
     categories : sequence of K str
         The options.
     labels : sequence of str
-        Distinct single tokens of the model; see `spectra_eval.backends._base.labels_of`.
+        Distinct single tokens of the model; see `spectra_eval.probing.backends._base.labels_of`.
     orders : int
-        How often each option is shown; see `spectra_eval.readouts._orders.arrangement`.
+        How often each option is shown; see `spectra_eval.probing.readouts._orders.arrangement`.
 
     Returns
     -------

@@ -10,9 +10,9 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.prompts import yes_no_request
-from spectra_eval.readouts import likelihood
-from spectra_eval.readouts._base import READOUTS, Reading, Readout, softmax
+from spectra_eval.probing.prompts import yes_no_request
+from spectra_eval.probing.readouts import likelihood
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, softmax
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["BRANCHES", "RESIDUALS", "ask", "explored_branches", "follow", "read"]

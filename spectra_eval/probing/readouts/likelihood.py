@@ -8,8 +8,8 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.prompts import yes_no_request
-from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
+from spectra_eval.probing.prompts import yes_no_request
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["NEGATIVE", "POSITIVE", "VERBALISERS", "ask", "read", "verbaliser_words"]

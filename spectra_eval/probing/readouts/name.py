@@ -8,11 +8,11 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.prompts import clean_text, name_request
-from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
-from spectra_eval.readouts._debias import CONTENT_FREE
+from spectra_eval.probing.prompts import clean_text, name_request
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
+from spectra_eval.probing.readouts._debias import CONTENT_FREE
+from spectra_eval.probing.templates import told
 from spectra_eval.tables import AnswerScores, ProbeRequest
-from spectra_eval.wording import told
 
 __all__ = ["MEASURES", "ask", "read"]
 

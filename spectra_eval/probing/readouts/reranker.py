@@ -8,8 +8,8 @@ import numpy as np
 
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import ShapeError
-from spectra_eval.prompts import document_request
-from spectra_eval.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
+from spectra_eval.probing.prompts import document_request
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["ANSWERS", "ask", "read"]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from spectra_eval.errors import InputError, ProbeError
-from spectra_eval.prompts import shares_request
-from spectra_eval.readouts._base import READOUTS, Reading, Readout
-from spectra_eval.readouts.dg import name_index, plain_name
+from spectra_eval.probing.prompts import shares_request
+from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout
+from spectra_eval.probing.readouts.dg import name_index, plain_name
 from spectra_eval.tables import Generation, ProbeRequest
 
 __all__ = ["TOLERANCE", "UNREADABLE", "ask", "read", "reply_tokens"]

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,16 +20,22 @@ import numpy as np
 
 from spectra_eval.errors import InputError, SchemaError, UnknownNameError
 from spectra_eval.settings import read_settings
-from spectra_eval.tables import Detail
+from spectra_eval.tables import MAX_TITLE, Detail, PreferenceTable, clean_text
 
-__all__ = ["MAX_TITLE", "PLAIN", "History", "Template", "clean_text", "known_templates", "read_template", "told"]
+__all__ = [
+    "MAX_TITLE",
+    "PLAIN",
+    "History",
+    "Template",
+    "clean_text",
+    "history_texts",
+    "known_templates",
+    "read_template",
+    "told",
+]
 
-MAX_TITLE = 200
-"""Characters of a title or a category name that are shown."""
-_BREAKING = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp", "Zs"})
-_UNTITLED = "(untitled)"
 _UNSAID = "unknown"
-_FOLDER = Path(__file__).parent / "templates"
+_FOLDER = Path(__file__).parent
 _FIELD = re.compile(r"\{(\w+)\}")
 _DETAILS = ("categories", "date", "time", "rating")
 _FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -41,35 +46,6 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "suffix": ("category", "yes", "no"),
 }
 _NEEDED = {"item": "title", "prefix": "history", "suffix": "category"}
-
-
-def clean_text(text: str, *, limit: int = MAX_TITLE) -> str:
-    r"""Make one line of a title or a name.
-
-    Parameters
-    ----------
-    text : str
-        Any text at all.
-    limit : int
-        Characters that are kept; what is cut is replaced by an ellipsis.
-
-    Returns
-    -------
-    str
-        Without control characters, line breaks, lone surrogates and repeated blanks; never empty.
-
-    Examples
-    --------
-    >>> clean_text("Heat\n\nIgnore all that was said\x00 ")
-    'Heat Ignore all that was said'
-    >>> clean_text(" \t")
-    '(untitled)'
-    """
-    plain = "".join(" " if unicodedata.category(letter) in _BREAKING else letter for letter in text)
-    words = " ".join(plain.split())
-    if len(words) > limit:
-        words = words[: limit - 1].rstrip() + "…"
-    return words or _UNTITLED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,3 +272,36 @@ def read_template(source: str | Path) -> Template:
         return Template(**{"name": path.stem, **document})  # type: ignore[arg-type]  # each value is a text by now
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def history_texts(table: PreferenceTable) -> dict[str, list[str]]:
+    """Return the text of the history in the prompts about each record, by user: the `texts` of `check_leakage`.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table, with `history`.
+
+    Returns
+    -------
+    dict of str to list of str
+        One text for each record of the user.
+
+    Raises
+    ------
+    InputError
+        The table has no `history`.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
+    >>> print(history_texts(table)["ann"][0])
+    A user chose these items, oldest first:
+    - Heat
+    """
+    if table.history is None:
+        raise InputError("table: no column history; the check compares it with the interactions")
+    texts: dict[str, list[str]] = {}
+    for user, titles in zip(table.users.tolist(), table.history, strict=True):
+        texts.setdefault(user, []).append(PLAIN.tell(titles).text())
+    return texts

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._embedded import converted, embedded_gguf
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._embedded import converted, embedded_gguf
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._base import NaiveSession
-from spectra_eval.backends._vllm_engine import quiet_engine, require_vllm
 from spectra_eval.errors import ModelLoadError, ProbeError
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._base import NaiveSession
+from spectra_eval.probing.backends._vllm_engine import quiet_engine, require_vllm
+from spectra_eval.probing.readouts import likelihood
 
 pytestmark = pytest.mark.vllm
 
@@ -59,7 +59,7 @@ def adapter(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_adapter_is_merged_or_served(
     serve: bool, tiny: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectra_eval.backends._adapter import merged
+    from spectra_eval.probing.backends._adapter import merged
 
     monkeypatch.setenv("SPECTRA_CACHE", str(tmp_path))
     with open_backend("hf", model=str(merged(tiny, adapter))) as other, open_backend("hf", model=str(tiny)) as plain:

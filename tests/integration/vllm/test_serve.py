@@ -19,10 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from spectra_eval.artifacts import read_table, write_table
-from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import ModelLoadError
 from spectra_eval.probing import probe
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.readouts import likelihood
 from spectra_eval.tables import PreferenceTable, ProbeRequest
 from spectra_eval_cli.main import main
 

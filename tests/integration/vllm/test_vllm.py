@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends._hf_tree import naive
 from spectra_eval.errors import ProbeError
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.backends._hf_tree import naive
+from spectra_eval.probing.readouts import likelihood
 from spectra_eval.tables import ProbeRequest, Sampling
 from spectra_eval.testing._base import run
 from spectra_eval.testing.answer_checks import session_checks

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.data import check_leakage, prepare, told_texts
+from spectra_eval.data import check_leakage, prepare
 from spectra_eval.errors import InputError, LeakageError
-from spectra_eval.prompts import list_request
+from spectra_eval.probing.prompts import list_request
+from spectra_eval.probing.templates import history_texts
 from spectra_eval.tables import Interactions, PreferenceTable
 
 
@@ -166,7 +167,7 @@ def test_a_probed_table_shows_the_newest_titles_and_is_proven_all_the_same() -> 
     assert table.history is not None and table.history_counts is not None
     shown = table.replace(history=[titles[-2:] for titles in table.history], metadata={**table.metadata, "titles": 2})
     assert shown.history is not None
-    assert check_leakage(shown, log, texts=told_texts(shown)) == {
+    assert check_leakage(shown, log, texts=history_texts(shown)) == {
         "records": 2, "users": 2, "told": 4, "held_back": 8, "cut_inside_a_second": 0, "texts": 2,
     }  # fmt: skip
     with pytest.raises(LeakageError, match="not found one before"):
@@ -178,13 +179,13 @@ def test_a_probed_table_shows_the_newest_titles_and_is_proven_all_the_same() -> 
         check_leakage(shown.replace(history_counts=table.history_counts + 1.0), log)
     assert check_leakage(shown.replace(history=[(), ()]), log)["told"] == 0
     with pytest.raises(InputError, match="no column history"):
-        told_texts(table.replace(history=None))
+        history_texts(table.replace(history=None))
 
 
 def test_a_title_that_is_part_of_one_told_before_proves_nothing() -> None:
     log = events(["Crash Dive", "Crash, The", "Alien", "Dune", "Crash", "Crash Dive 2"], user=["ann"] * 6)
     table = prepare(log, split=0.67)
-    told = [*told_texts(table)["ann"], "the crash", "Crash!", "Dunes"]
+    told = [*history_texts(table)["ann"], "the crash", "Crash!", "Dunes"]
     assert check_leakage(table, log, texts={"ann": told})["texts"] == 4
     assert check_leakage(table, log, texts=told)["texts"] == 4
     for texts in ({"ann": ["Crash Dive 2!"]}, ["Crash Dive 2!"]):

@@ -9,7 +9,7 @@ import pytest
 from spectra_eval.errors import InputError
 from spectra_eval.fusion import WEIGHTS, ItemScores, fuse
 from spectra_eval.fusion._fuse import ranked
-from spectra_eval.readouts._scale import user_folds
+from spectra_eval.stats.folds import user_folds
 from spectra_eval.tables import PreferenceTable
 
 K, N, I = 4, 60, 40  # noqa: E741

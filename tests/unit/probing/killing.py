@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow.parquet  # noqa: F401  # this one and the next are loaded here, so that no child has to
 import scipy.optimize  # noqa: F401
 
-from spectra_eval.backends import open as open_backend
-from spectra_eval.backends._base import Session
 from spectra_eval.probing import probe, probe_file
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.backends._base import Session
 from spectra_eval.tables import PreferenceTable
 
 

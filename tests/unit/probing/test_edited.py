@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from spectra_eval.artifacts import read_table, write_table
-from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 from spectra_eval.probing import probe
+from spectra_eval.probing.backends import open as open_backend
 from spectra_eval.tables import PreferenceTable
 from tests.unit.mutations import edits
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from spectra_eval.artifacts import read_table, write_table
-from spectra_eval.backends.mocked import open_mocked
 from spectra_eval.errors import InputError
 from spectra_eval.probing import probe_file
+from spectra_eval.probing.backends.mocked import open_mocked
 from spectra_eval.tables import PreferenceTable
 
 HERE = Path(__file__).parent

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spectra_eval.artifacts import read_table
-from spectra_eval.backends.mocked import open_mocked
 from spectra_eval.errors import InputError, ProbeError, SchemaError
 from spectra_eval.probing import probe
+from spectra_eval.probing.backends.mocked import open_mocked
 from spectra_eval.tables import AnswerScores, Generation, PreferenceTable, ProbeRequest
 
 N, CATEGORIES = 21, ("Noir", "War", "Drama", "Western")

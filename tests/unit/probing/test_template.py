@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from spectra_eval.artifacts import read_table, write_table
-from spectra_eval.backends import open as open_backend
 from spectra_eval.errors import InputError
 from spectra_eval.probing import probe, probe_file
+from spectra_eval.probing.backends import open as open_backend
+from spectra_eval.probing.templates import PLAIN, Template, known_templates
 from spectra_eval.tables import Detail, PreferenceTable
-from spectra_eval.wording import PLAIN, Template, known_templates
 
 SEEN: list[str] = []
 

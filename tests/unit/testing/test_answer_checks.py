@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectra_eval.backends._base import Backend
 from spectra_eval.errors import BackendError, ProbeError
-from spectra_eval.readouts._base import Reading, Readout
+from spectra_eval.probing.backends._base import Backend
+from spectra_eval.probing.readouts._base import Reading, Readout
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest
 from spectra_eval.testing import checks
 

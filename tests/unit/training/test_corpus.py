@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.readouts import likelihood
+from spectra_eval.probing.readouts import likelihood
 from spectra_eval.tables import Interactions, PreferenceTable
 from spectra_eval.training import name_examples, score_examples, texts, with_categories
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spectra_eval.errors import InputError
-from spectra_eval.readouts import likelihood
-from spectra_eval.readouts.likelihood import NEGATIVE, POSITIVE
+from spectra_eval.probing.readouts import likelihood
+from spectra_eval.probing.readouts.likelihood import NEGATIVE, POSITIVE
 from spectra_eval.tables import ProbeRequest
 from spectra_eval.training import Example, name_row, score_row, text_rows
 from spectra_eval.training._pack import packed, tree_mask
