@@ -43,11 +43,12 @@ class _EarlierNames(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module with the present name."""
-        warnings.warn(
-            f"{spec.name} is now {spec.loader_state}; the earlier name goes with version 1.0",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        if spec.name in MOVED:  # one warning for a family, none for each module below it
+            warnings.warn(
+                f"{spec.name} is now {spec.loader_state}; the earlier name goes with version 1.0",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         module = importlib.import_module(str(spec.loader_state))
         spec.loader_state = module.__spec__
         return module
