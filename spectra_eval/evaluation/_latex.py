@@ -19,6 +19,12 @@ _SIGNS = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "−": "$-$",
+    "–": "--",
+    "\n": " ",
+    "\r": " ",
 }
 _PATTERN = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
 

@@ -114,8 +114,8 @@ def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
     definition=r"$\frac12 \sum_c \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$.",
     reading="The proportion of the total mass that is in the wrong category after averaging over users.",
     pitfalls=(
-        "Errors of different users cancel: a system that predicts the average for everybody has 0. It "
-        "says nothing about personalisation."
+        "Errors of different users cancel: a system that predicts the average for everybody has 0. It says nothing "
+        "about personalisation."
     ),
 )
 def category_bias(theta_star: Theta, theta_s: Theta) -> float:
@@ -204,8 +204,8 @@ for _bucket, _stratum in enumerate(STRATA):
             summary=f"Mean size of the bias of a {_stratum} category.",
             reference=_STECK,
             definition=(
-                r"$\frac{1}{|B|} \sum_{c \in B} \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$ over the "
-                "categories $B$ of the stratum."
+                r"$\frac{1}{|B|} \sum_{c \in B} \bigl| \frac1N \sum_u (q_{uc} - p_{uc}) \bigr|$ over the categories "
+                "$B$ of the stratum."
             ),
             reading=(
                 "0.01 means that a category of the stratum is over- or understated by one percentage point on average."

@@ -221,14 +221,14 @@ def reliability_bins(
     label="Calibration error",
     heading="ECE",
     definition=(
-        r"$\frac{1}{NK} \sum_b \bigl| \sum_{(u,c) \in b} (q_{uc} - p_{uc}) \bigr|$ over bins $b$ of equal "
-        "width of $q$."
+        r"$\frac{1}{NK} \sum_b \bigl| \sum_{(u,c) \in b} (q_{uc} - p_{uc}) \bigr|$ over bins $b$ of equal width of "
+        "$q$."
     ),
     reading=("The gap between predicted and observed proportions, on average over the pairs of a user and a category."),
     pitfalls=(
-        "Most predicted probabilities are below one bin width, so the value is small by construction: "
-        "compare it with the baselines, never with a top-1 calibration error. It changes with the bins "
-        "and with K. Popularity is close to 0."
+        "Most predicted probabilities are below one bin width, so the value is small by construction: compare it with "
+        "the baselines, never with a top-1 calibration error. It changes with the bins and with K. Popularity is "
+        "close to 0."
     ),
     rank=90,
     shown_in=frozenset({"evaluate", "headline"}),
@@ -359,8 +359,8 @@ for _bucket, _stratum in enumerate(STRATA):
             definition="As `soft_ece`, over the pairs of a user and a category of the stratum only.",
             reading="As `soft_ece`: the gap between predicted and observed proportions in the stratum.",
             pitfalls=(
-                "In the tail nearly all pairs fall into the lowest bin, so it is close to the size of the mean "
-                "error there."
+                "In the tail nearly all pairs fall into the lowest bin, so it is close to the size of the mean error "
+                "there."
             ),
         )
     )

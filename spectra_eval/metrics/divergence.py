@@ -82,10 +82,9 @@ def _hellinger(comparison: Comparison) -> np.ndarray:
         "0 for equal, 1 bit for disjoint. Small values behave like squares: half the distance is a quarter of the JS."
     ),
     pitfalls=(
-        "The divergence, not the distance: `scipy.spatial.distance.jensenshannon` returns its root, by "
-        "default in nats. Computed without cancellation; the textbook sum of entropies is inaccurate "
-        "below 1e-8. Short windows are far from any prediction: a single interaction in a category "
-        "predicted at 0.3 gives 0.49 bit."
+        "The divergence, not the distance: `scipy.spatial.distance.jensenshannon` returns its root, by default in "
+        "nats. Computed without cancellation; the textbook sum of entropies is inaccurate below 1e-8. Short windows "
+        "are far from any prediction: a single interaction in a category predicted at 0.3 gives 0.49 bit."
     ),
     rank=10,
     shown_in=frozenset({"evaluate", "compare", "headline", "figures"}),
@@ -145,9 +144,8 @@ def js_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     definition=r"$\sum_c p_c \ln (p_c / q_c)$, in nats.",
     reading="The excess log loss per interaction, compared with a perfect prediction of the window.",
     pitfalls=(
-        "Infinite if an observed category has probability zero; the mean is then undefined, and the "
-        "number of such users is reported. No hidden smoothing: smooth the system instead (`laplace`, "
-        "`mixture`)."
+        "Infinite if an observed category has probability zero; the mean is then undefined, and the number of such "
+        "users is reported. No hidden smoothing: smooth the system instead (`laplace`, `mixture`)."
     ),
     rank=30,
     shown_in=frozenset({"evaluate"}),
@@ -201,8 +199,8 @@ def kl_divergence(theta_star: Theta, theta_s: Theta) -> Information:
     definition=r"$\frac12 \sum_c |p_c - q_c|$.",
     reading="The proportion of mass that must be moved; also the largest error over all sets of categories.",
     pitfalls=(
-        "Short windows make it large for every system. It treats all categories as equally distant: for "
-        "ordered categories use `wasserstein_ordinal`."
+        "Short windows make it large for every system. It treats all categories as equally distant: for ordered "
+        "categories use `wasserstein_ordinal`."
     ),
     rank=20,
     shown_in=frozenset({"evaluate", "compare", "headline"}),
@@ -252,8 +250,8 @@ def total_variation(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     label="Hellinger distance",
     definition=r"$\sqrt{\frac12 \sum_c (\sqrt{p_c} - \sqrt{q_c})^2}$.",
     reading=(
-        "A distance between 0 and 1. Its square is at most the total variation, and the total variation "
-        r"is at most $\sqrt{2}$ times it."
+        "A distance between 0 and 1. Its square is at most the total variation, and the total variation is at most "
+        r"$\sqrt{2}$ times it."
     ),
     pitfalls=("This is the distance (with the square root). Some authors call the squared form Hellinger distance."),
 )
@@ -306,8 +304,8 @@ def hellinger(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     definition=r"$\sum_c (p_c - q_c)^2 / q_c$.",
     reading="Relative squared errors: large where $q$ is far too small.",
     pitfalls=(
-        "Infinite if an observed category has probability zero, and dominated by the smallest $q_c$ "
-        "otherwise: one user can outweigh all others. Report the median too."
+        "Infinite if an observed category has probability zero, and dominated by the smallest $q_c$ otherwise: one "
+        "user can outweigh all others. Report the median too."
     ),
 )
 def chi_squared(theta_star: Theta, theta_s: Theta) -> PerUser | float:

@@ -73,17 +73,15 @@ def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
     label="Exposure entropy",
     heading="Exposure",
     definition=(
-        r"$-\sum_c s_c \log_2 s_c$ with $s_c$ the proportion of all positions in the users' top $k$ that "
-        "category $c$ takes."
+        r"$-\sum_c s_c \log_2 s_c$ with $s_c$ the proportion of all positions in the users' top $k$ that category $c$ "
+        "takes."
     ),
     reading=(
-        r"From $\log_2 k$ (everybody gets the same list) to $\log_2 K$ (every category gets equally many "
-        "positions)."
+        r"From $\log_2 k$ (everybody gets the same list) to $\log_2 K$ (every category gets equally many positions)."
     ),
     pitfalls=(
-        "Neither end is better by itself: random lists have the maximum. Read it together with an "
-        "accuracy metric, and compare only at the same $k$ and $K$. Lists shorter than $k$ may be below "
-        r"$\log_2 k$."
+        "Neither end is better by itself: random lists have the maximum. Read it together with an accuracy metric, "
+        r"and compare only at the same $k$ and $K$. Lists shorter than $k$ may be below $\log_2 k$."
     ),
     rank=70,
     shown_in=frozenset({"evaluate", "headline"}),

@@ -35,13 +35,12 @@ def _wasserstein(comparison: Comparison) -> np.ndarray:
     reference="Vallender (1974), doi:10.1137/1118101",
     label="Ordinal Wasserstein distance",
     definition=(
-        r"$\sum_{j < K} \bigl| \sum_{c \le j} (p_c - q_c) \bigr|$: the number of steps that mass must be "
-        "moved."
+        r"$\sum_{j < K} \bigl| \sum_{c \le j} (p_c - q_c) \bigr|$: the number of steps that mass must be moved."
     ),
     reading="1.0 means one option off, for example one point of a rating scale.",
     pitfalls=(
-        "Meaningless for categories without an order; the order is that of the columns. All steps count "
-        "the same. Merging neighbours never increases it, merging other categories may."
+        "Meaningless for categories without an order; the order is that of the columns. All steps count the same. "
+        "Merging neighbours never increases it, merging other categories may."
     ),
 )
 def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> PerUser | float:

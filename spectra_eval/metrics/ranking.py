@@ -97,14 +97,14 @@ def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.nd
     label="Category NDCG",
     heading="NDCG",
     definition=(
-        r"$\mathrm{DCG}@k / \mathrm{IDCG}@k$ with gain $p_c$ (or $2^{p_c} - 1$) and discount "
-        r"$1/\log_2(i+1)$, the categories in the order of $q$."
+        r"$\mathrm{DCG}@k / \mathrm{IDCG}@k$ with gain $p_c$ (or $2^{p_c} - 1$) and discount $1/\log_2(i+1)$, the "
+        "categories in the order of $q$."
     ),
     reading="The proportion of the best possible discounted gain. Only the order of $q$ counts.",
     pitfalls=(
-        "High even for popularity, because a few categories have most of the mass; with cut-off K it is "
-        "never low. Report the cut-off, the gain and the rule for ties: a uniform $q$ ranked by index "
-        "scores the order of the columns, so ties are averaged by default."
+        "High even for popularity, because a few categories have most of the mass; with cut-off K it is never low. "
+        "Report the cut-off, the gain and the rule for ties: a uniform $q$ ranked by index scores the order of the "
+        "columns, so ties are averaged by default."
     ),
     rank=40,
     shown_in=frozenset({"evaluate", "compare", "headline", "figures"}),
@@ -222,12 +222,12 @@ def against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tupl
         "As `category_ndcg`, for the list that a system generates; positions without a category have gain zero."
     ),
     reading=(
-        "As `category_ndcg`. The list of a system that generates none is the order of $q$ (ties: the "
-        "lower index first)."
+        "As `category_ndcg`. The list of a system that generates none is the order of $q$ (ties: the lower index "
+        "first)."
     ),
     pitfalls=(
-        r"For $k$ beyond the length $l$ of the list it falls with $k$: compare lists at $k \le l$. Entries "
-        "that are not a category keep their position and score zero."
+        r"For $k$ beyond the length $l$ of the list it falls with $k$: compare lists at $k \le l$. Entries that are "
+        "not a category keep their position and score zero."
     ),
     rank=50,
     shown_in=frozenset({"evaluate", "headline"}),

@@ -61,8 +61,8 @@ def _count(mask: np.ndarray) -> np.ndarray:
     definition=r"$\sum_{c \in L_k} p_c$ over the first $k$ categories of the list.",
     reading="The proportion of the observed interactions whose category is on the list.",
     pitfalls=(
-        "Ignores the order within the list and the proportions. Increases with $k$: report $k$. The "
-        "bounds on what a list can achieve (`certify`) are functions of this number."
+        "Ignores the order within the list and the proportions. Increases with $k$: report $k$. The bounds on what a "
+        "list can achieve (`certify`) are functions of this number."
     ),
     rank=60,
     shown_in=frozenset({"evaluate", "headline"}),
@@ -118,8 +118,8 @@ def mass_captured(theta_star: Theta, lists: Lists, *, k: int) -> PerUser | float
     reference="Cremonesi, Koren and Turrin (2010), doi:10.1145/1864708.1864721",
     label="Recall of the top",
     definition=(
-        "The proportion of a user's $k$ most frequent categories that are among the first $k$ of the "
-        "list; categories that did not occur are never relevant."
+        "The proportion of a user's $k$ most frequent categories that are among the first $k$ of the list; categories "
+        "that did not occur are never relevant."
     ),
     reading="0.6 at $k = 5$: three of five found.",
     pitfalls=("Windows with fewer than $k$ categories are easier. Ties in the window count in favour of the system."),

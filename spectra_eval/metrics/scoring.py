@@ -41,13 +41,13 @@ def _log_score(comparison: Comparison) -> np.ndarray:
     reference=f"Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2; {_GNEITING}",
     label="Brier score",
     definition=(
-        r"$\sum_c (q_c - p_c)^2 + \sum_c p_c (1 - p_c)$: the squared distance to the observed category, "
-        "averaged over the interactions of the window."
+        r"$\sum_c (q_c - p_c)^2 + \sum_c p_c (1 - p_c)$: the squared distance to the observed category, averaged over "
+        "the interactions of the window."
     ),
     reading=("Differences between systems are mean squared distances; the second sum is the same for all systems."),
     pitfalls=(
-        "Never zero unless each window holds one category. Insensitive to rare categories: 0.01 against "
-        "0.0001 is nothing here, and a factor of a hundred in `log_score`."
+        "Never zero unless each window holds one category. Insensitive to rare categories: 0.01 against 0.0001 is "
+        "nothing here, and a factor of a hundred in `log_score`."
     ),
     rank=180,
     shown_in=frozenset({"report"}),

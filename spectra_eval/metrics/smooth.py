@@ -94,13 +94,13 @@ def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     stage="emerging",
     label="Calibration error without bins",
     definition=(
-        r"The $\sigma$ at which the residuals $q - p$, smoothed over the predicted probability by a "
-        r"reflected Gaussian of width $\sigma$, have mean absolute value $\sigma$."
+        r"The $\sigma$ at which the residuals $q - p$, smoothed over the predicted probability by a reflected Gaussian "
+        r"of width $\sigma$, have mean absolute value $\sigma$."
     ),
     reading="A calibration error without bins; close to `soft_ece` where that is stable.",
     pitfalls=(
-        "Errors below 1/128 are smoothed with that width. As with all calibration errors, a constant at "
-        "the right level has 0: calibration is not accuracy."
+        "Errors below 1/128 are smoothed with that width. As with all calibration errors, a constant at the right "
+        "level has 0: calibration is not accuracy."
     ),
     rank=120,
     shown_in=frozenset({"report"}),

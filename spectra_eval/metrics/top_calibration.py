@@ -44,8 +44,8 @@ def _sum_of_sizes(mean_gap: np.ndarray, **_options: Any) -> Any:
     reference="Guo, Pleiss, Sun and Weinberger (2017), ICML, arXiv:1706.04599",
     label="Calibration error of the top category",
     definition=(
-        r"$\frac1N \sum_b \bigl| \sum_{u \in b} (q_{u c_u} - p_{u c_u}) \bigr|$ with $c_u$ the most "
-        "probable category of $q_u$, and bins of its probability."
+        r"$\frac1N \sum_b \bigl| \sum_{u \in b} (q_{u c_u} - p_{u c_u}) \bigr|$ with $c_u$ the most probable category "
+        "of $q_u$, and bins of its probability."
     ),
     reading=("The usual expected calibration error of a classifier, with the observed proportion as soft label."),
     pitfalls=(

@@ -18,6 +18,7 @@ from spectra_eval.report._material import (
     gloss,
     is_ceiling,
     is_reference,
+    metric_heading,
     metric_label,
     number,
 )
@@ -34,6 +35,7 @@ class Column:
 
     metric: str
     label: str
+    heading: str
     unit: str
     better: str | None
 
@@ -75,7 +77,8 @@ def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
             continue
         direction = better(material, name)
         unit = next(iter(found.values())).unit
-        columns.append(Column(metric=name, label=metric_label(name), unit=UNITS.get(unit, unit), better=direction))
+        label, heading = metric_label(name), metric_heading(name)
+        columns.append(Column(metric=name, label=label, heading=heading, unit=UNITS.get(unit, unit), better=direction))
         best = _best(found, direction)
         largest = max((abs(r.value) for r in found.values() if r.value is not None), default=1.0)
         decimals = 4 if largest < 0.1 else 3

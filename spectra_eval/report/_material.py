@@ -29,6 +29,7 @@ __all__ = [
     "is_ceiling",
     "is_reference",
     "methods",
+    "metric_heading",
     "metric_label",
     "model_of",
     "named_strata",
@@ -238,6 +239,12 @@ def metric_label(metric: str) -> str:
     entry = entry_of(metric)
     words = words_of(base) if entry is None else entry.label
     return f"{words} at\u00a0{k}" if k else words
+
+
+def metric_heading(metric: str) -> str:
+    """Give the name of a metric for a narrow column, with its cut-off."""
+    entry = entry_of(metric)
+    return words_of(metric) if entry is None else entry.heading + metric.removeprefix(entry.name)
 
 
 def entry_of(metric: str) -> Metric | None:

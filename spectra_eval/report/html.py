@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from spectra_eval._version import __version__
 from spectra_eval.artifacts import write_text
-from spectra_eval.report._content import ClaimLine, Column, Row, claim_lines, headline
 from spectra_eval.report._figures import figures
-from spectra_eval.report._material import UNITS, Material, Result, gather, methods
-from spectra_eval.report._provenance import commands, provenance
-from spectra_eval.report._verdict import glance, sentences, tally
+from spectra_eval.report._material import Material, gather
+from spectra_eval.report._page import content, render
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["render_report", "write_report"]
@@ -108,101 +105,27 @@ def render_report(
     str
     """
     material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
-    context = _context(material)
+    context = {**content(material), **_drawn(material)}
+    whole = [r for r in material.results if r.stratum == "all"]
+    parts = [r for r in material.results if r.stratum != "all"]
     for limit in _ROWS:
-        page = _rendered(material, context, limit)
+        shown = [*whole, *parts[: max(0, limit - len(whole))]]
+        page = render("page.html.j2", {**context, "results": shown, "n_hidden": len(material.results) - len(shown)})
         if len(page.encode("utf-8")) < LIMIT:
             break
     return page
 
 
-def _context(material: Material) -> dict[str, Any]:
+def _drawn(material: Material) -> dict[str, Any]:
+    """Return the only two texts that are not escaped: our own script, and drawings whose texts matplotlib escaped."""
     from markupsafe import Markup
 
     from spectra_eval.report.plots import to_svg
 
     script = resources.files("spectra_eval.report").joinpath("page.js").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    columns, rows = headline(material)
-    claims = claim_lines(material)
-    level = next((r.level for r in material.results if r.level is not None), None)
-    shown = [r for r in material.results if r.stratum == "all" and r.metric in {column.metric for column in columns}]
     return {
-        "title": material.title,
-        "version": __version__,
-        # The only two texts that are not escaped: our own script, and drawings whose texts matplotlib escaped.
         "script": Markup(script),
         "script_hash": f"sha256-{digest}",
         "figures": [(figure, Markup(to_svg(figure))) for figure in figures(material)],
-        "glance": glance(material),
-        "sentences": sentences(material),
-        "claims": claims,
-        "assumptions": _assumptions(claims),
-        "tally": tally(material),
-        "counted": material.counted,
-        "warnings": material.warnings,
-        "columns": columns,
-        "rows": rows,
-        "level": None if level is None else f"{level:.0%}",
-        "methods": methods(shown),
-        "undefined_notes": _undefined_notes(columns, rows),
-        "provenance": provenance(material, version=__version__),
-        "commands": commands(material),
     }
-
-
-def _rendered(material: Material, context: Mapping[str, Any], limit: int) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("spectra_eval", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(shown=_shown, exact=_exact, unit=lambda unit: UNITS.get(unit, unit) or "1")
-    whole = [r for r in material.results if r.stratum == "all"]
-    parts = [r for r in material.results if r.stratum != "all"]
-    kept: list[Result] = [*whole, *parts[: max(0, limit - len(whole))]]
-    text = environment.get_template("template.html.j2").render(
-        context,
-        results=kept,
-        n_hidden=len(material.results) - len(kept),
-        has_strata=any(r.stratum != "all" for r in kept),
-    )
-    return text.rstrip() + "\n"
-
-
-def _assumptions(claims: Sequence[ClaimLine]) -> list[tuple[str, str, str, list[str]]]:
-    """Give each assumption once, with the claims that rest on it."""
-    used: dict[tuple[str, str, str], list[str]] = {}
-    for claim in claims:
-        for assumption in claim.assumptions:
-            used.setdefault(assumption, []).append(claim.name)
-    return [(*assumption, names) for assumption, names in used.items()]
-
-
-def _undefined_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    """Say why a cell has no number, once for each reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        for column, cell in zip(columns, row.cells, strict=True):
-            if cell.reason:
-                reasons.setdefault(cell.reason, []).append(f"{column.label} of {row.system}")
-    return [f"Undefined, {reason}: {', '.join(where)}." for reason, where in reasons.items()]
-
-
-def _shown(value: Any) -> str:
-    """Write one entry of a figure's data table."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4f}".replace("-", "−")
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _exact(value: float) -> str:
-    """Write a number of the full table; only a small one gives up the common column of the point."""
-    digits = ".4f" if value == 0 or 0.001 <= abs(value) < 1000 else ".4g"
-    return format(value, digits).replace("-", "−")

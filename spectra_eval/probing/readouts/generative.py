@@ -153,13 +153,13 @@ READOUTS.add(
         reference="The paper, Algorithm 2",
         label="Multiple choice",
         definition=(
-            "The probability of each option's label as the next token after one question that lists all "
-            "categories; the scores are averaged over several orders of the options."
+            "The probability of each option's label as the next token after one question that lists all categories; "
+            "the scores are averaged over several orders of the options."
         ),
         reading="One prompt compares all categories, so the model ranks them against each other.",
         pitfalls=(
-            "Models favour labels and positions. With one order this bias is larger than most "
-            "preferences; use several. Needs a distinct label for each category."
+            "Models favour labels and positions. With one order this bias is larger than most preferences; use "
+            "several. Needs a distinct label for each category."
         ),
         options=("temperature", "categories", "labels", "orders"),
         asked_with=("labels", "orders"),

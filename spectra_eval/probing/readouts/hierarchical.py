@@ -323,16 +323,16 @@ READOUTS.add(
         reference="The paper, equation 2 and appendix B.6",
         label="Two-level readout",
         definition=(
-            r"$\theta(c) = \theta_1(\text{parent}) \, \theta_2(c \mid \text{parent})$, where only the "
-            "branches within a budget are expanded."
+            r"$\theta(c) = \theta_1(\text{parent}) \, \theta_2(c \mid \text{parent})$, where only the branches within "
+            "a budget are expanded."
         ),
         reading=(
-            "Far fewer prompts for large taxonomies; the mass of branches that were not expanded is "
-            "reported as the residual."
+            "Far fewer prompts for large taxonomies; the mass of branches that were not expanded is reported as the "
+            "residual."
         ),
         pitfalls=(
-            "Not equal to the flat readout of the same model. With a large residual, most of the result "
-            "is the rule for the residual. Each category needs one parent."
+            "Not equal to the flat readout of the same model. With a large residual, most of the result is the rule "
+            "for the residual. Each category needs one parent."
         ),
         options=("temperature", "parents", "branches", "budget", "residual"),
         asked_with=("parents",),

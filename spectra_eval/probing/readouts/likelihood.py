@@ -158,15 +158,13 @@ READOUTS.add(
         reference="The paper, equation 1 and Algorithm 1",
         label="Likelihood of yes and no",
         definition=(
-            r"The score of a category is $\ln P(\text{yes}) - \ln P(\text{no})$ after one yes/no question "
-            "about it, each a sum over spellings; `theta_s` is the softmax of the scores over the "
-            "temperature."
+            r"The score of a category is $\ln P(\text{yes}) - \ln P(\text{no})$ after one yes/no question about it, "
+            "each a sum over spellings; `theta_s` is the softmax of the scores over the temperature."
         ),
         reading="Each category is judged on its own, so the order of the categories has no influence.",
         pitfalls=(
-            "Scores of small models differ little, and `theta_s` is then close to uniform. A general "
-            "tendency to say yes cancels in the softmax only if it is the same for all categories; "
-            "`--debias` subtracts it."
+            "Scores of small models differ little, and `theta_s` is then close to uniform. A general tendency to say "
+            "yes cancels in the softmax only if it is the same for all categories; `--debias` subtracts it."
         ),
         options=("temperature", "verbaliser"),
         asked_with=("verbaliser",),

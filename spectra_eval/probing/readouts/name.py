@@ -170,13 +170,13 @@ READOUTS.add(
         reference="Holtzman et al. (2021), arXiv:2104.08315",
         label="Likelihood of the name",
         definition=(
-            "The log-likelihood of the category's name as a continuation: the sum over its tokens, the "
-            "mean per token or per byte, or the difference from its likelihood without a history (PMI)."
+            "The log-likelihood of the category's name as a continuation: the sum over its tokens, the mean per token "
+            "or per byte, or the difference from its likelihood without a history (PMI)."
         ),
         reading="What the model would write next, restricted to the names of the categories.",
         pitfalls=(
-            "The sum favours short and frequent names, whatever the user likes. PMI removes that and "
-            "amplifies noise of rare names."
+            "The sum favours short and frequent names, whatever the user likes. PMI removes that and amplifies noise "
+            "of rare names."
         ),
         options=("temperature", "categories", "measure"),
         asked_with=("measure",),

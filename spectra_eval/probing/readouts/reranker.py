@@ -105,8 +105,8 @@ READOUTS.add(
         reference="Zhang et al. (2025), arXiv:2506.05176",
         label="Reranker",
         definition=(
-            "The score of a category is the log-odds of yes in the template of a reranker, with the "
-            "category as the document; `theta_s` is the softmax of the scores."
+            "The score of a category is the log-odds of yes in the template of a reranker, with the category as the "
+            "document; `theta_s` is the softmax of the scores."
         ),
         reading="As `likelihood`, for models that were trained to judge relevance.",
         pitfalls=(

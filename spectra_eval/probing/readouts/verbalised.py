@@ -168,8 +168,8 @@ READOUTS.add(
         definition="The percentages that the model writes as text for all categories, divided by their sum.",
         reading="What the model says about its own distribution.",
         pitfalls=(
-            "Small models rarely write a readable answer; responses that cannot be read are counted, and "
-            "are uniform or an error as chosen. Round numbers are common."
+            "Small models rarely write a readable answer; responses that cannot be read are counted, and are uniform "
+            "or an error as chosen. Round numbers are common."
         ),
         options=("categories", "unreadable"),
         form="text",

@@ -4,8 +4,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from spectra_eval.evaluation._latex import escaped as latex
 from spectra_eval.report import to_markdown, write_paper
-from spectra_eval.report.paper import latex
 from spectra_eval.tables import PreferenceTable
 
 
