@@ -16,6 +16,8 @@ __all__ = ["MOVED", "accept_earlier_names"]
 MOVED = {
     "spectra_eval.asking": "spectra_eval.probing",
     "spectra_eval.backends": "spectra_eval.probing.backends",
+    "spectra_eval.conformance": "spectra_eval.audit.conformance",
+    "spectra_eval.conversion": "spectra_eval.arrays",
     "spectra_eval.diagnosis": "spectra_eval.probing",
     "spectra_eval.finetuning": "spectra_eval.training",
     "spectra_eval.prompts": "spectra_eval.probing.prompts",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from spectra_eval.conversion import as_array
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import UnitError
 
 __all__ = ["LN2", "Information", "Unit", "check_information"]

@@ -24,7 +24,7 @@ def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, 
     so that another program can compare. Exit code 1: a case differs.
     """
     from spectra_eval.artifacts import read_json
-    from spectra_eval.conformance import conform
+    from spectra_eval.audit.conformance import conform
     from spectra_eval.errors import SchemaError
 
     read = read_json(vectors)

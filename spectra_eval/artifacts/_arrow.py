@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval.arrays import type_tolerance
+from spectra_eval.arrays.arrow import widened
 from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts, type_name
 from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
 from spectra_eval.artifacts._limits import check_size
 from spectra_eval.artifacts._npz import check_padding
-from spectra_eval.conversion.arrow import widened
 from spectra_eval.errors import InputError, SchemaError, ShapeError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, Detail
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays.arrow import is_list, list_lengths, plain, whole
 from spectra_eval.artifacts._limits import limit
-from spectra_eval.conversion.arrow import is_list, list_lengths, plain, whole
 from spectra_eval.errors import InputError
 
 __all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times", "type_name"]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.arrays import as_whole, order
 from spectra_eval.artifacts._arrow_columns import is_derived
 from spectra_eval.artifacts._columns import ABSENT, MATRICES, NAMES, How, assemble
 from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
 from spectra_eval.artifacts._parquet import WIDE, ParquetSource, mapped
-from spectra_eval.conversion import as_whole, order
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN, PreferenceTable
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import convert, order
 from spectra_eval.baselines._base import history_within
-from spectra_eval.conversion import convert, order
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
 from spectra_eval.tables import UNKNOWN, PreferenceTable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.conversion import Given, convert, is_default, order, turned, whole_of
+from spectra_eval.arrays import Given, convert, is_default, order, turned, whole_of
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.tables._checks import MATRICES
 

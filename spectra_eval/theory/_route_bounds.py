@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_counts, as_simplex, as_whole, check_level
-from spectra_eval.conversion import matched
+from spectra_eval.arrays import as_counts, as_simplex, as_whole, check_level, matched
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import js_nats, kl_nats, tv
 from spectra_eval.theory.binomial import clopper_pearson_lower

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import check_level, short_repr
-from spectra_eval.conversion import matched
+from spectra_eval.arrays import check_level, matched, short_repr
 from spectra_eval.simplex import tv
 from spectra_eval.theory._route_bounds import (
     _shares,

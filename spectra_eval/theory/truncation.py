@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
-from spectra_eval.conversion import matched
+from spectra_eval.arrays import as_simplex, as_whole, check_cutoff, matched
 from spectra_eval.errors import ShapeError
 from spectra_eval.simplex import binary_entropy_nats, psi_nats
 from spectra_eval.theory._js_curve import _unit_interval

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from spectra_eval.artifacts import iter_table, read_json, read_table, write_json, write_table
 from spectra_eval.artifacts._side import read_columns, read_objects
-from spectra_eval.conformance import conform
+from spectra_eval.audit.conformance import conform
 from spectra_eval.data import complete_journey, movielens, recbole, yelp
 from spectra_eval.data import csv as logs
 from spectra_eval.data._taxonomy import read_taxonomy

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spectra_eval.conformance import conform
+from spectra_eval.audit.conformance import conform
 
 EDGES = json.loads((Path(__file__).parents[2] / "golden/theory_edges.json").read_text())["groups"]
 

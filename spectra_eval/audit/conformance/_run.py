@@ -135,10 +135,10 @@ def _load() -> None:
     if _loaded:
         return
     _loaded.append(True)
-    package = importlib.import_module("spectra_eval.conformance")
+    package = importlib.import_module("spectra_eval.audit.conformance")
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith("_"):
-            importlib.import_module(f"spectra_eval.conformance.{module.name}")
+            importlib.import_module(f"spectra_eval.audit.conformance.{module.name}")
 
 
 def _run(entry: Group | None, name: str, case: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval import metrics, theory
-from spectra_eval.conformance._run import group
+from spectra_eval.audit.conformance._run import group
 from spectra_eval.theory import routes
 from spectra_eval.units import Information
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from spectra_eval.conversion import align, as_array, as_whole, convert, sum_tolerance, type_tolerance, whole_of
+from spectra_eval.arrays._convert import align, as_array, convert, sum_tolerance
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 __all__ = [
@@ -27,11 +27,9 @@ __all__ = [
     "Theta",
     "Thresholds",
     "Whole",
-    "as_array",
     "as_counts",
     "as_simplex",
     "as_together",
-    "as_whole",
     "check_cutoff",
     "check_level",
     "check_number",
@@ -40,9 +38,6 @@ __all__ = [
     "deviation",
     "row_sums",
     "short_repr",
-    "sum_tolerance",
-    "type_tolerance",
-    "whole_of",
 ]
 
 ATOL = 1e-9

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.conversion._given import EPS, Given
+from spectra_eval.arrays._given import EPS, Given
 from spectra_eval.errors import InputError, ShapeError
 
 if TYPE_CHECKING:

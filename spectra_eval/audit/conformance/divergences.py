@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval import metrics, theory
 from spectra_eval.arrays import as_simplex
-from spectra_eval.conformance._run import group
+from spectra_eval.audit.conformance._run import group
 from spectra_eval.simplex import affinity, entropy_nats
 from spectra_eval.units import LN2, Information
 

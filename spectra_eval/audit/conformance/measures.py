@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from spectra_eval.conformance._run import group
+from spectra_eval.audit.conformance._run import group
 from spectra_eval.metrics import METRICS, Comparison, category_buckets, tail_preference_groups
 from spectra_eval.stats import holm, implied_spread, percentile_interval, signed_rank
 from spectra_eval.tables import OUT_OF_VOCABULARY

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from spectra_eval.artifacts import write_json
-from spectra_eval.conformance import GROUPS, conform
+from spectra_eval.audit.conformance import GROUPS, conform
 from spectra_eval.errors import SchemaError
 from spectra_eval_cli.main import main
 
-VECTORS = Path(__file__).parents[1] / "golden/theory_public.json"
+VECTORS = Path(__file__).parents[2] / "golden/theory_public.json"
 DOCUMENT = json.loads(VECTORS.read_text())
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.conversion._given import EPS, Given
-from spectra_eval.conversion.arrow import of_arrow
+from spectra_eval.arrays._given import EPS, Given
+from spectra_eval.arrays.arrow import of_arrow
 from spectra_eval.errors import InputError
 
 __all__ = ["holds_library", "of_library"]

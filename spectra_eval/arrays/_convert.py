@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.conversion._given import (
+from spectra_eval.arrays._given import (
     EPS,
     FLOAT32_ATOL,
     Given,
@@ -24,7 +24,7 @@ from spectra_eval.conversion._given import (
     refuse_masked,
     tolerance_of,
 )
-from spectra_eval.conversion._libraries import holds_library, of_library
+from spectra_eval.arrays._libraries import holds_library, of_library
 from spectra_eval.errors import InputError, ShapeError, SpectraError
 
 __all__ = [
