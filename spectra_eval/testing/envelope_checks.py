@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 
 from spectra_eval import simplex
 from spectra_eval.errors import InputError
+from spectra_eval.metrics._base import METRICS
 from spectra_eval.testing._base import Check, python_of
 from spectra_eval.testing._subjects import source_of
+from spectra_eval.testing.metric_checks import statistic_of
 from spectra_eval.testing.strategies import adversarial_pairs, pairs
 from spectra_eval.theory._base import Envelope
 from spectra_eval.units import LN2
 
-__all__ = ["QUANTITIES", "envelope_checks", "excess", "known_range", "quantity", "shown", "violates"]
+__all__ = [
+    "QUANTITIES",
+    "envelope_checks",
+    "excess",
+    "known_quantities",
+    "known_range",
+    "quantity",
+    "shown",
+    "units_of",
+    "violates",
+]
 
 RTOL, ATOL = 1e-11, 1e-13
 """A pair violates a bound when it does so beyond the rounding of the bounded quantity,"""
@@ -42,24 +54,35 @@ QUANTITIES: dict[tuple[str, str], Callable[[np.ndarray, np.ndarray], np.ndarray]
     ("hellinger_squared", "1"): _unit(simplex.hellinger_squared),
     ("hellinger", "1"): _unit(lambda p, q: np.sqrt(simplex.hellinger_squared(p, q))),
 }
-"""How the quantities that bounds speak of are measured on a pair of distributions, by name and unit."""
+"""Plain kernels for the quantities that bounds speak of; any other metric of a user is measured by its own entry."""
 
-_DRAWN_TO = {"kl_divergence": 20.0, "chi_squared": 50.0}
-"""Where drawing stops for a quantity without a largest value."""
+
+def units_of(name: str) -> list[str]:
+    """Return the units in which a quantity is measured on pairs; none for a name that is not known."""
+    own = [METRICS[name]] if name in METRICS and METRICS[name].is_mean and not METRICS[name].takes_cutoff else []
+    return list(dict.fromkeys([*(u for n, u in QUANTITIES if n == name), *(str(entry.unit) for entry in own)]))
 
 
 def quantity(name: str, unit: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Give the function that measures a quantity on pairs; refuse a name that is not known."""
-    if (name, unit) not in QUANTITIES:
-        known = ", ".join(f"{n}:{u}" for n, u in QUANTITIES)
-        raise InputError(f"quantity {name}:{unit} is not measured on pairs; known: {known}")
-    return QUANTITIES[name, unit]
+    """Return the function that measures a quantity on pairs; refuse a name that is not known."""
+    if unit not in units_of(name):
+        raise InputError(f"quantity {name}:{unit} is not measured on pairs; known: {', '.join(known_quantities())}")
+    if (name, unit) in QUANTITIES:
+        return QUANTITIES[name, unit]
+    return lambda star, held: statistic_of(METRICS[name], star, held)[:, 0]
+
+
+def known_quantities() -> list[str]:
+    """Return the names of all quantities that are measured on pairs."""
+    return sorted({name for name, _ in QUANTITIES} | {name for name in METRICS.names() if units_of(name)})
 
 
 def known_range(envelope: Envelope) -> tuple[float, float]:
-    """Give the values of the known quantity that are worth drawing, inside `valid` where there is one."""
+    """Return the values of the known quantity that are worth drawing, inside `valid` where there is one."""
     low, high = envelope.valid or (0.0, np.inf)
-    top = _DRAWN_TO.get(envelope.given, LN2 if envelope.given_unit == "nat" else 1.0)
+    top = _largest(envelope)
+    if np.isinf(top):
+        top = 20.0 if envelope.given_unit == "nat" else 50.0
     return max(low, 1e-9), min(high, top)
 
 
@@ -87,9 +110,9 @@ def _speaks_of(envelope: Envelope, theta: np.ndarray) -> bool:
 
 
 def _largest(envelope: Envelope) -> float:
-    if envelope.given in _DRAWN_TO:
-        return np.inf
-    return LN2 if envelope.given_unit == "nat" else 1.0
+    """Return the largest value of the known quantity."""
+    top = METRICS[envelope.given].limits[1] if envelope.given in METRICS else 1.0
+    return LN2 if envelope.given_unit == "nat" and np.isfinite(top) else top
 
 
 def excess(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
@@ -124,7 +147,7 @@ def envelope_checks(envelope: Envelope, *, source: str | None = None) -> Iterato
     source : str, optional
         ``MODULE:NAME`` where it can be imported from, for the counterexamples.
     """
-    if (envelope.given, envelope.given_unit) not in QUANTITIES or (envelope.of, envelope.of_unit) not in QUANTITIES:
+    if envelope.given_unit not in units_of(envelope.given) or envelope.of_unit not in units_of(envelope.of):
         return
     line = source_of(envelope, source)
     drawn = st.one_of(adversarial_pairs(envelope=envelope), pairs(max_users=1))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spectra_eval.errors import InputError
 from spectra_eval.testing._base import Check, search
 from spectra_eval.testing._subjects import source_of
-from spectra_eval.testing.envelope_checks import QUANTITIES, excess, quantity, shown, violates
+from spectra_eval.testing.envelope_checks import excess, known_quantities, quantity, shown, units_of, violates
 from spectra_eval.testing.strategies import adversarial_pairs, pairs
 from spectra_eval.theory._base import Envelope
 from spectra_eval.units import Information
@@ -249,9 +249,9 @@ def _python(envelope: Envelope, pair: tuple[np.ndarray, np.ndarray], source: str
 
 def _named(text: str) -> tuple[str, str]:
     name, _, unit = text.partition(":")
-    units = [u for n, u in QUANTITIES if n == name]
+    units = units_of(name)
     if not units:
-        raise InputError(f"quantity {name!r} is not known; known: {', '.join(sorted({n for n, _ in QUANTITIES}))}")
+        raise InputError(f"quantity {name!r} is not known; known: {', '.join(known_quantities())}")
     if unit and unit not in units:
         raise InputError(f"quantity {name!r} is not measured in {unit!r}; write one of: {', '.join(units)}")
     return name, unit or units[0]

@@ -58,11 +58,13 @@ theta = rng.dirichlet([2.0, 1.0, 1.0], size=12)
 table = PreferenceTable(users=[f"u{i}" for i in range(12)], categories=("a", "b", "c"), counts=counts, theta_s=theta,
                         history_counts=counts)
 write_table(table, "table.parquet")
+open("own_bound.py", "w").write("def square(v):\\n    return v * v\\n")
 commands = {
     "list": ["list", "metrics", "square_gap"],
     "evaluate": ["evaluate", "table.parquet", "--bootstrap", "0", "-o", "evaluation.json"],
     "compare": ["compare", "table.parquet", "--baselines", "popularity", "--bootstrap", "0", "--format", "latex"],
     "report": ["report", "table.parquet", "-k", "2", "--bootstrap", "0", "-o", "report.html", "--paper", "paper"],
+    "refute": ["refute", "own_bound:square", "--of", "square_gap", "--given", "total_variation", "--examples", "60"],
     "kit": ["check-metric", "square_gap", "--examples", "40"],
 }
 done = {name: CliRunner().invoke(main, words) for name, words in commands.items()}
@@ -125,3 +127,4 @@ def test_the_page_of_the_metrics_has_its_section(shown: dict[str, Any]) -> None:
 def test_the_kit_checks_it(shown: dict[str, Any]) -> None:
     assert "12 checks ran" in shown["ran"]["kit"][1]
     assert "0 failed" in shown["ran"]["kit"][1]
+    assert "no pair found that breaks" in shown["ran"]["refute"][1]

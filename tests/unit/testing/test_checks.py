@@ -13,7 +13,7 @@ from spectra_eval.metrics import METRICS, total_variation
 from spectra_eval.metrics._base import Metric
 from spectra_eval.testing import checks
 from spectra_eval.testing._base import Check, Finding, run_all
-from spectra_eval.testing.envelope_checks import QUANTITIES
+from spectra_eval.testing.envelope_checks import units_of
 from spectra_eval.testing.metric_checks import PROPERTIES
 from spectra_eval.theory import ENVELOPES, Envelope
 from spectra_eval.units import Information
@@ -21,9 +21,7 @@ from spectra_eval.units import Information
 METRIC_NAMES = METRICS.names()
 EXAMPLES = 120
 """The same number everywhere, so that the pairs are drawn once for all metrics."""
-PAIR_ENVELOPES = [
-    e.name for e in ENVELOPES if (e.given, e.given_unit) in QUANTITIES and (e.of, e.of_unit) in QUANTITIES
-]
+PAIR_ENVELOPES = [e.name for e in ENVELOPES if e.given_unit in units_of(e.given) and e.of_unit in units_of(e.of)]
 
 
 def failed(findings: list[Finding]) -> dict[str, Finding]:
