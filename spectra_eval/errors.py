@@ -39,6 +39,8 @@ __all__ = [
     "UndefinedMetricError",
     "UnitError",
     "UnknownNameError",
+    "first_line",
+    "one_line",
 ]
 
 
@@ -100,3 +102,26 @@ class ModelLoadError(BackendError):
 
 class ProbeError(BackendError):
     """A question cannot be put to this model as asked."""
+
+
+def one_line(error: object) -> str:
+    r"""Return the text of an error on one line, without its own full stop.
+
+    Examples
+    --------
+    >>> one_line(ValueError("no number\n  at byte 3."))
+    'no number at byte 3'
+    """
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error that is not blank; the name of its class where there is none.
+
+    Examples
+    --------
+    >>> first_line(RuntimeError("\nout of memory\ndetails")), first_line(RuntimeError())
+    ('out of memory', 'RuntimeError')
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import SchemaError, one_line
 
 __all__ = ["read_settings"]
 
@@ -53,7 +53,7 @@ def read_settings(data: bytes, place: str) -> dict[str, Setting]:
     except UnicodeDecodeError as error:
         raise SchemaError(f"{place}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
     except yaml.YAMLError as error:
-        raise SchemaError(f"{place}: not YAML ({' '.join(str(error).split())})") from error
+        raise SchemaError(f"{place}: not YAML ({one_line(error)})") from error
 
 
 class _Reader:

@@ -20,6 +20,7 @@ __all__ = [
     "js_nats",
     "kl_nats",
     "linf",
+    "listed",
     "psi_nats",
     "restricted",
     "tv",
@@ -372,3 +373,28 @@ def entropy_nats(p: np.ndarray) -> Any:
     rounded = (above > 0.5) & ((above < 1.0) | (off > 1e-100))
     top = np.where(rounded, -special.xlog1py(1.0 - off, -off), special.entr(above))
     return np.sum(special.entr(rest), axis=-1) + top
+
+
+def listed(entries: np.ndarray, n_categories: int) -> np.ndarray:
+    """Return which categories each list names; entries below 0 name none.
+
+    Parameters
+    ----------
+    entries : (..., L) int array
+        Places of categories.
+    n_categories : int
+        Number of categories, K.
+
+    Returns
+    -------
+    (..., K) bool array
+        True where the category is on the list.
+
+    Examples
+    --------
+    >>> listed(np.array([[2, -1, 0]]), 3).tolist()
+    [[True, False, True]]
+    """
+    mask = np.zeros((*entries.shape[:-1], n_categories + 1), dtype=bool)  # the last column is for entries below 0
+    np.put_along_axis(mask, np.where(entries < 0, n_categories, entries), values=True, axis=-1)
+    return mask[..., :-1]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from spectra_eval.errors import InputError, ShapeError, SpectraError
+from spectra_eval.errors import InputError, ShapeError, SpectraError, one_line
 
 __all__ = [
     "EPS",
@@ -118,7 +118,7 @@ def plain_array(name: str, value: Any) -> np.ndarray:
 
 def no_array(name: str, value: Any, error: Exception) -> InputError:
     """Make the error for an object that failed when it was read."""
-    reason = " ".join(str(error).split())[:100]
+    reason = one_line(error)[:100]
     return InputError(f"{name}: {type(value).__name__} cannot become an array ({reason}); give numbers")
 
 

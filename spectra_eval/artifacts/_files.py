@@ -17,14 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spectra_eval.artifacts._limits import unpack
-from spectra_eval.errors import InputError, SchemaError, SpectraError
+from spectra_eval.errors import InputError, SchemaError, SpectraError, one_line
 
 __all__ = [
     "as_file",
     "file_format",
     "is_stdin",
     "locate",
-    "one_line",
     "os_error",
     "read_text",
     "reading",
@@ -38,11 +37,6 @@ _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 _copies: dict[tuple[object, ...], Path] = {}  # what can be read once, by what it is
 _typed: dict[str, str] = {}
-
-
-def one_line(error: object) -> str:
-    """Return the text of an error on one line, without its own full stop."""
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectra_eval.artifacts._columns import MATRICES, How
-from spectra_eval.artifacts._files import one_line
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_size, check_table, limit
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import SchemaError, one_line
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

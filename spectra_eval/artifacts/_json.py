@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._files import one_line, read_text
+from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._limits import check_depth, first_twice
 from spectra_eval.artifacts._writing import write_text
-from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.errors import InputError, SchemaError, one_line
 
 __all__ = ["dump_json", "json_digest", "parse_json", "read_json", "write_json"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from spectra_eval.arrays import type_tolerance
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, whole_numbers
-from spectra_eval.artifacts._files import one_line, reading
+from spectra_eval.artifacts._files import reading
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
-from spectra_eval.errors import SchemaError, ShapeError
+from spectra_eval.errors import SchemaError, ShapeError, one_line
 from spectra_eval.tables import PAD, UNKNOWN
 
 __all__ = ["check_padding", "default_names", "read_npz"]

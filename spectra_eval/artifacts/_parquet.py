@@ -13,7 +13,7 @@ from spectra_eval._version import __version__
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
-from spectra_eval.artifacts._files import one_line, os_error
+from spectra_eval.artifacts._files import os_error
 from spectra_eval.artifacts._footer import (
     KEY,
     SCHEMA,
@@ -29,7 +29,7 @@ from spectra_eval.artifacts._limits import check_table, first_twice
 from spectra_eval.artifacts._npz import default_names
 from spectra_eval.artifacts._unique import unique_blocks
 from spectra_eval.artifacts._writing import written_whole
-from spectra_eval.errors import InputError, SchemaError, SpectraError
+from spectra_eval.errors import InputError, SchemaError, SpectraError, one_line
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts._files import one_line, read_text, text_stream
+from spectra_eval.artifacts._files import read_text, text_stream
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import first_twice
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import SchemaError, one_line
 
 __all__ = ["read_columns", "read_objects"]
 

@@ -9,10 +9,10 @@ from itertools import islice
 import numpy as np
 
 from spectra_eval.artifacts._columns import How, Raw, whole_numbers
-from spectra_eval.artifacts._files import one_line, read_text, text_stream
+from spectra_eval.artifacts._files import read_text, text_stream
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long import LONG, Numbering, check_named, grouped
-from spectra_eval.errors import SchemaError
+from spectra_eval.errors import SchemaError, one_line
 from spectra_eval.tables import UNKNOWN
 
 __all__ = ["read_long"]

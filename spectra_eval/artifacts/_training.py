@@ -16,7 +16,6 @@ __all__ = ["TRAINING", "TRAINING_VERSION", "check_trained", "file_digest", "read
 
 TRAINING = "spectra-eval/training"
 TRAINING_VERSION = 1
-_CHUNK = 1 << 20
 _FIX = "train into a new folder"
 _SHAPE = {
     "schema": TRAINING,
@@ -63,11 +62,8 @@ def file_digest(path: Path) -> str:
     ...     file_digest(Path(folder) / "a")[:8]
     'e3b0c442'
     """
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_training(place: Path, *, fix: str) -> dict[str, Any]:

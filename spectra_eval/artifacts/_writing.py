@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from spectra_eval.artifacts._files import one_line, os_error
-from spectra_eval.errors import InputError, SpectraError
+from spectra_eval.artifacts._files import os_error
+from spectra_eval.errors import InputError, SpectraError, one_line
 
 __all__ = ["STDOUT", "remove_leftovers", "write_text", "written_path", "written_whole"]
 

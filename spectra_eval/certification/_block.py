@@ -77,13 +77,9 @@ class UserBlock:
     @functools.cached_property
     def on_list(self) -> np.ndarray:
         """(n, K) bool: the category is among the first k decoded entries."""
-        mask = np.zeros((self.table.n_users, self.table.n_categories + 1), dtype=bool)
         lists = self.table.dg
-        if lists is not None:
-            first = lists[:, : self.k]
-            # Entries that are no category fall into a spare column, which is then cut off.
-            np.put_along_axis(mask, np.where(first < 0, self.table.n_categories, first), values=True, axis=1)
-        return mask[:, :-1]
+        none = np.zeros((self.table.n_users, 0), dtype=int)
+        return simplex.listed(none if lists is None else lists[:, : self.k], self.table.n_categories)
 
     @functools.cached_property
     def listed(self) -> np.ndarray:

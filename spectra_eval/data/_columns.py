@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._files import one_line, reading
+from spectra_eval.artifacts._files import reading
 from spectra_eval.artifacts._limits import Unpacked, first_twice
 from spectra_eval.data._join import text_column
-from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.errors import InputError, SchemaError, one_line
 
 __all__ = ["ROWS", "check_encoding", "columns_of", "found_columns", "named", "wrong_encoding"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval import artifacts
 from spectra_eval.artifacts._files import as_file
 from spectra_eval.artifacts._limits import check_table
 from spectra_eval.data._blocks import Log
@@ -241,5 +241,4 @@ def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, for the record."""
-    with as_file(path).open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    return f"sha256:{artifacts.file_digest(as_file(path))}"

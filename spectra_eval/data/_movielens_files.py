@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval.artifacts import file_digest
 from spectra_eval.artifacts._files import reading
 from spectra_eval.errors import SchemaError
 
@@ -261,5 +261,4 @@ def _table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    return f"sha256:{file_digest(path)}"

@@ -16,7 +16,7 @@ from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, file_digest
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
-from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.errors import InputError, SchemaError, one_line
 
 __all__ = ["load", "read"]
 
@@ -180,8 +180,9 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError) as error:
-                message = " ".join(str(error).split())
-                raise SchemaError(f"{path}: line {number}: not JSON ({message}); the file may be cut off") from error
+                raise SchemaError(
+                    f"{path}: line {number}: not JSON ({one_line(error)}); the file may be cut off"
+                ) from error
             if not isinstance(entry, dict):
                 raise SchemaError(f"{path}: line {number}: no JSON object; the file has one a line")
             yield number, entry

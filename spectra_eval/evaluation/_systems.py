@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from spectra_eval import simplex
 from spectra_eval.baselines import RowSystem
 from spectra_eval.stats.bootstrap import PART
 from spectra_eval.tables import System
@@ -61,14 +62,13 @@ class ListSystem:
     def held(self, rows: slice) -> np.ndarray:
         """Return the distributions of some users, (n, K); NaN where the list names no category."""
         lists = self.lists[rows]
-        named = np.zeros((len(lists), self.n_categories + 1))
-        np.put_along_axis(named, np.where(lists < 0, self.n_categories, lists), 1.0, axis=1)
-        size = named[:, :-1].sum(axis=1, keepdims=True)
+        named = simplex.listed(lists, self.n_categories)
+        size = named.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            uniform = np.asarray(named[:, :-1] / size)
+            uniform = np.asarray(named / size)
             if self.truth is None:
                 return uniform
-            listed = self.truth[rows] * named[:, :-1]
+            listed = self.truth[rows] * named
             captured = listed.sum(axis=1, keepdims=True)
             return np.where((captured > 0) & (size > 0), listed / captured, uniform)
 

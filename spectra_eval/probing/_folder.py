@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import math
 import os
 import warnings
@@ -18,6 +17,7 @@ from spectra_eval.artifacts import (
     COUNT,
     SHA256,
     check_document,
+    file_digest,
     iter_table,
     json_digest,
     open_own,
@@ -343,7 +343,6 @@ def _short(value: Any) -> str:
 def _sha256(path: Path) -> str | None:
     """Give the digest of a file, or None when it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_digest(path)
     except OSError:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_counts, as_simplex, as_whole, check_level, matched
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.simplex import js_nats, kl_nats, tv
+from spectra_eval.simplex import js_nats, kl_nats, listed, tv
 from spectra_eval.theory.binomial import clopper_pearson_lower
 from spectra_eval.units import LN2, Information
 
@@ -286,10 +286,7 @@ def _mask(counts: np.ndarray, lists: Any) -> np.ndarray:
     entries = as_whole("lists", lists)
     if entries.shape[:-1] != counts.shape[:-1]:
         raise ShapeError(f"lists: shape {entries.shape} for counts {counts.shape}; give one list a user")
-    n_categories = counts.shape[-1]
-    mask = np.zeros((*counts.shape[:-1], n_categories + 1), dtype=bool)
-    np.put_along_axis(mask, np.where(entries < 0, n_categories, entries), values=True, axis=-1)
-    return mask[..., :-1]
+    return listed(entries, counts.shape[-1])
 
 
 def _chernoff(plug_in: Any, n: np.ndarray, parts: float, span: Any, error: float, rate: float) -> np.ndarray:

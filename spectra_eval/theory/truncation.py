@@ -12,7 +12,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_simplex, as_whole, check_cutoff, matched
 from spectra_eval.errors import ShapeError
-from spectra_eval.simplex import binary_entropy_nats, psi_nats
+from spectra_eval.simplex import binary_entropy_nats, listed, psi_nats
 from spectra_eval.theory._js_curve import _unit_interval
 from spectra_eval.units import LN2, Information, check_information
 
@@ -274,6 +274,4 @@ def _on_list(star: np.ndarray, lists: Any, k: int | None) -> np.ndarray:
     n_categories = star.shape[-1]
     if entries.size and entries.max() >= n_categories:
         raise ShapeError(f"lists: entry {entries.max()} is no category of 0..{n_categories - 1}")
-    mask = np.zeros((*star.shape[:-1], n_categories + 1), dtype=bool)
-    np.put_along_axis(mask, np.where(entries < 0, n_categories, entries), values=True, axis=-1)
-    return mask[..., :-1]
+    return listed(entries, n_categories)

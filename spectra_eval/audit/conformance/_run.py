@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.errors import DuplicateNameError, SchemaError, SpectraError
+from spectra_eval.errors import DuplicateNameError, SchemaError, SpectraError, one_line
 
 __all__ = ["GROUPS", "Group", "GroupResult", "conform", "group", "numbers"]
 
@@ -147,8 +147,7 @@ def _run(entry: Group | None, name: str, case: Mapping[str, Any]) -> dict[str, A
     try:
         return _compared(entry, numbers(dict(case)))
     except (SpectraError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())
-        return {"computed": None, "ok": False, "differs": [f"{type(error).__name__}: {said}"]}
+        return {"computed": None, "ok": False, "differs": [f"{type(error).__name__}: {one_line(error)}"]}
 
 
 def _compared(entry: Group, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts import has_own_folder, own_file, read_training
+from spectra_eval.artifacts import file_digest, has_own_folder, own_file, read_training
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
-from spectra_eval.probing.backends._embedded import cache_folder, sha256_of
+from spectra_eval.probing.backends._embedded import cache_folder
 from spectra_eval.probing.backends._hf_load import load, model_digest, model_facts
 from spectra_eval.probing.backends._model_files import load_adapter, said_by, silenced
 from spectra_eval.probing.backends._model_settings import adapter_settings
@@ -34,7 +34,7 @@ def adapter_digest(adapter: Path) -> str:
     for name in _FILES:
         if not (adapter / name).is_file():
             raise ModelLoadError(f"{adapter}: not an adapter: it holds no {name}")
-    return hashlib.sha256("\n".join(sha256_of(adapter / name) for name in _FILES).encode()).hexdigest()
+    return hashlib.sha256("\n".join(file_digest(adapter / name) for name in _FILES).encode()).hexdigest()
 
 
 def adapter_rank(adapter: Path) -> int:
@@ -181,7 +181,7 @@ def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
     if said["status"] != "finished":
         raise ModelLoadError(f"{adapter}: its training is not finished; give the command that began it again")
     for name in _FILES:
-        if said["files"].get(name) != sha256_of(adapter / name):
+        if said["files"].get(name) != file_digest(adapter / name):
             raise ModelLoadError(f"{adapter / name}: changed since the training wrote it; train the adapter again")
     trained = said["configuration"]
     if trained.get("model_digest") not in (None, model_digest(folder)):

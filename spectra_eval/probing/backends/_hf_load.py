@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
-from spectra_eval.probing.backends._embedded import converted, embedded_gguf, sha256_of
+from spectra_eval.artifacts import file_digest
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError, first_line
+from spectra_eval.probing.backends._embedded import converted, embedded_gguf
 from spectra_eval.probing.backends._model_files import load_part, silenced
 from spectra_eval.probing.backends._model_settings import model_settings
 
@@ -69,7 +70,7 @@ def check_device(device: str) -> None:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = (str(error).splitlines() or ["no reason given"])[0]
+        why = first_line(error)
         raise InputError(f"devices: {device!r} cannot be used here: {why}; name what PyTorch knows, say cpu") from error
 
 
@@ -212,7 +213,7 @@ def has_windows(config: Any) -> bool:
 def model_digest(folder: Path) -> str:
     """Give one SHA-256 for the files on which an answer depends: weights, configuration, tokenizer, template."""
     files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
-    listed = [[path.name, sha256_of(path)] for path in files]
+    listed = [[path.name, file_digest(path)] for path in files]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 

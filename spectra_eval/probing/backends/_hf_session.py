@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.errors import InputError, ProbeError
+from spectra_eval.errors import InputError, ProbeError, first_line
 from spectra_eval.probing.backends._base import LABELS, PromptView
 from spectra_eval.probing.backends._hf_decode import Way, decoded, drift, found_way, group_of
 from spectra_eval.probing.backends._hf_load import check_sizes
@@ -328,7 +328,7 @@ class HFSession:
                 raise MemoryError(words) from error
             raise ProbeError(f"the model fails: {(words.splitlines() or ['no reason given'])[0]}") from error
         except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
-            why = (str(error).splitlines() or ["no reason given"])[0]
+            why = first_line(error)
             raise ProbeError(f"the model fails: {type(error).__name__}: {why}") from error
 
     def _halved(self, what: str, size: int, smallest: int, error: MemoryError) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from spectra_eval.errors import ProbeError
+from spectra_eval.errors import ProbeError, first_line
 from spectra_eval.probing.backends._base import PromptView, opens_thought
 from spectra_eval.tables import ProbeRequest
 
@@ -226,7 +226,7 @@ class Prompter:
         except _template_errors() as error:  # for instance on a system message
             if with_system:
                 return self._merged()
-            raise ProbeError(f"the chat template of the model fails: {_first_line(error)}") from error
+            raise ProbeError(f"the chat template of the model fails: {first_line(error)[:120]}") from error
         if [text.count(mark) for mark in marks] != [1] * len(marks):
             if with_system:
                 return self._merged()
@@ -248,7 +248,7 @@ class Prompter:
         try:
             text = str(self._tokenizer.apply_chat_template(answered, tokenize=False, enable_thinking=False))
         except _template_errors() as error:
-            why = f"fails on an assistant turn ({_first_line(error)})"
+            why = f"fails on an assistant turn ({first_line(error)[:120]})"
         else:
             before, found, _ = text.partition(_ANSWER)
             gap = before[len(prompt) :]
@@ -312,10 +312,6 @@ def _template_errors() -> tuple[type[Exception], ...]:
     from jinja2 import TemplateError
 
     return TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _ends_with_control(tail: str, tokenizer: Any) -> bool:

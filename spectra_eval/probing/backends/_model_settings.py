@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts import COUNT, check_document, read_json
-from spectra_eval.errors import InputError, ModelLoadError, SchemaError
+from spectra_eval.errors import InputError, ModelLoadError, SchemaError, one_line
 
 __all__ = [
     "adapter_settings",
@@ -161,7 +161,7 @@ def model_settings(folder: Path) -> dict[str, Any]:
     try:
         settings = json.loads(place.read_text(encoding="utf-8"))  # some models need its Infinity
     except (OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error)[:160]
         raise ModelLoadError(f"{place}: not a readable configuration: {reason}; get the file again") from error
     try:
         check_document(settings, {"spectra_eval?": {"leaked": bool}, ...: object}, fix="get the file again")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.errors import BackendUnavailable, InputError, ProbeError, SchemaError
+from spectra_eval.errors import BackendUnavailable, InputError, ProbeError, SchemaError, one_line
 from spectra_eval.redaction import hide, redacted
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Client:
             raise ProbeError(f"{late}; set a longer timeout or a smaller batch") from error
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             # Refused, reset, cut off, a wrong certificate, a name that cannot be looked up.
-            said = redacted(" ".join(str(error).split())) or type(error).__name__
+            said = redacted(one_line(error)) or type(error).__name__
             raise _Again(ProbeError(f"no answer from {address}: {said}")) from error
 
     async def _turn(self) -> None:

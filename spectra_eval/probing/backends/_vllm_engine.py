@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError
+from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError, first_line
 from spectra_eval.probing.backends._crew import threads_each
 
 __all__ = [
@@ -85,10 +85,10 @@ def require_vllm() -> Any:
             import vllm
             from vllm import LLM  # noqa: F401  # the module alone comes in even where the engine cannot
         except ImportError as error:
-            missing = str(error).splitlines()[0]
+            missing = first_line(error)
             raise BackendUnavailable(f"backend 'vllm' needs vllm: {_INSTALL} ({missing})") from error
         except (RuntimeError, OSError) as error:
-            why = str(error).splitlines()[0]
+            why = first_line(error)
             mend = "where torchvision or torchaudio does not fit the torch build, uninstall it: text needs neither"
             raise BackendUnavailable(f"backend 'vllm': vllm cannot start: {why}; {mend}") from error
     return vllm

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.errors import InputError, ModelLoadError, ProbeError
+from spectra_eval.errors import InputError, ModelLoadError, ProbeError, first_line
 from spectra_eval.probing.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.probing.backends._base import BACKENDS, Backend, Session, sampling_seed
 from spectra_eval.probing.backends._crew import Crew, Place
@@ -147,7 +147,7 @@ class VLLMSession(PromptedSession):
             with quiet_engine():
                 outputs = list(call())
         except Exception as error:  # the engine's own errors, and the death of a worker
-            why = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            why = first_line(error)
             raise ProbeError(f"vllm fails: {why}") from error
         for output in outputs:
             self._seen += len(output.prompt_token_ids)

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from spectra_eval.artifacts import json_digest
+from spectra_eval.artifacts import file_digest, json_digest
 from spectra_eval.errors import ModelLoadError
 from spectra_eval.probing.backends._adapter import adapter_facts
-from spectra_eval.probing.backends._embedded import sha256_of
 from spectra_eval.probing.backends._hf_load import model_digest
 from spectra_eval.probing.backends._model_settings import adapter_settings, check_adapter_sizes, check_pattern
 from tests.unit.mutations import edits
@@ -119,7 +118,7 @@ def trained(tmp_path: Path) -> Path:
     (adapter / "adapter_model.safetensors").write_bytes(b"weights")
     _written(adapter, GOOD)
     configuration = {"leaked": True, "model": "tiny", "model_digest": model_digest(model), "recipe": {"how": "lora"}}
-    files = {name: sha256_of(adapter / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
+    files = {name: file_digest(adapter / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
     record = {
         "schema": "spectra-eval/training",
         "schema_version": 1,
