@@ -1,4 +1,4 @@
-"""Write docs/entries.md: what each registered readout and bound says of itself.
+"""Write docs/entries.md: what each registered readout, claim and bound says of itself.
 
 ``python docs/entries.py`` writes the page; a test holds that it is up to date.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from spectra_eval.certification import CLAIMS
 from spectra_eval.probing.readouts import READOUTS
 from spectra_eval.probing.readouts.dg import ENTRY
 from spectra_eval.theory import ENVELOPES
@@ -17,32 +18,33 @@ from spectra_eval.theory import ENVELOPES
 __all__ = ["page"]
 
 PAGE = Path(__file__).with_suffix(".md")
-HEAD = """# Readouts and bounds
+HEAD = """# Readouts, claims and bounds
 
 *This page is made by `python docs/entries.py` from the registries; change the entries. `spectra-eval list FAMILY NAME`
-shows one of them.* [Readouts](#readouts) turn the answers of a model into a distribution; [bounds](#bounds) relate two
-metrics ([theory](theory.md)). The metrics have [a page of their own](metrics.md).
+shows one of them.* [Readouts](#readouts) turn the answers of a model into a distribution, [claims](#claims) are
+what `certify` states, and [bounds](#bounds) relate two metrics ([theory](theory.md)). The metrics have
+[a page of their own](metrics.md).
 """
 
 
 def page() -> str:
     """Return the page of all registered entries."""
-    return "\n".join([HEAD, *_family("Readouts", [*READOUTS, ENTRY]), *_family("Bounds", ENVELOPES)])
+    families = {"Readouts": [*READOUTS, ENTRY], "Claims": CLAIMS, "Bounds": ENVELOPES}
+    return "\n".join([HEAD, *(line for title, entries in families.items() for line in _family(title, entries))])
 
 
 def _family(title: str, entries: Iterable[Any]) -> list[str]:
     """Return the section of one family, an entry a paragraph."""
     lines = [f"## {title}", ""]
     for entry in entries:
-        standing = getattr(entry, "standing", None) or entry.stage
+        standing = getattr(entry, "standing", None) or getattr(entry, "stage", "stable")
+        said = [(field, getattr(entry, field, "")) for field in ("definition", "reading", "pitfalls")]
         lines += [
             f"### {entry.name}",
             "",
             f"**{entry.label}** ({standing}).",
             "",
-            f"- *Definition.* {entry.definition}",
-            f"- *Reading.* {entry.reading}",
-            f"- *Pitfalls.* {entry.pitfalls}",
+            *(f"- *{field.capitalize()}.* {text}" for field, text in said if text),
             f"- *Source.* {entry.reference}.",
             "",
         ]

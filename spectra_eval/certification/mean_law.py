@@ -44,7 +44,7 @@ KIND = CLAIMS.add(
         statement="E[TV(dg) - TV(theta_s)] against the law behind the windows, for every distribution on the list",
         reading=(
             "Above 0, the readout is closer to the users' true distributions on average than any distribution on the "
-            "decoded lists; at least that share of users gains. It does not say which users."
+            "decoded lists; at least that proportion of users gains. It does not say which users."
         ),
         reference="convexity of TV (the plug-in margin never overstates) with Hoeffding (1963)",
         columns=lambda options: (MARGIN, MISSED, TV),

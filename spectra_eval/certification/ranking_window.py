@@ -161,7 +161,7 @@ KIND = CLAIMS.add(
         statement="share of users whose top k is recovered: by sight, Theorem 1, the exact radii and the regret form",
         reading=(
             "The proportion of users whose k most frequent categories in the window are the readout's k most likely "
-            "ones, as a set; the shares by condition say for how many a theorem guarantees it."
+            "ones, as a set; the proportions by condition say for how many a theorem guarantees it."
         ),
         reference="arXiv:2509.24189 Theorem 1; exact radii and regret form of docs/theory.md",
         columns=lambda options: (_RECOVERED, *_BY.values(), _MORE_MASS, _LEFT_OUT, _CLOSED),

@@ -279,7 +279,7 @@ METRICS.add(
         unit=Unit.ONE,
         lower_is_better=None,
         properties=frozenset({"bounded", "jointly_convex", "merging_never_increases"}),
-        summary="Share of what the users did that falls on tail categories: what tail_mass stands beside.",
+        summary="Proportion of the observed interactions in tail categories: the target of `tail_mass`.",
         reference=_POPULARITY,
         label="Tail mass of the truth",
         definition=r"$\sum_{c \in \text{tail}} p_c$.",

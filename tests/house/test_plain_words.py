@@ -42,7 +42,6 @@ INSTEAD = {
 """Words to avoid, as patterns of whole words in any case, and what to write instead."""
 
 ALLOWED = {
-    "docs/metrics.md": ((r"^### \w+\n\n.*$", "the summaries are the registry's, in its own words"),),
     "docs/theory.md": (
         (r"\*\*law\*\* target", "defined there as the true distribution, since the claims are called `.law`"),
         (r"\*\*Law target, (?:mean|proportion)\.\*\*", "the headings of the proofs for that target"),
