@@ -1,4 +1,4 @@
-"""Every error that spectra-eval raises on purpose.
+"""The errors that spectra-eval raises.
 
 ::
 

@@ -1,4 +1,4 @@
-r"""What may be shown on a terminal: text without secrets and without characters that steer a terminal.
+r"""Text that may be printed: without secrets, and without characters that control a terminal.
 
 Texts of servers, files and file names pass through `shown` before they are printed.
 """

@@ -1,4 +1,4 @@
-"""One registry for every family: metrics, envelopes, readouts, backends, data sets.
+"""The registry of metrics, envelopes, claims, readouts, backends, baselines and data sets.
 
 An entry is found by its place (every public module of the family's folder is imported at the first
 look-up) or through an entry point of an installed package.

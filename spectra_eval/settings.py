@@ -1,4 +1,4 @@
-"""YAML as this project reads it: a mapping of names to texts, true or false, and flat lists of texts."""
+"""Settings files: strict YAML with texts, Booleans and flat lists."""
 
 from __future__ import annotations
 

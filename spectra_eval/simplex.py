@@ -1,4 +1,4 @@
-"""Pure kernels on rows of the simplex: everything in nats, nothing is checked.
+"""Kernels on rows of the simplex, in nats, without checks.
 
 Each function reduces the last axis. Callers have normalised their rows (`arrays.as_simplex`).
 """

@@ -1,4 +1,4 @@
-"""Amounts of information, which carry their unit.
+"""Amounts of information with their unit.
 
 An `Information` is an array (or one number) of nats or bits that can only be read by naming the
 unit. It keeps the numbers in the unit in which they were computed and converts at most once, so

@@ -1,4 +1,4 @@
-"""The door for arrays: other libraries' arrays become NumPy arrays, and are checked once.
+"""Arrays of NumPy and of other libraries: converted, aligned by their labels and checked once.
 
 A public function converts and checks its arrays here, and hands them to kernels that only compute. The names of
 shapes that signatures use are defined here too.

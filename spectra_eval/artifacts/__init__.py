@@ -1,4 +1,4 @@
-"""Files: preference tables from what people have, Parquet and strict JSON to what they get.
+"""Files: preference tables in every format that is read, Parquet and strict JSON in what is written.
 
 A file that is written appears whole or not at all, with the same bytes for the same content. A file that is
 read is checked once, here and in the constructor of the table, and every refusal is one line that names the

@@ -1,4 +1,4 @@
-"""Published numbers held against each other: no data, only what is printed and how far it was rounded."""
+"""Checks of published numbers against each other, and conformance vectors for other implementations."""
 
 from spectra_eval.audit._base import Finding, Printed, Status, agrees, at_most, exact, printed
 from spectra_eval.audit._list_ndcg import list_ndcg_from_captured, most_list_ndcg

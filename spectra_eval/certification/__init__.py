@@ -1,4 +1,4 @@
-"""Certificates: claims about a table, each with its bound, its assumptions and its standing."""
+"""Certificates: claims about a table, each with its bound and its assumptions; planned, made and verified."""
 
 from spectra_eval.certification._base import CLAIMS
 from spectra_eval.certification._bundle import bundle, unbundle

@@ -1,4 +1,4 @@
-"""The family of data sets, and the cut of interactions into what is told and what is held against it."""
+"""Data sets: logs of interactions, split by time into a history and the window that is predicted."""
 
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._leakage import check_leakage

@@ -1,4 +1,4 @@
-"""Systems held against what the users did: each by itself, and against each other."""
+"""Evaluation: metrics of each system against what users did, and paired comparisons of systems."""
 
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare

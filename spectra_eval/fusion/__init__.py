@@ -1,4 +1,4 @@
-"""What a model holds of a user's categories, as a prior for the scores of a recommender.
+"""Fusion: a model's category distribution as a prior for the item scores of a recommender.
 
 A recommender scores items; the distribution says how much of the user's future each category will hold. The two are
 put together as

@@ -1,4 +1,4 @@
-"""The family of metrics: what a system is measured by."""
+"""Metrics: a statistic of each user, and a value of the mean statistic."""
 
 from spectra_eval.metrics._base import METRICS, BoundMetric, Metric, metric, parse, shown_in
 from spectra_eval.metrics._comparison import Comparison

@@ -1,4 +1,4 @@
-"""Ask a model about every user of a table: templates, prompts, backends, readouts, and the run itself.
+"""Probing: templates, prompts, backends and readouts; a probe of a whole table, its diagnosis, and sweeps.
 
 The way through is one stair: a template tells a history in words (`templates`), a readout makes questions of it
 (`prompts`, `readouts`), a session answers them (`backends`), and `probe` does so for a whole table. `diagnose` looks

@@ -1,4 +1,4 @@
-"""Is this probe measuring anything? Answer tokens, answer mass, template, injection, noise, parity, position, speed."""
+"""Diagnosis of a probe: answer tokens and mass, template, injected titles, noise, parity, position and speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and how two orders are held against each other."""
+"""One finding of a diagnosis, and the correlation of two orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of one run: manifest.json, parts/part-*.parquet, at the end table.parquet, and a lock while it goes on."""
+"""The folder of a run: manifest.json, parts/part-*.parquet, table.parquet at the end, and a lock in between."""
 
 from __future__ import annotations
 

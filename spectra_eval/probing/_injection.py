@@ -1,4 +1,4 @@
-"""Titles that speak the words of a template: whether they stay text, and whether a model obeys them."""
+"""Titles that contain the text of a template: whether they stay text, and whether the model follows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two doors: a table in memory, and a file of any length."""
+"""The probe of a table in memory, and of a file of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked about each user, and everything that the answers depend on."""
+"""The questions about each user, and everything on which the answers depend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put the questions of a readout to a session: facts and choices sorted out, every round asked, every reply read."""
+"""Runners: the requests of a readout sent to a session, round by round, and the responses parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the users of a run come from: a table in memory, or a file that is read part by part."""
+"""The users of a run: a table in memory, or a file that is read in parts."""
 
 from __future__ import annotations
 

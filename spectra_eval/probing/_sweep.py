@@ -1,4 +1,4 @@
-"""Every variant probed, evaluated and held against the first."""
+"""A sweep: every variant probed, evaluated, and compared with the first."""
 
 from __future__ import annotations
 

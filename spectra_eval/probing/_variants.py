@@ -1,4 +1,4 @@
-"""What a sweep asks: the same records in other words, of other windows, or about other categories."""
+"""Variants of a sweep: other templates, answers, windows or categories for the same records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words in which a model is asked about one user.
+"""Prompts: the requests about one user, and the digest of their text.
 
 Everything about the user stands in the prefix, which a backend reads once; the category comes as late as
 the question allows. Titles and names are data: they are made harmless for the layout here (no control

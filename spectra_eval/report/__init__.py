@@ -1,4 +1,4 @@
-"""What people read: the report page, Markdown, and tables and figures for a paper."""
+"""Reports: HTML, Markdown and LaTeX from one evaluation and its certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals, paired tests and corrections."""
+"""Intervals, paired tests and corrections for several tests."""
 
 from spectra_eval.stats.bootstrap import Resamples, bootstrap, percentile_interval
 from spectra_eval.stats.folds import user_folds

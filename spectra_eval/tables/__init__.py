@@ -1,4 +1,4 @@
-"""The frozen values that travel between the stages.
+"""Immutable values that pass between the modules: the preference table, requests, answers and results.
 
 Arrays are made read-only at construction, and the constructor is the door where everything is
 checked once; what holds a `PreferenceTable` need not check it again.

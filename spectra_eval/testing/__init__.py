@@ -1,4 +1,4 @@
-"""Property checks for everything that is registered here, and for metrics and bounds of your own.
+"""Property checks for every registered entry, and for metrics and bounds of your own.
 
 Needs the extra ``testing`` (Hypothesis). Nothing of the library imports this package.
 """

@@ -1,4 +1,4 @@
-"""Bounds: curves between divergences, floors under lists, dominance, rankings, finite windows and cohorts.
+"""Bounds between divergences, for lists and rankings, for finite windows and for cohorts.
 
 Every bound says whether it is ``proven`` or ``printed``; `ENVELOPES` lists those between two quantities. The names are
 those that the modules export.

@@ -1,4 +1,4 @@
-"""From tables to adapted models: texts and targets, the training itself, and a model that has not seen its test.
+"""Training: texts and targets from earlier time windows, LoRA, and a proof that no test window is among them.
 
 What lies before each user's window is cut in time again, at several places: each cut gives a history and an earlier
 window, and the earlier window is the target. That no evaluation window stands in a history, a target or a text is

@@ -1,4 +1,4 @@
-"""The family of readouts."""
+"""Readouts: from answer probabilities to a distribution over categories."""
 
 from spectra_eval.probing.readouts._base import READOUTS
 

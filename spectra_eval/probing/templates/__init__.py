@@ -1,4 +1,4 @@
-"""In which words a user's history is told, and a question about it put: templates, from files or brought along.
+"""Templates: the text in which a history is shown and a question written; built in, or from a file.
 
 Titles and names are data: they are made harmless for the layout here (no control characters, one line, a bounded
 length), and the backend sees to it that none becomes a special token. What a pattern puts in place is never looked
