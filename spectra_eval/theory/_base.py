@@ -85,10 +85,10 @@ class Envelope:
     name: str
     given: str
     of: str
-    given_unit: str
-    of_unit: str
     statement: str
     reference: str
+    given_unit: str = "1"
+    of_unit: str = "1"
     lower: Callable[[np.ndarray], np.ndarray] | None = None
     upper: Callable[[np.ndarray], np.ndarray] | None = None
     standing: Standing = "proven"

@@ -112,7 +112,6 @@ BINARY_JS_FROM_TV = ENVELOPES.add(
         name="binary_js_from_tv",
         given="total_variation",
         of="js_divergence",
-        given_unit="1",
         of_unit="bit",
         lower=lambda v: psi_nats(np.asarray(v, dtype=float)) / LN2,
         upper=lambda v: np.asarray(binary_js_upper_from_tv(np.minimum(v, 1.0)).bits),

@@ -361,7 +361,6 @@ KL_LOWER_FROM_TV = ENVELOPES.add(
         name="kl_lower_from_tv",
         given="total_variation",
         of="kl_divergence",
-        given_unit="1",
         of_unit="nat",
         lower=lambda v: np.asarray(kl_lower_from_tv(np.maximum(np.asarray(v) - TV_ROUNDING, 0.0)).nats),
         statement="KL >= 2v² + (4/9)v⁴ + (32/135)v⁶ + ..., exact",
