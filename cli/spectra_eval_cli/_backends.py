@@ -10,15 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
-__all__ = ["backend_option", "open_named"]
+__all__ = ["open_named"]
 
-backend_option = click.option(
-    "--backend-set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="An option of the backend, say url=http://127.0.0.1:8000/v1, route=classify or engine.max_num_seqs=64.",
-)
 _KINDS: tuple[type, ...] = (bool, int, float, str)
 
 

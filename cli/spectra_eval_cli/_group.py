@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
@@ -30,7 +30,6 @@ __all__ = [
     "log",
     "naming",
     "say_read",
-    "table_options",
     "write_text",
 ]
 
@@ -305,76 +304,3 @@ def _memory() -> str:
         return ""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return f", {most / 2**20:.0f} MiB at most"
-
-
-def format_option(function: F) -> F:
-    """Add --format and --output."""
-    formats = click.Choice(["table", "json", "markdown", "csv"])
-    function = click.option("--format", "style", type=formats, default="table", show_default=True)(function)
-    path = click.Path(dir_okay=False, path_type=Path)
-    return click.option("-o", "--output", type=path, help="Write to this file instead of stdout.")(function)
-
-
-def table_options(function: F) -> F:
-    """Add the options that say how a table is read; the command gets them as `reading`, for `artifacts.read_table`."""
-
-    @functools.wraps(function)
-    def called(
-        *args: Any, mapping: tuple[str, ...], renormalise: bool, empty_windows: str, absent: str | None, **options: Any
-    ) -> Any:
-        how = {"renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
-        return function(*args, reading={"mapping": parse_mapping(mapping), **how}, **options)
-
-    made = cast("F", called)
-    for option in (
-        click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="Read column NAME from COLUMN."),
-        click.option("--renormalise", is_flag=True, help="Normalise rows that do not sum to one; recorded."),
-        click.option(
-            "--empty-windows",
-            type=click.Choice(["refuse", "keep"]),
-            default="refuse",
-            show_default=True,
-            help="How to treat users without interactions in the window.",
-        ),
-        click.option(
-            "--absent",
-            type=click.Choice(["zero", "not-offered"]),
-            help="How to read categories that a record of a CSV or JSON file omits.  "
-            "[default: not-offered where there is a prediction, else zero]",
-        ),
-    ):
-        made = option(made)
-    return made
-
-
-def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """Read NAME=COLUMN pairs."""
-    mapping = {}
-    for pair in pairs:
-        name, equals, column = pair.partition("=")
-        if not (name and equals and column):
-            raise click.UsageError(f"--map {pair!r}: write it as NAME=COLUMN, for instance target=y")
-        mapping[name] = column
-    return mapping
-
-
-def parse_cutoffs(text: str) -> tuple[int, ...]:
-    """Read cut-offs that are separated by commas."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise click.UsageError(f"-k {text!r}: write a whole number, or several with commas, say 1,3,5") from None
-
-
-def parse_requirements(pairs: Sequence[str]) -> dict[str, float]:
-    """Read CLAIM=VALUE pairs."""
-    required = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        if name in required:
-            raise click.UsageError(f"--require {pair!r}: {name} is required twice; keep one of the two")
-        try:
-            required[name] = float(value)
-        except ValueError:
-            raise click.UsageError(f"--require {pair!r}: write it as CLAIM=NUMBER, say fraction.window=0.9") from None
-    return required

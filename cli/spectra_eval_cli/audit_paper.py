@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, format_option, log
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit, log
 
 __all__ = ["command"]
 
@@ -17,7 +18,8 @@ __all__ = ["command"]
     type=click.Choice(["pass", "fail", "undetermined"]),
     help="Show only the checks with this status.",
 )
-@format_option
+@opt.output_option("Write to this file instead of stdout.")
+@opt.format_option(show_default=True)
 @common_options
 def command(status: str | None, style: str, output: Path | None, quiet: bool) -> None:
     """Check the printed numbers of the paper.

@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, log
 
 __all__ = ["command"]
 
 
 @click.command("baseline")
-@click.argument("table", type=click.Path(path_type=Path))
+@opt.table_argument
 @click.option("--method", required=True, help="uniform, popularity, history, ...: see `list baselines`.")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
-@table_options
+@opt.output_option("The table.", required=True)
+@opt.table_options
 @common_options
 def command(
     table: Path,

@@ -7,39 +7,34 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import (
-    common_options,
-    emit,
-    log,
-    naming,
-    parse_cutoffs,
-    parse_requirements,
-    say_read,
-    table_options,
-)
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit, log, naming, say_read
 from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
 
+def _cutoffs(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"-k {text!r}: write a whole number, or several with commas, say 1,3,5") from None
+
+
 @click.command("certify")
-@click.argument("table", type=click.Path(path_type=Path))
+@opt.table_argument
 @click.option(
     "-k",
     "cutoffs",
     default="5",
     show_default=True,
     metavar="K[,K...]",
+    callback=_cutoffs,
     help="The first K entries of each decoded list; several, say 1,3,5, are counted by --declared and share the error.",
 )
-@click.option(
-    "--level",
-    type=float,
-    default=0.95,
-    show_default=True,
-    help="Each claim holds with this probability on its own; all of them together do not. The certificate says with "
-    "which probability they do; to have the level for N claims at once, set --declared N.",
+@opt.level_option(
+    "Each claim holds with this probability on its own; all of them together do not. The certificate says with "
+    "which probability they do; to have the level for N claims at once, set --declared N."
 )
 @click.option(
     "--scope",
@@ -63,14 +58,8 @@ __all__ = ["command"]
     help="Analyses declared together (tables, claims to be used at once); they share the error. Cut-offs are counted.",
 )
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
-@click.option(
-    "--routes",
-    type=COMMAS,
-    default="T",
-    show_default=True,
-    help="Finite-sample predicates declared: T,J,K or some.",
-)
-@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="Exit with code 1 if the bound is below VALUE.")
+@opt.comma_option("--routes", "Finite-sample predicates declared: T,J,K or some.", default="T")
+@opt.requirements("Exit with code 1 if the bound is below VALUE.")
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated. Recorded.")
 @click.option(
     "--seed",
@@ -78,28 +67,22 @@ __all__ = ["command"]
     help="betting only: keys the hash of the user that orders the bets, whatever the order of the rows; recorded. "
     "[default: 0]",
 )
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate here.")
-@table_options
+@opt.format_option()
+@opt.output_option("Write the certificate here.")
+@opt.table_options
 @common_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     table: Path,
-    cutoffs: str,
-    level: float,
-    scope: str,
-    bound: str,
-    declared: int,
-    predicate_error: float,
-    routes: str,
-    require: tuple[str, ...],
+    cutoffs: tuple[int, ...],
     claims: tuple[str, ...],
-    seed: int | None,
     style: str,
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Certify the claims that TABLE supports.
 
@@ -112,19 +95,7 @@ def command(
 
     blocks = iter_table(table, **reading, columns=COLUMNS)
     with naming(table):
-        certificates = certify_cutoffs(
-            blocks,
-            parse_cutoffs(cutoffs),
-            level=level,
-            scope=scope,
-            bound=bound,
-            declared=declared,
-            predicate_error=predicate_error,
-            routes=tuple(name.strip() for name in routes.split(",")),
-            require=parse_requirements(require),
-            claims=claims or None,
-            seed=seed,
-        )
+        certificates = certify_cutoffs(blocks, cutoffs, claims=claims or None, **options)
     say_read(table, blocks.metadata, quiet=quiet)
     flat = in_words("theta_s", certificates[0].facts.get("flat", {}))
     if flat is not None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import click
 
+from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, emit, write_text
 from spectra_eval_cli._printing import say
 
@@ -17,18 +18,9 @@ __all__ = ["command"]
 
 @click.command("check-metric")
 @click.argument("name", metavar="MODULE:NAME")
-@click.option("--examples", type=click.IntRange(1), default=300, show_default=True, help="Examples for each check.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the generated examples."
-)
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["table", "json", "markdown", "csv", "junit"]),
-    default="table",
-    show_default=True,
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@opt.example_options(300, "Examples for each check.", "Seed of the generated examples.")
+@opt.format_option(among=("table", "json", "markdown", "csv", "junit"), show_default=True)
+@opt.output_option("Write to this file.")
 @common_options
 @click.pass_context
 def command(

@@ -7,43 +7,38 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import common_options, emit, log, table_options, write_text
-from spectra_eval_cli.evaluate import interval_lines, names
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit, log, write_text
+from spectra_eval_cli.evaluate import interval_lines
 
 __all__ = ["command", "table_names"]
 
 
 @click.command("compare")
-@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--metrics", type=COMMAS, help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
-@click.option("--baselines", type=COMMAS, help="Baselines to compare with, separated by commas: see `list baselines`.")
+@opt.tables_argument
+@opt.comma_option("--metrics", "Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@opt.comma_option("--baselines", "Baselines to compare with, separated by commas: see `list baselines`.")
 @click.option(
     "--common",
     is_flag=True,
     help="Use only the records that all tables have; without it, missing records are an error.",
 )
-@click.option(
-    "--bootstrap", type=int, default=1000, show_default=True, help="Bootstrap resamples of users; 0 for no intervals."
-)
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals and tests.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "latex", "csv"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
-@table_options
+@opt.bootstrap_option("Bootstrap resamples of users; 0 for no intervals.")
+@opt.level_option("Level of the intervals and tests.")
+@opt.seed_option("Seed of the resamples.")
+@opt.format_option("latex")
+@opt.output_option("Write the JSON document here.")
+@opt.table_options
 @common_options
 def command(
     tables: tuple[Path, ...],
-    metrics: str | None,
-    baselines: str | None,
-    common: bool,
-    bootstrap: int,
-    level: float,
+    baselines: tuple[str, ...] | None,
     seed: int,
     style: str,
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
+    **asked: Any,
 ) -> None:
     """Compare the readouts of TABLES on the same users.
 
@@ -55,18 +50,8 @@ def command(
     from spectra_eval.artifacts import read_table, write_json
     from spectra_eval.evaluation import compare
 
-    read: dict[str, Any] = {}
-    for path, name in zip(tables, table_names(tables), strict=True):
-        read[name] = read_table(path, **reading)
-    found = compare(
-        read,
-        metrics=names(metrics),
-        baselines=names(baselines) or (),
-        common=common,
-        bootstrap=bootstrap,
-        level=level,
-        rng=np.random.default_rng(seed),
-    )
+    read = {name: read_table(path, **reading) for path, name in zip(tables, table_names(tables), strict=True)}
+    found = compare(read, baselines=baselines or (), rng=np.random.default_rng(seed), **asked)
     document = {**found.to_json(), "seed": seed}
     rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]
     right = [column for column in rows[0] if column not in ("metric", "systems", "better")]

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
+from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, emit, log
 
 __all__ = ["command"]
 
 
 @click.command("conformance")
-@click.argument("vectors", type=click.Path(path_type=Path))
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.argument("vectors", type=opt.PATH)
+@opt.format_option()
+@opt.output_option("Write to this file.")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, quiet: bool) -> None:
@@ -35,12 +36,8 @@ def command(ctx: click.Context, vectors: Path, style: str, output: Path | None, 
     document = {
         "schema": "spectra-eval/conformance/1",
         "groups": {
-            result.name: {
-                "passed": result.passed,
-                "total": result.total,
-                "function": result.function,
-                "cases": list(result.cases),
-            }
+            result.name: {name: getattr(result, name) for name in ("passed", "total", "function")}
+            | {"cases": list(result.cases)}
             for result in results
         },
     }

@@ -8,23 +8,16 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._backends import backend_option, open_named
-from spectra_eval_cli._group import common_options, emit, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._backends import open_named
+from spectra_eval_cli._group import common_options, emit, log
 
 __all__ = ["command"]
 
 
 @click.command("doctor")
-@click.option("--backend", default="hf", show_default=True, help="See `list backends`.")
-@click.option("--model", default="embedded", show_default=True, help="As for `probe`.")
-@click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
-@backend_option
-@click.option(
-    "--adapter",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of an adapter, merged into the model, and into that of --compare without --compare-model.",
-)
+@opt.model_options("As for `probe`.")
+@opt.adapter_option("Folder of an adapter, merged into the model, and into that of --compare without --compare-model.")
 @click.option(
     "--table", type=click.Path(path_type=Path), help="Use the users of this table, and estimate the run time."
 )
@@ -34,19 +27,16 @@ __all__ = ["command"]
     "--compare-set", "compare_settings", multiple=True, metavar="NAME=VALUE", help="An option of the second backend."
 )
 @click.option("--users", type=int, default=3, show_default=True, help="Number of users.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-@table_options
+@opt.titles_option
+@opt.format_option()
+@opt.output_option("Write to this file.")
+@opt.table_options
 @common_options
 @click.pass_context
 def command(
     ctx: click.Context,
     backend: str,
-    model: str,
-    download: bool,
-    dtype: str,
-    settings: tuple[str, ...],
+    opening: dict[str, Any],
     adapter: Path | None,
     table: Path | None,
     compare: str | None,
@@ -68,23 +58,12 @@ def command(
     from spectra_eval.artifacts import read_table
     from spectra_eval.probing import diagnose
 
-    read = None
-    if table is not None:
-        read = read_table(table, **reading)
-
-    first = open_named(backend, model=model, dtype=dtype, download=download, settings=settings, adapter=adapter)
+    read = None if table is None else read_table(table, **reading)
+    first = open_named(backend, adapter=adapter, **opening)
     other: AbstractContextManager[Any] = nullcontext(None)
     if compare is not None:
-        what = compare_model or model
-        other = open_named(
-            compare,
-            model=what,
-            dtype=dtype,
-            download=download,
-            settings=compare_settings,
-            adapter=None if compare_model else adapter,
-            second=True,
-        )
+        opening |= {"model": compare_model or opening["model"], "settings": compare_settings}
+        other = open_named(compare, adapter=None if compare_model else adapter, second=True, **opening)
     with first as session, other as second:
         diagnosis = diagnose(session, table=read, compare=second, users=users, titles=titles)
     rows = [{"looked at": f.name, "status": f.status, "found": f.found} for f in diagnosis.findings]

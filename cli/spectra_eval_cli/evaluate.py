@@ -8,57 +8,45 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import common_options, emit, log, say_read, table_options, write_text
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit, log, say_read, write_text
 
 __all__ = ["command", "interval_lines", "rows_of"]
 
 
 @click.command("evaluate")
-@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--metrics", type=COMMAS, help="Names separated by commas, for instance js_divergence,category_ndcg@10.")
-@click.option(
+@opt.tables_argument
+@opt.comma_option("--metrics", "Names separated by commas, for instance js_divergence,category_ndcg@10.")
+@opt.comma_option(
     "--strata",
-    type=COMMAS,
-    help="Names separated by commas: tail_preference, tail_preference_window, activity, context_window, horizon, "
+    "Names separated by commas: tail_preference, tail_preference_window, activity, context_window, horizon, "
     "context_window_by_horizon, n_window, or columns of --columns.",
 )
-@click.option(
-    "--systems",
-    type=COMMAS,
-    help="Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.",
-)
+@opt.comma_option("--systems", "Names separated by commas: theta_s, dg, dg_best, or baselines; see `list baselines`.")
 @click.option(
     "--columns",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="CSV with the column user and further columns for --strata.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Number of threads; does not affect the results.")
-@click.option(
-    "--bootstrap", type=int, default=1000, show_default=True, help="Bootstrap resamples of users; 0 for no intervals."
-)
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--limit", type=int, help="Use only the first N users.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON document here.")
-@table_options
+@opt.bootstrap_option("Bootstrap resamples of users; 0 for no intervals.")
+@opt.level_option("Level of the intervals.")
+@opt.seed_option("Seed of the resamples.")
+@opt.limit_option
+@opt.format_option()
+@opt.output_option("Write the JSON document here.")
+@opt.table_options
 @common_options
 def command(
     tables: tuple[Path, ...],
-    metrics: str | None,
-    strata: str | None,
-    systems: str | None,
     columns: Path | None,
-    threads: int | None,
-    bootstrap: int,
-    level: float,
     seed: int,
     limit: int | None,
     style: str,
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
+    **asked: Any,
 ) -> None:
     """Evaluate systems against the observed interactions.
 
@@ -77,14 +65,9 @@ def command(
             table = table.select(slice(0, limit))
         result = evaluate(
             table,
-            metrics=names(metrics),
-            strata=names(strata),
-            systems=names(systems),
             columns=None if columns is None else further_columns(columns, table.users.tolist()),
-            threads=threads,
-            bootstrap=bootstrap,
-            level=level,
             rng=np.random.default_rng(seed),
+            **asked,
         )
         say_read(path, table.metadata, quiet=quiet)
         document = result.to_json()
@@ -106,11 +89,6 @@ def command(
     if output is not None:
         write_json(whole, output)
         log(f"evaluation: {output}", quiet=quiet)
-
-
-def names(text: str | None) -> list[str] | None:
-    """Read names separated by commas."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def further_columns(path: Path, users: list[str]) -> dict[str, Any]:

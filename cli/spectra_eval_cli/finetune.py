@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
+from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, log
 from spectra_eval_cli._printing import say
 
@@ -19,18 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r}: write shares with commas, for instance 0.5,0.8") from None
-
-
 @click.command("finetune")
-@click.argument("table", type=click.Path(path_type=Path))
+@opt.table_argument
 @click.argument("source", type=click.Path(exists=True, allow_dash=True, path_type=Path))
 @click.option("--dataset", help="Format of SOURCE: see `list datasets`.  [default: as recorded in TABLE]")
-@click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="An option of the dataset.")
+@opt.pairs_option("--option", "-O", "more", form="NAME=VALUE", blank=True, help="An option of the dataset.")
 @click.option("--stage", type=click.Choice(["cpt", "sft"]), default="sft", show_default=True)
 @click.option("--model", default="embedded", show_default=True, help="A folder, a GGUF file, or 'embedded'.")
 @click.option(
@@ -43,13 +36,12 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
     show_default=True,
     help="sft: soft labels over the probe's scores, category names sampled from the observed interactions, or both.",
 )
-@click.option(
+@opt.comma_option(
     "--cuts",
-    type=COMMAS,
+    "sft: further splits of the interactions before each window, as proportions.",
     default="0.5,0.65,0.8",
-    callback=_shares,
-    show_default=True,
-    help="sft: further splits of the interactions before each window, as proportions.",
+    read=float,
+    example="shares with commas, for instance 0.5,0.8",
 )
 @click.option(
     "--hold-out",
@@ -67,11 +59,11 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
 @click.option("--epochs", type=float, default=1.0, show_default=True)
 @click.option("--steps", type=int, help="Number of batches, instead of epochs.")
 @click.option("--batch", type=int, default=8, show_default=True, help="Examples per step.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
+@opt.titles_option
 @click.option("--length", type=int, default=256, show_default=True, help="cpt: tokens per row of text.")
 @click.option("--bf16", is_flag=True, help="Compute in bfloat16; the trained weights stay in float32.")
 @click.option("--checkpointing", is_flag=True, help="Gradient checkpointing: less memory, a third more time.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@opt.seed_option()
 @click.option("--keep-every", type=int, default=50, show_default=True, help="Steps between two checkpoints.")
 @click.option("--accelerate", is_flag=True, help="Under `accelerate launch`: share the work between its processes.")
 @click.option(
@@ -80,13 +72,13 @@ def _shares(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[flo
     help="Train on the evaluation windows, as the paper does; tables are marked as leaky.",
 )
 @click.option("--merge", type=click.Path(path_type=Path), help="Write the whole model with the adapter merged here.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The adapter.")
+@opt.output_option("The adapter.", required=True, kind=opt.FOLDER)
 @common_options
 def command(
     table: Path,
     source: Path,
     dataset: str | None,
-    more: tuple[str, ...],
+    more: dict[str, str],
     stage: str,
     model: str,
     start: Path | None,
@@ -163,7 +155,7 @@ def _shared(trained: Mapping[str, Any], accelerate: bool) -> str:
     return f", {trained['processes']} process(es)" if accelerate else ""
 
 
-def _interactions(table: PreferenceTable, source: Path, dataset: str | None, more: tuple[str, ...]) -> Interactions:
+def _interactions(table: PreferenceTable, source: Path, dataset: str | None, more: dict[str, str]) -> Interactions:
     """Read the interactions that the table was made of, with the options that it names."""
     from spectra_eval.data import DATASETS
     from spectra_eval.errors import InputError
@@ -174,11 +166,7 @@ def _interactions(table: PreferenceTable, source: Path, dataset: str | None, mor
         raise InputError("table: does not say its dataset; name it with --dataset")
     entry = DATASETS[str(name)]
     options = {option: table.metadata[option] for option in entry.options if option in table.metadata}
-    for pair in more:
-        option, equals, value = pair.partition("=")
-        if not (option and equals):
-            raise click.UsageError(f"--option {pair!r}: write it as NAME=VALUE")
-        options[option.replace("-", "_")] = value
+    options |= {option.replace("-", "_"): value for option, value in more.items()}
     found = entry.read(source, **options)
     return with_categories(found) if "titles_show" in table.metadata else found
 

@@ -7,55 +7,53 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, log, parse_mapping, table_options
-from spectra_eval_cli.probe import parse_number
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit, log
 
 __all__ = ["command"]
 
 
 @click.command("fuse")
-@click.argument("table", type=click.Path(path_type=Path))
+@opt.table_argument
 @click.option(
     "--scores",
     required=True,
-    type=click.Path(path_type=Path),
+    type=opt.PATH,
     help="CSV, TSV or Parquet with columns user, item, score, category (several joined by |), and optionally truth.",
 )
-@click.option(
-    "--items", type=click.Path(path_type=Path), help="A separate file of categories, with columns item and category."
+@click.option("--items", type=opt.PATH, help="A separate file of categories, with columns item and category.")
+@opt.pairs_option(
+    "--scores-map", metavar="NAME=COLUMN", form=opt.MAPPING, help="Read column NAME of the scores from COLUMN."
 )
-@click.option("--scores-map", multiple=True, metavar="NAME=COLUMN", help="Read column NAME of the scores from COLUMN.")
 @click.option(
-    "--weight", default="fitted", show_default=True, help="A number, or 'fitted': cross-fitted on other users."
+    "--weight",
+    default="fitted",
+    show_default=True,
+    callback=opt.number_or_fitted,
+    help="A number, or 'fitted': cross-fitted on other users.",
 )
-@click.option("-k", "k", type=int, default=10, show_default=True, help="Cut-off of NDCG and recall.")
+@opt.cutoff_option("Cut-off of NDCG and recall.", default=10)
 @click.option(
     "--smoothing", type=float, default=1e-3, show_default=True, help="Weight of the uniform distribution in the prior."
 )
-@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users; 0 for no intervals.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The fused scores, CSV or Parquet."
-)
-@table_options
+@opt.bootstrap_option("Resamples of users; 0 for no intervals.")
+@opt.level_option("Level of the intervals.")
+@opt.seed_option("Seed of the resamples.")
+@opt.format_option()
+@opt.output_option("The fused scores, CSV or Parquet.")
+@opt.table_options
 @common_options
 def command(
     table: Path,
     scores: Path,
     items: Path | None,
-    scores_map: tuple[str, ...],
-    weight: str,
-    k: int,
-    smoothing: float,
-    bootstrap: int,
-    level: float,
+    scores_map: dict[str, str],
     seed: int,
     style: str,
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Use theta_s as a category prior for item scores.
 
@@ -68,19 +66,9 @@ def command(
     from spectra_eval.artifacts import read_table
     from spectra_eval.fusion import fuse, read_item_scores, write_fused
 
-    wanted = parse_number(weight, "--weight")
     read = read_table(table, **reading)
-    given = read_item_scores(scores, read.categories, items=items, mapping=parse_mapping(scores_map))
-    found = fuse(
-        read,
-        given,
-        weight=wanted,
-        k=k,
-        smoothing=smoothing,
-        bootstrap=bootstrap,
-        level=level,
-        rng=np.random.default_rng(seed),
-    )
+    given = read_item_scores(scores, read.categories, items=items, mapping=scores_map)
+    found = fuse(read, given, rng=np.random.default_rng(seed), **how)
     rows = [
         {
             "metric": r.metric,
@@ -96,14 +84,8 @@ def command(
         "weights": list(found.fold_weights),
         "n_left_out": found.n_left_out,
         "results": [
-            {
-                "metric": r.metric,
-                "unit": r.unit,
-                "system": r.system,
-                "value": r.value,
-                "interval": None if r.interval is None else vars(r.interval),
-                "n_users": r.n_users,
-            }
+            {name: getattr(r, name) for name in ("metric", "unit", "system", "value", "interval", "n_users")}
+            | {"interval": None if r.interval is None else vars(r.interval)}
             for r in found.results
         ],
     }

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import click
 
 from spectra_eval.errors import UnknownNameError
+from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, emit
 
 __all__ = ["command"]
 
-FAMILIES = ("metrics", "envelopes", "readouts", "backends", "datasets", "baselines", "claims")
+_HOMES = {
+    "metrics": "metrics.METRICS",
+    "envelopes": "theory.ENVELOPES",
+    "readouts": "probing.readouts.READOUTS",
+    "backends": "probing.backends.BACKENDS",
+    "datasets": "data.DATASETS",
+    "baselines": "baselines.BASELINES",
+    "claims": "certification.CLAIMS",
+}
+"""Where each family is registered."""
+FAMILIES = tuple(_HOMES)
 DESCRIPTION = ("label", "definition", "reading", "pitfalls")
 
 
 @click.command("list")
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.argument("name", required=False)
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
+@opt.format_option()
 @common_options
 def command(family: str, name: str | None, style: str, quiet: bool) -> None:
     """List the registered entries of FAMILY.
@@ -41,32 +55,11 @@ def command(family: str, name: str | None, style: str, quiet: bool) -> None:
     emit(rows, style=style)
 
 
-def _entries(family: str):  # type: ignore[no-untyped-def]  # five families, five types of entry
-    if family == "metrics":
-        from spectra_eval.metrics import METRICS
-
-        return METRICS
-    if family == "envelopes":
-        from spectra_eval.theory import ENVELOPES
-
-        return ENVELOPES
+def _entries(family: str) -> list[Any]:
+    module, _, registry = _HOMES[family].rpartition(".")
+    found = list(getattr(importlib.import_module(f"spectra_eval.{module}"), registry))
     if family == "readouts":
-        from spectra_eval.probing.readouts import READOUTS
         from spectra_eval.probing.readouts.dg import ENTRY
 
-        return [*READOUTS, ENTRY]
-    if family == "backends":
-        from spectra_eval.probing.backends import BACKENDS
-
-        return BACKENDS
-    if family == "datasets":
-        from spectra_eval.data import DATASETS
-
-        return DATASETS
-    if family == "baselines":
-        from spectra_eval.baselines import BASELINES
-
-        return BASELINES
-    from spectra_eval.certification import CLAIMS
-
-    return CLAIMS
+        found.append(ENTRY)
+    return found

@@ -7,29 +7,30 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, log
 
 __all__ = ["command"]
 
 
 @click.command("merge")
-@click.argument("table", type=click.Path(path_type=Path))
+@opt.table_argument
 @click.option(
     "--to", "n_categories", type=int, help="Keep the most frequent categories and merge the rest: N in total."
 )
 @click.option("--name", default="Other", show_default=True, help="With --to: the name of the merged category.")
 @click.option(
     "--order",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=opt.FILE,
     help="With --to: CSV with a column category, the most frequent first.  [default: by history_counts]",
 )
 @click.option(
     "--groups",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=opt.FILE,
     help="CSV or JSON: category and parent; categories of one parent become one.",
 )
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The table.")
-@table_options
+@opt.output_option("The table.", required=True)
+@opt.table_options
 @common_options
 def command(
     table: Path,

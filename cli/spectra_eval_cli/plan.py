@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, emit, parse_requirements, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, emit
 
 __all__ = ["command"]
 
@@ -31,35 +32,28 @@ __all__ = ["command"]
     show_default=True,
     help="Probability that a claim holds if the guesses are right; an unknown deviation counts as the largest.",
 )
-@click.option("-k", "k", type=int, default=5, show_default=True, help="With TABLE: the first k decoded entries.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of each claim.")
-@click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
+@opt.cutoff_option("With TABLE: the first k decoded entries.")
+@opt.level_option("Level of each claim.")
+@opt.scope_option
 @click.option("--bound", type=click.Choice(["hoeffding", "clopper-pearson"]), default="hoeffding", show_default=True)
 @click.option("--predicate-error", type=float, default=0.01, show_default=True, help="Error of one user's predicate.")
-@click.option("--require", multiple=True, metavar="CLAIM=VALUE", help="The value that the bound of a claim must reach.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "markdown", "csv"]), default="table")
-@table_options
+@opt.requirements("The value that the bound of a claim must reach.")
+@opt.format_option()
+@opt.table_options
 @common_options
 def command(
     table: Path | None,
-    share: float | None,
-    mean_margin: float | None,
-    mean_missed: float | None,
-    mean_js_bits: float | None,
-    tv: float | None,
-    margin_sd: float | None,
-    missed_sd: float | None,
-    js_sd: float | None,
     power: float,
     k: int,
     level: float,
     scope: str,
     bound: str,
     predicate_error: float,
-    require: tuple[str, ...],
+    require: dict[str, float],
     style: str,
     reading: dict[str, Any],
     quiet: bool,
+    **guessed: float | None,
 ) -> None:
     """Compute how many users the claims need.
 
@@ -69,21 +63,8 @@ def command(
     from spectra_eval.artifacts import read_table
     from spectra_eval.certification import guesses_from, plan
 
-    guesses: dict[str, float] = {}
-    if table is not None:
-        pilot = read_table(table, **reading)
-        guesses = guesses_from(pilot, k=k)
-    typed = {
-        "share": share,
-        "mean_margin": mean_margin,
-        "mean_missed": mean_missed,
-        "mean_js_bits": mean_js_bits,
-        "tv": tv,
-        "margin_sd": margin_sd,
-        "missed_sd": missed_sd,
-        "js_sd": js_sd,
-    }
-    guesses |= {name: value for name, value in typed.items() if value is not None}
+    guesses = {} if table is None else guesses_from(read_table(table, **reading), k=k)
+    guesses |= {name: value for name, value in guessed.items() if value is not None}
     needs = plan(
         guesses,
         power=power,
@@ -91,7 +72,7 @@ def command(
         scope=scope,
         bound=bound,
         predicate_error=predicate_error,
-        require=parse_requirements(require),
+        require=require,
     )
     rows = [
         {
@@ -104,18 +85,8 @@ def command(
         }
         for need in needs
     ]
-    documents = [
-        {
-            "claim": need.claim,
-            "threshold": need.threshold,
-            "given": dict(need.given),
-            "n_users": need.n_users,
-            "n_interactions": need.n_interactions,
-            "method": need.method,
-            "reason": need.reason,
-        }
-        for need in needs
-    ]
+    fields = ("claim", "threshold", "given", "n_users", "n_interactions", "method", "reason")
+    documents = [{name: getattr(need, name) for name in fields} | {"given": dict(need.given)} for need in needs]
     said = {"schema": "spectra-eval/plan/1", "power": power, "level": level, "scope": scope, "bound": bound}
     document = {**said, "needs": documents}
     emit(rows, style=style, document=document, right=["to pass", "users", "interactions each"])

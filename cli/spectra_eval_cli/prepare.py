@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import common_options, log, parse_mapping
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, log
 from spectra_eval_cli._printing import is_stdout
 from spectra_eval_cli._proof import prove_table
 
@@ -28,25 +28,10 @@ _ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
 """Columns: ``--map NAME=COLUMN``."""
 
 
-def _parts(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",")]
-
-
-def _numbers(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[int, ...] | None:
-    try:
-        return None if value is None else tuple(map(int, _parts(value)))
-    except ValueError:
-        raise click.BadParameter(f"{value!r}: write whole numbers with commas, for instance 1,3,5,8") from None
-
-
-def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...] | None:
-    return None if value is None else tuple(_parts(value))
-
-
 @click.command("prepare")
 @click.argument("dataset")
 @click.argument("source", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The table.")
+@opt.output_option("The table.")
 @click.option(
     "--check",
     type=click.Path(path_type=Path),
@@ -58,12 +43,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     help="--check: also check these training texts (JSON lines).",
 )
 @click.option("--genres", help="movielens: held (those in the files), 18, 18+imax, 18+none or 20.  [default: held]")
-@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="csv, recbole: the column of NAME.")
+@opt.pairs_option("--map", "mapping", metavar="NAME=COLUMN", form=opt.MAPPING, help="csv, recbole: the column of NAME.")
 @click.option("--taxonomy", type=click.Path(dir_okay=False, path_type=Path), help="CSV or JSON: category and parent.")
 @click.option("--two-parents", type=click.Choice(["refuse", "pair"]), help="How to treat a category with two parents.")
 @click.option("--level", type=click.Choice(["fine", "coarse"]), help="Which of two levels is used as categories.")
-@click.option("--option", "-O", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of DATASET.")
-@click.option("--seed", type=click.IntRange(min=0), help="synthetic: seed of the simulation.")
+@opt.pairs_option("--option", "-O", "more", form="NAME=VALUE", blank=True, help="Any other option of DATASET.")
+@opt.seed_option("synthetic: seed of the simulation.", default=None)
 @click.option(
     "--weighting",
     type=click.Choice(["fraction", "count"]),
@@ -94,20 +79,14 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     show_default=True,
     help="Interactions with equal time stamps: split in file order, or keep them (or whole sessions) on one side.",
 )
-@click.option(
+@opt.comma_option(
     "--context-windows",
-    type=COMMAS,
-    callback=_numbers,
+    "Numbers of past sessions shown in the prompt; one record each.",
+    read=int,
+    example="whole numbers with commas, for instance 1,3,5,8",
     metavar="1,3,5,8",
-    help="Numbers of past sessions shown in the prompt; one record each.",
 )
-@click.option(
-    "--horizons",
-    type=COMMAS,
-    callback=_names,
-    metavar="long,short",
-    help="The whole window (long), its beginning (short), or both.",
-)
+@opt.comma_option("--horizons", "The whole window (long), its beginning (short), or both.", metavar="long,short")
 @click.option("--short", default="session", show_default=True, help="The short horizon: session, or N interactions.")
 @click.option("--session-gap", default="8h", show_default=True, help="A longer gap starts a new session.")
 @click.option(
@@ -124,7 +103,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     is_flag=True,
     help="Store the categories of each title, which `baseline --method markov` needs; reads the whole log.",
 )
-@click.option("--limit", type=int, help="Use only the first N users.")
+@opt.limit_option
 @common_options
 @click.pass_context
 def command(
@@ -136,11 +115,11 @@ def command(
     check: Path | None,
     texts: Path | None,
     genres: str | None,
-    mapping: tuple[str, ...],
+    mapping: dict[str, str],
     taxonomy: Path | None,
     two_parents: str | None,
     level: str | None,
-    more: tuple[str, ...],
+    more: dict[str, str],
     seed: int | None,
     split_date: str | None,
     title_categories: bool,
@@ -169,7 +148,7 @@ def command(
     entry = DATASETS[dataset]
     named = {"genre_set": genres, "taxonomy": taxonomy, "two_parents": two_parents, "level": level, "seed": seed}
     asked = {name: value for name, value in named.items() if value is not None}
-    options = _options(entry, {**asked, **parse_mapping(mapping), **_pairs(more)})
+    options = _options(entry, {**asked, **mapping, **{name.replace("-", "_"): value for name, value in more.items()}})
     if entry.needs_source == (source is None):
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
@@ -226,16 +205,6 @@ def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
         said = re.sub(rf"^({names}): ", lambda found: f"{_spelled(entry, found[1])}: ", str(error))
         said = re.sub(rf"\b({names})='([^']*)'", lambda found: _spelled(entry, found[1], shlex.quote(found[2])), said)
         raise type(error)(said) from error
-
-
-def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    read = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise click.UsageError(f"--option {pair!r}: write it as NAME=VALUE")
-        read[name.replace("-", "_")] = value
-    return read
 
 
 def _options(entry: Dataset, asked: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._backends import backend_option, open_named
-from spectra_eval_cli._group import common_options, detail, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._backends import open_named
+from spectra_eval_cli._group import common_options, detail, log
 from spectra_eval_cli._printing import say
 from spectra_eval_cli._progress import progress
 from spectra_eval_cli._sweeps import sweep_table
@@ -20,27 +21,18 @@ __all__ = ["command"]
 
 
 @click.command("probe")
-@click.argument("table", type=click.Path(path_type=Path))
-@click.option("--backend", default="hf", show_default=True, help="See `list backends`.")
-@click.option(
-    "--model", default="embedded", show_default=True, help="A folder, a GGUF file, a hub name, or 'embedded'."
-)
-@click.option(
-    "--adapter",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="hf, vllm: an adapter folder written by `finetune`; merged when the model is loaded.",
-)
-@click.option("--download", is_flag=True, help="Let the model library fetch a hub name over the network.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
-@backend_option
+@opt.table_argument
+@opt.model_options("A folder, a GGUF file, a hub name, or 'embedded'.")
+@opt.adapter_option("hf, vllm: an adapter folder written by `finetune`; merged when the model is loaded.")
 @click.option("--readout", default="likelihood", show_default=True, help="See `list readouts`.")
-@click.option(
-    "--set", "choices", multiple=True, metavar="NAME=VALUE", help="An option of the readout, for example orders=6."
+@opt.pairs_option(
+    "--set", "choices", form="NAME=VALUE, for instance orders=6", help="An option of the readout, for example orders=6."
 )
 @click.option(
     "--temperature",
     default="1.0",
     show_default=True,
+    callback=opt.number_or_fitted,
     help="Temperature of the softmax: a number, or 'fitted' (cross-fitted on other users).",
 )
 @click.option("--debias", is_flag=True, help="Subtract the scores of a content-free prompt (contextual calibration).")
@@ -57,12 +49,12 @@ __all__ = ["command"]
     "--list-temperature", type=float, default=1.0, show_default=True, help="Sampling temperature of the list."
 )
 @click.option("--constrained", is_flag=True, help="Constrain the list to category names.")
-@click.option("--titles", type=int, default=20, show_default=True, help="Number of history titles shown in the prompt.")
+@opt.titles_option
 @click.option(
     "--template",
     "templates",
     multiple=True,
-    metavar="NAME|FILE",
+    metavar="NAME|opt.FILE",
     help="Prompt template: plain, terse, … or a YAML file; with --sweep prompts, additional templates.",
 )
 @click.option(
@@ -70,33 +62,20 @@ __all__ = ["command"]
     type=click.Choice(["prompts", "verbalisers", "windows", "taxonomy"]),
     help="Run every variant: one run folder per variant in the output folder, and a table that compares them.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all sampling; recorded."
-)
-@click.option("--limit", type=int, help="Use only the first N users.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run folder.")
-@table_options
+@opt.seed_option("Seed of all sampling; recorded.")
+@opt.limit_option
+@opt.output_option("The run folder.", required=True, kind=opt.FOLDER)
+@opt.table_options
 @common_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     table: Path,
     backend: str,
-    model: str,
+    opening: dict[str, Any],
     adapter: Path | None,
-    download: bool,
-    dtype: str,
-    settings: tuple[str, ...],
-    readout: str,
-    choices: tuple[str, ...],
-    temperature: str,
-    debias: bool,
-    dg: bool,
-    list_length: int,
-    decoding: str,
-    list_temperature: float,
-    constrained: bool,
-    titles: int,
+    choices: dict[str, str],
     templates: tuple[str, ...],
     sweep: str | None,
     seed: int,
@@ -104,6 +83,7 @@ def command(
     output: Path,
     reading: dict[str, Any],
     quiet: bool,
+    **asked: Any,
 ) -> None:
     """Run a model on every user's prompts.
 
@@ -114,42 +94,12 @@ def command(
     from spectra_eval.probing.backends._base import CachedSession
     from spectra_eval.probing.templates import read_template
 
-    asked = {
-        "readout": readout,
-        "options": parse_choices(choices),
-        "temperature": parse_number(temperature, "--temperature"),
-        "debias": debias,
-        "dg": dg,
-        "list_length": list_length,
-        "decoding": decoding,
-        "list_temperature": list_temperature,
-        "constrained": constrained,
-        "titles": titles,
-    }
-    open_session = functools.partial(
-        open_named,
-        backend,
-        model=model,
-        dtype=dtype,
-        download=download,
-        settings=settings,
-        adapter=adapter,
-        seed=seed,
-    )
+    asked["options"] = {name: int(v) if v.lstrip("-").isdecimal() else v for name, v in choices.items()}
+    open_session = functools.partial(open_named, backend, adapter=adapter, seed=seed, **opening)
     worded = [read_template(name) for name in templates]
     if sweep is not None:
-        sweep_table(
-            table,
-            open_session,
-            kind=sweep,
-            run=output,
-            reading=reading,
-            templates=worded,
-            limit=limit,
-            quiet=quiet,
-            seed=seed,
-            **asked,
-        )
+        how: dict[str, Any] = {"reading": reading, "templates": worded, "limit": limit, "seed": seed, **asked}
+        sweep_table(table, open_session, kind=sweep, run=output, quiet=quiet, **how)
         return
     if len(worded) > 1:
         raise click.UsageError("--template: name one, or ask in all of them with --sweep prompts")
@@ -182,24 +132,3 @@ def _lists(metadata: Mapping[str, Any]) -> str:
     named, bad = metadata["dg_entries"], metadata["dg_out_of_vocabulary"]
     empty = f", {metadata['dg_empty']} lists empty" if metadata["dg_empty"] else ""
     return f"; {bad} of {named} entries of the lists are out of vocabulary{empty}"
-
-
-def parse_choices(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; what reads as a whole number is one."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals and value):
-            raise click.UsageError(f"--set {pair!r}: write it as NAME=VALUE, for instance orders=6")
-        found[name] = int(value) if value.lstrip("-").isdecimal() else value
-    return found
-
-
-def parse_number(text: str, option: str) -> Any:
-    """Read a number, or the word ``fitted``."""
-    if text == "fitted":
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise click.UsageError(f"{option} {text!r}: give a number or the word 'fitted'") from None

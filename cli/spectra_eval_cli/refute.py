@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, emit, write_text
 
 __all__ = ["command"]
@@ -19,12 +20,9 @@ __all__ = ["command"]
 )
 @click.option("--of", help="The bounded quantity. Default: total_variation.")
 @click.option("--side", type=click.Choice(["upper", "lower"]), help="The claimed side. Default: upper.")
-@click.option(
-    "--examples", type=click.IntRange(1), default=2000, show_default=True, help="Random pairs before the local search."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the search.")
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@opt.example_options(2000, "Random pairs before the local search.", "Seed of the search.")
+@opt.format_option(among=("table", "json"))
+@opt.output_option("Write to this file.")
 @common_options
 @click.pass_context
 def command(

@@ -7,44 +7,32 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._config import COMMAS
-from spectra_eval_cli._group import common_options, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, log
 from spectra_eval_cli.compare import table_names
-from spectra_eval_cli.evaluate import names
 
 __all__ = ["command"]
 
 
 @click.command("report")
-@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML page.")
-@click.option(
-    "--paper",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for a paper: the tables as LaTeX, each figure as PDF.",
-)
-@click.option("--metrics", type=COMMAS, help="Names separated by commas.  [default: every metric that the page shows]")
-@click.option("--systems", type=COMMAS, help="As for evaluate.  [default: the systems in TABLE, and baselines]")
-@click.option(
-    "--strata",
-    type=COMMAS,
-    help="As for evaluate.  [default: tail_preference, and windows and horizons if several]",
-)
-@click.option("-k", "k", type=int, default=5, show_default=True, help="The first k entries of each decoded list.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of intervals and claims.")
-@click.option("--scope", type=click.Choice(["cohort", "population"]), default="cohort", show_default=True)
-@click.option("--bootstrap", type=int, default=1000, show_default=True, help="Resamples of users.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples.")
+@opt.tables_argument
+@opt.output_option("The HTML page.", required=True)
+@click.option("--paper", type=opt.FOLDER, help="Folder for a paper: the tables as LaTeX, each figure as PDF.")
+@opt.comma_option("--metrics", "Names separated by commas.  [default: every metric that the page shows]")
+@opt.comma_option("--systems", "As for evaluate.  [default: the systems in TABLE, and baselines]")
+@opt.comma_option("--strata", "As for evaluate.  [default: tail_preference, and windows and horizons if several]")
+@opt.cutoff_option("The first k entries of each decoded list.")
+@opt.level_option("Level of intervals and claims.")
+@opt.scope_option
+@opt.bootstrap_option("Resamples of users.")
+@opt.seed_option("Seed of the resamples.")
 @click.option("--title", default=None, help="Title of the page.")
-@table_options
+@opt.table_options
 @common_options
 def command(
     tables: tuple[Path, ...],
     output: Path,
     paper: Path | None,
-    metrics: str | None,
-    systems: str | None,
-    strata: str | None,
     k: int,
     level: float,
     scope: str,
@@ -53,6 +41,7 @@ def command(
     title: str | None,
     reading: dict[str, Any],
     quiet: bool,
+    **named: tuple[str, ...] | None,
 ) -> None:
     """Write an HTML page of claims, tables and figures.
 
@@ -68,30 +57,20 @@ def command(
 
     read = {name: read_table(path, **reading) for name, path in zip(table_names(tables), tables, strict=True)}
     subject = next(iter(read.values()))
-    asked = {"metrics": names(metrics), "systems": names(systems), "strata": names(strata)}
-    given = {name: value for name, value in asked.items() if value is not None}
+    how: dict[str, Any] = {"bootstrap": bootstrap, "level": level}
+    how |= {name: value for name, value in named.items() if value is not None}
     documents = [
-        {
-            **evaluate(
-                table,
-                **{**questions(table), **given},
-                bootstrap=bootstrap,
-                level=level,
-                rng=np.random.default_rng(seed),
-            ).to_json(),
-            "seed": seed,
-        }
+        {**evaluate(table, **{**questions(table), **how}, rng=np.random.default_rng(seed)).to_json(), "seed": seed}
         for table in (align(read).values() if len(read) > 1 else read.values())
     ]
     certificate = None
     if subject.theta_s is not None:
         certificate = certify(subject, k=k, level=level, scope=scope).to_json()
     title = title or default_title(subject, tables[0])
-    shown = tuple(read.values())
-    write_report(output, tables=shown, evaluation=documents, certificate=certificate, title=title, names=tuple(read))
+    shown: dict[str, Any] = {"tables": tuple(read.values()), "names": tuple(read)}
+    shown |= {"evaluation": documents, "certificate": certificate, "title": title}
+    write_report(output, **shown)
     log(f"report: {output}", quiet=quiet)
     if paper is not None:
-        written = write_paper(
-            paper, tables=shown, evaluation=documents, certificate=certificate, title=title, names=tuple(read)
-        )
+        written = write_paper(paper, **shown)
         log(f"paper: {paper}, {len(written)} files", quiet=quiet)

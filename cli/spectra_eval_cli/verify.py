@@ -9,16 +9,17 @@ from typing import Any
 
 import click
 
-from spectra_eval_cli._group import common_options, log, table_options
+from spectra_eval_cli import _options as opt
+from spectra_eval_cli._group import common_options, log
 from spectra_eval_cli._printing import say
 
 __all__ = ["command"]
 
 
 @click.command("verify")
-@click.argument("certificate", type=click.Path(path_type=Path))
-@click.argument("table", type=click.Path(path_type=Path))
-@table_options
+@click.argument("certificate", type=opt.PATH)
+@opt.table_argument
+@opt.table_options
 @common_options
 @click.pass_context
 def command(
@@ -40,7 +41,7 @@ def command(
 
     document = read_json(certificate)
     if not isinstance(document, dict):
-        raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o FILE`")
+        raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o opt.FILE`")
     with saying(certificate):
         parts = unbundle(document)
         found = [verify(part, iter_table(table, **reading, columns=COLUMNS)) for part in parts]
