@@ -54,7 +54,7 @@ __all__ = ["command"]
     "--template",
     "templates",
     multiple=True,
-    metavar="NAME|opt.FILE",
+    metavar="NAME|FILE",
     help="Prompt template: plain, terse, … or a YAML file; with --sweep prompts, additional templates.",
 )
 @click.option(
