@@ -41,7 +41,7 @@ def command(
 
     document = read_json(certificate)
     if not isinstance(document, dict):
-        raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o opt.FILE`")
+        raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o FILE`")
     with saying(certificate):
         parts = unbundle(document)
         found = [verify(part, iter_table(table, **reading, columns=COLUMNS)) for part in parts]
