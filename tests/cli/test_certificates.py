@@ -138,3 +138,13 @@ def test_plan_has_a_power(table: Path) -> None:
     refused = run("plan", "--share", 0.9, "--require", "truncation=0.2")
     assert refused.exit_code == 3 and "without a guess of mean_missed" in refused.stderr
     assert run("plan", "--share", 0.9, "--power", 1).exit_code == 3
+
+
+def test_a_document_that_is_no_certificate_is_refused_with_the_command_that_writes_one(
+    table: Path, tmp_path: Path
+) -> None:
+    document = tmp_path / "list.json"
+    document.write_text("[]")
+    result = CliRunner().invoke(main, ["verify", str(document), str(table)])
+    assert result.exit_code == 3
+    assert "write one with `spectra-eval certify … -o FILE`" in result.output
