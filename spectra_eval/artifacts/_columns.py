@@ -74,6 +74,12 @@ class How:
     kind: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.empty_windows not in ("refuse", "keep"):
+            raise InputError(f"empty_windows: {self.empty_windows!r}; choose 'refuse' or 'keep'")
+        if self.absent not in (None, *ABSENT):
+            raise InputError(f"absent: {self.absent!r}; choose 'zero' or 'not-offered'")
+
     @property
     def text(self) -> bool:
         """Whether the numbers of the file are decimal digits."""
@@ -225,8 +231,7 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
     matrices = dict(raw.matrices)
     _check_users(raw, how)
     if len(raw.categories) < 2:
-        what = f"{len(raw.categories)} categories; a distribution needs at least two"
-        raise how.fail(what, ShapeError)
+        raise how.fail(f"{len(raw.categories)} categories; a distribution needs at least two", ShapeError)
     for name in (*TRUTHS, "theta_s", "history_counts"):
         if name in matrices:
             if name in TRUTHS:
@@ -295,12 +300,8 @@ def _check_users(raw: Raw, how: How) -> None:
         try:
             "".join(names).encode("utf-8")
         except UnicodeEncodeError as error:
-            name = next(n for n in names if not n.isascii() and _broken(n))
+            name = next(n for n in names if re.search("[\ud800-\udfff]", n))
             raise how.fail(f"{what} {name!r} holds half a character; write the name as UTF-8", SchemaError) from error
-
-
-def _broken(name: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _without_windows(values: np.ndarray, raw: Raw) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_whole, order
 from spectra_eval.artifacts._arrow_columns import is_derived
-from spectra_eval.artifacts._columns import ABSENT, MATRICES, NAMES, How, assemble
+from spectra_eval.artifacts._columns import MATRICES, NAMES, How, assemble
 from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
@@ -198,10 +198,6 @@ def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _how(frame: Any, mapping: Mapping[str, str] | None, **said: Any) -> How:
-    if said["empty_windows"] not in ("refuse", "keep"):
-        raise InputError(f"empty_windows: {said['empty_windows']!r}; choose 'refuse' or 'keep'")
-    if said["absent"] not in (None, *ABSENT):
-        raise InputError(f"absent: {said['absent']!r}; choose 'zero' or 'not-offered'")
     return How(path=Path(type(frame).__name__), format="arrow", mapping=dict(mapping or {}), **said)
 
 

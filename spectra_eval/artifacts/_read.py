@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts._columns import ABSENT, NAMES, TRUTHS, How, Raw, assemble
+from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
 from spectra_eval.artifacts._files import file_format, locate
 from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._long_arrow import read_long_parquet
@@ -234,10 +234,6 @@ def _blocks(
 
 
 def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said: Any) -> How:
-    if said["empty_windows"] not in ("refuse", "keep"):
-        raise InputError(f"empty_windows: {said['empty_windows']!r}; choose 'refuse' or 'keep'")
-    if said["absent"] not in (None, *ABSENT):
-        raise InputError(f"absent: {said['absent']!r}; choose 'zero' or 'not-offered'")
     place = locate(Path(path))
     return How(path=place, format=file_format(place), mapping=dict(mapping or {}), **said)
 

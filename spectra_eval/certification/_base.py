@@ -75,7 +75,9 @@ class ClaimKind:
     statement : str
         What is claimed, in one line.
     reading : str
-        What a value says, and what it does not say.
+        What a value says.
+    pitfalls : str
+        What it does not say.
     reference : str
         Source of the bound.
     columns : callable
@@ -111,6 +113,7 @@ class ClaimKind:
     label: str
     statement: str
     reading: str
+    pitfalls: str
     reference: str
     columns: Callable[[Options], tuple[Column | Tally, ...]]
     bound: Callable[[Totals, Options], Finding]
@@ -125,6 +128,11 @@ class ClaimKind:
     least: float | None = 0.0
     plan: Plan | None = None
     n_bounds: Callable[[Options], int] = lambda options: 1
+
+    @property
+    def definition(self) -> str:
+        """The statement, as the other families call it."""
+        return self.statement
 
     @property
     def summary(self) -> str:

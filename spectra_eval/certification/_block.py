@@ -13,7 +13,7 @@ from spectra_eval import simplex
 from spectra_eval.tables import PreferenceTable
 from spectra_eval.units import LN2
 
-__all__ = ["TIE", "UserBlock", "group_mean", "order_keys"]
+__all__ = ["TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
 
 T = TypeVar("T")
 TIE = 1e-12
@@ -38,7 +38,7 @@ class UserBlock:
         self.unseen = np.empty(0, dtype=object)
         """Names of the users who have no window."""
         if not seen.all():
-            names = table.users[_starts(table.users)]
+            names = table.users[starts_of(table.users)]
             self.unseen = names[~np.isin(names, self.table.users)]
 
     @property
@@ -55,7 +55,7 @@ class UserBlock:
     @functools.cached_property
     def starts(self) -> np.ndarray:
         """First record of each user; records of one user stand together."""
-        return _starts(self.table.users)
+        return starts_of(self.table.users)
 
     def once(self, of: Callable[[UserBlock], T]) -> T:
         """Return a quantity of this block; a second claim that needs it finds it computed."""
@@ -117,7 +117,8 @@ class UserBlock:
         return simplex.js_nats(self.theta_star, self.theta_list) / LN2
 
 
-def _starts(users: np.ndarray) -> np.ndarray:
+def starts_of(users: np.ndarray) -> np.ndarray:
+    """Return the first place of every run of one user."""
     return np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1]))) if len(users) else np.empty(0, dtype=int)
 
 

@@ -12,7 +12,7 @@ from spectra_eval._version import __version__
 from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, make_claim, undefined
-from spectra_eval.certification._block import UserBlock
+from spectra_eval.certification._block import UserBlock, starts_of
 from spectra_eval.certification._certificate import Certificate, Claim, document
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Totals
@@ -271,7 +271,7 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
             continue
         if held is not None:
             table = _joined(held, incoming)
-        heads = _heads(table.users)
+        heads = table.users[starts_of(table.users)]  # a user comes twice where the records are not together
         _check_together(heads, done)
         last = int(np.flatnonzero(table.users == table.users[-1])[0])
         held = table.select(slice(last, None))
@@ -289,11 +289,6 @@ def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
         columns[name] = None if a is None or b is None else np.concatenate([a, b])
     support = joined_support([first, second])
     return PreferenceTable(categories=first.categories, metadata=first.metadata, support=support, **columns)
-
-
-def _heads(users: np.ndarray) -> np.ndarray:
-    """Return each user once for every run of records; a user comes twice where the records do not stand together."""
-    return users[np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))]
 
 
 def _check_once(users: np.ndarray, done: HashRuns) -> None:

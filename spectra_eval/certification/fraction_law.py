@@ -178,11 +178,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="fraction.law",
         label="Proportion of users with a certified advantage",
-        statement="share of users with a certified finite-sample advantage (Route T, J or K)",
+        statement="Proportion of users with a certified finite-sample advantage (Route T, J or K).",
         reading=(
             "At least this proportion of users has a true distribution to which the readout is closer than every "
-            "distribution on the decoded list. It needs long windows: near 0, the windows may just be too short."
+            "distribution on the decoded list."
         ),
+        pitfalls="It needs long windows: near 0, the windows may just be too short. It does not say which users.",
         reference="Route T, J and K of docs/theory.md; Clopper and Pearson (1934); Hoeffding (1963)",
         columns=_columns,
         bound=_bound,

@@ -89,12 +89,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="fraction.window",
         label="Proportion of windows on which the readout is closer",
-        statement="share of users on whose window theta_s is closer in TV than the decoded list",
+        statement="Proportion of users on whose window theta_s is closer in TV than the decoded list.",
         reading=(
             "Above 0.5, the readout is closer to the observed window than the uniform distribution on the decoded "
-            "list for more than half of the users. Short windows are noisy: it says nothing about the users' true "
-            "distributions."
+            "list for more than half of the users."
         ),
+        pitfalls="Short windows are noisy: it says nothing about the users' true distributions.",
         reference="Clopper and Pearson (1934); Hoeffding (1963); no envelope needed: the window is observed",
         columns=lambda options: (_UNIFORM, _ANY, _WITHOUT, *((_ABOVE,) if options.bound == "dkw" else ())),
         bound=_bound,

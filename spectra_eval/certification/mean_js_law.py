@@ -79,11 +79,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="mean-js.law",
         label="Mean advantage in Jensen-Shannon divergence",
-        statement="E[JS(dg)] - E[JS(theta_s)] against the law behind the windows, for every distribution on the list",
+        statement="E[JS(dg)] - E[JS(theta_s)] to the true distributions, for every distribution on the decoded list.",
         reading=(
             "Above 0, the mean divergence of the readout from the users' true distributions is smaller than the "
-            "smallest that any distribution on the decoded lists can have. It does not say which users gain."
+            "smallest that any distribution on the decoded lists can have."
         ),
+        pitfalls="It does not say which users gain; short windows raise the divergence, so it understates the gain.",
         reference="convexity of JS and of the floor of Lemma 1-JS with Hoeffding (1963)",
         columns=lambda options: (MISSED, _AGREEMENT),
         bound=_bound,

@@ -41,11 +41,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="mean.law",
         label="Mean advantage in total variation",
-        statement="E[TV(dg) - TV(theta_s)] against the law behind the windows, for every distribution on the list",
+        statement="E[TV(dg) - TV(theta_s)] to the true distributions, for every distribution on the decoded list.",
         reading=(
             "Above 0, the readout is closer to the users' true distributions on average than any distribution on the "
-            "decoded lists; at least that proportion of users gains. It does not say which users."
+            "decoded lists; at least that proportion of users gains."
         ),
+        pitfalls="It does not say which users gain, and an average may hide users who lose.",
         reference="convexity of TV (the plug-in margin never overstates) with Hoeffding (1963)",
         columns=lambda options: (MARGIN, MISSED, TV),
         bound=_bound,

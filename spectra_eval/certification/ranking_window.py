@@ -158,11 +158,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="ranking.window",
         label="Proportion of users whose top k is recovered",
-        statement="share of users whose top k is recovered: by sight, Theorem 1, the exact radii and the regret form",
+        statement="Proportion of users whose top k is recovered: observed, by Theorem 1, exact radii, and regret.",
         reading=(
             "The proportion of users whose k most frequent categories in the window are the readout's k most likely "
             "ones, as a set; the proportions by condition say for how many a theorem guarantees it."
         ),
+        pitfalls="Categories that tie at rank k count as not recovered, and short windows have many such ties.",
         reference="arXiv:2509.24189 Theorem 1; exact radii and regret form of docs/theory.md",
         columns=lambda options: (_RECOVERED, *_BY.values(), _MORE_MASS, _LEFT_OUT, _CLOSED),
         bound=_bound,

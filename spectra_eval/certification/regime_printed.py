@@ -134,11 +134,9 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="regime.printed",
         label="The paper's check as printed",
-        statement="the paper's own check: 3 readings x 4 printed envelopes, each with what it licenses",
-        reading=(
-            "How many of the 12 combinations of the paper's check are positive. It proves nothing by itself: only the "
-            "mean JS with a valid envelope supports a statement."
-        ),
+        statement="The paper's own check: 3 readings x 4 printed envelopes, each with what it licenses.",
+        reading=("How many of the 12 combinations of the paper's check are positive."),
+        pitfalls="It proves nothing by itself: only the mean JS with a valid envelope supports a statement.",
         reference="arXiv:2509.24189 F.3 and F.6",
         columns=lambda options: (JS, MISSED, _HISTOGRAM, _STAR, _READOUT),
         bound=_bound,

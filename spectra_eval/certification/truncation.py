@@ -50,11 +50,12 @@ KIND = CLAIMS.add(
     ClaimKind(
         name="truncation",
         label="Floor under the decoded lists",
-        statement="Lemma 1 and Lemma 1-JS: the floor under every distribution on the decoded lists",
+        statement="Lower bound of TV and JS for every distribution on the decoded lists (Lemma 1, Lemma 1-JS).",
         reading=(
             "The mass of the users' true distributions that the lists miss: no weighting of the lists has a smaller "
-            "mean total variation. It says nothing about the readout."
+            "mean total variation."
         ),
+        pitfalls="It says nothing about the readout.",
         reference="arXiv:2509.24189 Lemma 1; Lemma 1-JS of docs/theory.md",
         columns=lambda options: (MISSED, _FLOOR, _TV_LIST, _JS_LIST, JS),
         bound=_bound,

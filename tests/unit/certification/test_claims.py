@@ -33,6 +33,7 @@ KIND = ClaimKind(
     label="Largest share",
     statement="mean of the largest share of a window",
     reading="How concentrated the windows are.",
+    pitfalls="Short windows look concentrated.",
     reference="Hoeffding (1963)",
     columns=lambda options: (_BEST,),
     bound=_bound,
