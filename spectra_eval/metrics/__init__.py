@@ -18,7 +18,6 @@ from spectra_eval.metrics.ordinal import wasserstein_ordinal
 from spectra_eval.metrics.ranking import category_ndcg, list_ndcg, top_list
 from spectra_eval.metrics.recall import mass_captured, top_recall
 from spectra_eval.metrics.scoring import brier, log_score
-from spectra_eval.metrics.smooth import smooth_ece
 from spectra_eval.metrics.top_calibration import top1_ece
 
 __all__ = [
@@ -46,7 +45,6 @@ __all__ = [
     "parse",
     "reliability_bins",
     "shown_in",
-    "smooth_ece",
     "soft_ece",
     "stratified_ece",
     "tail_mass",

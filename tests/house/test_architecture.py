@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-import spectra_eval
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "spectra_eval").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
@@ -55,19 +51,6 @@ def test_the_command_line_loads_click_alone() -> None:
     assert not _loaded_by("import spectra_eval_cli.main").intersection([*heavy, "numpy"])
 
 
-def test_the_face_is_whole() -> None:
-    assert len(set(spectra_eval.__all__)) == len(spectra_eval.__all__)  # ruff holds the order
-    for name in spectra_eval.__all__:
-        assert getattr(spectra_eval, name) is not None
-    assert set(spectra_eval.__all__) <= set(dir(spectra_eval))
-
-
-def test_no_name_of_the_face_hides_a_module() -> None:
-    modules = {module.name for module in pkgutil.iter_modules(spectra_eval.__path__)}
-    functions = {n for n in spectra_eval.__all__ if not isinstance(getattr(spectra_eval, n), type(sys))}
-    assert not modules & functions
-
-
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_source_file(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -101,15 +84,6 @@ def test_one_module_alone_prints() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in words | {"traceback.print_exc"}:
                 assert ast.unparse(node).startswith("print(shown("), f"{path}: {ast.unparse(node)}"
-
-
-@pytest.mark.parametrize(
-    "family", ["metrics", "theory", "probing", "probing.readouts", "probing.backends", "training", "data", "stats"]
-)
-def test_every_name_of_a_family_is_there(family: str) -> None:
-    module = importlib.import_module(f"spectra_eval.{family}")
-    for name in module.__all__:
-        assert hasattr(module, name), f"{family}.__all__ promises {name}"
 
 
 def test_help_names_every_command() -> None:

@@ -15,6 +15,7 @@ from spectra_eval.baselines import BASELINES, system, with_baseline
 from spectra_eval.errors import InputError
 from spectra_eval.evaluation import compare, evaluate
 from spectra_eval.metrics import METRICS
+from spectra_eval.metrics.smooth import smooth_ece
 from spectra_eval.tables import PreferenceTable
 
 K = 22
@@ -144,12 +145,12 @@ def test_calibration_counts_the_pairs_of_records_and_their_options(predicted: st
     assert metrics.soft_ece(**arrays) == pytest.approx(value["soft_ece"], abs=1e-12)
     buckets = metrics.category_buckets(table.history_counts.sum(axis=0))
     assert metrics.stratified_ece(**arrays, buckets=buckets) == pytest.approx(value["stratified_ece"], abs=1e-12)
-    assert metrics.smooth_ece(**arrays) == pytest.approx(value["smooth_ece"], abs=1e-12)
+    assert smooth_ece(**arrays) == pytest.approx(value["smooth_ece"], abs=1e-12)
     assert metrics.reliability_bins(**arrays).counts.sum() == len(truth)
     # One record by itself has no other pairs than those of its options.
     p, q = alone(table, 5)
     one = {name: value[5:6] for name, value in arrays.items()}
-    assert metrics.smooth_ece(**one) == pytest.approx(metrics.smooth_ece(p[None], q[None]), abs=1e-12)
+    assert smooth_ece(**one) == pytest.approx(smooth_ece(p[None], q[None]), abs=1e-12)
 
 
 def test_exposure_gives_a_place_to_each_option_of_a_short_record() -> None:
