@@ -30,9 +30,9 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("theory", "metrics", "certification", "stats", "readouts", "data", "simplex.py", "arrays.py")
+ROOMS = ("theory", "metrics", "certification", "stats", "probing/readouts", "data", "simplex.py", "arrays")
 SECOND = ("tests/unit/theory", "tests/unit/metrics", "tests/unit/stats", "tests/unit/certification", "tests/property")
-SECOND += ("tests/agreement", "tests/unit/test_evaluation.py", "tests/unit/test_conformance.py", "tests/unit/testing")
+SECOND += ("tests/agreement", "tests/unit/test_evaluation.py", "tests/unit/audit", "tests/unit/testing")
 LIMIT_S = 600
 
 
@@ -108,8 +108,7 @@ def drawn(size: int, seed: int) -> list[Mutant]:
 
 
 def _in_room(file: Path, room: str) -> bool:
-    inside = file.relative_to(ROOT / "spectra_eval").parts
-    return inside[0] == room
+    return file.relative_to(ROOT / "spectra_eval").is_relative_to(room)
 
 
 def outcome(mutant: Mutant, tree: Path) -> str:
@@ -127,13 +126,13 @@ def outcome(mutant: Mutant, tree: Path) -> str:
 
 def first_tests(path: Path) -> list[str]:
     """Return the unit tests of the folder of a file, those of the same name in front, and its own examples."""
-    room = path.parts[1]
+    room = path.parent.relative_to("spectra_eval")
     folder = ROOT / "tests" / "unit" / room
-    if folder.is_dir():
+    if room.parts and folder.is_dir():
         same = folder / f"test_{path.stem.lstrip('_')}.py"
         named = [str(same.relative_to(ROOT))] if same.is_file() else []
         return [*named, f"tests/unit/{room}", str(path)]
-    return [f"tests/unit/test_{path.stem}.py", str(path)]
+    return [f"tests/unit/test_{(room / path.stem).parts[0]}.py", str(path)]
 
 
 def _passes(tests: list[str], tree: Path) -> bool:

@@ -102,6 +102,8 @@ OWN: dict[str, dict[str, Any]] = {
 NO_ARRAYS = {
     "metric": "a decorator",
     "parse": "takes a name",
+    "shown_in": "takes a name",
+    "user_folds": "takes names",
     "readings": "takes a name",
     "paper_phi": "takes a name beside an amount",
     "theorem_4": "tested by hand below: takes a function",
