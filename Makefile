@@ -82,7 +82,7 @@ test-lowest: pyproject.toml  ## numbers, readers and commands with the lowest ve
 	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST_VENV)/lowest.txt -e '.[testing]' \
 		pytest beartype mpmath scikit-learn statsmodels ir_measures
 	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST_VENV)/lowest.txt
-	@$(LOWEST_VENV)/bin/python -m pytest -q $(addprefix tests/unit/,metrics theory stats certification data) \
+	@$(LOWEST_VENV)/bin/python -m pytest -q $(addprefix tests/unit/,arrays artifacts baselines certification data evaluation metrics stats tables theory) \
 		$(wildcard tests/unit/test_*.py) tests/cli/test_bad_input.py tests/cli/test_cases.py
 
 # The harness that the benchmark holds itself against stands beside what $(VENV) has, and changes nothing there.

@@ -32,7 +32,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "metrics", "certification", "stats", "probing/readouts", "data", "simplex.py", "arrays")
 SECOND = ("tests/unit/theory", "tests/unit/metrics", "tests/unit/stats", "tests/unit/certification", "tests/property")
-SECOND += ("tests/agreement", "tests/unit/test_evaluation.py", "tests/unit/audit", "tests/unit/testing")
+SECOND += ("tests/agreement", "tests/unit/evaluation", "tests/unit/audit", "tests/unit/testing")
 LIMIT_S = 600
 
 
@@ -132,7 +132,7 @@ def first_tests(path: Path) -> list[str]:
         same = folder / f"test_{path.stem.lstrip('_')}.py"
         named = [str(same.relative_to(ROOT))] if same.is_file() else []
         return [*named, f"tests/unit/{room}", str(path)]
-    return [f"tests/unit/test_{(room / path.stem).parts[0]}.py", str(path)]
+    return [f"tests/unit/test_{path.stem}.py", str(path)]
 
 
 def _passes(tests: list[str], tree: Path) -> bool:

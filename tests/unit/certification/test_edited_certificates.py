@@ -326,7 +326,7 @@ def test_a_level_below_one_half_leaves_dkw_undefined_row_by_row() -> None:
 
 @pytest.mark.parametrize("document", [None, 3, "certificate", [], [("schema", "x")]])
 def test_what_is_no_document_is_refused(document: Any) -> None:
-    with pytest.raises(SchemaError, match="where a certificate is meant"):
+    with pytest.raises(SchemaError, match="is no certificate; give one"):
         inspect.unwrap(verify)(document, TABLE)  # without the checks of types that the tests add
 
 

@@ -8,7 +8,6 @@ from spectra_eval.errors import InputError, ProbeError, ShapeError
 from spectra_eval.probing.readouts._base import Reading
 from spectra_eval.probing.readouts._debias import debiased
 from spectra_eval.probing.readouts._scale import HIGHEST, LOWEST, cross_scaled, fit_temperature
-from spectra_eval.stats.folds import user_folds
 
 RNG = np.random.default_rng(11)
 THETA = RNG.dirichlet(np.ones(5), size=40)
@@ -79,13 +78,6 @@ def test_no_user_has_a_part_in_their_own_temperature() -> None:
         np.testing.assert_allclose(scaled.theta_s[scaled.fold == place], expected, rtol=1e-9)
 
 
-def test_records_of_one_user_stay_together_and_order_does_not_matter() -> None:
-    folds = user_folds([*USERS, *USERS])
-    np.testing.assert_array_equal(folds[:40], folds[40:])
-    np.testing.assert_array_equal(user_folds(USERS[::-1]), folds[:40][::-1])
-    assert set(folds.tolist()) == set(range(5))
-
-
 def test_an_empty_window_is_not_fitted_on() -> None:
     theta, observed = THETA.copy(), np.ones(40, dtype=bool)
     theta[3], observed[3] = np.nan, False
@@ -100,5 +92,3 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit_temperature(np.full((2, 2), np.nan), np.full((2, 2), 0.5))
     with pytest.raises(InputError, match="no other user"):
         cross_scaled(SCORES[:2], THETA[:2], ["ann", "ann"], observed=np.ones(2, dtype=bool))
-    with pytest.raises(InputError, match="folds: 1"):
-        user_folds(USERS, folds=1)

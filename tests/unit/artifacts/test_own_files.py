@@ -178,12 +178,12 @@ def test_a_figure_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkey
 
 def test_every_writer_goes_through_one_door() -> None:
     """Nothing but the module of writers opens a file to write, renames one, or lets a library do so by name."""
-    root = Path(__file__).resolve().parents[2] / "spectra_eval"
+    root = Path(__file__).resolve().parents[3] / "spectra_eval"
     words = (".write_bytes(", ".write_text(", "os.replace(", "savefig(path", "to_csv(path", "write_table(path")
     allowed = {
         "artifacts/_writing.py",
-        "backends/_adapter.py",  # folders of the cache, which take their name when they are whole
-        "backends/_embedded.py",
+        "probing/backends/_adapter.py",  # folders of the cache, which take their name when they are whole
+        "probing/backends/_embedded.py",
     }
     found = []
     for path in sorted(root.rglob("*.py")):

@@ -203,7 +203,7 @@ def test_a_kill_while_writing_leaves_the_old_file_and_no_name(tmp_path: Path, na
         "with _writing.written_whole(Path(sys.argv[1])) as stream:\n"
         "    stream.write(b'new' * 10**6); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
     done = subprocess.run([sys.executable, "-c", path + code, str(tmp_path / "t.txt")], check=False)
     assert done.returncode == -signal.SIGKILL and (tmp_path / "t.txt").read_text() == "old"
     left = sorted(place.name for place in tmp_path.iterdir())

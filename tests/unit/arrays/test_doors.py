@@ -233,7 +233,7 @@ def refusals() -> Iterator[str]:
 
 def test_numbers_and_amounts_are_refused_in_one_line_where_no_types_are_checked() -> None:
     folder = Path(__file__).parent
-    path = os.pathsep.join([str(folder), str(folder.parents[1]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(folder), str(folder.parents[2]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", "import test_doors; print(*test_doors.refusals(), sep='|')"],
         capture_output=True,
