@@ -164,7 +164,7 @@ def verify(
     )
 
 
-def _checked(said: Mapping[str, Any]) -> bool:
+def _checked(said: Any) -> bool:
     """Refuse what is no whole certificate; return whether it was written before seed and claims were recorded."""
     if not isinstance(said, Mapping):
         raise SchemaError(f"certificate: {type(said).__name__} is no certificate; give one, or its document")
