@@ -20,7 +20,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from spectra_eval_cli._config import configure
-from spectra_eval_cli._printing import document_to_stdout, emit, is_stdout, say, shown_usage, write_text
+from spectra_eval_cli._printing import document_to_stdout, emit, is_stdout, say, shortened, shown_usage, write_text
 
 __all__ = [
     "LazyGroup",
@@ -39,8 +39,6 @@ EXIT_FAULT = 70
 """An error that was not foreseen (EX_SOFTWARE of sysexits.h)."""
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
-_LONGEST = 500
-"""A longer word of an error, for instance a number of a thousand digits, is cut."""
 _QUIET, _VERBOSE, _DEBUG = "spectra_eval.quiet", "spectra_eval.verbose", "spectra_eval.debug"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -170,8 +168,7 @@ def _typed_names(message: str) -> str:
 
 
 def _say(message: object) -> None:
-    words = (word if len(word) <= _LONGEST else f"{word[:80]}...{word[-40:]}" for word in str(message).split())
-    say("error: " + " ".join(words), err=True)
+    say("error: " + " ".join(shortened(str(message)).split()), err=True)
 
 
 def _os_message(error: OSError) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import click
 
 from spectra_eval.redaction import escaped_json, shown
 
-__all__ = ["document_to_stdout", "emit", "is_stdout", "say", "shown_usage", "write_text"]
+__all__ = ["document_to_stdout", "emit", "is_stdout", "say", "shortened", "shown_usage", "write_text"]
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _DOCUMENT = "spectra_eval.document"
@@ -57,8 +58,13 @@ def shown_usage() -> Iterator[None]:
         yield
     except click.ClickException as error:
         for name in {"message", "ui_filename"} & set(vars(error)):
-            vars(error)[name] = shown(str(vars(error)[name]))
+            vars(error)[name] = shown(shortened(str(vars(error)[name])))
         raise
+
+
+def shortened(message: str) -> str:
+    """Return a message without the middle of very long words, for instance of a number of a thousand digits."""
+    return re.sub(r"\S{301,}", lambda word: f"{word[0][:80]}...{word[0][-40:]}", message)
 
 
 def emit(

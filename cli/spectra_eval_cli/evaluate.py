@@ -55,10 +55,13 @@ def command(
     """
     import numpy as np
 
+    from spectra_eval.arrays import check_whole
     from spectra_eval.artifacts import read_table, write_json
     from spectra_eval.evaluation import evaluate
 
     documents = []
+    if limit is not None:
+        check_whole("limit", limit, least=1, why="leave it out to evaluate every user")
     for path in tables:
         table = read_table(path, **reading)
         if limit is not None:

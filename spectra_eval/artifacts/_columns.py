@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import ATOL, row_sums, sum_tolerance
+from spectra_eval.artifacts._names import wrong_name
 from spectra_eval.errors import InputError, SchemaError, ShapeError, SimplexError
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 
@@ -297,11 +298,8 @@ def _check_users(raw: Raw, how: How) -> None:
         row = list(raw.users).index("")
         raise how.fail(f"{how.at(raw.first_row + row, '', 'user')}: the user has no name; give every row one")
     for what, names in (("user", raw.users), ("category", raw.categories)):
-        try:
-            "".join(names).encode("utf-8")
-        except UnicodeEncodeError as error:
-            name = next(n for n in names if re.search("[\ud800-\udfff]", n))
-            raise how.fail(f"{what} {name!r} holds half a character; write the name as UTF-8", SchemaError) from error
+        if (wrong := wrong_name(names)) is not None:
+            raise how.fail(f"{what} {wrong}", SchemaError)
 
 
 def _without_windows(values: np.ndarray, raw: Raw) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._files import read_text
-from spectra_eval.artifacts._limits import check_depth, first_twice
+from spectra_eval.artifacts._limits import check_depth, check_objects, first_twice
 from spectra_eval.artifacts._writing import write_text
 from spectra_eval.errors import InputError, SchemaError, one_line
 
@@ -77,7 +77,9 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     place = Path(path)
     try:
-        document = parse_json(read_text(place))
+        text = read_text(place)
+        check_objects(place, text)
+        document = parse_json(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise SchemaError(f"{place}: {where}: not JSON ({error.msg}); write the file again") from error

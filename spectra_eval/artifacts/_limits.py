@@ -13,7 +13,7 @@ import numpy as np
 
 from spectra_eval.errors import InputError, SchemaError
 
-__all__ = ["Unpacked", "check_depth", "check_size", "check_table", "first_twice", "limit", "unpack"]
+__all__ = ["Unpacked", "check_depth", "check_objects", "check_size", "check_table", "first_twice", "limit", "unpack"]
 
 _DEFAULTS = {"CATEGORIES": 100_000, "UNPACKED": 1 << 28, "MATRIX": 1 << 30, "DEPTH": 100, "NAME": 10_000}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -71,6 +71,12 @@ def check_depth(text: str) -> None:
             f"nested too deeply: {depth:,} levels, and the limit is {most}; flatten the document, or set "
             "SPECTRA_EVAL_MAX_DEPTH"
         )
+
+
+def check_objects(path: Path, text: str) -> None:
+    """Refuse JSON whose objects take more memory than the limit: ``{},`` is 3 bytes of text and 70 as a value."""
+    size = 64 * (text.count("{") + text.count("[")) + 32 * text.count(",")
+    check_size(path, size, "holding its objects")
 
 
 def unpack(path: Path, data: bytes) -> bytes:

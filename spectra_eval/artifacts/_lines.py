@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 from spectra_eval.artifacts._columns import TRUTHS, How, Raw, options
 from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.artifacts._limits import check_size, check_table, first_twice
-from spectra_eval.artifacts._names import tidy, warn_of_case
+from spectra_eval.artifacts._limits import check_objects, check_size, check_table, first_twice
+from spectra_eval.artifacts._names import tidy, warn_of_case, wrong_name
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
@@ -21,6 +22,10 @@ __all__ = ["pad_lists", "read_lines"]
 
 _WEIGHTS = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
 _ALLOWED = ("user", *_WEIGHTS, "dg", "n_window", "context_window", "horizon", "history")
+
+_LINE = re.compile(r"(?<![^\n])[^\S\n]*+\S[^\n]*")
+_RECORD, _OFTEN = 512, 1 << 16
+"""Bytes that the smallest record takes at least, and after how many records that is counted."""
 
 
 class _Record:
@@ -87,16 +92,28 @@ def read_lines(how: How) -> tuple[Raw, How]:
 
 def _objects(how: How) -> Iterator[tuple[str, dict[str, Any]]]:
     text = read_text(how.path)
+    check_objects(how.path, text)
     if text.lstrip().startswith("["):
         parts = _whole_list(text, how)
     else:
-        parts = ((f"line {n}", line) for n, line in enumerate(text.split("\n"), 1) if line.strip())
-    for place, part in parts:
+        parts = _lines(text)
+    for number, (place, part) in enumerate(parts):
+        if number % _OFTEN == 0:  # small objects take many times their text
+            check_size(how.path, _RECORD * number, f"holding {number:,} records")
         value = _parsed(part, place, how) if isinstance(part, str) else part
         if not isinstance(value, dict):
             kind = "a list" if isinstance(value, list) else repr(value)[:40]
             raise how.fail(f"{place}: {kind}, where a JSON object is meant; write one object a line", SchemaError)
         yield place, value
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not blank, each with its number."""
+    number, seen = 1, 0
+    for found in _LINE.finditer(text):
+        number += text.count("\n", seen, found.start())
+        seen = found.start()
+        yield f"line {number}", found[0]
 
 
 def _whole_list(text: str, how: How) -> Iterator[tuple[str, Any]]:
@@ -219,4 +236,6 @@ def _history(record: _Record) -> list[str]:
         return []
     if not isinstance(value, list) or not all(isinstance(title, str) for title in value):
         raise record.fail("history", f"{value!r:.40} is no list of titles; write texts, oldest first")
+    if (wrong := wrong_name(value)) is not None:
+        raise record.fail("history", wrong)
     return value

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable
 
-__all__ = ["tidy", "warn_of_case"]
+from spectra_eval.artifacts._limits import limit
+
+__all__ = ["tidy", "warn_of_case", "wrong_name"]
 
 
 def tidy(name: str) -> str:
@@ -28,3 +31,22 @@ def warn_of_case(names: Iterable[str]) -> None:
     for held in (held for held in alike.values() if len(held) > 1):
         shown = " and ".join(repr(name)[:60] for name in held[:3])
         warnings.warn(f"categories {shown} differ by case alone and stay apart; write one of them", stacklevel=3)
+
+
+def wrong_name(names: Iterable[str]) -> str | None:
+    """Return what is wrong with the first name that cannot be written and read again; None where all can.
+
+    Examples
+    --------
+    >>> wrong_name(["ann", "bob"])
+    >>> wrong_name(["ann", "b" * 10001])
+    "'bbbbbbbbbbbbbbbbbbbb...' has 10,001 bytes, and the limit is 10,000; shorten it, or set SPECTRA_EVAL_MAX_NAME"
+    """
+    most = limit("NAME")
+    for name in names:
+        if not name.isascii() and re.search("[\ud800-\udfff]", name):
+            return f"{name[:40]!r} holds half a character; write the name as UTF-8"
+        if 4 * len(name) > most and (size := len(name.encode())) > most:
+            what = f"{name[:20] + '...'!r} has {size:,} bytes, and the limit is {most:,}"
+            return f"{what}; shorten it, or set SPECTRA_EVAL_MAX_NAME"
+    return None

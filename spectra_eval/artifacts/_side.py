@@ -10,7 +10,7 @@ from typing import Any
 
 from spectra_eval.artifacts._files import read_text, text_stream
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._limits import check_objects, first_twice
 from spectra_eval.errors import SchemaError, one_line
 
 __all__ = ["read_columns", "read_objects"]
@@ -81,7 +81,9 @@ def read_columns(
 
 def read_objects(path: Path, form: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the JSON objects of a file, one a line, with the number of the line; `form` shows how one is written."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    text = read_text(path)
+    check_objects(path, text)
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -12,6 +12,7 @@ import numpy as np
 from spectra_eval import artifacts
 from spectra_eval.artifacts._files import as_file
 from spectra_eval.artifacts._limits import check_table
+from spectra_eval.artifacts._names import wrong_name
 from spectra_eval.data._blocks import Log
 from spectra_eval.data._join import Names
 from spectra_eval.data._taxonomy import Labelled
@@ -92,6 +93,14 @@ class EventLog:
         user, item, time, *more = columns
         bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
         check_table(self.source, 1, len(labels.categories))
+        held = {
+            "user": self.users.codes,
+            "item": self.items.codes,
+            "title": titles.values(),
+            "category": labels.categories,
+        }
+        for what, names in held.items():
+            _check_names(self.source, what, list(names))
         return Log(
             user=user,
             user_names=self.users.array(),
@@ -224,6 +233,15 @@ def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> 
     for row, text in enumerate(texts.tolist()):
         if not text or text.isspace():
             raise SchemaError(f"{source}: entry {first + row}, column {column}: blank; every event needs a name there")
+
+
+def _check_names(source: Path, what: str, names: list[str]) -> None:
+    """Refuse a name that the reader of tables would refuse."""
+    if (wrong := wrong_name(names)) is not None:
+        raise SchemaError(f"{source}: {what} {wrong}")
+    if any("\x00" in name for name in names):
+        name = next(name for name in names if "\x00" in name)
+        raise SchemaError(f"{source}: {what} {name[:40]!r} holds a NUL character; write names as text")
 
 
 def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:

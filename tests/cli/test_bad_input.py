@@ -451,3 +451,15 @@ def test_a_nul_in_a_configuration_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text('output: "a\\0b"\n', encoding="utf-8")
     result = CliRunner().invoke(main, ["certify", "t.parquet", "--config", str(tmp_path / "c.yaml")])
     assert result.exit_code == 3 and "line 1: 'output' holds a NUL character" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--level"], ["--format"], ["--limit"]])
+def test_a_usage_error_repeats_a_long_value_in_part(words: list[str]) -> None:
+    result = CliRunner().invoke(main, ["evaluate", "t.csv", *words, "x" * 5000])
+    assert result.exit_code == 2 and len(result.stderr) < 600
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_limit_below_one_user_is_refused(tmp_path: Path, limit: str) -> None:
+    result = CliRunner().invoke(main, ["evaluate", str(parquet()(tmp_path)), "--limit", limit])
+    assert result.exit_code == 3 and result.stderr.splitlines()[-1].startswith("error: limit: ")

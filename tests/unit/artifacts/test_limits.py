@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,18 @@ def repeated_text(folder: Path) -> Path:
     return path
 
 
+def small_objects(folder: Path) -> Path:
+    path = folder / "small.jsonl"
+    path.write_text('{"user": "u", "target": {"a": 1, "b": 1}}\n' + '{"user": "u"}\n' * 100_000)
+    return path
+
+
+def nested_objects(folder: Path) -> Path:
+    path = folder / "objects.jsonl"
+    path.write_text('{"user": "u", "target": {"a": 1, "b": 1}, "more": [' + "{}," * 600_000 + "1]}\n")
+    return path
+
+
 BOMBS = [
     (packed_text, "UNPACKED"),
     (packed_lines, "UNPACKED"),
@@ -93,6 +106,7 @@ BOMBS = [
     (sparse_text, "MATRIX"),
     (sparse_lines, "MATRIX"),
     (one_long_list, "MATRIX"),
+    (nested_objects, "MATRIX"),
 ]
 
 
@@ -113,6 +127,58 @@ def test_what_is_large_in_memory_is_refused_before_it_is_there(
     assert peak < 30 * MIB
     monkeypatch.setenv(f"SPECTRA_EVAL_MAX_{limit}", "1G")
     assert read_table(path).n_users >= 1
+
+
+def test_many_small_records_are_refused_before_all_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = small_objects(tmp_path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_MATRIX", "20M")
+    monkeypatch.setattr("spectra_eval.artifacts._limits._RATIO", 1)
+    with pytest.raises(SchemaError, match=r"small.jsonl: holding 65,536 records takes 32.0 MiB, and the limit"):
+        read_table(path)
+
+
+def test_blank_lines_of_json_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n \n" * 1_000_000 + ' {"user": "u", "target": {"a": 1, "b": 1}}\n\n{"user": 3.5}\n')
+    tracemalloc.start()
+    with pytest.raises(SchemaError, match=r"t.jsonl: line 2000003 "):
+        read_table(path)
+    assert tracemalloc.get_traced_memory()[1] < 25 * MIB
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "column"),
+    [*product(["csv", "jsonl", "npz"], ["user", "category"]), ("jsonl", "title")],
+)
+def test_a_name_is_as_long_in_every_format(
+    tmp_path: Path, suffix: str, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, long = tmp_path / f"t.{suffix}", "\u00e9" * 5001
+    user, name, title = (
+        ("u", long, "t") if column == "category" else ("u", "a", long) if column == "title" else (long, "a", "t")
+    )
+    if suffix == "csv":
+        path.write_text(f"user,category,count\n{user},{name},1\n{user},b,1\n")
+    elif suffix == "jsonl":
+        path.write_text(json.dumps({"user": user, "counts": {name: 1, "b": 1}, "history": [title]}))
+    else:
+        np.savez(path, counts=np.ones((1, 2)), users=[user], categories=[name, "b"])
+    with pytest.raises(
+        SchemaError, match=r"has 10,002 bytes, and the limit is 10,000; shorten it, or set SPECTRA_EVAL_MAX"
+    ):
+        read_table(path)
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_NAME", "20K")
+    assert read_table(path).n_users == 1
+
+
+@pytest.mark.parametrize("column", ["user", "item", "title", "categories"])
+def test_a_log_has_the_names_that_a_table_may_have(tmp_path: Path, column: str) -> None:
+    row = {"user": "u", "item": "i", "time": "1", "categories": "A", "title": "T"}
+    for name, said in (("x" * 10_001, "has 10,001 bytes"), ("x\x00y", "holds a NUL character")):
+        (tmp_path / "t.csv").write_text(",".join(row) + "\n" + ",".join({**row, column: name}.values()) + "\n")
+        with pytest.raises(SchemaError, match=rf"t.csv: {'category' if column == 'categories' else column} 'x.*{said}"):
+            read(tmp_path / "t.csv")
 
 
 def test_a_file_may_unpack_to_a_hundred_times_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
