@@ -104,7 +104,7 @@ stagewise: $(VENV)/.dev  ## the stage-wise experiment, under an hour on two idle
 prove: $(VENV)/.dev  ## the property tests with fifty times the examples, about a quarter of an hour on two idle cores
 	@SPECTRA_EXAMPLES=50 $(BIN)/python -m pytest -n 2 -m "" tests/property
 
-mutate: $(VENV)/.dev  ## mutation testing: 300 mutants of the mathematics; an hour or more
+mutate: $(VENV)/.dev  ## mutation testing: 300 mutants of the mathematics, about half an hour on two idle cores
 	@$(PIP) -e '.[mutate]'
 	@$(BIN)/python benchmarks/mutation.py
 

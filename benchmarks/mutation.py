@@ -1,8 +1,9 @@
 """Change the source in small ways and see whether a test notices: ``make mutate``.
 
-A seeded sample of mutants (operators of Cosmic Ray) over the mathematics and the data is tested: first by the unit
-tests of the mutated folder, then, if they pass, by all tests of the mathematics. Survivors are printed with their
-change.
+First, all tests of the mathematics run once, to record which tests reach which line and how long each one takes
+(`--reached` names a file that keeps this for the next run). Then a seeded sample of mutants (operators of Cosmic Ray)
+over the mathematics and the data is tested by the tests that reach the changed line: first by the unit tests of its
+folder, the quickest in front, then by all others. Survivors are printed with their change.
 `--known` names a file of survivors that no test can kill, one ``PATH:LINE OLD => NEW  # REASON`` a line.
 
 Example: ``python benchmarks/mutation.py --sample 300 --seed 1 --workers 2 -o outcomes.jsonl``
@@ -28,12 +29,23 @@ from pathlib import Path
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
+from coverage import CoverageData
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "metrics", "certification", "stats", "probing/readouts", "data", "simplex.py", "arrays")
-SECOND = ("tests/unit/theory", "tests/unit/metrics", "tests/unit/stats", "tests/unit/certification", "tests/property")
-SECOND += ("tests/agreement", "tests/unit/evaluation", "tests/unit/audit", "tests/unit/testing")
-LIMIT_S = 600
+TESTS = tuple(f"tests/unit/{room.removesuffix('.py')}" for room in ROOMS[:-2])
+TESTS += ("tests/unit/test_simplex.py", "tests/unit/arrays", "tests/unit/evaluation", "tests/unit/audit")
+TESTS += ("tests/unit/testing", "tests/property", "tests/agreement", *(f"spectra_eval/{room}" for room in ROOMS))
+LIMIT_S = 300
+PORTION = 200
+"""Tests in one run: the quickest come first, and most mutants need no second run."""
+COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
+TIMES = """
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        with open("times.txt", "a", encoding="utf-8") as file:
+            print(report.duration, report.nodeid, file=file)
+"""
 
 
 @dataclass(frozen=True)
@@ -111,39 +123,73 @@ def _in_room(file: Path, room: str) -> bool:
     return file.relative_to(ROOT / "spectra_eval").is_relative_to(room)
 
 
-def outcome(mutant: Mutant, tree: Path, *, unit_only: bool = False) -> str:
+def reached(tree: Path) -> dict[str, dict[str, list[str]]]:
+    """Run all tests in a copy of the tree; return by file and line the tests that reach it, the quickest first."""
+    (tree / "test_times.py").write_text(TIMES, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "test_times"]
+    command += ["--cov=spectra_eval", "--cov-context=test", "--cov-report=", *(t for t in TESTS if (tree / t).exists())]
+    subprocess.run(command, cwd=tree, env=_environment(tree), check=True)
+    with open(tree / "times.txt", encoding="utf-8") as lines:
+        times = {name: float(took) for took, name in (line.rstrip("\n").split(" ", 1) for line in lines)}
+    data = CoverageData(str(tree / ".coverage"))
+    data.read()
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in data.measured_files():
+        by_line = data.contexts_by_lineno(file)
+        found[str(Path(file).relative_to(tree))] = {
+            str(line): sorted(
+                {c.rsplit("|", 1)[0] for c in contexts if c}, key=lambda test: (times.get(test, 9.0), test)
+            )
+            for line, contexts in by_line.items()
+        }
+    return found
+
+
+def tests_of(mutant: Mutant, by_file: dict[str, dict[str, list[str]]]) -> tuple[list[str], list[str]]:
+    """Return the tests that reach a mutant: those of its folder or its own file, and all others."""
+    tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
+    around = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= mutant.line <= (n.end_lineno or 0)]
+    inner = max(around, key=lambda n: n.lineno)
+    end = inner.body[0].lineno - 1 if isinstance(inner, COMPOUND) else inner.end_lineno or inner.lineno
+    lines = by_file.get(str(mutant.path), {})
+    tests = dict.fromkeys(t for line in range(inner.lineno, end + 1) for t in lines.get(str(line), ()))
+    room = mutant.path.relative_to("spectra_eval")
+    homes = (f"tests/unit/{room.parts[0] if len(room.parts) > 1 else 'test_' + room.stem}", str(mutant.path))
+    return [t for t in tests if t.startswith(homes)], [t for t in tests if not t.startswith(homes)]
+
+
+def outcome(mutant: Mutant, tree: Path, by_file: dict[str, dict[str, list[str]]]) -> str:
     """Test one mutant in a copy of the tree; return ``killed``, ``killed second``, or ``survived``."""
     target = tree / mutant.path
     original = target.read_bytes()
+    first, second = tests_of(mutant, by_file)
     try:
         target.write_text(mutant.code, encoding="utf-8")
-        if not _passes(first_tests(mutant.path), tree):
+        if not _passes(first, tree):
             return "killed"
-        return "survived" if unit_only or _passes(list(SECOND), tree) else "killed second"
+        return "survived" if _passes(second, tree) else "killed second"
     finally:
         target.write_bytes(original)
 
 
-def first_tests(path: Path) -> list[str]:
-    """Return the unit tests of the folder of a file, those of the same name in front, and its own examples."""
-    room = path.parent.relative_to("spectra_eval")
-    folder = ROOT / "tests" / "unit" / room
-    if room.parts and folder.is_dir():
-        same = folder / f"test_{path.stem.lstrip('_')}.py"
-        named = [str(same.relative_to(ROOT))] if same.is_file() else []
-        return [*named, f"tests/unit/{room}", str(path)]
-    return [f"tests/unit/test_{path.stem}.py", str(path)]
-
-
 def _passes(tests: list[str], tree: Path) -> bool:
-    tests = [test for test in tests if (tree / test).exists()]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'cli'}", "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=LIMIT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return False  # a loop without an end is noticed
-    return done.returncode == 0
+    for start in range(0, len(tests), PORTION):
+        (tree / "chosen.txt").write_text("\n".join(tests[start : start + PORTION]), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "@chosen.txt"]
+        try:
+            done = subprocess.run(
+                command, cwd=tree, env=_environment(tree), capture_output=True, timeout=LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False  # a loop without an end is noticed
+        if done.returncode != 0:
+            return False
+    return True
+
+
+def _environment(tree: Path) -> dict[str, str]:
+    path = f"{tree}{os.pathsep}{tree / 'cli'}"
+    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def main() -> None:
@@ -153,7 +199,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_survivors.txt")
-    parser.add_argument("--unit-only", action="store_true", help="Run the unit tests of the mutated folder only.")
+    parser.add_argument("--reached", type=Path, help="A file of which tests reach which line: read, or written.")
     parser.add_argument("-o", "--output", type=Path, help="Write every mutant with its outcome here, as JSON lines.")
     options = parser.parse_args()
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
@@ -169,7 +215,7 @@ def main() -> None:
                 mutant = waiting.get_nowait()
             except queue.Empty:
                 return
-            results[mutant] = outcome(mutant, tree, unit_only=options.unit_only)
+            results[mutant] = outcome(mutant, tree, by_file)
             print(f"{len(results)}/{len(mutants)} {results[mutant]}: {mutant.label}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -177,6 +223,12 @@ def main() -> None:
         for tree in trees:
             skipped = shutil.ignore_patterns(".*", "__pycache__", "*-out")
             shutil.copytree(ROOT, tree, ignore=skipped, symlinks=True)
+        if options.reached and options.reached.is_file():
+            by_file = json.loads(options.reached.read_text(encoding="utf-8"))
+        else:
+            by_file = reached(trees[0])
+            if options.reached:
+                options.reached.write_text(json.dumps(by_file), encoding="utf-8")
         threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
         for thread in threads:
             thread.start()
@@ -192,6 +244,8 @@ def main() -> None:
     for mutant in survived:
         print(f"survived: {mutant.label}  # {known.get(mutant.label, 'NO REASON GIVEN')}")
     killed = len(mutants) - len(survived)
+    unit = sum(found == "killed" for found in results.values())
+    print(f"{unit} of {len(mutants)} killed by the unit tests of their folder ({unit / len(mutants):.1%})")
     print(f"{killed} of {len(mutants)} killed ({killed / len(mutants):.1%}), {time.monotonic() - began:.0f} s")
     if killed < 0.9 * len(mutants):
         sys.exit(1)
