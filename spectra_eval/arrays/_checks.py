@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "Thresholds",
     "Whole",
     "as_counts",
+    "as_names",
     "as_simplex",
     "as_together",
     "check_cutoff",
@@ -184,6 +185,23 @@ def check_whole(name: str, value: Any, *, least: int = 0, most: int = 10**9, why
     if number > most:
         raise InputError(f"{name}: {_shown(value)} is above {most:,}, the most that is allowed")
     return number
+
+
+def as_names(name: str, values: Any) -> tuple[str, ...]:
+    """Refuse what is neither a name nor a list of different names; one name is a list of one.
+
+    Examples
+    --------
+    >>> as_names("metrics", "js_divergence"), as_names("metrics", ["recall", "ece"])
+    (('js_divergence',), ('recall', 'ece'))
+    """
+    given = [values] if isinstance(values, str) else list(values) if isinstance(values, Iterable) else [None]
+    if not all(isinstance(value, str) for value in given):
+        raise InputError(f"{name}: {str(values)[:60]} is no list of names")
+    for place, value in enumerate(given):
+        if value in given[:place]:
+            raise InputError(f"{name}: {value!r} is given twice; name each once")
+    return tuple(given)
 
 
 def check_seed(value: Any, *, name: str = "seed") -> int:

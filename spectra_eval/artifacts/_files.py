@@ -21,6 +21,7 @@ from spectra_eval.errors import InputError, SchemaError, SpectraError, one_line
 
 __all__ = [
     "as_file",
+    "as_path",
     "file_format",
     "is_stdin",
     "locate",
@@ -80,6 +81,20 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)[:160]}"
         raise SchemaError(f"{path}: not a readable {what} ({reason}); write it again") from error
+
+
+def as_path(path: object) -> Path:
+    """Return the path that a caller gave; what is no name of a file is refused.
+
+    Examples
+    --------
+    >>> as_path("t.csv") == Path("t.csv")
+    True
+    """
+    try:
+        return Path(path)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise InputError(f"path: {type(path).__name__} is no file name; give a str or a Path") from error
 
 
 def is_stdin(path: Path) -> bool:

@@ -198,7 +198,7 @@ def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _how(frame: Any, mapping: Mapping[str, str] | None, **said: Any) -> How:
-    return How(path=Path(type(frame).__name__), format="arrow", mapping=dict(mapping or {}), **said)
+    return How(path=Path(type(frame).__name__), format="arrow", mapping={} if mapping is None else mapping, **said)
 
 
 def _arrow(frame: Any, how: How) -> pa.Table:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._files import read_text
+from spectra_eval.artifacts._files import as_path, read_text
 from spectra_eval.artifacts._limits import check_depth, check_objects, first_twice
 from spectra_eval.artifacts._writing import write_text
 from spectra_eval.errors import InputError, SchemaError, one_line
@@ -44,7 +44,7 @@ def write_json(document: Any, path: str | os.PathLike[str]) -> None:
     ...     read_json(Path(folder) / "c.json")
     {'bound': 0.5}
     """
-    write_text(dump_json(document, Path(path), indent=2) + "\n", path)
+    write_text(dump_json(document, as_path(path), indent=2) + "\n", path)
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -75,7 +75,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     ...     read_json(Path(folder) / "c.json")
     [1, 2]
     """
-    place = Path(path)
+    place = as_path(path)
     try:
         text = read_text(place)
         check_objects(place, text)

@@ -6,14 +6,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectra_eval._version import __version__
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
 from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
-from spectra_eval.artifacts._files import os_error
+from spectra_eval.artifacts._files import as_path, os_error
 from spectra_eval.artifacts._footer import (
     KEY,
     SCHEMA,
@@ -25,12 +24,13 @@ from spectra_eval.artifacts._footer import (
     shared_texts,
 )
 from spectra_eval.artifacts._json import dump_json
-from spectra_eval.artifacts._limits import check_table, first_twice
+from spectra_eval.artifacts._limits import check_table as check_cells
+from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._npz import default_names
 from spectra_eval.artifacts._unique import unique_blocks
 from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, SpectraError, one_line
-from spectra_eval.tables import UNKNOWN, PreferenceTable
+from spectra_eval.tables import UNKNOWN, PreferenceTable, check_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +71,7 @@ class ParquetSource:
     def blocks(self, size: int) -> Iterator[Raw]:
         """Yield the rows in order, `size` at a time; the last block may be shorter."""
         first_row = 0
-        check_table(self.how.path, min(size, self.how.n_rows), max(len(self.categories), self.width // 2))
+        check_cells(self.how.path, min(size, self.how.n_rows), max(len(self.categories), self.width // 2))
         for part in self._tables(list(dict.fromkeys(self.how.columns.values())), size):
             with mapped(self.how):
                 raw = self._raw(part, first_row)
@@ -198,7 +198,7 @@ def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[Par
             how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
             if how.n_rows == 0:
                 raise how.fail("no rows; at least one user is needed", SchemaError)
-            check_table(how.path, 1, len(categories))
+            check_cells(how.path, 1, len(categories))
             check_values(how, file)
             texts = shared_texts(file, (how.columns[name] for name in _TEXTS if name in how.columns))
             if texts:
@@ -263,6 +263,7 @@ def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
     ...     read_table(Path(folder) / "t.parquet").theta_star.tolist()
     [[0.75, 0.25], [0.0, 1.0]]
     """
+    check_table(table)
     write_blocks(lambda: [table], path)
 
 
@@ -303,7 +304,7 @@ def write_blocks(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = Path(path)
+    place = as_path(path)
     head, names = None, set()
     for block in unique_blocks(blocks, place):
         head = block if head is None else head

@@ -6,11 +6,10 @@ import functools
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
-from spectra_eval.artifacts._files import file_format, locate
+from spectra_eval.artifacts._files import as_path, file_format, locate
 from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._long_arrow import read_long_parquet
 from spectra_eval.artifacts._npz import read_npz
@@ -234,8 +233,8 @@ def _blocks(
 
 
 def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said: Any) -> How:
-    place = locate(Path(path))
-    return How(path=place, format=file_format(place), mapping=dict(mapping or {}), **said)
+    place = locate(as_path(path))
+    return How(path=place, format=file_format(place), mapping={} if mapping is None else mapping, **said)
 
 
 def _read_whole(how: How) -> tuple[Raw, How] | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from spectra_eval.artifacts._files import os_error
+from spectra_eval.artifacts._files import as_path, os_error
 from spectra_eval.errors import InputError, SpectraError, one_line
 
 __all__ = ["STDOUT", "remove_leftovers", "write_text", "written_path", "written_whole"]
@@ -245,7 +245,7 @@ def write_text(text: str, path: str | os.PathLike[str]) -> None:
     ...     (Path(folder) / "note.txt").read_text()
     'a line\n'
     """
-    place = Path(path)
+    place = as_path(path)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -11,6 +11,7 @@ from spectra_eval.arrays import (
     Number,
     Thresholds,
     Whole,
+    as_names,
     check_cutoff,
     check_level,
     check_number,
@@ -88,7 +89,7 @@ class Options:
         put(self, "predicate_error", check_level("predicate_error", self.predicate_error))
         why = "count the analyses declared in advance"
         put(self, "declared", check_whole("declared", self.declared, least=1, why=why))
-        put(self, "routes", _names("routes", self.routes))
+        put(self, "routes", as_names("routes", self.routes))
         if not self.routes or not set(self.routes) <= set(_ROUTES):
             raise InputError(f"routes: {', '.join(self.routes) or 'none'} given; choose each of T, J, K at most once")
         put(self, "routes", tuple(route for route in _ROUTES if route in self.routes))
@@ -104,7 +105,7 @@ class Options:
         put(self, "require", _thresholds(self.require))
         put(self, "seed", self._checked_seed())
         if self.claims is not None:
-            put(self, "claims", _names("claims", self.claims))
+            put(self, "claims", as_names("claims", self.claims))
             if not self.claims:
                 raise InputError("claims: none given; leave it out for all of them")
 
@@ -119,15 +120,6 @@ class Options:
     def error(self) -> float:
         """Probability with which one claim may fail."""
         return (1.0 - self.level) / self.declared
-
-
-def _names(name: str, values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
-        raise InputError(f"{name}: {str(values)[:60]} is no list of names")
-    for place, value in enumerate(values):
-        if value in values[:place]:
-            raise InputError(f"{name}: {value!r} is given twice; name each once")
-    return tuple(values)
 
 
 def _thresholds(require: Any) -> dict[str, float]:

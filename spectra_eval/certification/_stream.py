@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import Names, Number, Thresholds, Whole, check_cutoff, check_whole
+from spectra_eval.arrays import Names, Number, Thresholds, Whole, as_names, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, make_claim, undefined
 from spectra_eval.certification._block import UserBlock, starts_of
@@ -165,7 +165,7 @@ def certify_cutoffs(
     cutoffs = [check_cutoff(k) for k in cutoffs]
     if not cutoffs or len(set(cutoffs)) < len(cutoffs):
         raise InputError(f"k: {', '.join(map(str, cutoffs)) or 'none'} given; name each cut-off once")
-    kinds = [CLAIMS[name] for name in (claims if claims is not None else CLAIMS.names())]
+    kinds = [CLAIMS[name] for name in (CLAIMS.names() if claims is None else as_names("claims", claims))]
     why = "count the analyses declared in advance"
     together = check_whole("declared", declared, least=1, why=why) * len(cutoffs)
     runs = []

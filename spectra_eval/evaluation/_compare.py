@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import Number, Whole, check_level, check_whole
+from spectra_eval.arrays import Number, Whole, as_names, check_level, check_whole
 from spectra_eval.artifacts import rows_frame, write_json
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
@@ -34,7 +34,7 @@ from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
-from spectra_eval.tables import PreferenceTable, System, html_table
+from spectra_eval.tables import PreferenceTable, System, check_table, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,6 +198,12 @@ def compare(
     check_level("level", level)
     if check_whole("bootstrap", bootstrap, least=-(10**7), most=10**7) < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
+    if not isinstance(tables, Mapping):
+        what = f"{type(tables).__name__} is no mapping of names to tables"
+        raise InputError(f"compare: {what}; write {{'one': table, 'other': table}}")
+    for table in tables.values():
+        check_table(table)
+    baselines = as_names("baselines", baselines)
     aligned = align(tables, common=common) if tables else {}
     for name, table in aligned.items():
         if table.theta_s is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import Number, Whole, check_level, check_whole
+from spectra_eval.arrays import Number, Whole, as_names, check_level, check_whole
 from spectra_eval.artifacts import TableDigest, rows_frame, write_json
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
@@ -219,11 +219,12 @@ def evaluate(
     if check_whole("bootstrap", bootstrap, least=-(10**7), most=10**7) < 0:
         raise InputError(f"bootstrap: {bootstrap} resamples; give 0 for no intervals, or at least 1")
     check_table(table)
+    strata = as_names("strata", strata or ())
     bound = bound_metrics(metrics, most_options(table))
     bucket, source = buckets_of(table)
     seen, cohort, rows = cohort_of(table, bucket)
     further = {name: values[rows] for name, values in check_columns(columns or {}, table).items()}
-    stratifications = stratify(seen, tuple(strata or ()), bucket, further)
+    stratifications = stratify(seen, strata, bucket, further)
     held = systems_of(seen) if systems is None else named_systems(seen, systems)
     resamples = None
     if bootstrap:
@@ -252,7 +253,7 @@ def evaluate(
         facts=facts,
         options={
             "metrics": [asked.name for asked in bound],
-            "strata": [*(strata or ())],
+            "strata": [*strata],
             "systems": [one.name for one in held],
             "bootstrap": bootstrap,
             "level": level,
@@ -270,7 +271,7 @@ def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundM
     """Read the names of metrics; those by default, with their cut-offs lowered, when there are none."""
     if names is None:
         return [BoundMetric.parse(name) for name in names_shown_in("evaluate", n_categories)]
-    if not names:
+    if not (names := as_names("metrics", names)):
         raise InputError("metrics: none named; name at least one, or leave the option out")
     bound = [BoundMetric.parse(name) for name in names]
     seen: set[str] = set()

@@ -11,7 +11,7 @@ import numpy as np
 
 from spectra_eval.artifacts import write_text
 from spectra_eval.artifacts._cells import as_lists, is_list, texts
-from spectra_eval.artifacts._files import as_file, file_format, reading
+from spectra_eval.artifacts._files import as_file, as_path, file_format, reading
 from spectra_eval.artifacts._footer import check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._side import read_columns
@@ -103,7 +103,7 @@ def read_item_scores(
     """
     import pandas as pd
 
-    place = Path(path)
+    place = as_path(path)
     frame = _read(place, mapping or {}, (*_NEEDED, *(() if items is not None else ("category",))))
     if items is not None and "category" in frame:
         raise SchemaError(f"{place}: column category: also given by the file of items; drop one of the two")
@@ -149,7 +149,7 @@ def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str])
     """
     import pandas as pd
 
-    place = Path(path)
+    place = as_path(path)
     frame = pd.DataFrame(dict(columns))
     if place.suffix == ".parquet":
         with written_whole(place) as stream:

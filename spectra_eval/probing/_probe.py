@@ -22,7 +22,7 @@ from spectra_eval.probing._source import FileSource, Source, TableSource
 from spectra_eval.probing.backends._base import Session
 from spectra_eval.probing.readouts._scale import cross_scaled
 from spectra_eval.probing.templates import PLAIN, Template
-from spectra_eval.tables import PAD, PreferenceTable
+from spectra_eval.tables import PAD, PreferenceTable, check_table
 
 __all__ = ["Probed", "probe", "probe_file"]
 
@@ -129,6 +129,7 @@ def probe(
     >>> probed.theta_s.round(6).tolist(), probed.dg.tolist()
     ([[0.75, 0.25]], [[0, 1]])
     """
+    check_table(table)
     _check(limit, titles, decoding, seed)
     asked = _questions(
         session,
@@ -246,6 +247,8 @@ def _questions(
     constrained: bool = False,
     template: Template = PLAIN,
 ) -> Questions:
+    if not hasattr(session, "description"):
+        raise InputError(f"session: {type(session).__name__} is no session; open one with probing.backends.open")
     if template.shows and table.history_details is None:
         raise InputError(
             f"template {template.name!r}: it tells {', '.join(template.shows)}, and the table has no column "

@@ -82,7 +82,7 @@ def write_report(
     True
     """
     page = render_report(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
-    write_text(page, Path(path))
+    write_text(page, path)
 
 
 def render_report(

@@ -254,6 +254,9 @@ class PreferenceTable:
 
     def replace(self, **changes: Any) -> PreferenceTable:
         """Make a table with some columns changed, and check it whole."""
+        known = [field.name for field in dataclasses.fields(self)]
+        if unknown := [name for name in changes if name not in known]:
+            raise InputError(f"no column {unknown[0]!r} in a table; choose from {', '.join(known)}")
         return dataclasses.replace(self, **changes)
 
 
