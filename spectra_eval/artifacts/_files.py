@@ -25,6 +25,7 @@ __all__ = [
     "file_format",
     "is_stdin",
     "locate",
+    "missing",
     "os_error",
     "read_text",
     "reading",
@@ -95,6 +96,19 @@ def as_path(path: object) -> Path:
         return Path(path)  # type: ignore[arg-type]
     except TypeError as error:
         raise InputError(f"path: {type(path).__name__} is no file name; give a str or a Path") from error
+
+
+def missing(path: Path) -> str:
+    """Return what is wrong with a path that is no file: that there is none, or what is there instead of it.
+
+    Examples
+    --------
+    >>> missing(Path("none.csv"))
+    'no such file'
+    """
+    if path.is_dir():
+        return "a folder, where a file is meant"
+    return "a pipe or a device, where a file is meant" if path.exists() else "no such file"
 
 
 def is_stdin(path: Path) -> bool:

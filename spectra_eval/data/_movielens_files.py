@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval.artifacts import file_digest
-from spectra_eval.artifacts._files import reading
+from spectra_eval.artifacts._files import missing, reading
 from spectra_eval.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def read_raw(folder: Path) -> Raw:
     ratings, movies, *_ = SHAPES[shape]
     for name in SHAPES[shape]:
         if not (folder / name).is_file():
-            raise SchemaError(f"{folder / name}: no such file; the shape {shape!r} is {', '.join(SHAPES[shape])}")
+            what = missing(folder / name)
+            raise SchemaError(f"{folder / name}: {what}; the shape {shape!r} is {', '.join(SHAPES[shape])}")
     if shape == "csv":
         ids, titles, genres = _csv_movies(folder / movies)
         encoding = "utf-8"
@@ -81,7 +82,8 @@ def _shape_of(folder: Path) -> str:
     held = [shape for shape, names in SHAPES.items() if any((folder / name).is_file() for name in names[:2])]
     if not held:
         known = ", or ".join(" and ".join(names) for names in SHAPES.values())
-        raise SchemaError(f"{folder / 'ratings.csv'}: no such file; SOURCE is the folder that holds {known}")
+        place = folder / "ratings.csv"
+        raise SchemaError(f"{place}: {missing(place)}; SOURCE is the folder that holds {known}")
     if len(held) > 1:
         names = " and ".join(SHAPES[shape][0] for shape in held)
         raise SchemaError(f"{folder}: holds {names}, two releases; keep each in a folder of its own")

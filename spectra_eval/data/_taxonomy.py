@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts import read_json
-from spectra_eval.artifacts._files import as_file, read_text
+from spectra_eval.artifacts._files import as_file, missing, read_text
 from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.artifacts._side import read_columns
 from spectra_eval.errors import InputError, SchemaError
@@ -82,7 +82,9 @@ def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
         raise InputError(f"two_parents: {two_parents!r} is unknown; choose {' or '.join(TWO_PARENTS)}")
     path = as_file(Path(path))
     if not path.is_file():
-        raise SchemaError(f"{path}: no such file; the taxonomy is a CSV or JSON file of categories and their parents")
+        raise SchemaError(
+            f"{path}: {missing(path)}; the taxonomy is a CSV or JSON file of categories and their parents"
+        )
     as_json = path.suffix.lower() == ".json" or (not path.suffix and read_text(path).lstrip()[:1] in ("{", "["))
     pairs = _from_json(path) if as_json else _from_csv(path)
     parents: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import columns_of
@@ -109,7 +110,7 @@ def load(
     products = folder / "products.csv"
     for path in (events, products):
         if not path.is_file():
-            raise SchemaError(f"{path}: no such file; SOURCE is the folder with {_TRANSACTIONS[0]} and products.csv")
+            raise SchemaError(f"{path}: {missing(path)}; SOURCE is the folder with {_TRANSACTIONS[0]} and products.csv")
     places, titles, pairs = _products(products)
     if two_parents == "refuse":
         _check_parents(products, pairs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._cells import as_lists, is_list, texts, times
-from spectra_eval.artifacts._files import as_file, reading
+from spectra_eval.artifacts._files import as_file, missing, reading
 from spectra_eval.artifacts._footer import batches, check_groups, shared_texts
 from spectra_eval.artifacts._limits import check_size, first_twice
 from spectra_eval.data._base import DATASETS, Dataset
@@ -101,7 +101,7 @@ def load(
     """
     path = as_file(Path(source))
     if not path.is_file():
-        raise SchemaError(f"{path}: no such file; SOURCE is a CSV or Parquet file with one row an event")
+        raise SchemaError(f"{path}: {missing(path)}; SOURCE is a CSV or Parquet file with one row an event")
     if not separator:
         raise InputError("separator: empty; name what stands between the categories of an event, for instance |")
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)

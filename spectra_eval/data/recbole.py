@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import check_encoding, named, wrong_encoding
@@ -183,7 +184,7 @@ def _files(source: Path) -> tuple[Path, Path]:
         source = found[0]
     for path in (source, source.with_suffix(".item")):
         if not path.is_file():
-            raise SchemaError(f"{path}: no such file; SOURCE is a folder with one .inter and one .item file")
+            raise SchemaError(f"{path}: {missing(path)}; SOURCE is a folder with one .inter and one .item file")
     return source, source.with_suffix(".item")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
@@ -125,9 +126,9 @@ read = at_once(load)
 def _found(folder: Path, names: tuple[str, ...]) -> Path:
     held = [folder / name for name in names if (folder / name).is_file()]
     if not held:
-        raise SchemaError(
-            f"{folder / names[0]}: no such file; SOURCE is the folder that holds {_REVIEWS[0]} and {_BUSINESSES[0]}"
-        )
+        place = folder / names[0]
+        what = f"SOURCE is the folder that holds {_REVIEWS[0]} and {_BUSINESSES[0]}"
+        raise SchemaError(f"{place}: {missing(place)}; {what}")
     if len(held) > 1:
         raise SchemaError(f"{folder}: holds {names[0]} and {names[1]}; keep one of the two")
     return held[0]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spectra_eval.arrays import check_seed, check_whole
+from spectra_eval.arrays import check_number, check_seed, check_whole
 from spectra_eval.artifacts import read_table
 from spectra_eval.errors import InputError
 from spectra_eval.probing._folder import RunFolder, open_folder
@@ -254,6 +254,7 @@ def _questions(
             f"template {template.name!r}: it tells {', '.join(template.shows)}, and the table has no column "
             "history_details; prepare it with --details"
         )
+    check_number("list_temperature", list_temperature, low=0.0)  # also where the list is decoded greedily
     fitted = temperature == "fitted"
     runner = ReadoutRunner(
         session,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
+from spectra_eval.arrays import check_whole
 from spectra_eval.artifacts import TableDigest, iter_table
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
@@ -58,6 +59,8 @@ class FileSource:
     def __init__(
         self, path: str | os.PathLike[str], *, limit: int | None, reading: Mapping[str, Any] | None = None
     ) -> None:
+        if limit is not None:
+            check_whole("limit", limit, least=1, why="leave it out to probe every record")
         self._path = path
         self._reading = dict(reading or {})
         self._limit = limit

@@ -95,3 +95,21 @@ def test_what_is_wrong_in_a_named_pipe_is_said_with_its_name(tmp_path: Path) -> 
     pipe = piped(tmp_path / "pipe", b"user,category,target\nann,Drama,x\n")
     done = CliRunner().invoke(main, ["evaluate", pipe])
     assert done.exit_code == 3 and done.stderr.startswith(f"error: {pipe}: line 2 "), done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prepare", "movielens", "{}", "-o", "x.parquet"],
+        ["prepare", "yelp", "{}", "-o", "x.parquet"],
+        ["probe", "{}/t.parquet", "--backend", "mocked", "--template", "{}/t.yaml", "-o", "{}/run"],
+        ["probe", "{}/t.parquet", "--backend", "hf", "--model", "{}/t.yaml", "-o", "{}/run"],
+    ],
+    ids=["movielens", "yelp", "template", "model"],
+)
+def test_a_pipe_where_only_a_file_is_read_is_called_one(tmp_path: Path, table: Path, words: list[str]) -> None:
+    (tmp_path / "movies.dat").write_text("1::A (1990)::Drama\n")
+    for name in ("ratings.dat", "yelp_academic_dataset_review.json", "yelp_academic_dataset_business.json", "t.yaml"):
+        os.mkfifo(tmp_path / name)
+    result = CliRunner().invoke(main, [word.format(tmp_path) for word in words])
+    assert result.exit_code in (3, 4) and "a pipe or a device, where a file is meant" in result.stderr.splitlines()[-1]

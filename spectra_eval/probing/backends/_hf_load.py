@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.artifacts import file_digest
+from spectra_eval.artifacts._files import missing
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError, first_line
 from spectra_eval.probing.backends._embedded import converted, embedded_gguf
 from spectra_eval.probing.backends._model_files import load_part, silenced
@@ -103,6 +104,8 @@ def find_folder(model: str, *, download: bool) -> tuple[Path, str]:
     if path.is_dir():
         _check_folder(path, model)
         return path, path.resolve().name
+    if path.exists():
+        raise ModelLoadError(f"{model}: {missing(path)}; name a model folder, a GGUF file or 'embedded'")
     if not _HUB_NAME.fullmatch(model) or model.startswith((".", os.sep)) or model.endswith(".gguf"):
         raise ModelLoadError(f"{model}: no such file or folder; name a model folder, a GGUF file or 'embedded'")
     return _from_hub(model, download=download), model

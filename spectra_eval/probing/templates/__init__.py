@@ -18,6 +18,7 @@ from typing import overload
 
 import numpy as np
 
+from spectra_eval.artifacts._files import missing
 from spectra_eval.errors import InputError, SchemaError, UnknownNameError
 from spectra_eval.settings import read_settings
 from spectra_eval.tables import MAX_TITLE, Detail, PreferenceTable, clean_text
@@ -260,7 +261,7 @@ def read_template(source: str | Path) -> Template:
             raise UnknownNameError(f"no template named {str(source)!r}; known: {known}; or name a .yaml file")
         return known_templates()[str(source)]
     if not path.is_file():
-        raise SchemaError(f"{path}: no such file; a template is a YAML file with heading, item, prefix and suffix")
+        raise SchemaError(f"{path}: {missing(path)}; a template is a YAML file with heading, item, prefix and suffix")
     document = read_settings(path.read_bytes(), str(path))
     known_fields = [item.name for item in fields(Template)]
     for name, value in document.items():
