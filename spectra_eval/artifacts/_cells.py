@@ -127,8 +127,10 @@ def times(array: Any, fail: Fail) -> list[str | None]:
 
     if pa.types.is_dictionary(array.type):
         return _shared(array, fail, times)
-    array = plain(array)
+    stated, array = array.type, plain(array)
     kind, kinds = array.type, pa.types
+    if isinstance(stated, pa.BaseExtensionType) and kinds.is_integer(kind):  # Booleans of a byte
+        raise fail(None, f"holds {stated.extension_name}, no moment; write a date or a number since 1970")
     if kinds.is_date(kind):
         array, kind = array.cast(pa.timestamp("s")), pa.timestamp("s")
     if kinds.is_timestamp(kind):

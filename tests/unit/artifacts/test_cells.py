@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectra_eval.artifacts import read_table
-from spectra_eval.artifacts._cells import as_lists, plain, texts
+from spectra_eval.artifacts._cells import as_lists, plain, texts, times
 from spectra_eval.data.csv import read
 from spectra_eval.errors import SchemaError
 
@@ -135,6 +135,11 @@ def test_what_is_no_moment_is_refused(tmp_path: Path, values: Any) -> None:
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     with pytest.raises(SchemaError, match=r"column time: holds .*, no moment; write a date or a number"):
         read(tmp_path / "t.parquet")
+
+
+def test_booleans_of_a_byte_are_no_moments() -> None:
+    with pytest.raises(ValueError, match=r"holds arrow\.bool8, no moment"):
+        times(pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), lambda _, said: ValueError(said))
 
 
 def test_types_that_only_memory_holds() -> None:
