@@ -52,7 +52,7 @@ def populations() -> dict[str, Population]:
 
     def of(metric: str, system: str) -> Population:
         asked = BoundMetric.parse(metric)
-        held = row_system(table, system).held(slice(0, table.n_users))
+        held = row_system(table, system).predicted(slice(0, table.n_users))
         users = Comparison(theta_star=table.theta_star, theta_s=held, lists=None, bucket=bucket)
         return Population(asked.statistic(users), asked.value, asked.metric.limits, asked.metric.is_mean)
 

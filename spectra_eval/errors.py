@@ -7,18 +7,18 @@
     │   ├── ShapeError                      axes or lengths do not fit together
     │   ├── SimplexError                    a row is not a probability distribution
     │   ├── SchemaError                     a file or a document has the wrong form
-    │   └── LeakageError                    the evaluation window stands where it must not be seen
+    │   └── LeakageError                    the evaluation window could be seen by the model
     ├── UnitError (TypeError)               an amount of information was used as a bare number
     ├── UndefinedMetricError (ValueError)   a quantity has no value here; never 0.0, never a silent NaN
-    ├── AssumptionError (ValueError)        a statement was asked for where its hypotheses do not hold
+    ├── AssumptionError (ValueError)        the assumptions of a statement do not hold
     ├── UnknownNameError (LookupError)      nothing is registered under this name
     ├── DuplicateNameError (ValueError)     two entries claim one name
-    └── BackendError (RuntimeError)         a model could not be loaded or asked
-        ├── BackendUnavailable (ImportError)   the extra that holds it is not installed
+    └── BackendError (RuntimeError)         a model could not be loaded or queried
+        ├── BackendUnavailable (ImportError)   its extra is not installed
         ├── ModelLoadError                  the model's files are missing or unusable
-        └── ProbeError                      a question cannot be put to this model
+        └── ProbeError                      this model cannot answer a prompt
 
-A message names the argument, the place and the mend, on one line.
+A message is one line: the argument, the place and the fix.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class SpectraError(Exception):
-    """The root: everything that spectra-eval raises on purpose."""
+    """Base class of the errors that spectra-eval raises."""
 
 
 class InputError(SpectraError, ValueError):
@@ -65,7 +65,7 @@ class SchemaError(InputError):
 
 
 class LeakageError(InputError):
-    """The evaluation window stands where the model could have seen it."""
+    """The evaluation window is in data that the model could have seen."""
 
 
 class UnitError(SpectraError, TypeError):
@@ -73,11 +73,11 @@ class UnitError(SpectraError, TypeError):
 
 
 class UndefinedMetricError(SpectraError, ValueError):
-    """A quantity has no value here, for instance an average over nobody."""
+    """A quantity has no value here, for instance a mean over no users."""
 
 
 class AssumptionError(SpectraError, ValueError):
-    """A statement was asked for where its hypotheses do not hold."""
+    """The assumptions of a statement do not hold."""
 
 
 class UnknownNameError(SpectraError, LookupError):
@@ -89,7 +89,7 @@ class DuplicateNameError(SpectraError, ValueError):
 
 
 class BackendError(SpectraError, RuntimeError):
-    """A model could not be loaded or asked."""
+    """A model could not be loaded or queried."""
 
 
 class BackendUnavailable(BackendError, ImportError):
@@ -101,7 +101,7 @@ class ModelLoadError(BackendError):
 
 
 class ProbeError(BackendError):
-    """A question cannot be put to this model as asked."""
+    """A prompt cannot be given to this model in the requested form."""
 
 
 def one_line(error: object) -> str:

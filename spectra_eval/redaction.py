@@ -1,4 +1,4 @@
-r"""Text that may be printed: without secrets, and without characters that control a terminal.
+r"""Text that is safe to print: without secrets and without terminal control characters.
 
 Texts of servers, files and file names pass through `shown` before they are printed.
 """
@@ -14,9 +14,9 @@ __all__ = ["escaped", "escaped_json", "hide", "redacted", "shown"]
 
 _HIDDEN = "[hidden]"
 _SHORT = 8
-"""A shorter secret is only taken out where it stands as a word of its own, for its letters occur elsewhere."""
+"""A secret shorter than this is removed only where it is a whole word, since its letters occur in other words."""
 _SECRETS: dict[str, re.Pattern[str]] = {}
-# Control characters, separators of lines, marks that turn the direction of writing, tags, and halves of pairs.
+# Control characters, separators of lines, direction marks, tags, and lone surrogates.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -24,7 +24,7 @@ _UNSAFE = re.compile(
 
 
 def hide(secret: str) -> None:
-    """Take a secret out of everything that `redacted` and `shown` return from now on.
+    """Remove a secret from everything that `redacted` and `shown` return from now on.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def hide(secret: str) -> None:
 
 
 def redacted(text: str) -> str:
-    """Return a text without the secrets that were named to `hide`.
+    """Return a text without the secrets registered with `hide`.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def redacted(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text in which characters that steer a terminal are written as escapes; lines and tabs stay.
+    r"""Return a text with terminal control characters escaped; line breaks and tabs are kept.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def escaped(text: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """Return JSON text that holds the same values and no character that steers a terminal."""
+    """Return JSON text with the same values and without terminal control characters."""
     return _UNSAFE.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found.group())), text)
 
 
 def shown(text: str) -> str:
-    """Return a text that may be printed: `redacted`, then `escaped`."""
+    """Return a text that is safe to print: `redacted`, then `escaped`."""
     return escaped(redacted(text))
 
 
@@ -81,7 +81,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _units(letter: str) -> list[int]:
-    """Return the UTF-16 code units of a character, of which JSON writes its escapes."""
+    """Return the UTF-16 code units of a character, as JSON escapes them."""
     number = ord(letter)
     if number < 0x10000:
         return [number]

@@ -1,7 +1,7 @@
 """The registry of metrics, envelopes, claims, readouts, backends, baselines and data sets.
 
-An entry is found by its place (every public module of the family's folder is imported at the first
-look-up) or through an entry point of an installed package.
+An entry is found in the public modules of the family's folder, which are imported at the first
+look-up, or through an entry point of an installed package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Named", "Registry", "call", "words_of"]
 
 
 def call(place: str, *args: Any, **options: Any) -> Any:
-    """Call a function of a module above, ``module:function``: for methods of values that need a library.
+    """Call a function of a higher floor by name, ``module:function``, importing its module first.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def call(place: str, *args: Any, **options: Any) -> Any:
 
 
 def words_of(name: str) -> str:
-    """Return a name in words, for an entry that states no label.
+    """Return a name in words, the default label of an entry.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The name it is asked for by."""
+        """Return the name of the entry."""
 
 
 T = TypeVar("T", bound=Named)
@@ -63,12 +63,12 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        What one entry is called in messages, for instance ``"metric"``.
+        The word for one entry in messages, for instance ``"metric"``.
     package : str
-        The package whose public modules hold the entries of the house.
+        The package whose public modules define the built-in entries.
     group : str
-        The entry-point group through which other packages add theirs. An entry point names either
-        an entry or a module that adds entries when it is imported.
+        The entry-point group of plug-ins. An entry point names an entry, or a module that adds entries when it
+        is imported.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Registry(Generic[T]):
         return entry
 
     def names(self) -> list[str]:
-        """All names, sorted; a plug-in that could not be imported is missing, and each call warns of it."""
+        """Return all names, sorted; warn of each plug-in that could not be imported."""
         self._load()
         for name, error in self._failed.items():
             warnings.warn(f"{self.kind} plug-in {name!r} failed: {error}", stacklevel=2)
@@ -132,17 +132,15 @@ class Registry(Generic[T]):
         """Import all modules and plug-ins once; a module that cannot be imported is an error at every look-up."""
         if self._loaded:
             return
-        with self._lock:  # a second thread waits for the whole, and never sees a part
-            if (
-                self._loaded or self._loading
-            ):  # a module that looks something up while it is imported sees what is there
+        with self._lock:  # other threads wait until all entries are loaded
+            if self._loaded or self._loading:  # a look-up while a module is imported sees the entries so far
                 return
             self._loading = True
             try:
                 package = importlib.import_module(self.package)
                 for module in pkgutil.iter_modules(package.__path__):
                     if not module.name.startswith("_"):
-                        with self._noted():
+                        with self._allow_retry():
                             importlib.import_module(f"{self.package}.{module.name}")
                 self._load_plugins()
                 self._loaded = True
@@ -150,8 +148,8 @@ class Registry(Generic[T]):
                 self._loading = False
 
     @contextlib.contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Note what a module registered before it failed, for it registers that again at the next try."""
+    def _allow_retry(self) -> Iterator[None]:
+        """Remember the entries of a module that fails while it is imported: the next try registers them again."""
         before = set(self._entries)
         try:
             yield
@@ -162,9 +160,9 @@ class Registry(Generic[T]):
     def _load_plugins(self) -> None:
         for point in importlib.metadata.entry_points(group=self.group):
             try:
-                with self._noted():
+                with self._allow_retry():
                     loaded = point.load()
-            except Exception as error:  # a plug-in may fail in any way; the rest works without it
+            except Exception as error:  # a plug-in may fail in any way; the other entries work without it
                 self._failed[point.name] = error
             else:
                 if hasattr(loaded, "name"):

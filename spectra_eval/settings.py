@@ -11,15 +11,15 @@ __all__ = ["read_settings"]
 Setting: TypeAlias = "str | bool | list[str]"
 
 LARGEST = 65_536
-"""Characters of a file of settings; a longer one is refused."""
+"""The largest size of a settings file, in bytes."""
 _AMBIGUOUS = ("yes", "no", "on", "off", "y", "n")
 
 
 def read_settings(data: bytes, place: str) -> dict[str, Setting]:
-    r"""Read a mapping of names to values: texts as they are written, ``true`` or ``false``, or flat lists of texts.
+    r"""Read a mapping of names to values: texts, ``true`` or ``false``, or flat lists of texts.
 
-    Numbers and dates stay texts: the option that takes them knows what they are. Aliases, tags, nested mappings,
-    empty values, a name given twice, and the words that YAML takes for true and false (``yes``, ``no``, ``on``,
+    Numbers and dates stay texts: the option parses them. Aliases, tags, nested mappings,
+    empty values, a repeated name, and the words that YAML reads as Booleans (``yes``, ``no``, ``on``,
     ``off``) are refused.
 
     Parameters
@@ -47,7 +47,7 @@ def read_settings(data: bytes, place: str) -> dict[str, Setting]:
     import yaml
 
     if len(data) > LARGEST:
-        raise SchemaError(f"{place}: {len(data):,} bytes; a file of settings has at most {LARGEST:,}")
+        raise SchemaError(f"{place}: {len(data):,} bytes; a settings file has at most {LARGEST:,}")
     try:
         return _Reader(place).mapping(yaml.parse(data.decode("utf-8-sig"), Loader=yaml.SafeLoader))
     except UnicodeDecodeError as error:
@@ -57,7 +57,7 @@ def read_settings(data: bytes, place: str) -> dict[str, Setting]:
 
 
 class _Reader:
-    """Walks the events of the parser, so that nothing is built that could be large or deep."""
+    """Read the events of the parser one by one, so that no large or deep object is built."""
 
     def __init__(self, place: str) -> None:
         self.place = place
@@ -70,20 +70,20 @@ class _Reader:
             event = next(events)
         self._check(event, "")
         if not isinstance(event, yaml.MappingStartEvent):
-            raise SchemaError(f"{self.place}: holds no mapping of names to values; write one NAME: VALUE a line")
+            raise SchemaError(f"{self.place}: no mapping of names to values; write one NAME: VALUE a line")
         found: dict[str, Setting] = {}
         for key in events:
             if isinstance(key, yaml.MappingEndEvent):
                 break
             self._check(key, "")
             if not isinstance(key, yaml.ScalarEvent):
-                raise self._error(key, "a name is meant here; write NAME: VALUE")
+                raise self._error(key, "expected a name; write NAME: VALUE")
             name = key.value
             if name in found:
-                raise self._error(key, f"{name!r} is given twice; remove one of the two")
+                raise self._error(key, f"{name!r} occurs twice; remove one of the two")
             found[name] = self._value(name, next(events), events)
         if not isinstance(next(events), yaml.DocumentEndEvent) or not isinstance(next(events), yaml.StreamEndEvent):
-            raise SchemaError(f"{self.place}: holds a second document; remove what follows the first")
+            raise SchemaError(f"{self.place}: a second document; remove everything after the first")
         return found
 
     def _value(self, name: str, event: Any, events: Any) -> Setting:
@@ -93,14 +93,14 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(name, event)
         if not isinstance(event, yaml.SequenceStartEvent):
-            raise self._error(event, f"{name!r} holds a mapping, where one value or a flat list is meant")
+            raise self._error(event, f"{name!r} is a mapping; write one value or a flat list")
         items = []
         for item in events:
             if isinstance(item, yaml.SequenceEndEvent):
                 break
             self._check(item, name)
             if not isinstance(item, yaml.ScalarEvent):
-                raise self._error(item, f"{name!r} holds a list in a list, where one value or a flat list is meant")
+                raise self._error(item, f"{name!r} is a nested list; write one value or a flat list")
             value = self._scalar(name, item)
             items.append(item.value if isinstance(value, bool) else value)
         return items
@@ -108,7 +108,7 @@ class _Reader:
     def _scalar(self, name: str, event: Any) -> str | bool:
         text: str = event.value
         if "\0" in text:  # in quotes, YAML writes it with a backslash
-            raise self._error(event, f"{name!r} holds a NUL character; remove it")
+            raise self._error(event, f"{name!r} contains a NUL character; remove it")
         if event.style is not None:  # in quotes, or a block
             return text
         if text.lower() in ("true", "false"):
@@ -116,7 +116,7 @@ class _Reader:
         if text.lower() in _AMBIGUOUS:
             raise self._error(
                 event,
-                f'{name!r} is {text}, which YAML takes for a truth value; write true, false or "{text}" in quotes',
+                f'{name!r} is {text}, which YAML reads as a Boolean; write true, false or "{text}" in quotes',
             )
         if text.lower() in ("", "~", "null"):
             raise self._error(event, f"{name!r} has no value; write one or remove the line")

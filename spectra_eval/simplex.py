@@ -138,15 +138,15 @@ def kl_nats(p: np.ndarray, q: np.ndarray) -> Any:
     """
     p, q = np.broadcast_arrays(p, q)
     out = np.where(p > 0, np.inf, 0.0)
-    held = q > 0
-    top, base = p[held], q[held]
+    positive = q > 0
+    top, base = p[positive], q[positive]
     with np.errstate(over="ignore"):
         u = (top - base) / base
     term = base * _kl_generator(u)
     far = ~(u < 1e300)  # u itself may be finite where (1 + u) ln(1 + u) is not
     if far.any():
         term[far] = top[far] * (np.log(top[far]) - np.log(base[far])) - top[far] + base[far]
-    out[held] = term
+    out[positive] = term
     return np.sum(out, axis=-1)
 
 
@@ -336,11 +336,11 @@ def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
     if support is None:
         return theta
     outside = ((theta > 0) & ~support).any(axis=-1)
-    kept = np.where(support, theta, 0.0)
-    total = kept.sum(axis=-1)
+    restricted_theta = np.where(support, theta, 0.0)
+    total = restricted_theta.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        kept = np.where(outside[..., None], kept / total[..., None], kept)
-    return np.where((total > 0)[..., None], kept, uniform_on(support))
+        restricted_theta = np.where(outside[..., None], restricted_theta / total[..., None], restricted_theta)
+    return np.where((total > 0)[..., None], restricted_theta, uniform_on(support))
 
 
 def entropy_nats(p: np.ndarray) -> Any:

@@ -22,7 +22,7 @@ LN2 = 0.6931471805599453
 
 
 class Unit(enum.StrEnum):
-    """The unit of a number, as every artifact states it.
+    """The unit of a number, as artifacts record it.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Unit(enum.StrEnum):
 
 
 class Information:
-    """An amount of information, in nats inside unless it was given in bits.
+    """An amount of information, stored in the unit in which it was given.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Information:
     Notes
     -----
     ``float()``, ``numpy.asarray()`` and ``numpy.mean()`` of an `Information` raise `UnitError`:
-    say ``.nats`` or ``.bits``. Two amounts can be compared, added and subtracted; an amount can be
+    use ``.nats`` or ``.bits``. Two amounts can be compared, added and subtracted; an amount can be
     scaled by a number.
 
     Examples
@@ -78,28 +78,28 @@ class Information:
 
     @classmethod
     def from_bits(cls, bits: Any) -> Information:
-        """Take an amount given in bits; `.bits` gives it back exactly."""
+        """Return an amount given in bits; its `bits` are exactly those."""
         made = cls(bits)
         made._unit = Unit.BIT
         return made
 
     @property
     def nats(self) -> Any:
-        """The amount in nats: a float, or a float array."""
+        """Return the amount in nats: a float, or a float array."""
         return self._value if self._unit is Unit.NAT else self._value * LN2
 
     @property
     def bits(self) -> Any:
-        """The amount in bits: a float, or a float array."""
+        """Return the amount in bits: a float, or a float array."""
         return self._value if self._unit is Unit.BIT else self._value / LN2
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the array inside; ``()`` for one number."""
+        """Return the shape of the array; ``()`` for one number."""
         return np.shape(self._value)
 
     def mean(self, axis: int | None = None) -> Information:
-        """Average over an axis, or over everything."""
+        """Return the mean over an axis, or over all entries."""
         return self._like(np.mean(self._value, axis=axis))
 
     def _like(self, value: Any) -> Information:
@@ -109,7 +109,9 @@ class Information:
 
     def _other(self, other: object) -> Any:
         if not isinstance(other, Information):
-            raise UnitError("an amount of information meets a bare number: give it a unit with Information(...)")
+            raise UnitError(
+                "an amount of information is combined with a bare number: give it a unit with Information(...)"
+            )
         return other.nats if self._unit is Unit.NAT else other.bits
 
     def __getitem__(self, index: Any) -> Information:
@@ -167,7 +169,7 @@ def check_information(**named: Any) -> None:
     Parameters
     ----------
     **named : any
-        The values, by the names of the parameters that they are for.
+        The values by parameter name.
 
     Raises
     ------
@@ -189,7 +191,7 @@ def check_information(**named: Any) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Information):
-        raise UnitError("this amount of information has its unit already")
+        raise UnitError("this amount of information already has a unit")
     array = as_array("amount", value)
     return float(array) if array.ndim == 0 else array
 

@@ -105,7 +105,7 @@ def further_columns(path: Path, users: list[str]) -> dict[str, Any]:
     rows: dict[str, int] = {}
     for row, user in enumerate(cells.pop("user")):
         if rows.setdefault(user, row) != row:
-            raise InputError(f"{path}: line {lines[row]}: user {user!r} stands twice; keep one line")
+            raise InputError(f"{path}: line {lines[row]}: user {user!r} occurs twice; keep one line")
     if not rows.keys() & set(users):
         raise InputError(f"{path}: no line is of a user of the table; write one line a user")
     return {

@@ -1,6 +1,6 @@
-"""Arrays of NumPy and of other libraries: converted, aligned by their labels and checked once.
+"""Arrays of NumPy and of other libraries: converted, aligned by label and checked once.
 
-A public function converts and checks its arrays here, and hands them to kernels that only compute. The names of
+A public function converts and checks its arrays here and passes them to kernels that only compute. The names of
 shapes that signatures use are defined here too.
 """
 

@@ -1,6 +1,6 @@
-"""Names of shapes, and the checks at the door.
+"""Names of shapes, and the checks of arguments.
 
-A public function checks its arrays here once, and hands them to kernels that only compute.
+A public function checks its arrays here once and passes them to kernels that only compute.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = [
 ]
 
 ATOL = 1e-9
-"""A float64 row that sums to one within this is a distribution; it is then divided by its sum.
+"""Tolerance of the sum of a float64 row; a row within it is divided by its sum.
 
-A row of lower precision (float32, float16, bfloat16) may be off by 256 machine epsilons, at the most the square root
+A row of lower precision (float32, float16, bfloat16) has a tolerance of 256 machine epsilons, at most the square root
 of one.
 """
 
 PerUser = Float[np.ndarray, " *users"]
-"""One number a user."""
+"""One number per user."""
 
 # A public function takes arrays of other libraries too, and converts them itself.
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     Lists: TypeAlias = Any
 else:
     Theta = Counts = Lists = Any
-# A function that checks an option itself refuses it in its own words, also where a type checker runs beside it.
+# A function that checks an option itself raises its own error, also when a runtime type checker is active.
 if TYPE_CHECKING:
     Whole: TypeAlias = int
     Number: TypeAlias = float
@@ -103,13 +103,13 @@ def as_simplex(**named: Any) -> tuple[np.ndarray, ...]:
 def as_together(
     others: Mapping[str, tuple[Any, Sequence[str]]], **named: Any
 ) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-    """Check distributions as `as_simplex` does, and align what comes with them by its labels.
+    """Check distributions as `as_simplex` does, and align other arrays with them by their labels.
 
     Parameters
     ----------
     others : mapping of str to (array-like or None, axes)
-        What each axis is, counted from the last one: ``("users", "categories")``, ``("users", "ranks")``,
-        ``("categories",)``. None is left out. Booleans stay as they are.
+        The meaning of each axis, counted from the last one: ``("users", "categories")``, ``("users", "ranks")``,
+        ``("categories",)``. None is omitted. Booleans are kept.
     **named : (..., K) array-like
         The distributions.
 
@@ -183,7 +183,7 @@ def check_whole(name: str, value: Any, *, least: int = 0, most: int = 10**9, why
     if number < least:
         raise InputError(f"{name}: {_shown(value)} is below {least}{why and f'; {why}'}")
     if number > most:
-        raise InputError(f"{name}: {_shown(value)} is above {most:,}, the most that is allowed")
+        raise InputError(f"{name}: {_shown(value)} is above {most:,}, the maximum")
     return number
 
 
@@ -218,7 +218,7 @@ def check_cutoff(k: Any, n_categories: int | None = None) -> int:
 
 
 def _real(value: Any) -> float | None:
-    """Return a real number as a float, and None for everything else, Booleans and texts included."""
+    """Return a real number as a float, and None for everything else, including Booleans and texts."""
     item = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):
         return None
@@ -229,7 +229,7 @@ def _real(value: Any) -> float | None:
 
 
 def _shown(value: Any) -> str:
-    """Write a value for a message; one of thousands of digits would not fit a line, and Python refuses to print it."""
+    """Return a value as short text for a message; Python refuses to print an integer of thousands of digits."""
     if isinstance(value, int) and value.bit_length() > 64:
         return f"an integer of {value.bit_length()} bits"
     text = " ".join((str if isinstance(value, int | float | np.number) else repr)(value).split())
@@ -237,9 +237,9 @@ def _shown(value: Any) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """Return a dataclass on one line, with arrays of more than six numbers by their shape."""
+    """Return a one-line representation of a dataclass; arrays of more than six numbers are shown as their shape."""
     shown = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value) if item.repr)
-    return f"{type(value).__name__}({', '.join(f'{name}={_brief(held)}' for name, held in shown)})"
+    return f"{type(value).__name__}({', '.join(f'{name}={_brief(entry)}' for name, entry in shown)})"
 
 
 def _brief(value: Any) -> str:
@@ -249,10 +249,10 @@ def _brief(value: Any) -> str:
 
 
 def row_sums(values: np.ndarray) -> np.ndarray:
-    """Sum each row of finite, non-negative numbers, with the same bits whatever the order of its entries.
+    """Sum each row of finite, non-negative numbers, with the same result for any order of its entries.
 
-    Each row is laid on a grid that is finer than its largest entry by 62 bits less those of K, and added there in whole
-    numbers. A table that is written, read, or has its categories in another order then keeps its shares bit for bit.
+    Each row is rounded to a grid that is 62 bits minus the bits of K finer than its largest entry, and summed in
+    integers. A table that is written, read or reordered then has exactly the same proportions.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def _rows_on_simplex(name: str, array: np.ndarray, atol: float) -> np.ndarray:
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ShapeError(f"{name}: needs a last axis of categories, got shape {array.shape}")
     sums = array.sum(axis=-1, keepdims=True)
-    # NaN fails both comparisons, infinity fails the second: one pass finds every defect.
+    # NaN fails both comparisons and infinity the second, so one pass finds every defect.
     good = (array.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1.0) <= atol)
     if not good.all():
         good |= (array.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1.0) <= sum_tolerance(array)[..., None])
@@ -303,7 +303,7 @@ def _first_defect(name: str, array: np.ndarray, good: np.ndarray) -> str:
 
 
 def deviation(total: float) -> str:
-    """Say what a row sums to, and how far from one that is where the sum itself would be printed as one.
+    """Return the sum of a row as text, as a deviation where it would be printed as one.
 
     Examples
     --------

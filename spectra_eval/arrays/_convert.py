@@ -1,7 +1,7 @@
 """Arrays of other libraries: one conversion for every public function that takes arrays.
 
 NumPy, pandas, polars, PyArrow, xarray and PyTorch objects are recognised by their attributes, so none of those
-libraries is imported. What has no faithful conversion to real numbers is refused in one line: masked arrays, complex
+libraries is imported. Input without a faithful conversion to real numbers is an error: masked arrays, complex
 numbers, Booleans, text, objects, sparse matrices. Labels are kept, so that arrays can be aligned by them.
 """
 
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
-    """Convert what was given for `name` to a NumPy array of real numbers, with its labels; refuse what cannot be.
+    """Convert an argument to a NumPy array of real numbers with its labels.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
     value : array-like
         An array, a sequence of numbers, or an array, series or table of another library.
     boolean : bool
-        Keep Booleans; they are refused otherwise.
+        Whether Booleans are accepted.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
         given = of_library(name, value)
     except (MemoryError, SpectraError):
         raise
-    except Exception as error:  # an object of another library may fail in any way
+    except Exception as error:  # conversion by another library may raise any error
         raise no_array(name, value, error) from error
     if given is None:
         refuse_masked(name, value)
@@ -126,19 +126,19 @@ def whole_of(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def align(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
-    """Put the entries of labelled arrays in one order: that of the first array that labels the axis.
+    """Align labelled arrays: all get the order of the first array that labels the axis.
 
     Parameters
     ----------
     given : mapping of str to Given
         Arrays by name.
     axes : mapping of str to sequence of str
-        What each axis of each array is, counted from the last one: ``("users", "categories")``.
+        The meaning of each axis of each array, counted from the last one: ``("users", "categories")``.
 
     Raises
     ------
     InputError
-        Two arrays have different labels on the same axis, or labels that occur twice in another order.
+        Two arrays have different labels on the same axis, or repeated labels in another order.
     """
     aligned = turned(given, axes)
     for what in ("categories", "users"):
@@ -168,7 +168,7 @@ def matched(**named: Any) -> tuple[Any, ...]:
 
 
 def order(name: str, labels: Sequence[Any], wanted: Sequence[Any], other: str, what: str) -> list[int]:
-    """Return for each wanted label its place in `labels`; refuse labels that differ or repeat."""
+    """Return the index in `labels` of each wanted label; labels must match and not repeat."""
     place = {label: i for i, label in enumerate(labels)}
     advice = "give both the same labels, or NumPy arrays (.to_numpy()) to go by position"
     missing = [label for label in wanted if label not in place]
@@ -184,7 +184,7 @@ def order(name: str, labels: Sequence[Any], wanted: Sequence[Any], other: str, w
 
 
 def type_tolerance(dtype: np.dtype) -> float:
-    """Return how far from one a row of this type may sum; 0 for float64 and whole numbers.
+    """Return the tolerance of row sums for a type; 0 for float64 and whole numbers.
 
     Examples
     --------
@@ -195,10 +195,10 @@ def type_tolerance(dtype: np.dtype) -> float:
 
 
 def sum_tolerance(values: np.ndarray, *, text: bool = False) -> np.ndarray:
-    """Return for each row (N, K) of float64 numbers how far from one its sum may be for the precision it came in.
+    """Return the tolerance of each row sum (N, K), given the precision that the numbers show.
 
     Zero for a row of full float64 precision; `FLOAT32_ATOL` where every number is exactly a float32; with `text`, K
-    half units of the last decimal place (of float32 at the least) where no number has more than nine digits.
+    half units of the last decimal place (at least that of float32) where no number has more than nine digits.
 
     Examples
     --------
@@ -226,20 +226,25 @@ def _is_rounded(values: np.ndarray, decimals: np.ndarray) -> np.ndarray:
 
 
 def turned(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
-    """Transpose arrays whose axes are named to the order of the one with the most axes that ends in categories."""
+    """Transpose arrays with named axes to the axis order of the largest array that ends in categories."""
     named = {name: array.dims for name, array in given.items() if array.dims is not None}
     full: tuple[str, ...] = max((d for n, d in named.items() if axes[n][-1:] == ("categories",)), key=len, default=())
     made = dict(given)
     for name, dims in named.items():
         if not full or dims == full:
             continue
-        held = full if "categories" in axes[name] else full[:-1]
-        others = [d for d in dims if d not in held]
-        wanted = [d for d in held if d in dims]
-        if len(others) != ("ranks" in axes[name]) or tuple(wanted) != held[len(held) - len(wanted) :]:
+        expected = full if "categories" in axes[name] else full[:-1]
+        others = [d for d in dims if d not in expected]
+        order_of_axes = [d for d in expected if d in dims]
+        if (
+            len(others) != ("ranks" in axes[name])
+            or tuple(order_of_axes) != expected[len(expected) - len(order_of_axes) :]
+        ):
             raise InputError(f"{name}: its axes are {dims}, but those of the other array are {full}")
-        places = [dims.index(d) for d in (*wanted, *others)]
+        places = [dims.index(d) for d in (*order_of_axes, *others)]
         array = given[name]
         labels = tuple(array.labels[place] for place in places)
-        made[name] = replace(array, values=np.transpose(array.values, places), labels=labels, dims=(*wanted, *others))
+        made[name] = replace(
+            array, values=np.transpose(array.values, places), labels=labels, dims=(*order_of_axes, *others)
+        )
     return made

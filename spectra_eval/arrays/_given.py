@@ -1,4 +1,4 @@
-"""An array as it was given, and what becomes numbers at all."""
+"""An array as it was passed by the caller, and its conversion to numbers."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23}
 
 
 def tolerance_of(eps: float) -> float:
-    """Return how far from one a row may sum: 256 machine epsilons, and the square root of one at the most."""
+    """Return the tolerance of row sums: 256 machine epsilons, at most the square root of one."""
     return min(math.sqrt(eps), 256 * eps)
 
 
 FLOAT32_ATOL = tolerance_of(EPS["float32"])
-"""How far a float32 row may be from a sum of one: 3e-5; float16 .03, bfloat16 .09."""
+"""Tolerance of the sum of a float32 row, 3e-5; for float16 .03, for bfloat16 .09."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """An array as it was given: numbers, the machine epsilon of its type (0 for float64), labels and names of axes."""
+    """An array from the caller: numbers, machine epsilon of the type (0 for float64), labels and names of axes."""
 
     values: np.ndarray
     eps: float = 0.0
@@ -51,11 +51,11 @@ class Given:
 
     @property
     def atol(self) -> float:
-        """How far a row may be from a sum of one because of the type of the array; 0 for float64."""
+        """Return the tolerance of row sums for the type of the array; 0 for float64."""
         return tolerance_of(self.eps)
 
     def of_axis(self, axis: int, *, default: bool = True) -> Labels:
-        """Return the labels of an axis; with `default=False` none that count rows: 0, 1, 2 and so on."""
+        """Return the labels of an axis; with `default=False`, None for default labels 0, 1, 2 and so on."""
         if not self.labels or not -len(self.labels) <= axis < len(self.labels):
             return None
         labels = self.labels[axis]
@@ -64,27 +64,27 @@ class Given:
     def taken(self, places: Sequence[int], axis: int) -> Given:
         """Return the array with the entries of an axis in the order of `places`."""
         labels = list(self.labels)
-        held = labels[axis]
-        labels[axis] = None if held is None else tuple(held[p] for p in places)
+        axis_labels = labels[axis]
+        labels[axis] = None if axis_labels is None else tuple(axis_labels[p] for p in places)
         return replace(self, values=np.take(self.values, places, axis=axis), labels=tuple(labels))
 
 
 def is_default(labels: Sequence[Hashable]) -> bool:
-    """Return whether labels are those that pandas gives by itself."""
+    """Return whether labels are the default range index of pandas."""
     return all(type(label) is int and label == place for place, label in enumerate(labels))
 
 
 def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
     values = given.values
-    if values.dtype.name == "bfloat16":  # of ml_dtypes, as JAX uses it
+    if values.dtype.name == "bfloat16":  # from ml_dtypes, used by JAX
         return replace(given, values=values.astype(np.float32), eps=EPS["bfloat16"])
     kind = values.dtype.kind
     if (kind == "b" and boolean) or kind in "iu":
         return given
     if kind == "f":
-        with np.errstate(over="ignore"):  # of numbers that only a longer type can hold
-            held = values.astype(np.float64) if values.dtype.itemsize > 8 else values
-        return replace(given, values=held, eps=given.eps or EPS.get(values.dtype.name, 0.0))
+        with np.errstate(over="ignore"):  # numbers beyond the range of float64
+            floats = values.astype(np.float64) if values.dtype.itemsize > 8 else values
+        return replace(given, values=floats, eps=given.eps or EPS.get(values.dtype.name, 0.0))
     if values.size == 0:
         return replace(given, values=values.astype(np.float64) if kind != "V" else np.empty(values.shape))
     if kind == "O" and all(isinstance(x, numbers.Real | Decimal) and not isinstance(x, bool) for x in values.flat):
@@ -100,7 +100,7 @@ def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
         "c": ("complex numbers", "give their real part or magnitude"),
         "U": ("text", "give numbers; leave columns of text out, or make them the index"),
         "S": ("text", "give numbers; leave columns of text out, or make them the index"),
-        "O": ("objects that are no plain numbers", "give an array of numbers, such as .astype(float)"),
+        "O": ("objects that are not plain numbers", "give an array of numbers, such as .astype(float)"),
     }.get(kind, (f"{values.dtype}", "give real numbers"))
     raise InputError(f"{name}: holds {what}; {advice}")
 
@@ -117,7 +117,7 @@ def plain_array(name: str, value: Any) -> np.ndarray:
 
 
 def no_array(name: str, value: Any, error: Exception) -> InputError:
-    """Make the error for an object that failed when it was read."""
+    """Return the error for an object that could not be converted."""
     reason = one_line(error)[:100]
     return InputError(f"{name}: {type(value).__name__} cannot become an array ({reason}); give numbers")
 

@@ -18,7 +18,7 @@ _PLAIN = (np.ndarray, np.generic, list, tuple, numbers.Number, str, bytes)
 
 
 def of_library(name: str, value: Any) -> Given | None:
-    """Read an object of another library by its attributes; None for what NumPy reads itself."""
+    """Convert an object of another library; None for objects that NumPy converts itself."""
     read = _reader(value)
     return None if read is None else read(name, value)
 
@@ -57,7 +57,7 @@ def _pandas(name: str, value: Any) -> Given:
     axes = (value.index, value.columns) if value.ndim == 2 else (value.index,)
     labels = tuple(tuple(axis) for axis in axes)
     stored = [getattr(dtype, "subtype", dtype) for dtype in dtypes]
-    eps = max((EPS.get(f"float{8 * held.itemsize}", 0.0) for held in stored if held.kind == "f"), default=0.0)
+    eps = max((EPS.get(f"float{8 * dtype.itemsize}", 0.0) for dtype in stored if dtype.kind == "f"), default=0.0)
     return Given(values, eps, labels)
 
 
@@ -71,12 +71,12 @@ def _xarray(name: str, value: Any) -> Given:
 def _torch(name: str, value: Any) -> Given:
     if str(getattr(value, "layout", "torch.strided")) != "torch.strided":
         raise InputError(f"{name}: a sparse tensor; give a dense one (.to_dense())")
-    held, eps = value.detach().cpu(), 0.0
-    if hasattr(held, "resolve_neg"):
-        held = held.resolve_conj().resolve_neg()
-    if str(held.dtype) == "torch.bfloat16":
-        held, eps = held.float(), EPS["bfloat16"]
-    return Given(np.asarray(held.numpy()), eps)
+    tensor, eps = value.detach().cpu(), 0.0
+    if hasattr(tensor, "resolve_neg"):
+        tensor = tensor.resolve_conj().resolve_neg()
+    if str(tensor.dtype) == "torch.bfloat16":
+        tensor, eps = tensor.float(), EPS["bfloat16"]
+    return Given(np.asarray(tensor.numpy()), eps)
 
 
 def _sparse(name: str, value: Any) -> Given:
@@ -100,4 +100,4 @@ _LIBRARIES: tuple[tuple[Callable[[Any], bool], Callable[[str, Any], Given]], ...
     (_has("__arrow_c_stream__"), of_arrow),
     (lambda value: hasattr(value, "__dlpack__") and not hasattr(value, "__array__"), _dlpack),
 )
-"""How to recognise an object of another library, and what reads it; the first that fits."""
+"""Test and converter for each library; the first match is used."""

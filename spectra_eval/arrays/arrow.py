@@ -1,4 +1,4 @@
-"""Objects that export Arrow: PyArrow, polars, DuckDB and others through Arrow's interface, read by one function."""
+"""Objects that export Arrow: PyArrow, polars, DuckDB and others through Arrow's interface."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["is_list", "list_lengths", "of_arrow", "plain", "whole", "widened"]
 
 
 def of_arrow(name: str, value: Any) -> Given:
-    """Read an object that exports Arrow: numbers, one list a row, or a table or struct with one column a category.
+    """Read an object that exports Arrow: numbers, one list per row, or a table or struct with one column per category.
 
     Raises
     ------
     InputError, ShapeError
-        A row is null, a list has another length, or the type holds no numbers.
+        A row is null, lists differ in length, or the type is not numeric.
     """
     import pyarrow as pa
 
@@ -34,14 +34,14 @@ def of_arrow(name: str, value: Any) -> Given:
     titles = [array.type.field(place).name for place in range(array.type.num_fields)]
     if not titles:
         raise ShapeError(f"{name}: a table without columns")
-    columns = [_numbers(f"{name}: column {t!r}", held) for t, held in zip(titles, array.flatten(), strict=True)]
-    values = [held for held, _ in columns]
+    columns = [_numbers(f"{name}: column {t!r}", cells) for t, cells in zip(titles, array.flatten(), strict=True)]
+    values = [cells for cells, _ in columns]
     if len(values) == 1 and values[0].ndim == 2:
         return Given(*columns[0])
-    for title, held in zip(titles, values, strict=True):
-        if held.ndim != 1:
+    for title, cells in zip(titles, values, strict=True):
+        if cells.ndim != 1:
             raise ShapeError(f"{name}: column {title!r} holds lists; give that column alone")
-    if len({held.dtype.kind == "b" for held in values}) == 2:
+    if len({cells.dtype.kind == "b" for cells in values}) == 2:
         raise InputError(f"{name}: holds Booleans beside numbers; give numbers")
     return Given(np.column_stack(values), max(eps for _, eps in columns), (None, tuple(titles)))
 
@@ -79,14 +79,14 @@ def _numbers(name: str, array: Any) -> tuple[np.ndarray, float]:
 
 
 def _refuse_null(name: str, array: Any) -> None:
-    """Refuse a null row: leaving it out would move every later row to another user."""
+    """Raise if a row is null: without it every later row would belong to another user."""
     if array.null_count:
         row = array.is_null().to_pylist().index(True)
         raise InputError(f"{name}: row {row + 1} is null; fill it or leave it out everywhere")
 
 
 def plain(array: Any) -> Any:
-    """Undo how Arrow stores an array: chunks, dictionaries, runs, extension types; a UUID becomes its text."""
+    """Return an array without Arrow's encodings (chunks, dictionaries, runs, extension types); a UUID becomes text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -103,7 +103,7 @@ def plain(array: Any) -> Any:
         elif pa.types.is_run_end_encoded(kind):
             array = pc.run_end_decode(array)
         elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-            stops = np.concatenate([[0], np.cumsum(list_lengths(array))])  # its own cast loses lengths
+            stops = np.concatenate([[0], np.cumsum(list_lengths(array))])  # Arrow's own cast loses lengths
             array = pa.LargeListArray.from_arrays(pa.array(stops), array.flatten(), mask=array.is_null())
         else:
             return array
@@ -127,14 +127,14 @@ def is_list(kind: Any) -> bool:
 
 
 def list_lengths(array: Any) -> np.ndarray:
-    """(N,) int64: entries of each list; a null one has none."""
+    """Return the length of each list, (N,) int64; 0 for null."""
     import pyarrow.compute as pc
 
     return np.asarray(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def widened(halves: Any) -> Any:
-    """Return numbers of half precision as float32: Arrow computes little with them."""
+    """Return half-precision numbers as float32, since Arrow supports few operations on them."""
     import pyarrow as pa
 
     numbers = np.array([0.0 if half is None else half for half in halves.to_pylist()], dtype=np.float32)

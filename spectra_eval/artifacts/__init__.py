@@ -1,8 +1,8 @@
-"""Files: preference tables in every format that is read, Parquet and strict JSON in what is written.
+"""Files: preference tables are read in many formats and written as Parquet; documents are strict JSON.
 
-A file that is written appears whole or not at all, with the same bytes for the same content. A file that is
-read is checked once, here and in the constructor of the table, and every refusal is one line that names the
-file, the place and the mend. pyarrow is loaded by the first Parquet file and not before.
+A file is written completely or not at all, with the same bytes for the same content. A file that is
+read is checked once, here and in the constructor of the table, and every error is one line with the
+file, the place and the fix. pyarrow is imported when the first Parquet file is read or written.
 """
 
 from spectra_eval.artifacts._digest import TableDigest

@@ -1,4 +1,4 @@
-"""Columns of Arrow as arrays of NumPy; a cell that does not fit is refused with its row and user."""
+"""Arrow columns as NumPy arrays; an invalid cell is an error that names its row and user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from spectra_eval.arrays import type_tolerance
 from spectra_eval.arrays.arrow import widened
 from spectra_eval.artifacts._cells import as_lists, is_list, list_lengths, plain, texts, type_name
-from spectra_eval.artifacts._columns import TRUTHS, How, whole_numbers
+from spectra_eval.artifacts._columns import TRUTHS, ReadSpec, whole_numbers
 from spectra_eval.artifacts._details import missing_fields, read_details
 from spectra_eval.artifacts._limits import check_size
 from spectra_eval.artifacts._npz import check_padding
@@ -26,45 +26,45 @@ __all__ = ["Cells", "fixed_lists"]
 
 
 class Cells:
-    """Some rows of a Parquet file; `first_row` says where they stand in it."""
+    """Some rows of a Parquet file; `first_row` is the index of the first one."""
 
-    def __init__(self, table: pa.Table, how: How, first_row: int) -> None:
-        self.table, self.how, self.first_row = table, how, first_row
+    def __init__(self, table: pa.Table, spec: ReadSpec, first_row: int) -> None:
+        self.table, self.spec, self.first_row = table, spec, first_row
         self.absent: dict[str, np.ndarray] = {}
-        """By column, the numbers (N, K) that are null, of those that `matrix` has read."""
+        """The null cells (N, K) of each column that `matrix` has read."""
         self.atol: dict[str, float] = {}
-        """By column, how far from one the type of its numbers lets a row sum, of those that `matrix` has read."""
+        """The tolerance of row sums of each column that `matrix` has read."""
 
     def has(self, name: str) -> bool:
-        """Whether these rows hold a column."""
-        return self.how.columns.get(name) in self.table.column_names
+        """Return whether the file has a column."""
+        return self.spec.columns.get(name) in self.table.column_names
 
     def fail(self, row: int, name: str, message: str, error: type[InputError] = SchemaError) -> InputError:
-        """Make an error that names the file, the row and the user."""
-        return self.how.fail(f"{self.how.at(self.first_row + row, self.users[row], name)}: {message}", error)
+        """Return an error that names the file, the row and the user."""
+        return self.spec.fail(f"{self.spec.at(self.first_row + row, self.users[row], name)}: {message}", error)
 
     @functools.cached_property
     def users(self) -> list[str]:
-        """The users' names; whole numbers are taken as names, and where there are none the rows are numbered."""
+        """Return the names of the users; whole numbers are names, and without a column the rows are numbered."""
         if not self.has("user"):
             return [f"user_{self.first_row + row}" for row in range(self.table.num_rows)]
         return self.texts("user")
 
     def texts(self, name: str) -> list[str]:
-        """Read one text a row."""
+        """Read one text per row."""
         fail = functools.partial(self._refusal, name)
-        found = texts(self.table.column(self.how.columns[name]), fail)
+        found = texts(self.table.column(self.spec.columns[name]), fail)
         if None in found:
             raise fail(found.index(None), "null; give every row one")
         return [text for text in found if text is not None]
 
     def _refusal(self, name: str, row: int | None, message: str) -> InputError:
-        """Make an error for a row, without its user, who may be what cannot be read; or for the whole column."""
+        """Return an error for a row, without its user (whose name may be unreadable), or for the column."""
         place = "" if row is None else f"row {self.first_row + row + 1}, "
-        return self.how.fail(f"{place}column {self.how.columns[name]}: {message}", SchemaError)
+        return self.spec.fail(f"{place}column {self.spec.columns[name]}: {message}", SchemaError)
 
     def list_size(self, name: str) -> int | None:
-        """Return the length of a column's lists, as its type or its first list says."""
+        """Return the length of a column's lists, from its type or its first list."""
         import pyarrow as pa
 
         array = self._lists_of(name)
@@ -75,7 +75,7 @@ class Cells:
         return int(present[0]) if len(present) else None
 
     def matrix(self, name: str, k: int) -> np.ndarray:
-        """Read one list of K numbers a row; a truth that is null is a row of zeros: no window."""
+        """Read one list of K numbers per row; a null target is a row of zeros, which means no window."""
         import pyarrow as pa
 
         array = self._lists_of(name)
@@ -83,8 +83,8 @@ class Cells:
         if pa.types.is_decimal(values.type):
             values = values.cast(pa.float64())
         if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: lists of {values.type}; write lists of numbers", SchemaError)
+            column = self.spec.columns[name]
+            raise self.spec.fail(f"column {column}: lists of {values.type}; write lists of numbers", SchemaError)
         if pa.types.is_float16(values.type):
             self.atol[name] = type_tolerance(np.dtype(np.float16))
             values = widened(values)
@@ -104,7 +104,7 @@ class Cells:
             if name not in (*TRUTHS, "theta_s"):
                 place = int(np.flatnonzero(_nulls(values))[0]) // k
                 row = int(np.flatnonzero(~missing)[place])
-                raise self.fail(row, name, "a number is null; write 0 where there is nothing")
+                raise self.fail(row, name, "a number is null; write 0 for none")
             self.absent[name] = np.zeros((len(array), k), dtype=bool)
             self.absent[name][~missing] = _nulls(values).reshape(-1, k)
             values = values.fill_null(0)
@@ -116,15 +116,15 @@ class Cells:
         return matrix
 
     def support(self, k: int, matrices: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, dict[str, Any]]:
-        """Return what each row offers, from the column `support` and the numbers that are null, and what to note."""
+        """Return the options of each row, from the column `support` and null numbers, and notes for the metadata."""
         stated = self._stated(k) if self.has("support") else None
         if not self.absent:
             return stated, {}
-        absent = self.how.absent or ("not-offered" if "theta_s" in self.absent else None)
+        absent = self.spec.absent or ("not-offered" if "theta_s" in self.absent else None)
         if absent is None:
             name, cells = next(iter(self.absent.items()))
-            mend = "write 0 where there is nothing, or say what it means with --absent zero or --absent not-offered"
-            raise self.fail(int(np.flatnonzero(cells.any(axis=1))[0]), name, f"a number is null; {mend}")
+            fix = "write 0 for none, or choose its meaning with --absent zero or --absent not-offered"
+            raise self.fail(int(np.flatnonzero(cells.any(axis=1))[0]), name, f"a number is null; {fix}")
         if absent == "not-offered":
             for name, cells in self.absent.items():
                 self._check_absent(name, cells, matrices)
@@ -133,17 +133,17 @@ class Cells:
         return stated, {"absent": absent}
 
     def _check_absent(self, name: str, cells: np.ndarray, matrices: Mapping[str, np.ndarray]) -> None:
-        """Refuse a number that is null where another column holds something."""
+        """Raise if a number is null where another column is not zero."""
         for other, values in matrices.items():
             if other not in (*TRUTHS, "theta_s") or not (cells & (values > 0)).any():
                 continue
             row, column = (int(i) for i in np.argwhere(cells & (values > 0))[0])
-            there = f"{self.how.columns[other]} has {values[row, column]:.6g} there"
-            message = f"number {column + 1} is null, which means not offered, but {there}; write 0 in place of null"
+            stored = f"{self.spec.columns[other]} has {values[row, column]:.6g} there"
+            message = f"number {column + 1} is null, which means not offered, but {stored}; write 0 in place of null"
             raise self.fail(row, name, message)
 
     def _stated(self, k: int) -> np.ndarray:
-        """Read one list of K truth values a row; a null list offers everything."""
+        """Read one list of K Booleans per row; a null list means that all categories are options."""
         import pyarrow as pa
 
         array = self._lists_of("support")
@@ -155,8 +155,8 @@ class Cells:
             raise self.fail(row, "support", message, ShapeError)
         values = plain(array.flatten())
         if not pa.types.is_boolean(values.type):
-            column = self.how.columns["support"]
-            raise self.how.fail(f"column {column}: lists of {values.type}; write lists of bool", SchemaError)
+            column = self.spec.columns["support"]
+            raise self.spec.fail(f"column {column}: lists of {values.type}; write lists of bool", SchemaError)
         if values.null_count:
             place = int(np.flatnonzero(_nulls(values))[0]) // k
             raise self.fail(int(np.flatnonzero(~missing)[place]), "support", "an entry is null; write true or false")
@@ -165,15 +165,15 @@ class Cells:
         return offered
 
     def whole(self, name: str, *, missing: int | None) -> np.ndarray:
-        """Read one whole number of at least 0 a row; null is `missing`, or refused."""
+        """Read one whole number of at least 0 per row; null becomes `missing`, or is an error."""
         import pyarrow as pa
 
         array = self._array(name)
         if pa.types.is_decimal(array.type):
             array = array.cast(pa.float64())
         if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: holds {array.type}; write whole numbers", SchemaError)
+            column = self.spec.columns[name]
+            raise self.spec.fail(f"column {column}: holds {array.type}; write whole numbers", SchemaError)
         absent = _nulls(array)
         values = array.fill_null(0).to_numpy(zero_copy_only=False)
         if missing is not None and values.dtype.kind == "f":
@@ -183,13 +183,13 @@ class Cells:
             bad |= absent
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            said = "null" if absent[row] else str(values[row])
-            raise self.fail(row, name, f"{said} is not a whole number of at least 0; mend it", InputError)
+            shown = "null" if absent[row] else str(values[row])
+            raise self.fail(row, name, f"{shown} is not a whole number of at least 0; correct it", InputError)
         result: np.ndarray = np.where(absent, 0, values).astype(np.int64)
         return np.where(absent, missing, result) if missing is not None else result
 
     def titles(self, name: str) -> list[tuple[str, ...]]:
-        """Read one list of texts a row; null is the empty list."""
+        """Read one list of texts per row; null is the empty list."""
         found = []
         for row, titles in enumerate(as_lists(self._lists_of(name), functools.partial(self._refusal, name))):
             shown = tuple(title for title in titles or () if title is not None)
@@ -200,22 +200,22 @@ class Cells:
         return found
 
     def _check_texts(self, name: str, found: Iterable[str]) -> None:
-        """Refuse texts that take too much where each stands for itself, though here they may be shared."""
-        what = f"column {self.how.columns[name]}: the texts of {self.table.num_rows:,} rows"
-        check_size(self.how.path, sum(map(len, found)), what)
+        """Raise if texts that the file stores once would be too large when expanded."""
+        what = f"column {self.spec.columns[name]}: the texts of {self.table.num_rows:,} rows"
+        check_size(self.spec.path, sum(map(len, found)), what)
 
     def details(self, name: str) -> list[tuple[Detail, ...]]:
-        """Read one list of details a row; null is the empty list."""
+        """Read one list of details per row; null is the empty list."""
         array = self._lists_of(name)
         if missing := missing_fields(array.type.value_type):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: {missing}; write lists of (time, rating, categories)", SchemaError)
+            column = self.spec.columns[name]
+            raise self.spec.fail(f"column {column}: {missing}; write lists of (time, rating, categories)", SchemaError)
         found = read_details(array, functools.partial(self._refusal, name))
         self._check_texts(name, (text for row in found for detail in row for text in detail.categories if text))
         return found
 
     def longest(self, name: str, categories: tuple[str, ...]) -> int:
-        """Return the length of the longest decoded list; one of absurd length is refused."""
+        """Return the length of the longest decoded list; raise if one is too long."""
         lengths = list_lengths(self._lists_of(name))
         most = max(1000, 2 * len(categories))
         if lengths.max(initial=0) > most:
@@ -225,7 +225,7 @@ class Cells:
         return int(lengths.max(initial=0))
 
     def lists(self, name: str, categories: tuple[str, ...], width: int) -> np.ndarray:
-        """Read decoded lists, as places of categories or as their names, padded to one width."""
+        """Read decoded lists, as indices or names of categories, padded to one width."""
         import pyarrow as pa
 
         array = self._lists_of(name)
@@ -238,8 +238,8 @@ class Cells:
             if len(far):
                 entry = places[far[0]]
                 message = f"entry {entry} is no category of 0..{len(categories) - 1}"
-                mend = f"write {OUT_OF_VOCABULARY} for an out-of-vocabulary entry"
-                raise self.fail(int(rows[far[0]]), name, f"{message}; {mend}", InputError)
+                fix = f"write {OUT_OF_VOCABULARY} for an out-of-vocabulary entry"
+                raise self.fail(int(rows[far[0]]), name, f"{message}; {fix}", InputError)
         elif pa.types.is_floating(entries.type) or pa.types.is_decimal(entries.type):
             raise self._refusal(name, None, f"lists of {entries.type}; write lists of int32")
         else:
@@ -248,7 +248,7 @@ class Cells:
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
         padded = np.full((len(array), width), PAD, dtype=np.int32)
         padded[rows, np.arange(len(rows)) - starts] = places
-        check_padding(padded, self.users, self.how, self.first_row)
+        check_padding(padded, self.users, self.spec, self.first_row)
         return padded
 
     def _places(self, names: list[Any], rows: np.ndarray, name: str, categories: tuple[str, ...]) -> np.ndarray:
@@ -261,13 +261,13 @@ class Cells:
         return np.fromiter((index[entry] for entry in names), dtype=np.int64, count=len(names))
 
     def _array(self, name: str) -> Any:
-        return plain(self.table.column(self.how.columns[name]))
+        return plain(self.table.column(self.spec.columns[name]))
 
     def _lists_of(self, name: str) -> Any:
         array = self._array(name)
         if not is_list(array.type):
-            column = self.how.columns[name]
-            raise self.how.fail(f"column {column}: holds {type_name(array.type)}; write one list a row", SchemaError)
+            column = self.spec.columns[name]
+            raise self.spec.fail(f"column {column}: holds {type_name(array.type)}; write one list a row", SchemaError)
         return array
 
 

@@ -1,4 +1,4 @@
-"""The columns of a table as arrays of Arrow."""
+"""The columns of a table as Arrow arrays."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["arrow_columns", "is_derived", "optional_columns"]
 
 
 def optional_columns(table: PreferenceTable) -> set[str]:
-    """Name the optional columns that a block needs."""
+    """Return the names of the optional columns that a block needs."""
     names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
     found = {name for name in (*names, "dg", "support") if getattr(table, name) is not None}
     return found if is_derived(table) else found | {"theta_star"}
 
 
 def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array]:
-    """Return the columns of a block; `names` are those of the whole."""
+    """Return the columns of a block; `names` are those of all blocks."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
-    lacking = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
-    if lacking:
-        raise ValueError(f"column {lacking[0]} is missing in some blocks")
+    missing = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
+    if missing:
+        raise ValueError(f"column {missing[0]} is missing in some blocks")
     if table.context_window is not None:
         columns["context_window"] = pa.array(table.context_window, pa.int64()).cast(pa.int32())
     if table.horizon is not None:
@@ -54,14 +54,14 @@ def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array
         columns["support"] = fixed_lists(table.offered)
     if "dg" in names:
         lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
-        held = lists != PAD
-        ends = np.concatenate(([0], np.cumsum(held.sum(axis=1))))
-        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[held], pa.int32()))
+        filled = lists != PAD
+        ends = np.concatenate(([0], np.cumsum(filled.sum(axis=1))))
+        columns["dg"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(lists[filled], pa.int32()))
     return columns
 
 
 def is_derived(table: PreferenceTable) -> bool:
-    """Whether the shares follow from the counts bit for bit."""
+    """Return whether the proportions equal those of the counts exactly."""
     if table.counts is None:
         return False
     totals = row_sums(table.counts)[:, None]

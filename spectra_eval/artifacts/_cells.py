@@ -1,4 +1,4 @@
-"""One set of rules for columns of Arrow: every type is decoded into texts, or refused by its name."""
+"""Conversion of Arrow columns of any type to texts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from spectra_eval.errors import InputError
 __all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times", "type_name"]
 
 Fail = Callable[[int | None, str], InputError]
-"""Makes the error for a row (from 0), or for the whole column where there is none."""
+"""Returns the error for a row (from 0), or for the whole column if it is None."""
 _SHARED = re.compile(r"dictionary<values=(\w+), indices=\w+, ordered=\d>")
 _WHOLE = {2: 1 << 11, 4: 1 << 24, 8: 1 << 53}
-"""Up to here a float of so many bytes tells whole numbers apart."""
+"""The largest exact integer of a float, by its size in bytes."""
 
 
 def type_name(kind: Any) -> str:
-    """Return the name of a type as its file has it: that texts are read as dictionaries is our own affair.
+    """Return the name of a type as it is in the file: dictionaries of texts count as texts.
 
     Examples
     --------
@@ -35,9 +35,9 @@ def type_name(kind: Any) -> str:
 
 
 def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
-    r"""Return one text a row, None for null; whole numbers become their digits, bytes are read as UTF-8.
+    r"""Return one text per row, None for null; whole numbers become digits, bytes are decoded as UTF-8.
 
-    Numbers with a fraction are no `names`, and are refused unless these texts are none.
+    Numbers with a fraction are refused if `names` is true.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
     stated, array = array.type, plain(array)
     kind, kinds = array.type, pa.types
     if isinstance(stated, pa.BaseExtensionType) and (kinds.is_integer(kind) or kinds.is_floating(kind)):
-        raise fail(None, f"holds {stated.extension_name}; write texts or whole numbers")  # periods, Booleans of a byte
+        raise fail(None, f"holds {stated.extension_name}; write texts or whole numbers")  # periods, 8-bit Booleans
     if kinds.is_null(kind):
         return [None] * len(array)
     if names:
@@ -76,7 +76,7 @@ def texts(array: Any, fail: Fail, *, names: bool = True) -> list[str | None]:
 
 
 def _shared(array: Any, fail: Fail, read: Callable[[Any, Fail], list[str | None]]) -> list[str | None]:
-    """Read a dictionary: each text that is used once, shared by the rows that hold it."""
+    """Decode a dictionary: each text is decoded once and shared by its rows."""
     import pyarrow as pa
 
     empty = np.asarray(array.indices.is_null().to_numpy(zero_copy_only=False), dtype=bool)
@@ -88,15 +88,15 @@ def _shared(array: Any, fail: Fail, read: Callable[[Any, Fail], list[str | None]
     def at(entry: int | None, message: str) -> InputError:
         return fail(None if entry is None else int(rows[first[entry]]), message)
 
-    held = np.array([*read(_long_texts(array.dictionary).take(pa.array(used)), at), None], dtype=object)
+    decoded = np.array([*read(_long_texts(array.dictionary).take(pa.array(used)), at), None], dtype=object)
     where = np.full(len(empty), len(used))
     where[rows] = place
-    found: list[str | None] = held[where].tolist()
+    found: list[str | None] = decoded[where].tolist()
     return found
 
 
 def _long_texts(array: Any) -> Any:
-    """Return views of texts, as polars has them, as texts: Arrow selects and measures no views."""
+    """Convert string views, as in polars, to strings: Arrow cannot take or measure views."""
     import pyarrow as pa
 
     if pa.types.is_string_view(array.type):
@@ -105,7 +105,7 @@ def _long_texts(array: Any) -> Any:
 
 
 def _check_lengths(array: Any, fail: Fail) -> None:
-    """Refuse names that are longer than the limit."""
+    """Raise if a name is longer than the limit."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -122,7 +122,7 @@ def _check_lengths(array: Any, fail: Fail) -> None:
 
 
 def times(array: Any, fail: Fail) -> list[str | None]:
-    """Return one time a row as text: an ISO date, or digits of a number, None for null."""
+    """Return one time per row as text: an ISO date or the digits of a number; None for null."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(array.type):
@@ -137,12 +137,12 @@ def times(array: Any, fail: Fail) -> list[str | None]:
         moments = array.cast(pa.timestamp("s"), safe=False).to_numpy(zero_copy_only=False)
         return [None if text == "NaT" else text for text in np.datetime_as_string(moments).tolist()]
     if kinds.is_time(kind) or kinds.is_duration(kind) or is_list(kind):
-        raise fail(None, f"holds {type_name(kind)}, no moment; write a date or a number since 1970")
+        raise fail(None, f"holds {type_name(kind)}, not a time; write a date or a number since 1970")
     return texts(array, fail, names=False)
 
 
 def as_lists(array: Any, fail: Fail) -> list[list[str | None] | None]:
-    """Return the texts of a list a row, None for a null list and for a null entry.
+    """Return one list of texts per row; None for a null list and for a null entry.
 
     Examples
     --------
@@ -158,9 +158,9 @@ def as_lists(array: Any, fail: Fail) -> list[list[str | None] | None]:
 
     lists: list[list[str | None] | None] = [[] if valid else None for valid in array.is_valid().to_pylist()]
     for row, text in zip(rows, texts(array.flatten(), at), strict=True):
-        held = lists[row]
-        assert held is not None  # a null list has no entries
-        held.append(text)
+        entries = lists[row]
+        assert entries is not None  # a null list has no entries
+        entries.append(text)
     return lists
 
 
@@ -182,5 +182,5 @@ def _digits(value: Any, row: int, most: int | None, fail: Fail) -> str | None:
     if value is None or value != value:  # pandas writes NaN where a whole number is missing
         return None
     if value in (float("inf"), float("-inf")) or value != int(value) or (most is not None and abs(value) > most):
-        raise fail(row, f"{value} is no whole number that can name something; write texts or whole numbers")
+        raise fail(row, f"{value} is not a valid name; write texts or whole numbers")
     return str(int(value))

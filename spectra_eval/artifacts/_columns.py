@@ -1,4 +1,4 @@
-"""Which column of a file is which, and what the columns of any format have to pass to become a table."""
+"""Matching of the columns of a file, and the checks that turn them into a table."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = [
     "ABSENT",
     "MATRICES",
     "TRUTHS",
-    "How",
-    "Raw",
+    "RawColumns",
+    "ReadSpec",
     "TargetScan",
     "assemble",
     "match_columns",
@@ -48,19 +48,19 @@ NAMES: dict[str, tuple[str, ...]] = {
     "answer_mass": ("answer_mass",),
     "support": ("support",),
 }
-"""Column of a table by name, and what files call it."""
+"""The names that files may use for each column of a table."""
 TRUTHS = ("counts", "theta_star", "target")
 _LARGEST = 1e300
 MATRICES = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
 ABSENT = ("zero", "not-offered")
-"""What a cell that is not in the file can mean."""
+"""The possible meanings of a cell that is not in the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class How:
-    """How a file is to be read: what the caller said, and what was understood.
+class ReadSpec:
+    """How a file is read: the options of the caller and the matched columns.
 
-    `columns` gives the column of the file by the name of the table's column, `ignored` those not understood.
+    `columns` maps each column of the table to one of the file; `ignored` lists the columns without a match.
     """
 
     path: Path
@@ -86,30 +86,30 @@ class How:
 
     @property
     def text(self) -> bool:
-        """Whether the numbers of the file are decimal digits."""
+        """Return whether the file stores numbers as decimal text."""
         return self.format not in ("parquet", "npz", "arrow")
 
     def fail(self, message: str, error: type[InputError] = InputError) -> InputError:
-        """Make an error that names the file."""
+        """Return an error that names the file."""
         return error(f"{self.path}: {message}")
 
     def at(self, row: int, user: object, column: str) -> str:
-        """Name a place by the words of the file; `row` counts from 0."""
+        """Return a place in the terms of the file; `row` counts from 0."""
         return f"row {row + 1} (user {str(user)!r}), column {self.columns.get(column, column)}"
 
-    def understood(self, available: Iterable[str], allowed: Iterable[str]) -> How:
-        """Match the columns of the file."""
+    def understood(self, available: Iterable[str], allowed: Iterable[str]) -> ReadSpec:
+        """Return the specification with the columns of the file matched."""
         names = list(available)
         columns = match_columns(self.path, names, self.mapping, allowed)
         return replace(self, columns=columns, ignored=tuple(n for n in names if n not in columns.values()))
 
 
 @dataclass(kw_only=True)
-class Raw:
-    """The columns of some rows as a file gave them; a truth that is missing is a row of zeros.
+class RawColumns:
+    """The columns of some rows as read from a file; a missing target is a row of zeros.
 
-    `matrices` holds (N, K) float arrays by name, `atol` how far from one their type lets a row sum, `others` the
-    columns that `PreferenceTable` takes as they are.
+    `matrices` holds (N, K) float arrays by name, `atol` the tolerance of their row sums, `others` the
+    columns that are passed to `PreferenceTable` unchanged.
     """
 
     users: Sequence[str]
@@ -125,31 +125,29 @@ class Raw:
 def match_columns(
     path: Path, available: Sequence[str], mapping: Mapping[str, str], allowed: Iterable[str]
 ) -> dict[str, str]:
-    """Find the column of the file for each column of a table; refuse what is missing or said twice."""
+    """Return the column of the file for each column of a table; raise if one is missing or ambiguous."""
     allowed = tuple(allowed)
     found: dict[str, str] = {}
     canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
-    for asked, column in mapping.items():
-        name = canonical.get(asked, "")
+    for key, column in mapping.items():
+        name = canonical.get(key, "")
         if name not in allowed:
-            raise InputError(
-                f"{path}: --map {asked}={column}: this format has no {asked!r}; choose from {_list(allowed)}"
-            )
+            raise InputError(f"{path}: --map {key}={column}: this format has no {key!r}; choose from {_list(allowed)}")
         if column not in available:
-            raise SchemaError(f"{path}: --map {asked}={column}: no column {column!r}; there are {_list(available)}")
+            raise SchemaError(f"{path}: --map {key}={column}: no column {column!r}; there are {_list(available)}")
         if name in found:
             raise InputError(f"{path}: --map names the column {name} twice; keep one of the two")
         found[name] = column
-    said = any(name in found for name in TRUTHS)
+    mapped = any(name in found for name in TRUTHS)
     for name in allowed:
-        there = [alias for alias in NAMES[name] if alias in available]
-        if name in found or not there or (said and name in TRUTHS):
+        present = [alias for alias in NAMES[name] if alias in available]
+        if name in found or not present or (mapped and name in TRUTHS):
             continue
-        if len(there) > 1:
-            raise SchemaError(f"{path}: columns {_list(there)} mean the same; say which with --map {name}=COLUMN")
-        found[name] = there[0]
+        if len(present) > 1:
+            raise SchemaError(f"{path}: columns {_list(present)} mean the same; choose one with --map {name}=COLUMN")
+        found[name] = present[0]
     if "target" in found and ("counts" in found or "theta_star" in found):
-        raise SchemaError(f"{path}: target stands beside counts or shares; say which is meant with --map target=COLUMN")
+        raise SchemaError(f"{path}: target occurs together with counts or shares; choose one with --map target=COLUMN")
     if not any(name in found for name in TRUTHS):
         raise SchemaError(
             f"{path}: no column target, counts or theta_star; there are {_list(available)}; "
@@ -164,7 +162,7 @@ def _list(names: Iterable[str]) -> str:
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray:
-    """(N,) bool: finite numbers without a fraction that int64 can hold."""
+    """Return which numbers are integers in the range of int64, (N,) bool."""
     if values.dtype.kind in "iu":
         return values <= np.iinfo(np.int64).max
     with np.errstate(invalid="ignore"):
@@ -172,24 +170,24 @@ def whole_numbers(values: np.ndarray) -> np.ndarray:
     return good
 
 
-def options(present: np.ndarray, how: How, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
-    """Return from the cells (N, K) of a text the options of each record, and what to note of them.
+def options(present: np.ndarray, spec: ReadSpec, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """Return the options of each record, given the cells (N, K) present in a text, and notes for the metadata.
 
-    Where there is a prediction its author has written the options down, so an absent cell is none; without one the
-    file may hold the outcomes alone, and options derived from outcomes would give the truth away.
+    With a prediction, an absent cell is not an option. Without one, the file may list the outcomes only, and options
+    derived from outcomes would reveal the target.
     """
     if present.all():
         return None, {}
-    absent = how.absent or ("not-offered" if predicted else "zero")
+    absent = spec.absent or ("not-offered" if predicted else "zero")
     return (present if absent == "not-offered" else None), {"absent": absent}
 
 
 @dataclass
 class TargetScan:
-    """Tells counts from shares in a column named `target`; blocks may be shown one after the other.
+    """Decides whether a column named `target` has counts or proportions, block by block.
 
-    Shares, when every row with a window sums to one within 1e-9; else counts, when every number is whole; else,
-    with `renormalise`, shares; else an error that names the first row that does not sum to one.
+    Proportions (``shares``) if every row with a window sums to one within 1e-9; else counts if every number is whole;
+    else proportions with `renormalise`; else an error that names the first row that does not sum to one.
     """
 
     text: bool = False
@@ -198,7 +196,7 @@ class TargetScan:
     first: tuple[int, str, float] | None = None
 
     def see(self, target: np.ndarray, users: Sequence[str], first_row: int = 0, atol: float = 0.0) -> None:
-        """Take the next rows."""
+        """Process the next rows."""
         with np.errstate(invalid="ignore", over="ignore"):
             sums = target.sum(axis=1)
             far = (sums != 0) & ~(np.abs(sums - 1.0) <= ATOL)
@@ -210,65 +208,65 @@ class TargetScan:
         self.all_one = self.all_one and not far.any()
         self.all_whole = self.all_whole and bool(whole_numbers(target).all())
 
-    def kind(self, how: How) -> str:
+    def kind(self, spec: ReadSpec) -> str:
         """Return ``shares`` or ``counts``."""
         if self.all_one:
             return "shares"
         if self.all_whole:
             return "counts"
-        if how.renormalise:
+        if spec.renormalise:
             return "shares"
         assert self.first is not None  # set with all_one
         row, user, total = self.first
         if not np.isfinite(total):
-            return "counts"  # the number itself is refused when the table is made
-        column = how.columns["target"]
-        raise how.fail(
-            f"{how.at(row, user, 'target')}: sums to {total:.6g}, so the rows are neither shares nor whole counts; "
+            return "counts"  # the number is refused when the table is constructed
+        column = spec.columns["target"]
+        raise spec.fail(
+            f"{spec.at(row, user, 'target')}: sums to {total:.6g}, so rows are neither proportions nor whole counts; "
             f"normalise it or pass --renormalise, or call them weights with --map counts={column}",
             SimplexError,
         )
 
 
-def assemble(raw: Raw, how: How) -> PreferenceTable:
-    """Make a table of the columns of any format; every refusal names the file, the row, the user and the mend."""
+def assemble(raw: RawColumns, spec: ReadSpec) -> PreferenceTable:
+    """Return a table from the columns of any format; errors name the file, the row, the user and the fix."""
     matrices = dict(raw.matrices)
-    _check_users(raw, how)
+    _check_users(raw, spec)
     if len(raw.categories) < 2:
-        raise how.fail(f"{len(raw.categories)} categories; a distribution needs at least two", ShapeError)
+        raise spec.fail(f"{len(raw.categories)} categories; a distribution needs at least two", ShapeError)
     for name in (*TRUTHS, "theta_s", "history_counts"):
         if name in matrices:
             if name in TRUTHS:
                 matrices[name] = _without_windows(matrices[name], raw)
-            _check_weights(matrices[name], name, raw, how)
-    kind = how.kind
+            _check_weights(matrices[name], name, raw, spec)
+    kind = spec.kind
     if "target" in matrices:
         target = matrices.pop("target")
         if kind is None:
-            scan = TargetScan(text=how.text)
+            scan = TargetScan(text=spec.text)
             scan.see(target, raw.users, raw.first_row, raw.atol.get("target", 0.0))
-            kind = scan.kind(how)
-        columns = {**how.columns, {"counts": "counts", "shares": "theta_star"}[kind]: how.columns["target"]}
-        how = replace(how, columns=columns)
+            kind = scan.kind(spec)
+        columns = {**spec.columns, {"counts": "counts", "shares": "theta_star"}[kind]: spec.columns["target"]}
+        spec = replace(spec, columns=columns)
         matrices["counts" if kind == "counts" else "theta_star"] = target
     kind = "counts" if "counts" in matrices else "shares"
-    divided, off = _renormalise(matrices, raw, how)
-    n_window = _windows(matrices, raw, how)
+    divided, off = _renormalise(matrices, raw, spec)
+    n_window = _windows(matrices, raw, spec)
     others = dict(raw.others)
     earlier = others.get("metadata", {}).get("read", {})
     others["metadata"] = {
         **others.get("metadata", {}),
         "read": {
-            "format": how.format,
-            "columns": {name: column for name, column in how.columns.items() if name != "target"},
-            "ignored": list(how.ignored),
-            "n_rows": how.n_rows,
+            "format": spec.format,
+            "columns": {name: column for name, column in spec.columns.items() if name != "target"},
+            "ignored": list(spec.ignored),
+            "n_rows": spec.n_rows,
             "n_categories": len(raw.categories),
             "target": kind,
-            "renormalised": bool(how.renormalise or (isinstance(earlier, dict) and earlier.get("renormalised"))),
+            "renormalised": bool(spec.renormalise or (isinstance(earlier, dict) and earlier.get("renormalised"))),
             "rows_divided": divided,
             **({"deviation": off} if off else {}),
-            **how.notes,
+            **spec.notes,
             **raw.notes,
             **_sizes(others.get("support")),
         },
@@ -278,12 +276,12 @@ def assemble(raw: Raw, how: How) -> PreferenceTable:
     try:
         table = PreferenceTable(**columns_of_table)
     except InputError as error:
-        raise _located(error, raw, how) from error
-    _check_together(table, raw, how)
-    if how.empty_windows == "refuse" and not table.observed.all():
+        raise _located(error, raw, spec) from error
+    _check_together(table, raw, spec)
+    if spec.empty_windows == "refuse" and not table.observed.all():
         row = int(np.flatnonzero(~table.observed)[0])
-        place = how.at(raw.first_row + row, table.users[row], "counts" if kind == "counts" else "theta_star")
-        raise how.fail(f"{place}: no interactions in the window; drop the user or pass --empty-windows keep")
+        place = spec.at(raw.first_row + row, table.users[row], "counts" if kind == "counts" else "theta_star")
+        raise spec.fail(f"{place}: no interactions in the window; drop the user or pass --empty-windows keep")
     return table
 
 
@@ -294,39 +292,41 @@ def _sizes(support: np.ndarray | None) -> dict[str, Any]:
     return {"options": {"least": int(offered.min()), "most": int(offered.max())}}
 
 
-def _check_users(raw: Raw, how: How) -> None:
+def _check_users(raw: RawColumns, spec: ReadSpec) -> None:
     if not raw.users:
-        raise how.fail("no rows; at least one user is needed", SchemaError)
+        raise spec.fail("no rows; at least one user is needed", SchemaError)
     if "" in raw.users:
         row = list(raw.users).index("")
-        raise how.fail(f"{how.at(raw.first_row + row, '', 'user')}: the user has no name; give every row one")
+        raise spec.fail(f"{spec.at(raw.first_row + row, '', 'user')}: the user has no name; give every row one")
     for what, names in (("user", raw.users), ("category", raw.categories)):
         if (wrong := wrong_name(names)) is not None:
-            raise how.fail(f"{what} {wrong}", SchemaError)
+            raise spec.fail(f"{what} {wrong}", SchemaError)
 
 
-def _without_windows(values: np.ndarray, raw: Raw) -> np.ndarray:
-    """Write zeros for the NaN of a row whose window is said to be empty."""
+def _without_windows(values: np.ndarray, raw: RawColumns) -> np.ndarray:
+    """Write zeros for the NaN of a row whose window is stated to be empty."""
     if raw.n_window is None or (raw.n_window != 0).all():
         return values
     return np.where((np.isnan(values).all(axis=1) & (raw.n_window == 0))[:, None], 0.0, values)
 
 
-def _check_weights(values: np.ndarray, name: str, raw: Raw, how: How) -> None:
-    bad = ~((values >= 0) & (values <= _LARGEST))  # NaN fails both
+def _check_weights(values: np.ndarray, name: str, raw: RawColumns, spec: ReadSpec) -> None:
+    bad = ~((values >= 0) & (values <= _LARGEST))  # also false for NaN
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
-        place = how.at(raw.first_row + row, raw.users[row], name)
+        place = spec.at(raw.first_row + row, raw.users[row], name)
         what = f"{raw.categories[column]!r} is {values[row, column]:.6g}"
-        raise how.fail(f"{place}: {what}; numbers must be finite (up to {_LARGEST:g}) and not negative", SimplexError)
+        raise spec.fail(f"{place}: {what}; numbers must be finite (up to {_LARGEST:g}) and not negative", SimplexError)
 
 
-def _renormalise(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> tuple[dict[str, int], dict[str, float]]:
-    """Divide rows by their sum: all with `renormalise`, else those that the precision of the file explains.
+def _renormalise(
+    matrices: dict[str, np.ndarray], raw: RawColumns, spec: ReadSpec
+) -> tuple[dict[str, int], dict[str, float]]:
+    """Divide rows by their sum: all with `renormalise`, else those within the precision of the file.
 
     Returns
     -------
-    The number of rows that were divided, and how far from one the farthest of them summed, by column.
+    Return by column the number of divided rows and the largest deviation of a sum from one.
     """
     divided: dict[str, int] = {}
     deviation: dict[str, float] = {}
@@ -337,25 +337,25 @@ def _renormalise(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> tuple[d
         good = (np.isfinite(values) & (values >= 0)).all(axis=1)
         sums = row_sums(np.where(good[:, None], values, 0.0))
         far = good & (sums > 0) & (np.abs(sums - 1.0) > ATOL)
-        if far.any() and not how.renormalise:
-            far &= np.abs(sums - 1.0) <= _tolerance(values, name, raw, how)
+        if far.any() and not spec.renormalise:
+            far &= np.abs(sums - 1.0) <= _tolerance(values, name, raw, spec)
         if far.any():
             deviation[name] = float(np.abs(sums[far] - 1.0).max())
             matrices[name] = np.divide(values, sums[:, None], out=values.copy(), where=far[:, None])
-        if far.any() or how.renormalise:
+        if far.any() or spec.renormalise:
             divided[name] = int(far.sum())
     return divided, deviation
 
 
-def _tolerance(values: np.ndarray, name: str, raw: Raw, how: How) -> np.ndarray:
-    """Return how far from one each row may sum, by the type and the digits of its numbers."""
+def _tolerance(values: np.ndarray, name: str, raw: RawColumns, spec: ReadSpec) -> np.ndarray:
+    """Return the tolerance of each row sum, from the type and the digits of its numbers."""
     atol = raw.atol.get(name, raw.atol.get("target", 0.0) if name == "theta_star" else 0.0)
-    tolerance: np.ndarray = np.maximum(atol, sum_tolerance(values, text=how.text))
+    tolerance: np.ndarray = np.maximum(atol, sum_tolerance(values, text=spec.text))
     return tolerance
 
 
-def _windows(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> np.ndarray:
-    """Return how many interactions each window holds; a truth of zeros is a window that holds none."""
+def _windows(matrices: dict[str, np.ndarray], raw: RawColumns, spec: ReadSpec) -> np.ndarray:
+    """Return the number of interactions of each window; a target of zeros is an empty window."""
     name = "counts" if "counts" in matrices else "theta_star"
     empty = ~matrices[name].any(axis=1)
     if raw.n_window is None:
@@ -365,36 +365,36 @@ def _windows(matrices: dict[str, np.ndarray], raw: Raw, how: How) -> np.ndarray:
     wrong = (n_window == 0) & ~empty
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        place = how.at(raw.first_row + row, raw.users[row], "n_window")
-        raise how.fail(f"{place}: 0 although {how.columns.get(name, name)} holds a window; mend one of the two")
+        place = spec.at(raw.first_row + row, raw.users[row], "n_window")
+        raise spec.fail(f"{place}: 0, but {spec.columns.get(name, name)} is not all zero; correct one of the two")
     if "theta_star" in matrices:
         matrices["theta_star"] = np.where((n_window == 0)[:, None], np.nan, matrices["theta_star"])
     return n_window
 
 
-def _check_together(table: PreferenceTable, raw: Raw, how: How) -> None:
+def _check_together(table: PreferenceTable, raw: RawColumns, spec: ReadSpec) -> None:
     if not ("counts" in raw.matrices and "theta_star" in raw.matrices) or table.counts is None:
         return
     totals = row_sums(table.counts)
-    allowed = np.maximum(ATOL, _tolerance(raw.matrices["theta_star"], "theta_star", raw, how))
+    allowed = np.maximum(ATOL, _tolerance(raw.matrices["theta_star"], "theta_star", raw, spec))
     far = np.abs(table.counts / np.where(totals > 0, totals, 1.0)[:, None] - table.theta_star).max(axis=1) > allowed
     if far.any():
         row = int(np.flatnonzero(far)[0])
-        place = how.at(raw.first_row + row, table.users[row], "theta_star")
-        raise how.fail(f"{place}: not the counts divided by their sum; keep one of the two with --map", SimplexError)
+        place = spec.at(raw.first_row + row, table.users[row], "theta_star")
+        raise spec.fail(f"{place}: not the counts divided by their sum; keep one of the two with --map", SimplexError)
 
 
-def _located(error: InputError, raw: Raw, how: How) -> InputError:
-    """Say a table's refusal by the rows and the column names of the file."""
+def _located(error: InputError, raw: RawColumns, spec: ReadSpec) -> InputError:
+    """Return an error of the table with the row numbers and column names of the file."""
 
     def row(match: re.Match[str]) -> str:
         return f"row {int(match[1]) + raw.first_row} "
 
     def column(match: re.Match[str]) -> str:
-        return f"column {how.columns.get(match[1], match[1])}:"
+        return f"column {spec.columns.get(match[1], match[1])}:"
 
     text = re.sub(r"^row (\d+) ", row, str(error), count=1)
-    if how.notes.get("absent") == "not-offered" and ", column support: " in text:
+    if spec.notes.get("absent") == "not-offered" and ", column support: " in text:
         text += "; or read absent cells as zeros (--absent zero)"
     text = re.sub(r"(?<![^ ])column (\w+):", column, text, count=1)
-    return type(error)(f"{how.path}: {text}")
+    return type(error)(f"{spec.path}: {text}")

@@ -1,4 +1,4 @@
-"""What is known of the items of a history besides their titles, as a column of Arrow."""
+"""Details of the items of a history, as an Arrow column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["detail_array", "missing_fields", "read_details"]
 
 
 def detail_array(rows: Iterable[Sequence[Detail]]) -> pa.Array:
-    """Make the column: one list of (time, rating, categories) a row."""
+    """Return the column: one list of (time, rating, categories) per row."""
     import pyarrow as pa
 
     kind = pa.struct([("time", pa.int64()), ("rating", pa.float64()), ("categories", pa.list_(pa.string()))])
@@ -24,21 +24,21 @@ def detail_array(rows: Iterable[Sequence[Detail]]) -> pa.Array:
 
 
 def missing_fields(kind: Any) -> str:
-    """Say what the entries of a column lack to be details; empty where they lack nothing."""
+    """Return what is wrong with the type of a column of details; empty if nothing is."""
     import pyarrow as pa
 
     if not pa.types.is_struct(kind):
         return f"holds lists of {type_name(kind)}"
-    held = {kind.field(place).name: kind.field(place).type for place in range(kind.num_fields)}
+    types = {kind.field(place).name: kind.field(place).type for place in range(kind.num_fields)}
     fits = {
         "time": pa.types.is_integer,
         "rating": pa.types.is_floating,
-        "categories": lambda held: (
-            pa.types.is_list(held) and pa.types.is_string(getattr(held.value_type, "value_type", held.value_type))
+        "categories": lambda types: (
+            pa.types.is_list(types) and pa.types.is_string(getattr(types.value_type, "value_type", types.value_type))
         ),
     }
     return next(
-        (f"no field {name!r} that fits" for name, fit in fits.items() if name not in held or not fit(held[name])), ""
+        (f"no field {name!r} that fits" for name, fit in fits.items() if name not in types or not fit(types[name])), ""
     )
 
 
@@ -49,10 +49,10 @@ def read_details(array: pa.Array, fail: Fail) -> list[tuple[Detail, ...]]:
         raise fail(None, "an entry is null; write it, or leave it out")
     fields = dict(zip((field.name for field in entries.type), entries.flatten(), strict=True))
     labels = as_lists(fields["categories"], lambda _, message: fail(None, f"a category: {message}"))
-    if any(None in held for held in labels if held):
+    if any(None in names for names in labels if names):
         raise fail(None, "a category is null; write it, or leave it out")
     details = (
-        Detail(time=time or 0, rating=rating, categories=tuple(label for label in held or () if label is not None))
-        for time, rating, held in zip(fields["time"].to_pylist(), fields["rating"].to_pylist(), labels, strict=True)
+        Detail(time=time or 0, rating=rating, categories=tuple(label for label in names or () if label is not None))
+        for time, rating, names in zip(fields["time"].to_pylist(), fields["rating"].to_pylist(), labels, strict=True)
     )
     return [tuple(islice(details, length)) for length in list_lengths(array).tolist()]

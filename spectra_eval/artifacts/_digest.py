@@ -1,4 +1,4 @@
-"""The digest of a table's content, whatever file it came from."""
+"""The digest of a table's content, independent of the file format."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FORM = "spectra-eval/table-content/1"
 
 
 class TableDigest:
-    """SHA-256 over what a certificate can depend on, taken block by block.
+    """SHA-256 of everything that a certificate can depend on, computed block by block.
 
-    Counted are the names of the categories, and of each row in the order of the table: `users`,
+    Included are the names of the categories, and of each row in the order of the table: `users`,
     `context_window`, `horizon`, `n_window`, the truth, `theta_s` and the decoded list without its padding.
     The truth is `counts` where the table has them (fraction.law needs the weights themselves), else `theta_star`;
     so a table of counts differs from the table of proportions made from it, as their claims differ.
@@ -47,10 +47,10 @@ class TableDigest:
         self._columns: dict[str, Any] = {}
         self._n_rows = 0
         self._full_rows = 0
-        """Rows at the end that offer every category and are not counted yet: they are where a later row does not."""
+        """Rows at the end that offer every category; they are included only if a later row does not."""
 
     def update(self, table: PreferenceTable) -> None:
-        """Take the next rows.
+        """Process the next rows.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class TableDigest:
             No rows were taken.
         """
         if self._form is None:
-            raise InputError("table: no rows; there is nothing to take a digest of")
+            raise InputError("table: no rows; there is no content to digest")
         columns = {name: column.hexdigest() for name, column in self._columns.items()}
         form = self._form
         if "support" in columns:
@@ -103,7 +103,7 @@ class TableDigest:
             self._matrix("theta_star", np.where(table.observed[:, None], table.theta_star, 0.0), order)
             return
         self._matrix("counts", table.counts, order)
-        # theta_star follows from the counts, unless someone gave both: then rows that differ are content.
+        # theta_star follows from the counts, unless the caller gave both: then rows that differ are included.
         totals = row_sums(table.counts)[:, None]
         derived = table.counts / np.where(totals > 0, totals, 1.0)
         other = np.flatnonzero((derived != table.theta_star).any(axis=1) & table.observed)
@@ -126,14 +126,14 @@ class TableDigest:
     def _lists(self, lists: np.ndarray, order: np.ndarray) -> None:
         rank_by_name = np.empty(len(order), dtype=np.int64)
         rank_by_name[order] = np.arange(len(order))
-        held = lists != PAD
+        filled = lists != PAD
         named = np.where(lists >= 0, rank_by_name[np.maximum(lists, 0)], lists)
-        self._bytes("dg_length", held.sum(axis=1).astype("<i8"))
-        self._bytes("dg", named[held].astype("<i8"))
+        self._bytes("dg_length", filled.sum(axis=1).astype("<i8"))
+        self._bytes("dg", named[filled].astype("<i8"))
 
     def _texts(self, name: str, values: np.ndarray) -> None:
         texts = values.tolist()
-        # Lengths stand apart from the letters, so that no cut between two names can be mistaken.
+        # Lengths are separate from the letters, so that the boundary between two names is unambiguous.
         self._bytes(f"{name}_length", np.fromiter(map(len, texts), dtype="<i8", count=len(texts)))
         self._hash(name).update("".join(texts).encode("utf-8", "surrogatepass"))
 
@@ -145,7 +145,7 @@ class TableDigest:
 
 
 def _full(rows: int, n_categories: int) -> bytes:
-    """Return what rows that offer every category add to the digest."""
+    """Return the bytes that rows with all categories add to the digest."""
     return np.packbits(np.ones(n_categories, dtype=bool)).tobytes() * rows
 
 

@@ -1,4 +1,4 @@
-"""Files that are read: where a table is, what format its bytes have, and what may stand in place of a file."""
+"""Input files: their location, their format, and pipes or devices in place of a file."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"
 _GZIP = b"\x1f\x8b"
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
-_copies: dict[tuple[object, ...], Path] = {}  # what can be read once, by what it is
+_copies: dict[tuple[object, ...], Path] = {}  # copies of input that can be read only once, by identity
 _typed: dict[str, str] = {}
 
 
 def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError:
-    """Say in one line what the operating system refused, and how to mend it."""
+    """Return a one-line error for a failure of the operating system, with the fix."""
     if isinstance(error, gzip.BadGzipFile):
         return SchemaError(f"{path}: not readable as gzip ({one_line(error)}); compress the file again")
     if isinstance(error, FileNotFoundError) and not writing:
@@ -50,9 +50,9 @@ def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputError(f"{path}: the folder {path.parent} does not exist; create it or choose another")
     if isinstance(error, IsADirectoryError):
-        return InputError(f"{path}: a folder, where a file is meant; name the file")
+        return InputError(f"{path}: this is a folder; name a file")
     if isinstance(error, PermissionError):
-        return InputError(f"{path}: permission denied; change the rights or choose another place")
+        return InputError(f"{path}: permission denied; change the permissions or choose another path")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{path}: the disk is full; nothing was written, free some space and run the command again")
     return InputError(f"{path}: {one_line(error.strerror or error)}; check the file and its disk")
@@ -60,7 +60,7 @@ def os_error(path: Path, error: OSError, *, writing: bool = False) -> InputError
 
 @contextlib.contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Map whatever another library raises on a file to one line; put its calls alone in here, and no code of ours.
+    """Convert any error of another library to one line; wrap only calls of that library.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
         if error.errno is not None:
             raise os_error(path, error) from error
         raise SchemaError(f"{path}: not a readable {what} ({one_line(error)[:160]}); write it again") from error
-    except MemoryError as error:  # of a parser that met too many brackets, too
+    except MemoryError as error:  # also raised by parsers for deep nesting
         raise SchemaError(f"{path}: not a readable {what}, or too large for this machine; write it again") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)[:160]}"
@@ -117,7 +117,7 @@ def is_stdin(path: Path) -> bool:
 
 
 def locate(path: Path) -> Path:
-    """Return the table file that a path means: itself, the table of a run folder, or a copy of what a pipe gives."""
+    """Return the table file of a path: itself, the table of a run folder, or a copy of the content of a pipe."""
     path = as_file(path)
     try:
         path.stat()
@@ -129,14 +129,14 @@ def locate(path: Path) -> Path:
         return path
     table = path / "table.parquet"
     if not (path / "manifest.json").is_file():
-        raise InputError(f"{path}: a folder without manifest.json is no run folder; name a table file")
+        raise InputError(f"{path}: a folder without manifest.json is not a run folder; name a table file")
     if not table.is_file():
         raise InputError(f"{path}: the run has no table.parquet yet; finish it with the same probe command")
     return table
 
 
 def as_file(path: Path) -> Path:
-    """Return a path that can be read more than once: itself, or a copy of what the standard input or a pipe gives.
+    """Return a path that can be read more than once: itself, or a copy of the content of the standard input or a pipe.
 
     The standard input, a process substitution (``/dev/fd/63``) and a named pipe are copied at the first call; later
     calls return the same copy.
@@ -174,13 +174,13 @@ def as_file(path: Path) -> Path:
     except OSError as error:
         raise os_error(path, error) from error
     if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # /dev/zero has no end
-        raise InputError(f"{path}: a device, where a file is meant; copy what it gives to a file and name that")
+        raise InputError(f"{path}: this is a device; copy its output to a file and name that file")
     named = "" if str(path.parent) in _DESCRIPTORS else os.path.realpath(path)
     return _copied(path, (status.st_dev, status.st_ino, named))
 
 
 def _copied(path: Path, key: tuple[object, ...]) -> Path:
-    """Copy what can be read once to a file of our own; later calls return the same copy."""
+    """Copy input that can be read only once to a temporary file; later calls return the same copy."""
     if key in _copies:
         return _copies[key]
     folder = Path(tempfile.mkdtemp(prefix="spectra-eval-"))
@@ -199,7 +199,7 @@ def _copied(path: Path, key: tuple[object, ...]) -> Path:
 
 
 def typed_names(message: str) -> str:
-    """Return a message that names the standard input and pipes as they were typed, not the copies of them.
+    """Return a message with the standard input and pipes as the user typed them, not their copies.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def typed_names(message: str) -> str:
 
 
 def file_format(path: Path) -> str:
-    """Return the format from the first bytes, and where those say nothing, from the suffix.
+    """Return the format from the first bytes or, where those are ambiguous, from the suffix.
 
     Returns
     -------
@@ -248,7 +248,7 @@ def file_format(path: Path) -> str:
     name = path.name.lower()
     if head.startswith(_GZIP):
         name = name.removesuffix(".gz")
-        with contextlib.suppress(zlib.error):  # what is wrong with it is said when it is read
+        with contextlib.suppress(zlib.error):  # errors are reported when it is read
             head = zlib.decompressobj(wbits=31).decompress(head, 512)
     suffix = os.path.splitext(name)[1]
     if suffix in (".parquet", ".npz"):
@@ -283,10 +283,10 @@ def read_text(path: Path) -> str:
         raise SchemaError(f"{path}: line {line} is not UTF-8 (byte {error.start}); save the file as UTF-8") from error
     if "\x00" in text:
         line = text.count("\n", 0, text.index("\x00")) + 1
-        raise SchemaError(f"{path}: line {line} holds a NUL byte; this is no text file")
+        raise SchemaError(f"{path}: line {line} contains a NUL byte; this is not a text file")
     return text
 
 
 def text_stream(text: str) -> io.TextIOWrapper:
-    """Return a stream of a text with its line ends as they are; in UTF-8, a quarter of what `io.StringIO` takes."""
+    """Return a stream of a text with unchanged line ends; it needs a quarter of the memory of `io.StringIO`."""
     return io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), encoding="utf-8", newline="")

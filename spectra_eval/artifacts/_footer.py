@@ -1,4 +1,4 @@
-"""What the footer of a Parquet file says of its size, before any value is read."""
+"""The size of a Parquet file from its footer, before any value is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectra_eval.artifacts._columns import MATRICES, How
+from spectra_eval.artifacts._columns import MATRICES, ReadSpec
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_size, check_table, limit
 from spectra_eval.errors import SchemaError, one_line
@@ -29,31 +29,31 @@ __all__ = [
 
 SCHEMA = "spectra-eval/preference-table"
 VERSION, WITH_SUPPORT = 1, 2
-"""Version of a table, and of one with a support: a release that does not know it would read other numbers."""
+"""Format version, and that of tables with a support, which earlier releases would misread."""
 KEY = b"spectra_eval"
 _CELLS = 1 << 22
 
 
 def batches(file: pq.ParquetFile, columns: list[str], most: int) -> Iterator[Any]:
-    """Yield the rows of columns, so many at once at the most: fewer where the lists are long."""
+    """Yield batches of rows of some columns; batches are smaller where lists are long."""
     rows = min(most, max(1, _CELLS // max([1, *(_values_a_row(file, column) for column in columns)])))
     for group in range(file.num_row_groups):  # a batch out of two groups cannot hold shared texts inside lists
         yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
-def check_values(how: How, file: pq.ParquetFile) -> None:
-    """Refuse lists of more numbers than there may be categories, and row groups that are too large to decode."""
-    for name, column in how.columns.items():
+def check_values(spec: ReadSpec, file: pq.ParquetFile) -> None:
+    """Raise if lists have more numbers than the limit of categories, or a row group is too large to decode."""
+    for name, column in spec.columns.items():
         if name in (*MATRICES, "support") and (values := _values_a_row(file, column)) > limit("CATEGORIES"):
-            check_table(how.path, 1, values)
-    check_groups(how.path, file, how.columns.values())
+            check_table(spec.path, 1, values)
+    check_groups(spec.path, file, spec.columns.values())
 
 
 def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> None:
-    """Refuse row groups that are too large to decode."""
+    """Raise if a row group is too large to decode."""
     schema = file.metadata.schema
     kinds = [schema.column(leaf) for leaf in range(len(schema.names))]
-    # One value of a fixed width may be stored once and stand in every row.
+    # One value of a fixed width may be stored once for every row.
     wide = {kind.path: kind.length if kind.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0 for kind in kinds}
     for column in columns:
         for group, leaves in _leaves(file, column):
@@ -66,9 +66,9 @@ def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> No
 
 
 def shared_texts(file: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
-    """Return the paths of the texts in columns, also inside lists, structs and maps, that the file holds shared.
+    """Return the paths of the texts, also inside lists, structs and maps, that the file stores as dictionaries.
 
-    Read as dictionaries, a text is held once however often it comes. Without that, one name of a megabyte in each of a
+    Read as dictionaries, a repeated text is in memory once. Otherwise, one name of a megabyte in each of a
     million rows is a file of some kilobytes and a terabyte in memory.
     """
     footer = file.metadata
@@ -83,20 +83,20 @@ def shared_texts(file: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
 
 
 def _largest_text(leaf: Any) -> int:
-    """Return how many bytes a text of a dictionary has at the most; 0 where a leaf holds no dictionary of texts."""
+    """Return the largest possible size of a dictionary text in bytes; 0 where a leaf is not a text dictionary."""
     shared = leaf.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in leaf.encodings)
     return int(leaf.total_uncompressed_size) if shared else 0
 
 
 def _values_a_row(file: pq.ParquetFile, column: str) -> int:
-    """Return the mean number of values a row of a column, in the row group where it is largest."""
+    """Return the mean number of values per row of a column, in the row group where it is largest."""
     found = ((max(leaf.num_values for leaf in leaves), group.num_rows) for group, leaves in _leaves(file, column))
     return max((-(-count // max(1, rows)) for count, rows in found), default=0)
 
 
 def _leaves(file: pq.ParquetFile, column: str) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield each row group with what it says of the leaves of a column."""
-    # Nothing but paths and counts is read: a damaged footer makes pyarrow abort the process at its statistics.
+    """Yield each row group with the metadata of the leaves of a column."""
+    # Only paths and counts are read: pyarrow aborts the process on the statistics of a damaged footer.
     footer = file.metadata
     paths = [footer.schema.column(leaf).path for leaf in range(footer.num_columns)]
     here = [leaf for leaf, path in enumerate(paths) if path == column or path.startswith(f"{column}.")]
@@ -105,29 +105,35 @@ def _leaves(file: pq.ParquetFile, column: str) -> Iterator[tuple[Any, list[Any]]
         yield group, [group.column(leaf) for leaf in here]
 
 
-def read_description(metadata: Mapping[bytes, bytes], how: How) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Read what the schema says of the table: categories, parents and how it came to be."""
+def read_description(metadata: Mapping[bytes, bytes], spec: ReadSpec) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Read the schema metadata of a table: categories, parents and provenance."""
     try:
         if KEY in metadata:
-            said = parse_json(metadata[KEY].decode("utf-8"))
+            document = parse_json(metadata[KEY].decode("utf-8"))
         elif b"categories" in metadata:
-            said = {"categories": parse_json(metadata[b"categories"].decode("utf-8"))}
+            document = {"categories": parse_json(metadata[b"categories"].decode("utf-8"))}
         else:
             return (), {}
     except (json.JSONDecodeError, UnicodeDecodeError, SchemaError) as error:
-        raise how.fail(f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError) from error
-    if not isinstance(said, dict) or not _names(said.get("categories", [])) or not _names(said.get("parents") or []):
-        raise how.fail("schema metadata names no list of categories; write the file again", SchemaError)
-    if said.get("schema", SCHEMA) != SCHEMA or said.get("version", VERSION) not in (VERSION, WITH_SUPPORT):
-        form = f"{said.get('schema')!r} version {said.get('version')!r}"
-        raise how.fail(
+        raise spec.fail(
+            f"schema metadata is not JSON ({one_line(error)}); write the file again", SchemaError
+        ) from error
+    if (
+        not isinstance(document, dict)
+        or not _names(document.get("categories", []))
+        or not _names(document.get("parents") or [])
+    ):
+        raise spec.fail("schema metadata names no list of categories; write the file again", SchemaError)
+    if document.get("schema", SCHEMA) != SCHEMA or document.get("version", VERSION) not in (VERSION, WITH_SUPPORT):
+        form = f"{document.get('schema')!r} version {document.get('version')!r}"
+        raise spec.fail(
             f"its schema is {form}, not {SCHEMA!r} version {VERSION} or {WITH_SUPPORT}; read it with its own release"
         )
-    parents = said.get("parents")
-    others = {"metadata": said.get("metadata") or {}, "parents": tuple(parents) if parents else None}
+    parents = document.get("parents")
+    others = {"metadata": document.get("metadata") or {}, "parents": tuple(parents) if parents else None}
     if not isinstance(others["metadata"], dict):
-        raise how.fail("schema metadata holds no mapping under 'metadata'; write the file again", SchemaError)
-    return tuple(said.get("categories", ())), others
+        raise spec.fail("schema metadata holds no mapping under 'metadata'; write the file again", SchemaError)
+    return tuple(document.get("categories", ())), others
 
 
 def _names(value: Any) -> bool:

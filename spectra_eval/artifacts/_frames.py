@@ -12,7 +12,7 @@ import numpy as np
 
 from spectra_eval.arrays import as_whole, order
 from spectra_eval.artifacts._arrow_columns import is_derived
-from spectra_eval.artifacts._columns import MATRICES, NAMES, How, assemble
+from spectra_eval.artifacts._columns import MATRICES, NAMES, ReadSpec, assemble
 from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
@@ -40,8 +40,8 @@ def from_frame(
     Parameters
     ----------
     frame : object with ``__arrow_c_stream__``
-        Long, one row a user and category, with the columns of a long CSV file; or one row a record, with the columns of
-        a Parquet file. See `read_table`, whose rules hold here too.
+        Long, one row per user and category, with the columns of a long CSV file; or one row per record, with the
+        columns of a Parquet file. See `read_table`, whose rules hold here too.
     mapping : mapping of str to str, optional
         As in `read_table`.
     renormalise : bool
@@ -68,8 +68,8 @@ def from_frame(
     >>> from_frame(frame).counts.tolist()
     [[3.0, 1.0]]
     """
-    how = _how(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
-    return _read(_arrow(frame, how), how)
+    spec = _read_spec(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    return _read(_arrow(frame, spec), spec)
 
 
 def from_pandas(
@@ -85,7 +85,7 @@ def from_pandas(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Long: one row a user and category, with the columns of a long CSV file, ``user``, ``category``, ``target`` and
+        Long: one row per user and category, with the columns of a long CSV file, ``user``, ``category``, ``target`` and
         perhaps ``prediction``, ``dg_rank``, ``n_window``, ``context_window``, ``horizon``. Wide: one row a record, with
         columns of two levels, the quantity and the category, ``frame["counts", "Drama"]``; or with lists in its cells,
         as Parquet files have them. The users may be a column or the
@@ -116,23 +116,23 @@ def from_pandas(
     >>> from_pandas(frame).counts.tolist()
     [[3.0, 1.0]]
     """
-    how = _how(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    spec = _read_spec(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
     if not (hasattr(frame, "columns") and hasattr(frame, "reset_index")):
-        raise how.fail("no pandas DataFrame; give one, or use from_frame")
+        raise spec.fail("no pandas DataFrame; give one, or use from_frame")
     titles = {str(title) for title in frame.columns.get_level_values(0)}
     unnamed = frame.index.nlevels == 1 and frame.index.name is None
-    if unnamed and not titles & {"user", "users"} and "user" not in how.mapping:
-        if list(frame.index) != list(range(len(frame))):  # labels that somebody chose
+    if unnamed and not titles & {"user", "users"} and "user" not in spec.mapping:
+        if list(frame.index) != list(range(len(frame))):  # labels chosen by the caller
             frame = frame.rename_axis(index="user")
     if frame.columns.nlevels == 2:
-        return _read(_from_levels(frame, how), how)
+        return _read(_from_levels(frame, spec), spec)
     if frame.columns.nlevels > 2:
-        raise how.fail(f"columns of {frame.columns.nlevels} levels; give two, the quantity and the category")
+        raise spec.fail(f"columns of {frame.columns.nlevels} levels; give two, the quantity and the category")
     if any(name is not None for name in frame.index.names):
-        if twice := [name for name in frame.index.names if name in frame.columns]:
-            raise how.fail(f"column {twice[0]!r} is the index too; rename one, or drop the index", SchemaError)
+        if duplicate := [name for name in frame.index.names if name in frame.columns]:
+            raise spec.fail(f"column {duplicate[0]!r} is the index too; rename one, or drop the index", SchemaError)
         frame = frame.reset_index()
-    return _read(_arrow(frame, how), how)
+    return _read(_arrow(frame, spec), spec)
 
 
 def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
@@ -171,7 +171,7 @@ def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
 
 
 def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return results as a frame of one row each; an interval becomes `low`, `high`, `level` and `method`.
+    """Return results as a frame with one row each; an interval becomes `low`, `high`, `level` and `method`.
 
     Parameters
     ----------
@@ -197,49 +197,51 @@ def rows_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(flat)
 
 
-def _how(frame: Any, mapping: Mapping[str, str] | None, **said: Any) -> How:
-    return How(path=Path(type(frame).__name__), format="arrow", mapping={} if mapping is None else mapping, **said)
+def _read_spec(frame: Any, mapping: Mapping[str, str] | None, **options: Any) -> ReadSpec:
+    return ReadSpec(
+        path=Path(type(frame).__name__), format="arrow", mapping={} if mapping is None else mapping, **options
+    )
 
 
-def _arrow(frame: Any, how: How) -> pa.Table:
+def _arrow(frame: Any, spec: ReadSpec) -> pa.Table:
     import pyarrow as pa
 
     if not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "reset_index")):
         fix = "call .collect() first" if hasattr(frame, "collect") else "give a frame of pandas, polars or PyArrow"
-        raise how.fail(f"exports no Arrow table (__arrow_c_stream__); {fix}")
-    with mapped(how):
+        raise spec.fail(f"exports no Arrow table (__arrow_c_stream__); {fix}")
+    with mapped(spec):
         if hasattr(frame, "reset_index"):
             frame = frame.to_frame() if frame.ndim == 1 else frame
-            if (twice := first_twice(map(str, frame.columns))) is not None:
-                raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+            if (duplicate := first_twice(map(str, frame.columns))) is not None:
+                raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
             return pa.Table.from_pandas(frame, preserve_index=False)
         return pa.table(frame)
 
 
-def _read(table: pa.Table, how: How) -> PreferenceTable:
-    with mapped(how):
-        if is_long(table.schema, how.mapping):
-            how = long_columns(table.column_names, how)
-            return assemble(*read_long_arrow(table.select(list(how.columns.values())), how))
-        if (twice := first_twice(table.column_names)) is not None:
-            raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
-        categories, others = read_description(table.schema.metadata or {}, how)
-        how = replace(how.understood(table.column_names, WIDE), n_rows=table.num_rows)
+def _read(table: pa.Table, spec: ReadSpec) -> PreferenceTable:
+    with mapped(spec):
+        if is_long(table.schema, spec.mapping):
+            spec = long_columns(table.column_names, spec)
+            return assemble(*read_long_arrow(table.select(list(spec.columns.values())), spec))
+        if (duplicate := first_twice(table.column_names)) is not None:
+            raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
+        categories, others = read_description(table.schema.metadata or {}, spec)
+        spec = replace(spec.understood(table.column_names, WIDE), n_rows=table.num_rows)
         if table.num_rows == 0:
-            raise how.fail("no rows; at least one user is needed", SchemaError)
-        source = ParquetSource(file=table, how=how, others=others)
+            raise spec.fail("no rows; at least one user is needed", SchemaError)
+        source = ParquetSource(file=table, spec=spec, others=others)
         source.ready(categories)
-        return assemble(next(source.blocks(table.num_rows)), source.how)
+        return assemble(next(source.blocks(table.num_rows)), source.spec)
 
 
-def _from_levels(frame: pd.DataFrame, how: How) -> pa.Table:
+def _from_levels(frame: pd.DataFrame, spec: ReadSpec) -> pa.Table:
     """Return a frame whose columns are (quantity, category) as an Arrow table with lists."""
     import pyarrow as pa
 
-    if (twice := first_twice(frame.columns)) is not None:
-        raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
+    if (duplicate := first_twice(frame.columns)) is not None:
+        raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
     canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
-    canonical |= {column: name for name, column in how.mapping.items()}
+    canonical |= {column: name for name, column in spec.mapping.items()}
     columns: dict[str, Any] = {}
     categories: list[str] | None = None
     level = frame.columns.get_level_values(0)
@@ -259,10 +261,10 @@ def _from_levels(frame: pd.DataFrame, how: How) -> pa.Table:
         elif name == "dg":
             columns[title] = _lists(title, part)
         elif part.shape[1] > 1:
-            raise how.fail(f"column {title!r} has {part.shape[1]} columns below it; give it one", SchemaError)
+            raise spec.fail(f"column {title!r} has {part.shape[1]} columns below it; give it one", SchemaError)
         else:
             columns[title] = part.iloc[:, 0].to_numpy()
-    with mapped(how):
+    with mapped(spec):
         index = frame.index.to_frame(index=False)
         for place, named in enumerate(frame.index.names):
             if named is not None:
@@ -306,7 +308,7 @@ def _long(table: PreferenceTable) -> pd.DataFrame:
 
 
 def _given(table: PreferenceTable, name: str) -> np.ndarray | None:
-    """Return a matrix of a table; None where there is none, and for shares that follow from the counts."""
+    """Return a matrix of a table; None where it is missing, or where proportions follow from the counts."""
     value: np.ndarray | None = getattr(table, name)
     if name != "theta_star" or value is None:
         return value

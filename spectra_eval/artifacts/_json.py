@@ -1,4 +1,4 @@
-"""Strict JSON: no NaN, no Infinity, no key twice; the same content gives the same digest."""
+"""Strict JSON: no NaN, no infinity, no repeated key; equal content has equal digests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["dump_json", "json_digest", "parse_json", "read_json", "write_json"]
 
 
 def write_json(document: Any, path: str | os.PathLike[str]) -> None:
-    """Write a document as strict JSON, whole or not at all.
+    """Write a document as strict JSON, completely or not at all.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     InputError
         The file cannot be read.
     SchemaError
-        It is not UTF-8 or not JSON, holds NaN or a key twice, or is a bare number or text.
+        It is not UTF-8 or not JSON, has NaN or a repeated key, or is a bare number or text.
 
     Examples
     --------
@@ -86,12 +86,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except SchemaError as error:
         raise error if str(error).startswith(str(place)) else SchemaError(f"{place}: {error}") from error
     if not isinstance(document, dict | list):
-        raise SchemaError(f"{place}: holds {_kind(document)}, where a JSON object or list is meant")
+        raise SchemaError(f"{place}: holds {_kind(document)}, but a JSON object or list is expected")
     return document
 
 
 def json_digest(document: Any) -> str:
-    """Return the SHA-256 of a document's content; the order of keys and the layout do not count.
+    """Return the SHA-256 of a document's content; the order of keys and the layout do not matter.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def parse_json(text: str) -> Any:
     json.JSONDecodeError
         The text is no JSON; the error has the place.
     SchemaError
-        The text is nested too deeply, or holds something that strict JSON excludes.
+        The text is nested too deeply, or has content that strict JSON excludes.
 
     Examples
     --------
@@ -169,8 +169,8 @@ def _finite(digits: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice = first_twice(name for name, _ in pairs)
-        raise SchemaError(f"{twice!r} is named twice in one object; merge the two or rename one")
+        duplicate = first_twice(name for name, _ in pairs)
+        raise SchemaError(f"{duplicate!r} is named twice in one object; merge the two or rename one")
     return found
 
 
@@ -182,7 +182,7 @@ def _kind(value: Any) -> str:
 
 
 def dump_json(document: Any, path: Path | None, **layout: Any) -> str:
-    """Return strict JSON text; a value that JSON cannot hold is refused with its place."""
+    """Return strict JSON text; an error names the place of a value that JSON cannot represent."""
     place = "document" if path is None else str(path)
     try:
         return json.dumps(document, allow_nan=False, ensure_ascii=False, default=_plain, **layout)
@@ -200,9 +200,9 @@ def _plain(value: Any) -> Any:
 
 
 def _defect(value: Any, place: str, depth: int = 0) -> str | None:
-    """Find the first value that JSON cannot hold, and say where it stands."""
+    """Return the place of the first value that JSON cannot represent, and the reason."""
     if depth > 100:
-        return None  # a document that holds itself: the encoder's own words say so
+        return None  # a circular document: the encoder's message is clear
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -212,8 +212,8 @@ def _defect(value: Any, place: str, depth: int = 0) -> str | None:
         found = (_defect(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value))
         return next(filter(None, found), None)
     if isinstance(value, float) and not math.isfinite(value):
-        mend = '{"status": "undefined", "reason": …}'
-        return f"{place or 'the value'} is {value}, which JSON has no word for; write {mend}"
+        fix = '{"status": "undefined", "reason": …}'
+        return f"{place or 'the value'} is {value}, which JSON cannot represent; write {fix}"
     if value is not None and not isinstance(value, str | int | float):
         return f"{place or 'the value'} is of type {type(value).__name__}, which is no JSON value"
     return None

@@ -1,4 +1,4 @@
-"""How much a file may hold: stated limits that the environment sets, checked before memory is taken."""
+"""Limits of the size of a file, set by the environment and checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Unpacked", "check_depth", "check_objects", "check_size", "check_tabl
 _DEFAULTS = {"CATEGORIES": 100_000, "UNPACKED": 1 << 28, "MATRIX": 1 << 30, "DEPTH": 100, "NAME": 10_000}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _RATIO = 100
-"""A file may also unpack to this many times its own size: what a text of words and numbers reaches."""
+"""A file may also unpack to this many times its size, a ratio that ordinary text reaches."""
 _PIECE = 1 << 20
 _NO_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[^][{}"]+', re.DOTALL)
 """Strings of JSON, and what is neither a string nor a bracket."""
@@ -45,7 +45,7 @@ def limit(name: str) -> int:
 
 
 def check_table(path: Path, rows: int, categories: int) -> None:
-    """Refuse a table of more categories than the limit, or whose matrices are too large for it."""
+    """Raise if a table has more categories than the limit, or its matrices are too large."""
     if categories > (most := limit("CATEGORIES")):
         fix = f"set SPECTRA_EVAL_MAX_CATEGORIES={categories} if you trust the file"
         raise SchemaError(f"{path}: {categories:,} categories, and the limit is {most:,}; {fix}")
@@ -53,14 +53,14 @@ def check_table(path: Path, rows: int, categories: int) -> None:
 
 
 def check_size(path: Path, size: int, what: str = "its content") -> None:
-    """Refuse what takes more bytes in memory than the limit, and more than a hundred times its file."""
+    """Raise if content needs more memory than the limit, and more than a hundred times the file."""
     packed = path.stat().st_size if path.is_file() else 0  # an object in memory has no file
     if size > (most := _most(packed, "MATRIX")):
         raise _too_large(path, f"{what} takes {_shown(size)}", most, "MATRIX")
 
 
 def check_depth(text: str) -> None:
-    """Refuse JSON that is nested deeper than the limit."""
+    """Raise if JSON is nested deeper than the limit."""
     most = limit("DEPTH")
     if text.count("[") + text.count("{") <= most:
         return
@@ -80,7 +80,7 @@ def check_objects(path: Path, text: str) -> None:
 
 
 def unpack(path: Path, data: bytes) -> bytes:
-    """Return what gzip-compressed bytes hold; where they may be too many, a first pass counts them and keeps none."""
+    """Return the decompressed bytes; if they may be too many, a first pass only counts them."""
     if len(data) * 1100 > _most(len(data)):  # no byte of DEFLATE becomes more than 1,032
         counted = Unpacked(gzip.GzipFile(fileobj=io.BytesIO(data)), path, len(data))
         while counted.read(_PIECE):
@@ -89,7 +89,7 @@ def unpack(path: Path, data: bytes) -> bytes:
 
 
 class Unpacked(io.RawIOBase):
-    """A stream out of a compressed file that is refused when it gives more bytes than the limit."""
+    """A stream of a compressed file that raises an error beyond the limit."""
 
     def __init__(self, stream: io.BufferedIOBase, path: Path, packed: int) -> None:
         self._stream, self._path, self._most, self._given = stream, path, _most(packed), 0
@@ -109,7 +109,7 @@ class Unpacked(io.RawIOBase):
 
 
 def first_twice(names: Any) -> Any:
-    """Return the first name that comes a second time, or None; in linear time.
+    """Return the first repeated name, or None, in linear time.
 
     Examples
     --------

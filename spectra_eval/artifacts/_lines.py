@@ -1,4 +1,4 @@
-"""JSON lines: one object a record; a JSON list of such objects is read as well."""
+"""JSON lines: one object per record; a JSON list of such objects is read as well."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import TRUTHS, How, Raw, options
+from spectra_eval.artifacts._columns import TRUTHS, RawColumns, ReadSpec, options
 from spectra_eval.artifacts._files import read_text
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_objects, check_size, check_table, first_twice
@@ -29,36 +29,36 @@ _RECORD, _OFTEN = 512, 1 << 16
 
 
 class _Record:
-    """One object of the file, and the words for a place in it."""
+    """One object of the file, with its place for messages."""
 
-    def __init__(self, values: dict[str, Any], place: str, how: How) -> None:
-        self.values, self.place, self.how = values, place, how
+    def __init__(self, values: dict[str, Any], place: str, spec: ReadSpec) -> None:
+        self.values, self.place, self.spec = values, place, spec
         self.user = self.get("user")
 
     def get(self, name: str) -> Any:
-        """Return what the object holds under a column's name; None where it is missing or null."""
-        return self.values.get(self.how.columns.get(name, ""))
+        """Return the value of a column in the object; None where it is missing or null."""
+        return self.values.get(self.spec.columns.get(name, ""))
 
     def fail(self, name: str, message: str) -> InputError:
         who = "" if self.user is None else f" (user {str(self.user)!r})"
-        return self.how.fail(f"{self.place}{who}, column {self.how.columns.get(name, name)}: {message}", SchemaError)
+        return self.spec.fail(f"{self.place}{who}, column {self.spec.columns.get(name, name)}: {message}", SchemaError)
 
 
-def read_lines(how: How) -> tuple[Raw, How]:
-    """Read the objects; the categories are all that any of them names, in the order of their names."""
-    found = list(_objects(how))
+def read_lines(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
+    """Read the objects; the categories are all names that occur, sorted."""
+    found = list(_objects(spec))
     available = list(dict.fromkeys(key for _, values in found for key in values))
     if not found:
-        raise how.fail("no records; write one JSON object a line", SchemaError)
-    how = replace(how.understood(available, _ALLOWED), n_rows=len(found))
-    if "user" not in how.columns:
-        there = ", ".join(map(repr, available[:12]))
-        raise how.fail(f"no column user; there are {there}; name it with --map user=COLUMN", SchemaError)
-    records = [_Record(values, place, how) for place, values in found]
+        raise spec.fail("no records; write one JSON object per line", SchemaError)
+    spec = replace(spec.understood(available, _ALLOWED), n_rows=len(found))
+    if "user" not in spec.columns:
+        columns = ", ".join(map(repr, available[:12]))
+        raise spec.fail(f"no column user; there are {columns}; name it with --map user=COLUMN", SchemaError)
+    records = [_Record(values, place, spec) for place, values in found]
     users = [_user(record) for record in records]
-    weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in how.columns}
+    weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in spec.columns}
     categories = tuple(sorted({name for column in weights.values() for row in column for name in row or ()}))
-    check_table(how.path, len(records), len(categories))
+    check_table(spec.path, len(records), len(categories))
     warn_of_case(categories)
     index = {name: place for place, name in enumerate(categories)}
     matrices = {}
@@ -69,41 +69,41 @@ def read_lines(how: How) -> tuple[Raw, How]:
     for name in (*TRUTHS, "theta_s"):
         for row, cells in enumerate(weights.get(name, ())):
             present[row, [index[category] for category in cells or ()]] = True
-    support, notes = options(present, how, predicted="theta_s" in matrices)
-    how = replace(how, notes=notes)
+    support, notes = options(present, spec, predicted="theta_s" in matrices)
+    spec = replace(spec, notes=notes)
     others: dict[str, Any] = {"support": support}
-    if "dg" in how.columns:
+    if "dg" in spec.columns:
         drawn = [_list(record, index) for record in records]
-        check_size(how.path, 4 * len(drawn) * max(map(len, drawn)), "its longest list in every row")
+        check_size(spec.path, 4 * len(drawn) * max(map(len, drawn)), "its longest list in every row")
         if (lists := pad_lists(drawn)) is not None:
             others["dg"] = lists
-    if "context_window" in how.columns:
+    if "context_window" in spec.columns:
         others["context_window"] = _whole_column("context_window", records)
-    if "horizon" in how.columns:
+    if "horizon" in spec.columns:
         others["horizon"] = _text_column("horizon", records)
-    if "history" in how.columns:
+    if "history" in spec.columns:
         others["history"] = [_history(record) for record in records]
     n_window = None
-    if "n_window" in how.columns:
+    if "n_window" in spec.columns:
         n_window = np.array([_whole(record, "n_window", UNKNOWN) for record in records], dtype=np.int64)
     others = {name: value for name, value in others.items() if value is not None}
-    return Raw(users=users, categories=categories, matrices=matrices, n_window=n_window, others=others), how
+    return RawColumns(users=users, categories=categories, matrices=matrices, n_window=n_window, others=others), spec
 
 
-def _objects(how: How) -> Iterator[tuple[str, dict[str, Any]]]:
-    text = read_text(how.path)
-    check_objects(how.path, text)
+def _objects(spec: ReadSpec) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = read_text(spec.path)
+    check_objects(spec.path, text)
     if text.lstrip().startswith("["):
-        parts = _whole_list(text, how)
+        parts = _whole_list(text, spec)
     else:
         parts = _lines(text)
     for number, (place, part) in enumerate(parts):
         if number % _OFTEN == 0:  # small objects take many times their text
-            check_size(how.path, _RECORD * number, f"holding {number:,} records")
-        value = _parsed(part, place, how) if isinstance(part, str) else part
+            check_size(spec.path, _RECORD * number, f"holding {number:,} records")
+        value = _parsed(part, place, spec) if isinstance(part, str) else part
         if not isinstance(value, dict):
             kind = "a list" if isinstance(value, list) else repr(value)[:40]
-            raise how.fail(f"{place}: {kind}, where a JSON object is meant; write one object a line", SchemaError)
+            raise spec.fail(f"{place}: {kind}, but a JSON object is expected; write one object a line", SchemaError)
         yield place, value
 
 
@@ -116,22 +116,22 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
         yield f"line {number}", found[0]
 
 
-def _whole_list(text: str, how: How) -> Iterator[tuple[str, Any]]:
+def _whole_list(text: str, spec: ReadSpec) -> Iterator[tuple[str, Any]]:
     first_line = text.lstrip().split("\n", 1)[0]
-    value = _parsed(text, "", how)
+    value = _parsed(text, "", spec)
     if not isinstance(value, list):
-        raise how.fail(f"holds {first_line[:40]!r}, where JSON objects are meant", SchemaError)
+        raise spec.fail(f"holds {first_line[:40]!r}, but JSON objects are expected", SchemaError)
     return ((f"row {n}", item if not isinstance(item, str) else [item]) for n, item in enumerate(value, 1))
 
 
-def _parsed(text: str, place: str, how: How) -> Any:
+def _parsed(text: str, place: str, spec: ReadSpec) -> Any:
     try:
         return parse_json(text)
     except json.JSONDecodeError as error:
         where = f"{place}, column {error.colno}" if place else f"line {error.lineno}, column {error.colno}"
-        raise how.fail(f"{where}: not JSON ({error.msg}); write one object a line", SchemaError) from error
+        raise spec.fail(f"{where}: not JSON ({error.msg}); write one object a line", SchemaError) from error
     except SchemaError as error:
-        raise how.fail(f"{place}: {error}" if place else str(error), SchemaError) from error
+        raise spec.fail(f"{place}: {error}" if place else str(error), SchemaError) from error
 
 
 def _user(record: _Record) -> str:
@@ -155,8 +155,8 @@ def _weights(record: _Record, name: str) -> dict[str, Any] | None:
             raise record.fail(name, f"{category!r} is {weight!r:.40}, no number; write it as 0.25")
         if abs(weight) > 1e300:
             raise record.fail(name, f"{category!r} is beyond 1e300; write a number of ordinary size")
-    if (twice := first_twice(map(tidy, value))) is not None:
-        raise record.fail(name, f"{twice!r} is named twice, but for blanks or the form of letters; merge the two")
+    if (duplicate := first_twice(map(tidy, value))) is not None:
+        raise record.fail(name, f"{duplicate!r} is named twice, but for blanks or the form of letters; merge the two")
     return {tidy(category): weight for category, weight in value.items()}
 
 
@@ -185,14 +185,14 @@ def _list(record: _Record, index: dict[str, int]) -> list[int]:
     places = []
     for name in (tidy(name) if isinstance(name, str) else name for name in value):
         if name is not None and (not isinstance(name, str) or name not in index):
-            mend = "write its name as in target, or null for an entry out of vocabulary"
-            raise record.fail("dg", f"{name!r:.40} is no category of this file; {mend}")
+            fix = "write its name as in target, or null for an entry out of vocabulary"
+            raise record.fail("dg", f"{name!r:.40} is no category of this file; {fix}")
         places.append(OUT_OF_VOCABULARY if name is None else index[name])
     return places
 
 
 def pad_lists(lists: list[list[int]]) -> np.ndarray | None:
-    """Lay lists of different lengths in one array; None where all are empty."""
+    """Return lists of different lengths as one padded array; None where all are empty."""
     width = max(map(len, lists), default=0)
     if width == 0:
         return None

@@ -1,4 +1,4 @@
-"""Long data, one row a user and category: how the rows of any format become records."""
+"""Long data, one row per user and category: conversion of the rows to records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import How, Raw, options
+from spectra_eval.artifacts._columns import RawColumns, ReadSpec, options
 from spectra_eval.artifacts._limits import check_size, check_table
 from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.errors import InputError, SchemaError
@@ -25,27 +25,27 @@ LONG = (
 class Rows(Protocol):
     """The rows of a file."""
 
-    how: How
+    spec: ReadSpec
 
     def spot(self, index: int) -> str:
-        """Return where a row is: its line, or its number."""
+        """Return the place of a row: its line or its number."""
 
 
-def check_named(how: How, available: Sequence[str]) -> None:
-    """Refuse a file without users or categories."""
+def check_named(spec: ReadSpec, available: Sequence[str]) -> None:
+    """Raise if the file has no column of users or categories."""
     for name in ("user", "category"):
-        if name not in how.columns:
-            there = ", ".join(map(repr, available[:12]))
-            message = f"no column {name}; there are {there}; name it with --map {name}=COLUMN"
-            raise how.fail(message, SchemaError)
+        if name not in spec.columns:
+            columns = ", ".join(map(repr, available[:12]))
+            message = f"no column {name}; there are {columns}; name it with --map {name}=COLUMN"
+            raise spec.fail(message, SchemaError)
 
 
 class Numbering:
-    """Gives each record and each category a number, in the order in which they come."""
+    """Number the records and the categories in order of appearance."""
 
-    def __init__(self, how: How) -> None:
-        self.columns = [how.columns[name] for name in ("user", "context_window", "horizon") if name in how.columns]
-        self.category = how.columns["category"]
+    def __init__(self, spec: ReadSpec) -> None:
+        self.columns = [spec.columns[name] for name in ("user", "context_window", "horizon") if name in spec.columns]
+        self.category = spec.columns["category"]
         self.keys: dict[Any, int] = {}
         self.names: dict[str, int] = {}
 
@@ -61,14 +61,14 @@ def _numbered(known: dict[Any, int], values: Any, n: int) -> np.ndarray:
     return np.fromiter((known.setdefault(value, len(known)) for value in values), dtype=np.int64, count=n)
 
 
-def grouped(columns: dict[str, np.ndarray], records: Numbering, lines: Rows) -> tuple[Raw, How]:
-    """Return the rows as records; those stand in the order of their first row, categories in the order of names."""
-    how, keys, names = lines.how, list(records.keys), tuple(records.names)
+def grouped(columns: dict[str, np.ndarray], records: Numbering, lines: Rows) -> tuple[RawColumns, ReadSpec]:
+    """Return the rows as records, in the order of their first row; categories are sorted by name."""
+    spec, keys, names = lines.spec, list(records.keys), tuple(records.names)
     if "" in records.names:
         index = int(np.flatnonzero(columns["category"] == records.names[""])[0])
-        raise how.fail(f"{lines.spot(index)}, column {how.columns['category']}: blank; name the category")
+        raise spec.fail(f"{lines.spot(index)}, column {spec.columns['category']}: blank; name the category")
     warn_of_case(names)
-    check_table(how.path, len(keys), len(names))
+    check_table(spec.path, len(keys), len(names))
     order = sorted(range(len(names)), key=names.__getitem__)
     rank_by_name = np.empty(len(names), dtype=np.int64)
     rank_by_name[order] = np.arange(len(names))
@@ -83,31 +83,33 @@ def grouped(columns: dict[str, np.ndarray], records: Numbering, lines: Rows) -> 
             matrices[name] = matrix
     present = np.zeros((len(keys), len(names)), dtype=bool)
     present[record, category] = True
-    support, notes = options(present, how, predicted="theta_s" in columns)
+    support, notes = options(present, spec, predicted="theta_s" in columns)
     others: dict[str, Any] = {} if support is None else {"support": support}
     if "dg_rank" in columns:
         others["dg"], notes["first_dg_rank"] = _lists(columns["dg_rank"], record, category, users, lines)
     n_window = None
     if "n_window" in columns:
         n_window = _constant(columns["n_window"].astype(np.int64), record, users, lines)
-    for place, name in enumerate(n for n in ("context_window", "horizon") if n in how.columns):
-        others.update(_key_column([key[place + 1] for key in keys], name, users, how))
+    for place, name in enumerate(n for n in ("context_window", "horizon") if n in spec.columns):
+        others.update(_key_column([key[place + 1] for key in keys], name, users, spec))
     categories = tuple(names[i] for i in order)
-    raw = Raw(users=users, categories=categories, matrices=matrices, n_window=n_window, others=others)
-    return raw, replace(how, n_rows=len(keys), notes=notes)
+    raw = RawColumns(users=users, categories=categories, matrices=matrices, n_window=n_window, others=others)
+    return raw, replace(spec, n_rows=len(keys), notes=notes)
 
 
-def _key_column(values: list[str], name: str, users: list[str], how: How) -> dict[str, Any]:
+def _key_column(values: list[str], name: str, users: list[str], spec: ReadSpec) -> dict[str, Any]:
     if not any(values):
         return {}
     if "" in values:
         row = values.index("")
-        raise how.fail(f"{how.at(row, users[row], name)}: empty, though other records have one; fill it in")
+        raise spec.fail(f"{spec.at(row, users[row], name)}: empty, though other records have one; fill it in")
     if name == "horizon":
         return {name: values}
     for row, value in enumerate(values):
         if not (value.isascii() and value.isdecimal() and len(value) < 10):
-            raise how.fail(f"{how.at(row, users[row], name)}: {value[:40]!r} is no number of sessions; write it as 20")
+            raise spec.fail(
+                f"{spec.at(row, users[row], name)}: {value[:40]!r} is no number of sessions; write it as 20"
+            )
     return {name: [int(value) for value in values]}
 
 
@@ -119,18 +121,18 @@ def _check_twice(
     if len(again):
         index = int(again.min())
         what = f"category {names[category[index]]!r} is named twice for this record"
-        where = f"{lines.spot(index)} (user {users[record[index]]!r}), column {lines.how.columns['category']}"
-        raise lines.how.fail(f"{where}: {what}; merge the two lines")
+        where = f"{lines.spot(index)} (user {users[record[index]]!r}), column {lines.spec.columns['category']}"
+        raise lines.spec.fail(f"{where}: {what}; merge the two lines")
 
 
 def _lists(
     ranks: np.ndarray, record: np.ndarray, category: np.ndarray, users: list[str], lines: Rows
 ) -> tuple[np.ndarray | None, int]:
-    """Order each record's categories by rank; a rank that was skipped was held by no category.
+    """Return each record's categories in the order of their ranks; a skipped rank has no category.
 
     Ranks begin at 1, or, where the first of every list is 0, at 0.
     """
-    how = lines.how
+    spec = lines.spec
     listed = np.flatnonzero(ranks >= 0)
     least = np.full(len(users), np.inf)
     np.minimum.at(least, record[listed], ranks[listed])
@@ -139,8 +141,8 @@ def _lists(
     most = max(1000, 2 * n_categories)
 
     def refuse(index: int, what: str) -> InputError:
-        place = f"{lines.spot(index)} (user {users[record[index]]!r}), column {how.columns['dg_rank']}"
-        return how.fail(f"{place}: {what}")
+        place = f"{lines.spot(index)} (user {users[record[index]]!r}), column {spec.columns['dg_rank']}"
+        return spec.fail(f"{place}: {what}")
 
     if base == 0 and (mixed := np.isfinite(least) & (least > 0)).any():
         index = int(listed[np.isin(record[listed], np.flatnonzero(mixed))][0])
@@ -149,14 +151,14 @@ def _lists(
         raise refuse(int(far[0]), f"rank {ranks[far[0]]:.0f} is out of range; a list ends before {most}")
     place = ranks[listed].astype(np.int64) - base
     width = int(place.max(initial=-1)) + 1
-    check_size(how.path, 4 * len(users) * width, "its longest list in every row")
+    check_size(spec.path, 4 * len(users) * width, "its longest list in every row")
     lists = np.full((len(users), width), PAD, dtype=np.int32)
     spot = record[listed] * max(width, 1) + place
     order = np.argsort(spot, kind="stable")
     again = order[1:][spot[order][1:] == spot[order][:-1]]
     if len(again):
         index = int(listed[again.min()])
-        raise refuse(index, f"rank {ranks[index]:.0f} stands twice in the list; give each category its own")
+        raise refuse(index, f"rank {ranks[index]:.0f} occurs twice in the list; give each category its own")
     lists[record[listed], place] = category[listed]
     ends = np.zeros(len(users), dtype=np.int64)
     np.maximum.at(ends, record[listed], place + 1)
@@ -165,15 +167,15 @@ def _lists(
 
 
 def _constant(values: np.ndarray, record: np.ndarray, users: list[str], lines: Rows) -> np.ndarray:
-    """Take the one value that all lines of a record agree on."""
-    held = np.full(len(users), UNKNOWN, dtype=np.int64)
-    held[record[::-1]] = values[::-1]  # the first line of each record is written last, and stays
-    other = np.flatnonzero(values != held[record])
+    """Return the value of each record, which must be the same on all its lines."""
+    constant = np.full(len(users), UNKNOWN, dtype=np.int64)
+    constant[record[::-1]] = values[::-1]  # the first line of each record is written last
+    other = np.flatnonzero(values != constant[record])
     if len(other):
         index = int(other[0])
-        place = f"{lines.spot(index)} (user {users[record[index]]!r}), column {lines.how.columns['n_window']}"
-        was = "empty" if held[record[index]] == UNKNOWN else held[record[index]]
-        raise lines.how.fail(
+        place = f"{lines.spot(index)} (user {users[record[index]]!r}), column {lines.spec.columns['n_window']}"
+        was = "empty" if constant[record[index]] == UNKNOWN else constant[record[index]]
+        raise lines.spec.fail(
             f"{place}: differs from the record's first line ({was}); write one number on all its lines"
         )
-    return held
+    return constant

@@ -1,4 +1,4 @@
-"""Names as people type them: one form for what looks alike, and a warning where only the case differs."""
+"""Normalised names: one Unicode form, and a warning for names that differ by case only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["tidy", "warn_of_case", "wrong_name"]
 
 
 def tidy(name: str) -> str:
-    r"""Return a name in Unicode's composed form (NFC) and without outer blanks.
+    r"""Return a name in composed Unicode form (NFC), without leading and trailing blanks.
 
     Examples
     --------
@@ -24,12 +24,12 @@ def tidy(name: str) -> str:
 
 
 def warn_of_case(names: Iterable[str]) -> None:
-    """Warn of categories that only the case of letters tells apart."""
+    """Warn of categories whose names differ by case only."""
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(name.casefold(), []).append(name)
-    for held in (held for held in alike.values() if len(held) > 1):
-        shown = " and ".join(repr(name)[:60] for name in held[:3])
+    for group in (group for group in alike.values() if len(group) > 1):
+        shown = " and ".join(repr(name)[:60] for name in group[:3])
         warnings.warn(f"categories {shown} differ by case alone and stay apart; write one of them", stacklevel=3)
 
 

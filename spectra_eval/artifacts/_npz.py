@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import type_tolerance
-from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, whole_numbers
+from spectra_eval.artifacts._columns import MATRICES, TRUTHS, RawColumns, ReadSpec, whole_numbers
 from spectra_eval.artifacts._files import reading
 from spectra_eval.artifacts._limits import check_size, check_table, first_twice
 from spectra_eval.errors import SchemaError, ShapeError, one_line
@@ -19,26 +19,26 @@ __all__ = ["check_padding", "default_names", "read_npz"]
 _ALLOWED = ("user", "categories", *MATRICES, "dg", "n_window", "context_window", "horizon", "support")
 
 
-def read_npz(how: How) -> tuple[Raw, How]:
+def read_npz(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
     """Read an archive: matrices (N, K) under the names of the columns, `users` (N,) and `categories` (K,) optional."""
-    arrays, how = _arrays(how)
+    arrays, spec = _arrays(spec)
     truth = next(arrays[name] for name in TRUTHS if name in arrays)
     n, k = truth.shape
-    check_table(how.path, n, k)  # a matrix of small integers grows when it becomes one of float64
-    matrices = {name: _matrix(name, arrays[name], truth.shape, how) for name in MATRICES if name in arrays}
-    users = _texts("user", arrays["user"], n, how) if "user" in arrays else default_names("user", n)
-    categories = _texts("categories", arrays["categories"], k, how) if "categories" in arrays else None
+    check_table(spec.path, n, k)  # a matrix of small integers grows when it becomes one of float64
+    matrices = {name: _matrix(name, arrays[name], truth.shape, spec) for name in MATRICES if name in arrays}
+    users = _texts("user", arrays["user"], n, spec) if "user" in arrays else default_names("user", n)
+    categories = _texts("categories", arrays["categories"], k, spec) if "categories" in arrays else None
     others: dict[str, Any] = {}
     if "dg" in arrays:
-        others["dg"] = _lists(arrays["dg"], users, how)
+        others["dg"] = _lists(arrays["dg"], users, spec)
     if "context_window" in arrays:
-        others["context_window"] = _whole("context_window", arrays["context_window"], users, how, unknown=False)
+        others["context_window"] = _whole("context_window", arrays["context_window"], users, spec, unknown=False)
     if "horizon" in arrays:
-        others["horizon"] = _texts("horizon", arrays["horizon"], n, how)
+        others["horizon"] = _texts("horizon", arrays["horizon"], n, spec)
     if "support" in arrays:
-        others["support"] = _support(arrays["support"], truth.shape, how)
-    n_window = _whole("n_window", arrays["n_window"], users, how) if "n_window" in arrays else None
-    raw = Raw(
+        others["support"] = _support(arrays["support"], truth.shape, spec)
+    n_window = _whole("n_window", arrays["n_window"], users, spec) if "n_window" in arrays else None
+    raw = RawColumns(
         users=users,
         categories=tuple(categories or default_names("category", k)),
         matrices=matrices,
@@ -46,33 +46,33 @@ def read_npz(how: How) -> tuple[Raw, How]:
         n_window=n_window,
         others={name: value for name, value in others.items() if value is not None},
     )
-    return raw, replace(how, n_rows=n)
+    return raw, replace(spec, n_rows=n)
 
 
 def default_names(kind: str, n: int) -> list[str]:
-    """Name what the file leaves without names by its place, ``category_0`` and so on."""
+    """Return default names by position, ``category_0`` and so on."""
     return [f"{kind}_{i}" for i in range(n)]
 
 
-def _arrays(how: How) -> tuple[dict[str, np.ndarray], How]:
-    with reading(how.path, "NPZ file"):
-        stream = how.path.open("rb")
+def _arrays(spec: ReadSpec) -> tuple[dict[str, np.ndarray], ReadSpec]:
+    with reading(spec.path, "NPZ file"):
+        stream = spec.path.open("rb")
     with stream:
-        with reading(how.path, "NPZ file"):
+        with reading(spec.path, "NPZ file"):
             archive = np.load(stream, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise how.fail("not a NPZ file; save it with numpy.savez", SchemaError)
-        if (twice := first_twice(archive.files)) is not None:
-            raise how.fail(f"array {twice!r} stands there twice; rename one", SchemaError)
-        how = how.understood(archive.files, _ALLOWED)
-        assert archive.zip is not None  # it is closed with the stream
+            raise spec.fail("not a NPZ file; save it with numpy.savez", SchemaError)
+        if (duplicate := first_twice(archive.files)) is not None:
+            raise spec.fail(f"array {duplicate!r} occurs twice; rename one", SchemaError)
+        spec = spec.understood(archive.files, _ALLOWED)
+        assert archive.zip is not None  # closed together with the stream
         sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.zip.infolist()}
-        check_size(how.path, sum(sizes[column] for column in how.columns.values()))
-        return {name: _array(archive, name, column, how) for name, column in how.columns.items()}, how
+        check_size(spec.path, sum(sizes[column] for column in spec.columns.values()))
+        return {name: _array(archive, name, column, spec) for name, column in spec.columns.items()}, spec
 
 
-def _array(archive: Any, name: str, column: str, how: How) -> np.ndarray:
-    with reading(how.path, "NPZ file"):
+def _array(archive: Any, name: str, column: str, spec: ReadSpec) -> np.ndarray:
+    with reading(spec.path, "NPZ file"):
         try:
             value = archive[column]
         except ValueError as error:
@@ -80,84 +80,88 @@ def _array(archive: Any, name: str, column: str, how: How) -> np.ndarray:
             if "pickle" not in said or "Header" in said:  # NumPy speaks of it where a header is too long, too
                 raise
             fix = "save numbers and texts with a plain dtype"
-            raise how.fail(
+            raise spec.fail(
                 f"column {column}: holds Python objects, which are not unpickled; {fix}", SchemaError
             ) from error
     if not isinstance(value, np.ndarray):  # a member of the archive that is no array comes as bytes
-        raise how.fail(f"column {column}: no NumPy array; save it with numpy.savez", SchemaError)
+        raise spec.fail(f"column {column}: no NumPy array; save it with numpy.savez", SchemaError)
     if name in TRUTHS and value.ndim != 2:
-        raise how.fail(f"column {column}: shape {value.shape}; give one row a user, one column a category", ShapeError)
+        raise spec.fail(f"column {column}: shape {value.shape}; give one row a user, one column a category", ShapeError)
     return value
 
 
-def _matrix(name: str, value: np.ndarray, shape: tuple[int, ...], how: How) -> np.ndarray:
-    column = how.columns[name]
+def _matrix(name: str, value: np.ndarray, shape: tuple[int, ...], spec: ReadSpec) -> np.ndarray:
+    column = spec.columns[name]
     if value.dtype.kind not in "iuf":
-        raise how.fail(f"column {column}: holds {value.dtype}, no real numbers; save them as float64", SchemaError)
+        raise spec.fail(f"column {column}: holds {value.dtype}, no real numbers; save them as float64", SchemaError)
     if value.shape != shape:
-        raise how.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
+        raise spec.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
     return value.astype(np.float64)
 
 
-def _support(value: np.ndarray, shape: tuple[int, ...], how: How) -> np.ndarray:
-    column = how.columns["support"]
+def _support(value: np.ndarray, shape: tuple[int, ...], spec: ReadSpec) -> np.ndarray:
+    column = spec.columns["support"]
     if value.shape != shape:
-        raise how.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
+        raise spec.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
     if value.dtype.kind not in "biu" or (value.dtype.kind != "b" and not np.isin(value, (0, 1)).all()):
-        raise how.fail(f"column {column}: holds something else than true and false; save it as bool", SchemaError)
+        raise spec.fail(f"column {column}: holds something else than true and false; save it as bool", SchemaError)
     return value.astype(np.bool_)
 
 
-def _texts(name: str, value: np.ndarray, n: int, how: How) -> list[str]:
-    column = how.columns[name]
+def _texts(name: str, value: np.ndarray, n: int, spec: ReadSpec) -> list[str]:
+    column = spec.columns[name]
     if value.shape != (n,):
-        raise how.fail(f"column {column}: shape {value.shape}, where {(n,)} is due; give one name each", ShapeError)
+        raise spec.fail(f"column {column}: shape {value.shape}, but {(n,)} is expected; give one name each", ShapeError)
     if value.dtype.kind == "S":
         try:
             return [item.decode("utf-8") for item in value.tolist()]
         except UnicodeDecodeError as error:
-            raise how.fail(f"column {column}: not UTF-8 ({one_line(error)}); save it as text", SchemaError) from error
+            raise spec.fail(f"column {column}: not UTF-8 ({one_line(error)}); save it as text", SchemaError) from error
     if value.dtype.kind not in "Uiu":
-        raise how.fail(f"column {column}: holds {value.dtype}; save texts or whole numbers", SchemaError)
+        raise spec.fail(f"column {column}: holds {value.dtype}; save texts or whole numbers", SchemaError)
     return [str(item) for item in value.tolist()]
 
 
-def _whole(name: str, value: np.ndarray, users: list[str], how: How, *, unknown: bool = True) -> np.ndarray:
-    """Read whole numbers of at least 0; NaN says unknown where that may be."""
+def _whole(name: str, value: np.ndarray, users: list[str], spec: ReadSpec, *, unknown: bool = True) -> np.ndarray:
+    """Read whole numbers of at least 0; NaN means unknown where that is allowed."""
     if value.shape != (len(users),):
-        message = f"column {how.columns[name]}: shape {value.shape}, where {(len(users),)} is due; give one a row"
-        raise how.fail(message, ShapeError)
+        message = f"column {spec.columns[name]}: shape {value.shape}, but {(len(users),)} is expected; give one per row"
+        raise spec.fail(message, ShapeError)
     if value.dtype.kind not in "iuf":
-        raise how.fail(f"column {how.columns[name]}: holds {value.dtype}; save whole numbers", SchemaError)
+        raise spec.fail(f"column {spec.columns[name]}: holds {value.dtype}; save whole numbers", SchemaError)
     missing = np.isnan(value) if unknown and value.dtype.kind == "f" else np.zeros(len(value), dtype=bool)
     bad = ~missing & ~(whole_numbers(value) & (value >= 0))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        place = how.at(row, users[row], name)
-        raise how.fail(f"{place}: {value[row]} is not a whole number of at least 0; mend it")
+        place = spec.at(row, users[row], name)
+        raise spec.fail(f"{place}: {value[row]} is not a whole number of at least 0; correct it")
     return np.where(missing, UNKNOWN, np.where(missing, 0, value)).astype(np.int64)
 
 
-def _lists(value: np.ndarray, users: list[str], how: How) -> np.ndarray | None:
-    column = how.columns["dg"]
+def _lists(value: np.ndarray, users: list[str], spec: ReadSpec) -> np.ndarray | None:
+    column = spec.columns["dg"]
     if value.ndim != 2 or len(value) != len(users):
         message = f"column {column}: shape {value.shape}, but there are {len(users)} rows; give one list a row, -2 pads"
-        raise how.fail(message, ShapeError)
+        raise spec.fail(message, ShapeError)
     if value.dtype.kind not in "iuf":
-        raise how.fail(f"column {column}: holds {value.dtype}; save places of categories", SchemaError)
+        raise spec.fail(f"column {column}: holds {value.dtype}; save places of categories", SchemaError)
     wrong = ~whole_numbers(value) | (np.abs(value) >= 2.0**31)
     if wrong.any():
         row, place = (int(i) for i in np.argwhere(wrong)[0])
-        raise how.fail(f"{how.at(row, users[row], 'dg')}: {value[row, place]} is no place of a category; write 0..K-1")
+        raise spec.fail(
+            f"{spec.at(row, users[row], 'dg')}: {value[row, place]} is not an index of a category; write 0..K-1"
+        )
     lists = value.astype(np.int32)
-    check_padding(lists, users, how, 0)
+    check_padding(lists, users, spec, 0)
     return lists if (lists != PAD).any() else None
 
 
-def check_padding(lists: np.ndarray, users: Any, how: How, first_row: int) -> None:
-    """Refuse a list that goes on after its end mark."""
+def check_padding(lists: np.ndarray, users: Any, spec: ReadSpec, first_row: int) -> None:
+    """Raise if a list has entries after its end mark."""
     broken = ((lists[:, :-1] == PAD) & (lists[:, 1:] != PAD)).any(axis=1)
     if broken.any():
         row = int(np.flatnonzero(broken)[0])
-        place = how.at(first_row + row, users[row], "dg")
-        raise how.fail(f"{place}: the list goes on after its end ({PAD}); write {PAD + 1} for an entry that is unknown")
+        place = spec.at(first_row + row, users[row], "dg")
+        raise spec.fail(
+            f"{place}: entries follow the end of the list ({PAD}); write {PAD + 1} for an entry that is unknown"
+        )

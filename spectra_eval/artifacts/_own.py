@@ -1,4 +1,4 @@
-"""Files that the package keeps for itself: their names are safe, and none is opened through a link or a device."""
+"""Files of the package itself: their names are safe, and none is opened through a link or a device."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def file_name(text: str, what: str) -> str:
-    """Return a text that becomes the name of a file or folder, or refuse it.
+    """Check a text that becomes the name of a file or folder.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def file_name(text: str, what: str) -> str:
 
 
 def own_file(path: Path) -> Path:
-    """Return the path of a file of the package, after checking that nothing else has its place.
+    """Return the path of a file of the package, after checking that no link, device or folder has its name.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def open_own(path: Path, mode: str) -> IO[str]:
         number = os.open(path, flags, 0o666)
     except OSError as error:
         raise os_error(path, error, writing=True) from error
-    if not stat.S_ISREG(os.fstat(number).st_mode):  # it was exchanged after the first look
+    if not stat.S_ISREG(os.fstat(number).st_mode):  # replaced after the first check
         os.close(number)
         raise InputError(f"{path}: not a regular file; remove it or name another folder")
     return os.fdopen(number, mode, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Parquet: read whole or in blocks of a fixed number of rows, written with the same bytes each time."""
+"""Parquet: read at once or in blocks of rows, written with the same bytes each time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spectra_eval._version import __version__
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
-from spectra_eval.artifacts._columns import MATRICES, TRUTHS, How, Raw, TargetScan
+from spectra_eval.artifacts._columns import MATRICES, TRUTHS, RawColumns, ReadSpec, TargetScan
 from spectra_eval.artifacts._files import as_path, os_error
 from spectra_eval.artifacts._footer import (
     KEY,
@@ -52,49 +52,49 @@ WIDE = ("user", *MATRICES, *_OTHERS)
 _TEXTS = ("user", *_OTHERS)
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
-"""Rows of a row group: fewer where there are many categories, so that one fits in memory."""
+"""Rows of a row group; fewer where there are many categories, so that one fits in memory."""
 _FIRST = 256
-_BUFFER = 1 << 20  # with it, and without buffering ahead, a row group of any length passes in small pieces
+_BUFFER = 1 << 20  # with it, and without read-ahead, a row group of any length is read in small pieces
 
 
 @dataclass
 class ParquetSource:
-    """An open Parquet file, or a table in memory, whose columns are understood; `blocks` gives its rows."""
+    """An open Parquet file, or a table in memory, with matched columns; `blocks` yields its rows."""
 
     file: pq.ParquetFile | pa.Table
-    how: How
+    spec: ReadSpec
     categories: tuple[str, ...] = ()
     others: dict[str, Any] = field(default_factory=dict)
     width: int = 0
     """Length of the longest decoded list: all blocks are padded to it."""
 
-    def blocks(self, size: int) -> Iterator[Raw]:
+    def blocks(self, size: int) -> Iterator[RawColumns]:
         """Yield the rows in order, `size` at a time; the last block may be shorter."""
         first_row = 0
-        check_cells(self.how.path, min(size, self.how.n_rows), max(len(self.categories), self.width // 2))
-        for part in self._tables(list(dict.fromkeys(self.how.columns.values())), size):
-            with mapped(self.how):
+        check_cells(self.spec.path, min(size, self.spec.n_rows), max(len(self.categories), self.width // 2))
+        for part in self._tables(list(dict.fromkeys(self.spec.columns.values())), size):
+            with mapped(self.spec):
                 raw = self._raw(part, first_row)
             yield raw
             first_row += len(raw.users)
 
     def ready(self, categories: tuple[str, ...]) -> None:
-        """Learn what the whole says: which columns hold something, K, the longest list, and the kind of `target`."""
+        """Determine which columns have values, K, the longest list, and the kind of `target`."""
         self.drop_empty()
         self.categories = categories or tuple(default_names("category", self.count_categories()))
         self.scan()
 
     def scan(self) -> None:
-        """Learn what no block alone can tell: the longest list, and whether `target` holds counts or shares."""
-        columns = self.how.columns
+        """Determine the longest list, and whether `target` has counts or proportions, from all blocks."""
+        columns = self.spec.columns
         scanned = [columns[name] for name in ("user", "target", "dg") if name in columns]
         if "target" not in columns and "dg" not in columns:
             return
         first_row = 0
         targets = TargetScan()
         for part in self._tables(scanned, _GROUP):
-            with mapped(self.how):
-                cells = Cells(part, self.how, first_row)
+            with mapped(self.spec):
+                cells = Cells(part, self.spec, first_row)
                 if "dg" in columns:
                     self.width = max(self.width, cells.longest("dg", self.categories))
                 if "target" in columns:
@@ -102,34 +102,34 @@ class ParquetSource:
                     targets.see(target, cells.users, first_row, cells.atol.get("target", 0.0))
                 first_row += part.num_rows
         if "target" in columns:
-            self.how = replace(self.how, kind=targets.kind(self.how))
+            self.spec = replace(self.spec, kind=targets.kind(self.spec))
 
     def _tables(self, columns: list[str], size: int) -> Iterator[pa.Table]:
-        """Cut the row groups anew, into parts of exactly `size` rows."""
+        """Yield the rows in parts of exactly `size` rows, whatever the row groups."""
         import pyarrow as pa
 
         if isinstance(self.file, pa.Table):
             for start in range(0, self.file.num_rows, size):
                 yield self.file.select(columns).slice(start, size)
             return
-        held: list[Any] = []
-        n_held = 0
-        with mapped(self.how):
+        pending: list[Any] = []
+        n_pending = 0
+        with mapped(self.spec):
             for batch in batches(self.file, columns, min(size, _GROUP)):
-                held.append(batch)
-                n_held += batch.num_rows
-                while n_held >= size:
-                    whole = pa.Table.from_batches(held)
+                pending.append(batch)
+                n_pending += batch.num_rows
+                while n_pending >= size:
+                    whole = pa.Table.from_batches(pending)
                     yield whole.slice(0, size)
-                    held = whole.slice(size).to_batches()
-                    n_held -= size
-            if n_held:
-                yield pa.Table.from_batches(held)
+                    pending = whole.slice(size).to_batches()
+                    n_pending -= size
+            if n_pending:
+                yield pa.Table.from_batches(pending)
 
     def drop_empty(self) -> None:
-        """Leave out optional columns that hold nothing at all; only those that begin so are read to the end."""
-        # The file's own statistics would tell, but a damaged footer makes pyarrow abort the process there.
-        optional = {name: column for name, column in self.how.columns.items() if name not in (*TRUTHS, "user")}
+        """Drop optional columns that are null in every row; only columns that begin with nulls are read completely."""
+        # The statistics in the file are not used: pyarrow aborts the process on those of a damaged footer.
+        optional = {name: column for name, column in self.spec.columns.items() if name not in (*TRUTHS, "user")}
         for size in (_FIRST, _GROUP):
             for part in self._tables(list(dict.fromkeys(optional.values())), size):
                 optional = {n: c for n, c in optional.items() if part.column(c).null_count == part.num_rows}
@@ -137,22 +137,22 @@ class ParquetSource:
                     break
             if not optional:
                 return
-        kept = {name: column for name, column in self.how.columns.items() if name not in optional}
-        self.how = replace(self.how, columns=kept)
+        columns = {name: column for name, column in self.spec.columns.items() if name not in optional}
+        self.spec = replace(self.spec, columns=columns)
 
     def count_categories(self) -> int:
-        """Learn K from the first row that has a truth."""
-        truth = next(name for name in TRUTHS if name in self.how.columns)
-        columns = [self.how.columns[name] for name in ("user", truth) if name in self.how.columns]
+        """Return K from the first row with a target."""
+        truth = next(name for name in TRUTHS if name in self.spec.columns)
+        columns = [self.spec.columns[name] for name in ("user", truth) if name in self.spec.columns]
         for part in self._tables(columns, _GROUP):
-            with mapped(self.how):
-                k = Cells(part, self.how, 0).list_size(truth)
+            with mapped(self.spec):
+                k = Cells(part, self.spec, 0).list_size(truth)
             if k is not None:
                 return k
-        raise self.how.fail(f"column {self.how.columns[truth]}: null in every row; fill it in", SchemaError)
+        raise self.spec.fail(f"column {self.spec.columns[truth]}: null in every row; fill it in", SchemaError)
 
-    def _raw(self, part: pa.Table, first_row: int) -> Raw:
-        cells = Cells(part, self.how, first_row)
+    def _raw(self, part: pa.Table, first_row: int) -> RawColumns:
+        cells = Cells(part, self.spec, first_row)
         categories = self.categories
         matrices = {name: cells.matrix(name, len(categories)) for name in MATRICES if cells.has(name)}
         others = dict(self.others)
@@ -168,7 +168,7 @@ class ParquetSource:
         if cells.has("history_details"):
             others["history_details"] = cells.details("history_details")
         n_window = cells.whole("n_window", missing=UNKNOWN) if cells.has("n_window") else None
-        return Raw(
+        return RawColumns(
             users=cells.users,
             categories=categories,
             matrices=matrices,
@@ -181,36 +181,36 @@ class ParquetSource:
 
 
 @contextlib.contextmanager
-def open_parquet(how: How, wanted: frozenset[str] | None = None) -> Iterator[ParquetSource]:
-    """Open a file and understand its columns; of the optional ones only those in `wanted`."""
+def open_parquet(spec: ReadSpec, wanted: frozenset[str] | None = None) -> Iterator[ParquetSource]:
+    """Open a file and match its columns; optional columns only if they are in `wanted`."""
     import pyarrow.parquet as pq
 
     with contextlib.ExitStack() as stack:
-        with mapped(how):
+        with mapped(spec):
             reading = {"page_checksum_verification": True, "pre_buffer": False, "buffer_size": _BUFFER}
-            file = stack.enter_context(pq.ParquetFile(how.path, **reading))
+            file = stack.enter_context(pq.ParquetFile(spec.path, **reading))
             names = file.schema_arrow.names
-            if (twice := first_twice(names)) is not None:
-                raise how.fail(f"column {twice!r} stands there twice; rename one", SchemaError)
-            categories, others = read_description(file.schema_arrow.metadata or {}, how)
-            how = how.understood(names, WIDE)
-            kept = {name: column for name, column in how.columns.items() if wanted is None or name in wanted}
-            how = replace(how, columns=kept, n_rows=file.metadata.num_rows)
-            if how.n_rows == 0:
-                raise how.fail("no rows; at least one user is needed", SchemaError)
-            check_cells(how.path, 1, len(categories))
-            check_values(how, file)
-            texts = shared_texts(file, (how.columns[name] for name in _TEXTS if name in how.columns))
+            if (duplicate := first_twice(names)) is not None:
+                raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
+            categories, others = read_description(file.schema_arrow.metadata or {}, spec)
+            spec = spec.understood(names, WIDE)
+            columns = {name: column for name, column in spec.columns.items() if wanted is None or name in wanted}
+            spec = replace(spec, columns=columns, n_rows=file.metadata.num_rows)
+            if spec.n_rows == 0:
+                raise spec.fail("no rows; at least one user is needed", SchemaError)
+            check_cells(spec.path, 1, len(categories))
+            check_values(spec, file)
+            texts = shared_texts(file, (spec.columns[name] for name in _TEXTS if name in spec.columns))
             if texts:
-                file = stack.enter_context(pq.ParquetFile(how.path, read_dictionary=texts, **reading))
-            source = ParquetSource(file=file, how=how, others=others)
+                file = stack.enter_context(pq.ParquetFile(spec.path, read_dictionary=texts, **reading))
+            source = ParquetSource(file=file, spec=spec, others=others)
         source.ready(categories)
         yield source
 
 
 @contextlib.contextmanager
-def mapped(how: How) -> Iterator[None]:
-    """Say in one line what pyarrow could not read."""
+def mapped(spec: ReadSpec) -> Iterator[None]:
+    """Convert errors of pyarrow to one line."""
     import pyarrow as pa
 
     try:
@@ -218,16 +218,16 @@ def mapped(how: How) -> Iterator[None]:
     except SpectraError:
         raise
     except MemoryError as error:
-        raise how.fail("too large for the memory of this machine; read it in blocks with iter_table") from error
+        raise spec.fail("too large for the memory of this machine; read it in blocks with iter_table") from error
     except OSError as error:
         if error.errno is not None:
-            raise os_error(how.path, error) from error
-        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
+            raise os_error(spec.path, error) from error
+        raise spec.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
     except (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError) as error:
-        if how.format != "parquet":
+        if spec.format != "parquet":
             fix = "give plain columns of texts, numbers and lists of numbers"
-            raise how.fail(f"no table that can be read ({_reason(error)}); {fix}", SchemaError) from error
-        raise how.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
+            raise spec.fail(f"no table that can be read ({_reason(error)}); {fix}", SchemaError) from error
+        raise spec.fail(f"truncated or corrupted Parquet ({_reason(error)}); write it again", SchemaError) from error
 
 
 def _reason(error: BaseException) -> str:
@@ -235,7 +235,7 @@ def _reason(error: BaseException) -> str:
 
 
 def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
-    """Write a table as Parquet, whole or not at all; the same table gives the same bytes.
+    """Write a table as Parquet, completely or not at all; equal tables give equal bytes.
 
     The schema carries, as JSON under the key ``spectra_eval``: schema name and version, package version, categories,
     parents, and the table's metadata. `theta_star` is written only where it does not follow from `counts`;
@@ -273,14 +273,14 @@ def write_blocks(
     *,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a table that comes in blocks, with one of them and one row group in memory at a time.
+    """Write a table given in blocks, with one block and one row group in memory at a time.
 
-    The bytes are those of `write_table` for the whole, however the rows are cut.
+    The bytes are those of `write_table` for the whole table, whatever the blocks.
 
     Parameters
     ----------
     blocks : callable
-        Gives the blocks in order, each time it is called: they are gone through twice. All have the same categories.
+        Yields the blocks in order each time it is called: they are read twice. All have the same categories.
     path : path-like
         As in `write_table`.
     metadata : mapping, optional
@@ -313,7 +313,7 @@ def write_blocks(
         names |= optional_columns(block)
     if head is None:
         raise InputError(f"{place}: no rows; there is nothing to write")
-    said = {
+    description = {
         "schema": SCHEMA,
         "version": WITH_SUPPORT if "support" in names else VERSION,
         "package_version": __version__,
@@ -321,7 +321,7 @@ def write_blocks(
         "parents": None if head.parents is None else list(head.parents),
         "metadata": dict(head.metadata if metadata is None else metadata),
     }
-    description = dump_json(said, place).encode("utf-8", "surrogatepass")
+    encoded = dump_json(description, place).encode("utf-8", "surrogatepass")
 
     def arrow(block: PreferenceTable) -> pa.Table:
         try:
@@ -329,7 +329,7 @@ def write_blocks(
             fields = [
                 pa.field(name, array.type, nullable=name not in ("user", "counts")) for name, array in columns.items()
             ]
-            return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata={KEY: description}))
+            return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata={KEY: encoded}))
         except (pa.ArrowException, ValueError, OverflowError) as error:
             raise InputError(f"{place}: the table does not fit its columns ({_reason(error)})") from error
 
@@ -342,15 +342,15 @@ def write_blocks(
 
 
 def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
-    """Cut Arrow tables anew, into groups of exactly `size` rows and a rest."""
+    """Yield Arrow tables as groups of exactly `size` rows and a rest."""
     import pyarrow as pa
 
-    held: list[pa.Table] = []
+    pending: list[pa.Table] = []
     for part in parts:
-        held.append(part)
-        while sum(some.num_rows for some in held) >= size:
-            whole = pa.concat_tables(held)
+        pending.append(part)
+        while sum(some.num_rows for some in pending) >= size:
+            whole = pa.concat_tables(pending)
             yield whole.slice(0, size).combine_chunks()
-            held = [whole.slice(size)]
-    if sum(some.num_rows for some in held):
-        yield pa.concat_tables(held).combine_chunks()
+            pending = [whole.slice(size)]
+    if sum(some.num_rows for some in pending):
+        yield pa.concat_tables(pending).combine_chunks()

@@ -1,4 +1,4 @@
-"""A table from whatever people have: whole, or in blocks."""
+"""Reading of tables in any supported format, at once or in blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from spectra_eval.artifacts._columns import NAMES, TRUTHS, How, Raw, assemble
+from spectra_eval.artifacts._columns import NAMES, TRUTHS, RawColumns, ReadSpec, assemble
 from spectra_eval.artifacts._files import as_path, file_format, locate
 from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._long_arrow import read_long_parquet
@@ -21,7 +21,7 @@ from spectra_eval.tables import PreferenceTable
 
 __all__ = ["TableBlocks", "iter_table", "read_table"]
 
-_WHOLE: dict[str, Callable[[How], tuple[Raw, How] | None]] = {
+_WHOLE: dict[str, Callable[[ReadSpec], tuple[RawColumns, ReadSpec] | None]] = {
     "npz": read_npz,
     "csv": read_long,
     "tsv": read_long,
@@ -39,7 +39,7 @@ def read_table(
     empty_windows: str = "refuse",
     absent: str | None = None,
 ) -> PreferenceTable:
-    """Read a preference table, a run folder, or the results of any system, and say what was understood.
+    """Read a preference table, a run folder, or the results of any system.
 
     The first bytes decide the format, and where those are ambiguous the suffix; CSV, TSV and JSON lines may be
     gzip-compressed. All of them yield the same table and the same digest:
@@ -108,23 +108,23 @@ def read_table(
     >>> table.categories, table.counts.tolist(), table.metadata["read"]["target"]
     (('Drama', 'Noir'), [[3.0, 1.0]], 'counts')
     """
-    how = _how(path, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
-    if (whole := _read_whole(how)) is not None:
+    spec = _read_spec(path, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    if (whole := _read_whole(spec)) is not None:
         return assemble(*whole)
-    with open_parquet(how) as source:
-        raw = next(source.blocks(source.how.n_rows))
-        return assemble(raw, source.how)
+    with open_parquet(spec) as source:
+        raw = next(source.blocks(source.spec.n_rows))
+        return assemble(raw, source.spec)
 
 
 class TableBlocks(Iterator[PreferenceTable]):
-    """The blocks of one file, without a record that occurs twice.
+    """The blocks of one file; a record that occurs twice is an error.
 
     Attributes
     ----------
     blocks : iterator of PreferenceTable
         The blocks, in the order of the file.
     metadata : dict
-        Of the first block, once it was read; empty before.
+        Metadata of the first block; empty before it is read.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def iter_table(
     empty_windows: str = "refuse",
     absent: str | None = None,
 ) -> TableBlocks:
-    """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never held whole.
+    """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never completely in memory.
 
     Of a Parquet file one block is in memory at a time, whatever its row groups. A record that comes twice is found by
     its neighbour where the records are in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
@@ -201,8 +201,8 @@ def iter_table(
     ...     [part.n_users for part in iter_table(Path(folder) / "t.parquet", block=2)]
     [2, 1]
     """
-    how = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
-    return TableBlocks(_blocks(path, block=block, columns=columns, reading=how))
+    spec = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
+    return TableBlocks(_blocks(path, block=block, columns=columns, reading=spec))
 
 
 def _blocks(
@@ -214,54 +214,54 @@ def _blocks(
 ) -> Iterator[PreferenceTable]:
     if block < 1:
         raise InputError(f"block: {block} rows; choose at least one")
-    wanted = None if columns is None else _ALWAYS.union(columns)
-    if unknown := sorted((wanted or frozenset()).difference(NAMES)):
+    selected = None if columns is None else _ALWAYS.union(columns)
+    if unknown := sorted((selected or frozenset()).difference(NAMES)):
         raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
-    how = _how(path, **reading)
-    if (whole := _read_whole(how)) is not None:
-        raw, how = whole
-        table = assemble(_narrowed(raw, wanted), how)
+    spec = _read_spec(path, **reading)
+    if (whole := _read_whole(spec)) is not None:
+        raw, spec = whole
+        table = assemble(_narrowed(raw, selected), spec)
         for start in range(0, table.n_users, block):
             yield table.select(slice(start, start + block))
         return
-    seen = UniqueRecords(functools.partial(_before, how), functools.partial(_twice, how))
-    with open_parquet(how, wanted) as source:
+    seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
+    with open_parquet(spec, selected) as source:
         for raw in source.blocks(block):
-            table = assemble(raw, source.how)
+            table = assemble(raw, source.spec)
             seen.check(table, raw.first_row)
             yield table
 
 
-def _how(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **said: Any) -> How:
+def _read_spec(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **options: Any) -> ReadSpec:
     place = locate(as_path(path))
-    return How(path=place, format=file_format(place), mapping={} if mapping is None else mapping, **said)
+    return ReadSpec(path=place, format=file_format(place), mapping={} if mapping is None else mapping, **options)
 
 
-def _read_whole(how: How) -> tuple[Raw, How] | None:
+def _read_whole(spec: ReadSpec) -> tuple[RawColumns, ReadSpec] | None:
     """Read a file of any format but a Parquet file with one row a record."""
     try:
-        return _WHOLE[how.format](how)
+        return _WHOLE[spec.format](spec)
     except MemoryError as error:
-        raise how.fail("too large for the memory of this machine; write it as Parquet, which is streamed") from error
+        raise spec.fail("too large for the memory of this machine; write it as Parquet, which is streamed") from error
 
 
-def _narrowed(raw: Raw, wanted: frozenset[str] | None) -> Raw:
-    if wanted is None:
+def _narrowed(raw: RawColumns, selected: frozenset[str] | None) -> RawColumns:
+    if selected is None:
         return raw
-    matrices = {name: value for name, value in raw.matrices.items() if name in wanted}
-    others = {name: value for name, value in raw.others.items() if name in wanted or name not in NAMES}
+    matrices = {name: value for name, value in raw.matrices.items() if name in selected}
+    others = {name: value for name, value in raw.others.items() if name in selected or name not in NAMES}
     return replace(raw, matrices=matrices, others=others)
 
 
-def _before(how: How, row: int) -> Iterator[tuple[list[Key], int]]:
-    """Read again the records before a row, block by block."""
-    again = replace(how, empty_windows="keep", renormalise=True, absent="zero")
+def _before(spec: ReadSpec, row: int) -> Iterator[tuple[list[Key], int]]:
+    """Yield the records before a row again, block by block."""
+    again = replace(spec, empty_windows="keep", renormalise=True, absent="zero")
     with open_parquet(again, _ALWAYS) as source:
         for raw in source.blocks(65536):
             if raw.first_row >= row:
                 return
-            yield record_keys(assemble(raw, source.how))[: row - raw.first_row], raw.first_row
+            yield record_keys(assemble(raw, source.spec))[: row - raw.first_row], raw.first_row
 
 
-def _twice(how: How, row: int, user: str) -> InputError:
-    return how.fail(f"{how.at(row, user, 'user')}: this record stands in the table twice; keep one of the two")
+def _duplicate(spec: ReadSpec, row: int, user: str) -> InputError:
+    return spec.fail(f"{spec.at(row, user, 'user')}: this record occurs twice in the table; keep one of the two")

@@ -1,4 +1,4 @@
-"""Whether a JSON document has the shape that its reader relies on, down to the last level."""
+"""Check of the structure of a JSON document at every level."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spectra_eval.errors import SchemaError
 __all__ = ["COUNT", "SHA256", "check_document"]
 
 COUNT = range(2**53)
-"""A whole number from 0 up that every reader of JSON keeps."""
+"""A non-negative integer that every JSON reader represents exactly."""
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -28,7 +28,7 @@ def check_document(document: Any, shape: Any, *, fix: str) -> None:
         numbers, a value, a tuple of alternatives, a list of one shape for lists of any length, or a mapping
         of keys to shapes: a key that ends in ``?`` may be missing, and ``...`` matches every other key.
     fix : str
-        What to do about a document that is refused.
+        The fix in the message.
 
     Raises
     ------
@@ -41,26 +41,26 @@ def check_document(document: Any, shape: Any, *, fix: str) -> None:
     >>> check_document({"file": "a", "rows": 3}, shape, fix="write it again")
     >>> check_document({"file": "a", "rows": -3}, shape, fix="write it again")
     Traceback (most recent call last):
-    spectra_eval.errors.SchemaError: rows is -3, where a count is meant; write it again
+    spectra_eval.errors.SchemaError: rows is -3, but a count is expected; write it again
     """
-    if (wrong := _wrong(document, shape, "")) is not None:
-        raise SchemaError(f"{wrong}; {fix}")
+    if (mismatch := _mismatch(document, shape, "")) is not None:
+        raise SchemaError(f"{mismatch}; {fix}")
 
 
-def _wrong(value: Any, shape: Any, place: str) -> str | None:
-    """Return what is wrong with a value and where, or None."""
+def _mismatch(value: Any, shape: Any, place: str) -> str | None:
+    """Return the first mismatch of a value and its place, or None."""
     if isinstance(shape, tuple):
-        found = [_wrong(value, one, place) for one in shape]
+        found = [_mismatch(value, one, place) for one in shape]
         inner = next((one for one, kind in zip(found, shape, strict=True) if _same_kind(value, kind)), None)
-        return None if None in found else inner or _said(value, shape, place)
+        return None if None in found else inner or _describe(value, shape, place)
     if not _same_kind(value, shape):
-        return _said(value, shape, place)
+        return _describe(value, shape, place)
     if isinstance(shape, list):
-        return next(filter(None, (_wrong(one, shape[0], f"{place}[{i}]") for i, one in enumerate(value))), None)
-    return _wrong_object(value, shape, place) if isinstance(shape, Mapping) else None
+        return next(filter(None, (_mismatch(one, shape[0], f"{place}[{i}]") for i, one in enumerate(value))), None)
+    return _mismatch_in_object(value, shape, place) if isinstance(shape, Mapping) else None
 
 
-def _wrong_object(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str) -> str | None:
+def _mismatch_in_object(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str) -> str | None:
     known = {key.removesuffix("?"): one for key, one in shape.items() if key is not ...}
     here = place or "the document"
     for key in known:
@@ -69,14 +69,16 @@ def _wrong_object(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str
     for key, one in value.items():
         if key not in known and ... not in shape:
             return f"{here} has the unknown key {_short(key)}"
-        wrong = _wrong(one, known[key] if key in known else shape[...], f"{place}.{key}" if place else str(key)[:60])
-        if wrong is not None:
-            return wrong
+        mismatch = _mismatch(
+            one, known[key] if key in known else shape[...], f"{place}.{key}" if place else str(key)[:60]
+        )
+        if mismatch is not None:
+            return mismatch
     return None
 
 
 def _same_kind(value: Any, shape: Any) -> bool:
-    """Return whether a value is what a shape asks for, without a look inside lists and objects."""
+    """Return whether the type of a value matches a shape, without checking the content of lists and objects."""
     if isinstance(shape, Mapping):
         return isinstance(value, Mapping)
     if isinstance(shape, list):
@@ -92,13 +94,13 @@ def _same_kind(value: Any, shape: Any) -> bool:
     return type(value) is shape if isinstance(shape, type) else type(value) is type(shape) and bool(value == shape)
 
 
-def _said(value: Any, shape: Any, place: str) -> str:
-    return f"{place or 'the document'} is {_short(value)}, where {_meant(shape)} is meant"
+def _describe(value: Any, shape: Any, place: str) -> str:
+    return f"{place or 'the document'} is {_short(value)}, but {_describe_shape(shape)} is expected"
 
 
-def _meant(shape: Any) -> str:
+def _describe_shape(shape: Any) -> str:
     if isinstance(shape, tuple):
-        return " or ".join(_meant(one) for one in shape)
+        return " or ".join(_describe_shape(one) for one in shape)
     if isinstance(shape, Mapping):
         return "an object"
     if isinstance(shape, list):

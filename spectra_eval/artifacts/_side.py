@@ -1,4 +1,4 @@
-"""Files beside a table (groups, strata, item scores, texts): one reader for each form, and one refusal of a line."""
+"""Readers of further input files: groups, strata, item scores, texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_columns(
     wanted : collection of str, optional
         Columns to keep; without it all are kept.
     delimiter : str, optional
-        Between the cells; a tab where the name ends with .tsv, else a comma.
+        The delimiter; a tab where the name ends with .tsv, else a comma.
 
     Returns
     -------
@@ -58,9 +58,9 @@ def read_columns(
         header = [name.strip() for name in next(reader, [])]
         if not any(header):
             raise SchemaError(f"{path}: no header line; name the columns in the first line")
-        if (twice := first_twice(header)) is not None:
-            raise SchemaError(f"{path}: line 1: column {twice!r} stands there twice; rename one")
-        kept = [(place, name) for place, name in enumerate(header) if wanted is None or name in wanted]
+        if (duplicate := first_twice(header)) is not None:
+            raise SchemaError(f"{path}: line 1: column {duplicate!r} occurs twice; rename one")
+        columns = [(place, name) for place, name in enumerate(header) if wanted is None or name in wanted]
         cells: dict[str, list[str]] = {name: [] for name in header}
         for row in reader:
             if not row:
@@ -71,16 +71,16 @@ def read_columns(
                     f"{path}: line {reader.line_num}: {len(row)} cells under {len(header)} columns; {fix}"
                 )
             lines.append(reader.line_num)
-            for place, name in kept:
+            for place, name in columns:
                 cells[name].append(row[place].strip())
     except csv.Error as error:
-        fix = "quote the cell whole, or save the file again"
+        fix = "quote the whole cell, or save the file again"
         raise SchemaError(f"{path}: line {reader.line_num}: {one_line(error)}; {fix}") from error
     return cells, lines
 
 
 def read_objects(path: Path, form: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the JSON objects of a file, one a line, with the number of the line; `form` shows how one is written."""
+    """Yield the JSON objects of a file, one a line, with the number of the line; `form` shows spec one is written."""
     text = read_text(path)
     check_objects(path, text)
     for number, line in enumerate(text.split("\n"), start=1):

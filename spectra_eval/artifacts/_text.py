@@ -1,4 +1,4 @@
-"""Long CSV and TSV: one line a user and category."""
+"""Long CSV and TSV: one line per user and category."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import How, Raw, whole_numbers
+from spectra_eval.artifacts._columns import RawColumns, ReadSpec, whole_numbers
 from spectra_eval.artifacts._files import read_text, text_stream
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long import LONG, Numbering, check_named, grouped
@@ -21,57 +21,57 @@ _CHUNK = 1 << 16
 
 
 class _Lines:
-    """The cells of a CSV text by column, and where a row stands in the file."""
+    """The cells of a CSV text by column, and the lines of rows."""
 
-    def __init__(self, how: How) -> None:
-        self.how = how
-        self.text = read_text(how.path)
+    def __init__(self, spec: ReadSpec) -> None:
+        self.spec = spec
+        self.text = read_text(spec.path)
         rows = self.rows()
         self.header = [name.strip() for name in next(rows, (0, []))[1]]
         if not self.header:
-            raise how.fail("no header line; begin with user,category,target", SchemaError)
-        if (twice := first_twice(self.header)) is not None:
-            raise how.fail(f"line 1: column {twice!r} stands there twice; rename one", SchemaError)
+            raise spec.fail("no header line; begin with user,category,target", SchemaError)
+        if (duplicate := first_twice(self.header)) is not None:
+            raise spec.fail(f"line 1: column {duplicate!r} occurs twice; rename one", SchemaError)
         self._rest = rows
         mark = next((mark for mark in ";\t|," if mark in self.header[0]), None)
         if len(self.header) == 1 and mark is not None:
             fix = "name it .csv" if mark == "," else "name it .tsv" if mark == "\t" else "save it with commas"
-            raise how.fail(f"line 1: columns are divided by {mark!r}; {fix}", SchemaError)
+            raise spec.fail(f"line 1: columns are divided by {mark!r}; {fix}", SchemaError)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows that are not blank, each with the line it ends on."""
-        mark = "\t" if self.how.format == "tsv" else ","
+        mark = "\t" if self.spec.format == "tsv" else ","
         reader = csv.reader(text_stream(self.text), delimiter=mark, strict=True)
         try:
             for row in reader:
                 if row:
                     yield reader.line_num, row
         except csv.Error as error:
-            mend = "quote the cell whole, or save the file again"
-            raise self.how.fail(f"line {reader.line_num}: {one_line(error)}; {mend}", SchemaError) from error
+            fix = "quote the whole cell, or save the file again"
+            raise self.spec.fail(f"line {reader.line_num}: {one_line(error)}; {fix}", SchemaError) from error
 
     def chunks(self) -> Iterator[dict[str, Sequence[str]]]:
-        """Yield the cells by column, some thousand rows at a time."""
+        """Yield the cells by column, a few thousand rows at a time."""
         width = len(self.header)
         while pairs := list(islice(self._rest, max(1, 8 * _CHUNK // max(8, width)))):
             for line, row in pairs:
                 if len(row) != width:
-                    message = f"line {line}: {len(row)} fields, but the header names {width}; mend the line"
-                    raise self.how.fail(message, SchemaError)
+                    message = f"line {line}: {len(row)} fields, but the header names {width}; correct the line"
+                    raise self.spec.fail(message, SchemaError)
             columns = zip(*(row for _, row in pairs), strict=True)
             yield dict(zip(self.header, columns, strict=True))
 
     def spot(self, index: int) -> str:
-        """Return the line of a row after the header; only a refusal asks, so the text is gone through once more."""
+        """Return the line of a row after the header; used for errors only, so the text is read again."""
         return f"line {next(islice(self.rows(), index + 1, None))[0]}"
 
 
-def read_long(how: How) -> tuple[Raw, How]:
-    """Read a long text; records stand in the order of their first line, categories in the order of their names."""
-    lines = _Lines(how)
-    how = lines.how = how.understood(lines.header, LONG)
-    check_named(how, lines.header)
-    records = Numbering(how)
+def read_long(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
+    """Read a long text; records are in the order of their first line, categories sorted by name."""
+    lines = _Lines(spec)
+    spec = lines.spec = spec.understood(lines.header, LONG)
+    check_named(spec, lines.header)
+    records = Numbering(spec)
     parts: dict[str, list[np.ndarray]] = {}
     start = 0
     for cells in lines.chunks():
@@ -81,19 +81,19 @@ def read_long(how: How) -> tuple[Raw, How]:
             parts.setdefault(name, []).append(values)
         start += len(found["record"])
     if not parts:
-        raise how.fail("a header and no rows; at least one user is needed", SchemaError)
+        raise spec.fail("a header and no rows; at least one user is needed", SchemaError)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
     return grouped(columns, records, lines)
 
 
 def _parse(cells: dict[str, Sequence[str]], lines: _Lines, start: int) -> dict[str, np.ndarray]:
-    """Make numbers of the cells; a cell that is none is refused with its line and user."""
-    how = lines.how
+    """Convert cells to numbers; an error names the line and the user of an invalid cell."""
+    spec = lines.spec
     found = {}
     for name in ("target", "counts", "theta_star", "theta_s", "dg_rank", "n_window"):
-        if name not in how.columns:
+        if name not in spec.columns:
             continue
-        column = cells[how.columns[name]]
+        column = cells[spec.columns[name]]
         may_be_empty = name in ("dg_rank", "n_window")
         try:
             if any("_" in cell for cell in column):  # Python would read 1_000 as a number
@@ -104,8 +104,8 @@ def _parse(cells: dict[str, Sequence[str]], lines: _Lines, start: int) -> dict[s
         except ValueError:
             index = next(i for i, cell in enumerate(column) if not _is_number(cell, may_be_empty=may_be_empty))
             what = f"{column[index][:40]!r} is no number" if column[index].strip() else "empty"
-            mend = "write 0 where there is nothing" if what == "empty" else "write it as 0.25"
-            raise how.fail(f"{_place(lines, cells, index, start, name)}: {what}; {mend}", SchemaError) from None
+            fix = "write 0 for none" if what == "empty" else "write it as 0.25"
+            raise spec.fail(f"{_place(lines, cells, index, start, name)}: {what}; {fix}", SchemaError) from None
         if may_be_empty:
             _check_whole(values, column, name, lines, cells, start)
         found[name] = values
@@ -129,9 +129,9 @@ def _check_whole(
         index = int(np.flatnonzero(bad)[0])
         place = _place(lines, cells, index, start, name)
         what = "a rank" if name == "dg_rank" else "a number of interactions"
-        raise lines.how.fail(f"{place}: {column[index]!r} is not {what}; write a whole number of at least {least}")
+        raise lines.spec.fail(f"{place}: {column[index]!r} is not {what}; write a whole number of at least {least}")
 
 
 def _place(lines: _Lines, cells: dict[str, Sequence[str]], index: int, start: int, name: str) -> str:
-    user = cells[lines.how.columns["user"]][index]
-    return f"{lines.spot(start + index)} (user {user!r}), column {lines.how.columns[name]}"
+    user = cells[lines.spec.columns["user"]][index]
+    return f"{lines.spot(start + index)} (user {user!r}), column {lines.spec.columns[name]}"

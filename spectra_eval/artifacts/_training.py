@@ -1,4 +1,4 @@
-"""What a training says of itself: its manifest, and the digests of the files that it wrote."""
+"""The manifest of a training run, and the digests of the files that it wrote."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _NEEDED = {
     "lora": ("adapter_config.json", "adapter_model.safetensors", "log.jsonl"),
     "full": ("model/model.safetensors", "log.jsonl"),
 }
-"""Files that a finished training has, by what was trained."""
+"""Files of a finished training run, by what was trained."""
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, which is read in pieces.
+    """Return the SHA-256 of a file.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ def file_digest(path: Path) -> str:
 
 
 def read_training(place: Path, *, fix: str) -> dict[str, Any]:
-    """Read the manifest of a training, checked to its last level.
+    """Read the manifest of a training run and check its structure.
 
     Parameters
     ----------
     place : Path
         The file.
     fix : str
-        What to do where it is refused.
+        The fix in messages.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def read_training(place: Path, *, fix: str) -> dict[str, Any]:
     Raises
     ------
     SchemaError
-        It is not such a manifest, or its configuration was edited.
+        It is not a manifest, or its configuration was edited.
 
     Examples
     --------

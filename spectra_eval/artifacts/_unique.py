@@ -1,4 +1,4 @@
-"""Find a record that comes twice in a table that comes in blocks, with 8 bytes a record at the most."""
+"""Detection of repeated records in a table read in blocks, with at most 8 bytes per record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["HashRuns", "Key", "UniqueRecords", "record_keys", "unique_blocks"]
 
 Key = tuple[Any, ...]
-"""What tells one record from another: the user, then the context window and the horizon where the table has them."""
+"""The key of a record: user, context window and horizon, where the table has them."""
 
 
 def record_keys(table: PreferenceTable) -> list[Key]:
@@ -39,7 +39,7 @@ class HashRuns:
         self._runs: list[np.ndarray] = []
 
     def add(self, values: Sequence[Any]) -> np.ndarray:
-        """Take some more values; return for each whether one of the same hash was taken in an earlier call."""
+        """Add values; return for each whether its hash was added in an earlier call."""
         hashes = np.fromiter(map(hash, values), dtype=np.int64, count=len(values))
         known = self.holds(hashes)
         self._runs.append(np.sort(hashes))
@@ -48,7 +48,7 @@ class HashRuns:
         return known
 
     def holds(self, hashes: np.ndarray) -> np.ndarray:
-        """Return for each hash whether it was taken."""
+        """Return for each hash whether it was added."""
         known = np.zeros(len(hashes), dtype=bool)
         for run in self._runs:
             if len(run):
@@ -57,14 +57,14 @@ class HashRuns:
 
 
 class UniqueRecords:
-    """Holds the blocks of a source against all that came before: by the last record alone while they ascend.
+    """Compares the blocks of a source with all earlier records; only with the last one while they ascend.
 
     Parameters
     ----------
     before : callable
-        Reads the source again up to a row: ``before(row)`` gives the keys of earlier records and the row of the first.
+        Reads the source again up to a row: ``before(row)`` yields the keys of earlier records and the row of the first.
     refusal : callable
-        Makes the error for a row (counted from 0) and its user.
+        Returns the error for a row (counted from 0) and its user.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class UniqueRecords:
         self._refusal = refusal
         self._hashes = HashRuns()
         self._last: Key | None = ()
-        """The record before, while all have ascended; None from the first on that has not."""
+        """The previous record while records ascend; None afterwards."""
 
     def check(self, table: PreferenceTable, first_row: int) -> None:
-        """Take the records of the next block.
+        """Check the records of the next block.
 
         Raises
         ------
         InputError
-            A record stands in the source twice. When two hashes agree the source is read again, so that chance refuses
-            nothing.
+            A record occurs twice in the source. When two hashes agree the source is read again, so a collision is no
+            error.
         """
         keys = record_keys(table)
         if self._last is not None:
@@ -118,8 +118,8 @@ class UniqueRecords:
 
 
 def unique_blocks(blocks: Callable[[], Iterable[PreferenceTable]], place: Path) -> Iterator[PreferenceTable]:
-    """Pass on the blocks that are to be written to a place, and refuse a record that stands in them twice."""
-    unique, row = UniqueRecords(functools.partial(_before, blocks), functools.partial(_twice, place)), 0
+    """Yield the blocks that are written to a file; raise if a record occurs twice."""
+    unique, row = UniqueRecords(functools.partial(_before, blocks), functools.partial(_duplicate, place)), 0
     for block in blocks():
         unique.check(block, row)
         row += block.n_users
@@ -127,7 +127,7 @@ def unique_blocks(blocks: Callable[[], Iterable[PreferenceTable]], place: Path) 
 
 
 def _before(blocks: Callable[[], Iterable[PreferenceTable]], row: int) -> Iterator[tuple[list[Key], int]]:
-    """Go through the blocks again, up to a row."""
+    """Yield the keys of the blocks again, up to a row."""
     first = 0
     for block in blocks():
         if first >= row:
@@ -136,6 +136,6 @@ def _before(blocks: Callable[[], Iterable[PreferenceTable]], row: int) -> Iterat
         first += block.n_users
 
 
-def _twice(place: Path, row: int, user: str) -> InputError:
-    what = "this record stands in the blocks twice; keep one of the two"
+def _duplicate(place: Path, row: int, user: str) -> InputError:
+    what = "this record occurs twice in the blocks; keep one of the two"
     return InputError(f"{place}: row {row + 1} (user {user!r}), column user: {what}")

@@ -1,4 +1,4 @@
-"""Files that are written: each appears whole or not at all, and all go through `written_whole`."""
+"""Output files: each is written completely or not at all, through `written_whole`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spectra_eval.errors import InputError, SpectraError, one_line
 __all__ = ["STDOUT", "remove_leftovers", "write_text", "written_path", "written_whole"]
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-"""Names of the standard output; what is written there appears when it is complete."""
+"""Names of the standard output, which is written when the content is complete."""
 _DESCRIPTORS = "/proc/self/fd"
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.part")
 _cleaned: set[Path] = set()
@@ -27,7 +27,7 @@ _cleaned: set[Path] = set()
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when everything was written; else nothing is left.
+    """Open a file that appears under its name only when it is complete; on an error no file is left.
 
     The bytes go to a file without a name where the system has such (Linux), else to a hidden neighbour; at the end it
     replaces `path`. A kill in the instant between naming and replacing leaves that neighbour, ``.NAME.*.part``, which
@@ -58,7 +58,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     ...     (Path(folder) / "a.txt").read_text()
     'all of it'
     """
-    target = Path(os.path.realpath(path))  # a link stays a link, what it points to is replaced
+    target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     to_stdout = str(path) in STDOUT
     if not to_stdout and target.is_dir():
         raise os_error(path, IsADirectoryError())
@@ -97,7 +97,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def written_path(target: Path) -> Iterator[Path]:
-    """Yield the path of a hidden neighbour, which replaces the target when the block ends.
+    """Yield the path of a hidden file that replaces the target when the block ends.
 
     For libraries that open files themselves.
 
@@ -140,12 +140,12 @@ def written_path(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the hidden files of processes that were killed while they wrote into a folder; once a process.
+    """Remove the hidden files that killed processes left in a folder; once per process.
 
     Parameters
     ----------
     folder : Path
-        The folder; an unreadable one is left as it is.
+        The folder; ignored if it is unreadable.
 
     Examples
     --------
@@ -163,13 +163,13 @@ def remove_leftovers(folder: Path) -> None:
                     number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                     try:
                         if stat.S_ISREG(os.fstat(number).st_mode) and _lock(number):
-                            os.unlink(entry.path)  # nobody is writing it
+                            os.unlink(entry.path)  # no process is writing it
                     finally:
                         os.close(number)
 
 
 def _lock(number: int) -> bool:
-    """Lock an open file until it is closed, and tell whether that was possible."""
+    """Lock an open file until it is closed; return whether that was possible."""
     try:
         import fcntl
 
@@ -184,16 +184,16 @@ def _hidden(target: Path) -> Path:
 
 
 def _opened(hidden: Path) -> tuple[int, bool]:
-    """Open a new file, and say whether it has its name already."""
+    """Open a new file; return it and whether it already has its name."""
     # Opened by number so that the file gets the rights that the umask gives, not those of a secret.
     if hasattr(os, "O_TMPFILE") and Path(_DESCRIPTORS).is_dir():
-        with contextlib.suppress(OSError):  # this file system has no such files, or refuses what is refused below
+        with contextlib.suppress(OSError):  # not supported by the file system, or an error that is raised again below
             return os.open(hidden.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), False
     return os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
 
 
 def _name(number: int, hidden: Path) -> None:
-    """Return an open file without a name its name."""
+    """Link an open unnamed file to its name."""
     folder = os.open(hidden.parent, os.O_RDONLY)
     try:  # only with a folder's descriptor does the system follow the link to the open file
         os.link(f"{_DESCRIPTORS}/{number}", hidden.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
@@ -202,7 +202,7 @@ def _name(number: int, hidden: Path) -> None:
 
 
 def _settle(folder: Path) -> None:
-    """See to it that the names in a folder outlive a power cut, where the system can."""
+    """Flush the entries of a folder to disk, where the system supports it."""
     if os.name != "posix":
         return
     number = os.open(folder, os.O_RDONLY)
@@ -223,7 +223,7 @@ def _mapped(path: Path) -> Iterator[None]:
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
-    r"""Write a text as UTF-8, whole or not at all.
+    r"""Write a text as UTF-8, completely or not at all.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ class RowSystem:
     make: Callable[[slice], np.ndarray]
     lists: None = None
 
-    def held(self, rows: slice) -> np.ndarray:
+    def predicted(self, rows: slice) -> np.ndarray:
         """Return what it holds for some users."""
         return self.make(rows)
 
@@ -310,23 +310,23 @@ def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[n
     """Return each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
     weights = history_within(table, rows)
     total = weights.sum(axis=1)
-    told = total > 0
-    return weights / np.where(told, total, 1.0)[:, None], told
+    has_history = total > 0
+    return weights / np.where(has_history, total, 1.0)[:, None], has_history
 
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
     """Return the mean of the users' history shares, (K,); every user who has a history counts alike."""
     weights = history_within(table)
     total = weights.sum(axis=1)
-    told = total > 0
-    if not told.any():
+    has_history = total > 0
+    if not has_history.any():
         raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
     if table.support is not None:  # exact sums: categories that tie do so whatever stands beside them
-        exact = np.array([math.fsum(column) for column in (weights / np.where(told, total, 1.0)[:, None]).T])
+        exact = np.array([math.fsum(column) for column in (weights / np.where(has_history, total, 1.0)[:, None]).T])
         return exact / math.fsum(exact)
     # The shares themselves would be a copy of the whole column; rows without a history are zero. A product would be
     # quicker, and have other last bits with other numbers of threads.
-    mean = np.einsum("i,ij->j", 1.0 / np.where(told, total, 1.0), weights)
+    mean = np.einsum("i,ij->j", 1.0 / np.where(has_history, total, 1.0), weights)
     return np.asarray(mean / mean.sum())
 
 

@@ -13,7 +13,7 @@ from spectra_eval.baselines._base import history_shares, popular_rows, popularit
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of", "shares_told"]
+__all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of", "shares_or_popularity"]
 
 FOLDS = 5
 """Groups of users; each is predicted by what the other groups fitted."""
@@ -64,17 +64,17 @@ def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
     return made
 
 
-def shares_told(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares_or_popularity(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the history shares (popularity where there is no history), who has a history, and popularity."""
-    shares, told = history_shares(table)
+    shares, has_history = history_shares(table)
     popular = popularity_of(table)
-    shares[~told] = popular_rows(table, popular)[~told]
-    return shares, told, popular
+    shares[~has_history] = popular_rows(table, popular)[~has_history]
+    return shares, has_history, popular
 
 
 def cross_fit(
     table: PreferenceTable,
-    told: np.ndarray,
+    has_history: np.ndarray,
     method: str,
     fit: Callable[[np.ndarray], tuple[Callable[[np.ndarray], np.ndarray], Any]],
 ) -> tuple[np.ndarray, list[Any]]:
@@ -84,8 +84,8 @@ def cross_fit(
     """
     theta = np.empty((table.n_users, table.n_categories))
     reported = []
-    for fold in folds_of(table.users, table.observed & told, method):
-        predict, said = fit(fold.fitted_on)
+    for fold in folds_of(table.users, table.observed & has_history, method):
+        predict, details = fit(fold.fitted_on)
         theta[fold.predicted] = predict(fold.predicted)
-        reported.append(said)
+        reported.append(details)
     return theta, reported

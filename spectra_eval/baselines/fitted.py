@@ -13,7 +13,7 @@ from scipy import optimize
 
 from spectra_eval import simplex
 from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, popular_rows
-from spectra_eval.baselines._crossfit import FOLDS, cross_fit, shares_told
+from spectra_eval.baselines._crossfit import FOLDS, cross_fit, shares_or_popularity
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["PENALTIES", "linear", "mixture"]
@@ -55,25 +55,25 @@ def mixture(table: PreferenceTable) -> Prediction:
     >>> mixture(table).theta.shape
     (60, 3)
     """
-    shares, told, popularity = shares_told(table)
+    shares, has_history, popularity = shares_or_popularity(table)
 
     def popular(rows: np.ndarray) -> np.ndarray:
         return popularity if table.support is None else popular_rows(table, popularity, rows)
 
     def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-        own, liked, truth = shares[rows], popular(rows), table.theta_star[rows]
+        own, popular_share, truth = shares[rows], popular(rows), table.theta_star[rows]
 
         def loss(weight: float) -> float:
-            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * liked).mean())
+            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular_share).mean())
 
         found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
         weight = min((0.0, 1.0, float(found.x)), key=loss)
-        return lambda wanted: weight * shares[wanted] + (1.0 - weight) * popular(wanted), weight
+        return lambda predicted_rows: weight * shares[predicted_rows] + (1.0 - weight) * popular(predicted_rows), weight
 
-    theta, weights = cross_fit(table, told, "mixture", fit)
+    theta, weights = cross_fit(table, has_history, "mixture", fit)
     return Prediction(
         theta=theta,
-        counted={"users_without_history": int((~told).sum())},
+        counted={"users_without_history": int((~has_history).sum())},
         fitted={"history_weight": [round(weight, 4) for weight in weights], "fitting": _FOLDS},
     )
 
@@ -109,7 +109,7 @@ def linear(table: PreferenceTable) -> Prediction:
     >>> linear(table).theta.shape
     (60, 3)
     """
-    shares, told, _ = shares_told(table)
+    shares, has_history, _ = shares_or_popularity(table)
     inputs = np.hstack([shares, np.sqrt(shares)])
 
     def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
@@ -117,12 +117,14 @@ def linear(table: PreferenceTable) -> Prediction:
         x, offered = design(inputs[rows]), _offered(table, rows)
         penalty = _choose_penalty(x, truth, offered)
         weights = _regress(x, truth, penalty, offered)
-        return lambda wanted: _softmax(design(inputs[wanted]) @ weights, _offered(table, wanted)), penalty
+        return lambda predicted_rows: _softmax(
+            design(inputs[predicted_rows]) @ weights, _offered(table, predicted_rows)
+        ), penalty
 
-    theta, penalties = cross_fit(table, told, "linear", fit)
+    theta, penalties = cross_fit(table, has_history, "linear", fit)
     return Prediction(
         theta=theta,
-        counted={"users_without_history": int((~told).sum())},
+        counted={"users_without_history": int((~has_history).sum())},
         fitted={"penalty": penalties, "fitting": _FOLDS},
     )
 
@@ -138,7 +140,7 @@ def _offered(table: PreferenceTable, rows: np.ndarray) -> np.ndarray | None:
     return None if table.support is None else table.support[rows]
 
 
-def _some(offered: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+def _select(offered: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if offered is None else offered[rows]
 
 
@@ -149,8 +151,8 @@ def _choose_penalty(x: np.ndarray, truth: np.ndarray, offered: np.ndarray | None
     losses = []
     start = None
     for penalty in reversed(PENALTIES):
-        start = _regress(x[~held_out], truth[~held_out], penalty, _some(offered, ~held_out), start)
-        predicted = _softmax(x[held_out] @ start, _some(offered, held_out))
+        start = _regress(x[~held_out], truth[~held_out], penalty, _select(offered, ~held_out), start)
+        predicted = _softmax(x[held_out] @ start, _select(offered, held_out))
         losses.append(float(simplex.js_nats(truth[held_out], predicted).mean()))
     return PENALTIES[len(PENALTIES) - 1 - int(np.argmin(losses))]
 
@@ -170,9 +172,9 @@ def _regress(
     together make it crawl otherwise.
     """
     shape = (x.shape[1], truth.shape[1])
-    held = np.full((shape[0], 1), penalty)
-    held[0] = 0.0
-    turned, back = _coordinates(x, truth, held)
+    penalties = np.full((shape[0], 1), penalty)
+    penalties[0] = 0.0
+    turned, back = _coordinates(x, truth, penalties)
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = np.einsum("kij,jk->ik", back, flat.reshape(shape))
@@ -184,8 +186,8 @@ def _regress(
             scores -= scores.max(axis=1, keepdims=True, where=offered, initial=-np.inf)
             powers = np.exp(scores, where=offered, out=np.zeros_like(scores))
         total = powers.sum(axis=1, keepdims=True)
-        value = float((truth * (np.log(total) - scores)).sum() + (held * weights**2).sum() / 2)
-        slope = x.T @ (powers / total - truth) + held * weights
+        value = float((truth * (np.log(total) - scores)).sum() + (penalties * weights**2).sum() / 2)
+        slope = x.T @ (powers / total - truth) + penalties * weights
         return value, np.einsum("kij,ik->jk", back, slope).ravel()
 
     begin = np.zeros(shape) if start is None else np.einsum("kij,jk->ik", turned, start)
@@ -193,13 +195,13 @@ def _regress(
     return np.einsum("kij,jk->ik", back, found.x.reshape(shape))
 
 
-def _coordinates(x: np.ndarray, truth: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _coordinates(x: np.ndarray, truth: np.ndarray, penalties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each category the map into coordinates of unit curvature and its inverse, (K, inputs, inputs)."""
     mean = truth.mean(axis=0)
     rate = np.maximum(mean * (1.0 - mean), 1e-6)[:, None, None]
     # A floor as small as rounding keeps the factors where an input is the same for everybody.
     floor = 1e-9 * len(x) * np.eye(x.shape[1])
-    root = np.linalg.cholesky(rate * (x.T @ x + floor) + np.diag(held[:, 0]))
+    root = np.linalg.cholesky(rate * (x.T @ x + floor) + np.diag(penalties[:, 0]))
     turned = root.transpose(0, 2, 1)
     return turned, np.linalg.inv(turned)
 

@@ -116,15 +116,15 @@ def history(table: PreferenceTable) -> Prediction:
     >>> history(table).theta.tolist(), dict(history(table).counted)
     ([[0.75, 0.25], [0.75, 0.25]], {'users_without_history': 1})
     """
-    return Prediction(theta=_history_rows(table)(slice(None)), counted=_untold(table))
+    return Prediction(theta=_history_rows(table)(slice(None)), counted=_count_without_history(table))
 
 
 def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
     popular = popularity_of(table)
 
     def make(rows: slice) -> np.ndarray:
-        shares, told = history_shares(table, rows)
-        shares[~told] = popular_rows(table, popular, rows)[~told]
+        shares, has_history = history_shares(table, rows)
+        shares[~has_history] = popular_rows(table, popular, rows)[~has_history]
         return shares
 
     return make
@@ -149,7 +149,7 @@ def laplace(table: PreferenceTable) -> Prediction:
     >>> laplace(table).theta.tolist()
     [[0.5, 0.5]]
     """
-    return Prediction(theta=_laplace_rows(table)(slice(None)), counted=_untold(table))
+    return Prediction(theta=_laplace_rows(table)(slice(None)), counted=_count_without_history(table))
 
 
 def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
@@ -163,7 +163,7 @@ def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
     return make
 
 
-def _untold(table: PreferenceTable) -> dict[str, int]:
+def _count_without_history(table: PreferenceTable) -> dict[str, int]:
     return {"users_without_history": int((~history_within(table).any(axis=1)).sum())}
 
 

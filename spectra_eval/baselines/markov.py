@@ -56,13 +56,13 @@ def with_title_categories(table: PreferenceTable, interactions: Interactions) ->
     """
     if table.history is None:
         raise InputError("table: no column history; make the table with `prepare`")
-    told = {title for titles in table.history for title in titles}
+    in_history = {title for titles in table.history for title in titles}
     found: dict[str, set[int]] = {}
     for item, category in sorted(set(zip(interactions.item.tolist(), interactions.category.tolist(), strict=True))):
         title = str(interactions.titles.get(item, item))
-        if title in told:
+        if title in in_history:
             found.setdefault(title, set()).add(category)
-    named = {title: [interactions.categories[c] for c in sorted(held)] for title, held in sorted(found.items())}
+    named = {title: [interactions.categories[c] for c in sorted(members)] for title, members in sorted(found.items())}
     return table.replace(metadata={**table.metadata, TITLE_CATEGORIES: named})
 
 
@@ -102,11 +102,11 @@ def markov(table: PreferenceTable) -> Prediction:
     popular = popularity_of(table)
     moves = np.zeros((k, k))
     last = np.tile(popular, (table.n_users, 1))
-    untold = 0
+    n_without_history = 0
     longest: dict[str, np.ndarray] = {}
     for row, sequence in enumerate(sequences):
         if not len(sequence):
-            untold += 1
+            n_without_history += 1
             continue
         last[row] = sequence[-1]
         user = str(table.users[row])
@@ -121,7 +121,9 @@ def markov(table: PreferenceTable) -> Prediction:
     for _ in range(STEPS):
         last = last @ chain
         theta += last
-    return Prediction(theta=theta / theta.sum(axis=1, keepdims=True), counted={"users_without_history": untold})
+    return Prediction(
+        theta=theta / theta.sum(axis=1, keepdims=True), counted={"users_without_history": n_without_history}
+    )
 
 
 def _sequences(table: PreferenceTable) -> list[np.ndarray]:
@@ -138,16 +140,18 @@ def _sequences(table: PreferenceTable) -> list[np.ndarray]:
 
     def shares(title: str, row: int) -> np.ndarray:
         if title not in rows:
-            held: Sequence[str] = known.get(title) or ()
-            if not held or any(name not in place for name in held):
-                odd = next((name for name in held if name not in place), None)
-                said = "has no category" if odd is None else f"has the category {odd!r}, which the table has not"
+            names: Sequence[str] = known.get(title) or ()
+            if not names or any(name not in place for name in names):
+                unknown = next((name for name in names if name not in place), None)
+                problem = (
+                    "has no category" if unknown is None else f"has the category {unknown!r}, which the table has not"
+                )
                 raise InputError(
-                    f"row {row + 1} (user {str(table.users[row])!r}), column history: {title!r} {said} in "
+                    f"row {row + 1} (user {str(table.users[row])!r}), column history: {title!r} {problem} in "
                     f"{TITLE_CATEGORIES}; make both from one data set"
                 )
             rows[title] = np.zeros(len(place))
-            rows[title][[place[name] for name in held]] = 1.0 / len(held)
+            rows[title][[place[name] for name in names]] = 1.0 / len(names)
         return rows[title]
 
     return [np.array([shares(title, row) for title in titles]) for row, titles in enumerate(table.history)]

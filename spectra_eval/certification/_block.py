@@ -57,7 +57,7 @@ class UserBlock:
         """First record of each user; records of one user stand together."""
         return starts_of(self.table.users)
 
-    def once(self, of: Callable[[UserBlock], T]) -> T:
+    def cached(self, of: Callable[[UserBlock], T]) -> T:
         """Return a quantity of this block; a second claim that needs it finds it computed."""
         if of not in self._found:
             self._found[of] = of(self)

@@ -296,7 +296,7 @@ def _check_once(users: np.ndarray, done: HashRuns) -> None:
     if again.any():
         name = str(users[np.flatnonzero(again)[0]])
         raise InputError(
-            f"column user: {name!r} comes twice; keep one record of each user, or give the column context_window"
+            f"column user: {name!r} occurs twice; keep one record of each user, or give the column context_window"
         )
 
 

@@ -139,15 +139,15 @@ class Totals:
             if column in self._refused:
                 continue
             try:
-                values = block.once(column.of)
+                values = block.cached(column.of)
             except NoClaim as why:
                 self._refused[column] = why
                 continue
-            mean.take(block, values, block.once(column.over))
+            mean.take(block, values, block.cached(column.over))
             if column.unseen:
                 mean.take_zeros(block.unseen)
         for tally, parts in self._sums.items():
-            part = block.once(tally.of)
+            part = block.cached(tally.of)
             if parts and np.issubdtype(part.dtype, np.integer):
                 parts[0] = np.asarray(
                     parts[0] + part

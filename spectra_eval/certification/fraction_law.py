@@ -66,7 +66,7 @@ class _Certified:
     whole: bool
 
     def __call__(self, block: UserBlock) -> np.ndarray:
-        windows = block.once(_windows)
+        windows = block.cached(_windows)
         if self.whole and not _whole(block.table):
             raise NoClaim("an interaction has several categories")
         support = {"support": block.table.support} if self.route == "K" else {}

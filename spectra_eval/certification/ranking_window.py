@@ -34,7 +34,7 @@ def _open(block: UserBlock) -> np.ndarray:
 
 
 def _open_and_listed(block: UserBlock) -> np.ndarray:
-    return np.asarray(block.listed & block.once(_open))
+    return np.asarray(block.listed & block.cached(_open))
 
 
 def _tops(block: UserBlock) -> _Tops:
@@ -86,24 +86,24 @@ def _gap(theta: np.ndarray, k: int) -> np.ndarray:
 
 def _condition(name: str) -> Column:
     over = _open_and_listed if name == "regret" else _open
-    return Column(lambda block: block.once(_tops).by[name].astype(float), over)
+    return Column(lambda block: block.cached(_tops).by[name].astype(float), over)
 
 
 def _count_left_out(block: UserBlock) -> np.ndarray:
     """Count the records of a tie, of another top k, and of a recovery that no condition shows."""
-    tops, open_ = block.once(_tops), block.once(_open)
+    tops, open_ = block.cached(_tops), block.cached(_open)
     shown = np.logical_or.reduce([tops.by[name] for name in tops.by if name != "regret"])
     left_out = (tops.tie, ~tops.tie & ~tops.recovered, tops.recovered & ~shown)
     return np.array([np.count_nonzero(open_ & mask) for mask in left_out])
 
 
 def _count_closed(block: UserBlock) -> np.ndarray:
-    return np.array(np.count_nonzero(~np.logical_or.reduceat(block.once(_open), block.starts)))
+    return np.array(np.count_nonzero(~np.logical_or.reduceat(block.cached(_open), block.starts)))
 
 
-_RECOVERED = Column(lambda block: block.once(_tops).recovered.astype(float), _open, bounded=True)
+_RECOVERED = Column(lambda block: block.cached(_tops).recovered.astype(float), _open, bounded=True)
 _BY = {name: _condition(name) for name in ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")}
-_MORE_MASS = Column(lambda block: block.once(_tops).more_mass.astype(float), _open_and_listed)
+_MORE_MASS = Column(lambda block: block.cached(_tops).more_mass.astype(float), _open_and_listed)
 _LEFT_OUT = Tally(_count_left_out)
 _CLOSED = Tally(_count_closed)
 """Users none of whose records has more than k options."""

@@ -43,7 +43,7 @@ def columns_of(
     if not any(header):
         raise SchemaError(f"{path}: empty; the first line must name the columns")
     if (twice := first_twice(cell for cell in header if cell in wanted.values())) is not None:
-        raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
+        raise SchemaError(f"{path}: column {twice!r} occurs twice; rename one of the two")
     check_delimiter(path, header, wanted, delimiter)
     places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
     first = 1

@@ -63,7 +63,7 @@ def read_raw(folder: Path) -> Raw:
         user, item, time, rating = _plain_ratings(folder / ratings, shape)
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
-        raise SchemaError(f"{folder / movies}: movieId {values[times > 1][0]} stands there twice; keep one of the two")
+        raise SchemaError(f"{folder / movies}: movieId {values[times > 1][0]} occurs twice; keep one of the two")
     return Raw(
         shape=shape,
         encoding=encoding,

@@ -157,7 +157,7 @@ def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[st
         for name, *texts in zip(*(piece[role].tolist() for role in _PRODUCTS), strict=True):
             department, category, kind = (text.strip() for text in texts)
             if places.setdefault(name, len(pairs)) != len(pairs):
-                raise SchemaError(f"{path}: product {name!r} stands there twice; keep one of the two")
+                raise SchemaError(f"{path}: product {name!r} occurs twice; keep one of the two")
             pairs.append((department, category))
             titles[name] = kind or category or name
         first += len(piece["item"])

@@ -170,7 +170,7 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
     with file:
         names = file.schema_arrow.names
         if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
-            raise SchemaError(f"{path}: column {twice!r} stands there twice; rename one of the two")
+            raise SchemaError(f"{path}: column {twice!r} occurs twice; rename one of the two")
         columns = found_columns(path, wanted, names)
         read = list(dict.fromkeys(columns.values()))
         check_groups(path, file, read)

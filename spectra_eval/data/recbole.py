@@ -130,7 +130,7 @@ def load(
         piece["item"] = tidied(piece["item"])
         for name, cell, shown in zip(*(piece[role].tolist() for role in wanted), strict=True):
             if known.encode_one(name) != len(sets):
-                raise SchemaError(f"{items}: item {name!r} stands there twice; keep one of the two")
+                raise SchemaError(f"{items}: item {name!r} occurs twice; keep one of the two")
             sets.append([cell] if separator is None else cell.split(separator))
             titles[name] = shown or name
         first += len(piece["item"])

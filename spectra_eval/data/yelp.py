@@ -139,7 +139,7 @@ def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
     for number, entry in _objects(path):
         name = _text(path, number, entry, "business_id")
         if known.encode_one(name) != len(sets):
-            raise SchemaError(f"{path}: line {number}: business {name!r} stands there twice; keep one of the two")
+            raise SchemaError(f"{path}: line {number}: business {name!r} occurs twice; keep one of the two")
         shown, cell = entry.get("name"), entry.get("categories")
         if isinstance(cell, list):  # the releases before 2018
             cell = ", ".join(map(str, cell))

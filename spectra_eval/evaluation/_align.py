@@ -46,9 +46,9 @@ def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dic
     places = {name: {key: row for row, key in enumerate(_keys(table))} for name, table in tables.items()}
     for name, table in tables.items():
         if set(table.categories) != set(first.categories):
-            odd = sorted(set(table.categories) ^ set(first.categories))[0]
+            unknown = sorted(set(table.categories) ^ set(first.categories))[0]
             raise InputError(
-                f"{name}: category {odd!r} is not in both this table and {first_name}; compare like to like"
+                f"{name}: category {unknown!r} is not in both this table and {first_name}; compare like to like"
             )
     if not common:
         _check_records(places)

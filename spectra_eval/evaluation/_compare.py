@@ -228,20 +228,26 @@ def compare(
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
     measured = measure(cohort, systems, bound, stratify(seen, (), bucket), resamples, paired=True, threads=threads)
     pairs = [
-        _pair(asked, one, other, measured, cohort, level=level)
-        for asked in bound
+        _pair(bound_metric, one, other, measured, cohort, level=level)
+        for bound_metric in bound
         for one, other in itertools.combinations(names, 2)
     ]
     adjusted = holm([np.nan if pair.p_value is None else pair.p_value for pair in pairs])
-    directions = {asked.name: asked.metric.lower_is_better for asked in bound}
+    directions = {bound_metric.name: bound_metric.metric.lower_is_better for bound_metric in bound}
     pairs = [
         _judged(pair, float(p), directions[pair.metric], level=level) for pair, p in zip(pairs, adjusted, strict=True)
     ]
-    values = {asked.name: {name: _finite(measured.cells[asked.name, name, ALL]) for name in names} for asked in bound}
+    values = {
+        bound_metric.name: {name: _finite(measured.cells[bound_metric.name, name, ALL]) for name in names}
+        for bound_metric in bound
+    }
     return SystemComparison(
         pairs=tuple(pairs),
         values=values,
-        letters={asked.name: _letters(asked, values[asked.name], pairs, level=level) for asked in bound},
+        letters={
+            bound_metric.name: _letters(bound_metric, values[bound_metric.name], pairs, level=level)
+            for bound_metric in bound
+        },
         facts={
             "n_users": cohort.n_users,
             "n_records": seen.n_users,
@@ -251,7 +257,7 @@ def compare(
             "see_the_window": [name for name in baselines if BASELINES[name].sees_window],
         },
         options={
-            "metrics": [asked.name for asked in bound],
+            "metrics": [bound_metric.name for bound_metric in bound],
             "baselines": list(baselines),
             "bootstrap": bootstrap,
             "level": level,
@@ -263,9 +269,9 @@ def compare(
 def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
     """Name the readouts that are uniform or close to it."""
     for readout in readouts:
-        said = flatness(readout.theta, seen.theta_star, seen.support).sentence(readout.name)
-        if said is not None:
-            yield said
+        sentence = flatness(readout.theta, seen.theta_star, seen.support).sentence(readout.name)
+        if sentence is not None:
+            yield sentence
 
 
 def _fitting(n_categories: int) -> list[BoundMetric]:
@@ -285,13 +291,13 @@ def _finite(cell: Cell) -> float | None:
 
 
 def _pair(
-    asked: BoundMetric, first: str, second: str, measured: Measured, cohort: Cohort, *, level: float
+    bound_metric: BoundMetric, first: str, second: str, measured: Measured, cohort: Cohort, *, level: float
 ) -> ComparedPair:
     """Compare two systems in one metric; the adjusted p-value comes later, from all pairs together."""
-    one, other = (measured.cells[asked.name, name, ALL] for name in (first, second))
+    one, other = (measured.cells[bound_metric.name, name, ALL] for name in (first, second))
     shape: dict[str, Any] = {
-        "metric": asked.name,
-        "unit": str(asked.metric.unit),
+        "metric": bound_metric.name,
+        "unit": str(bound_metric.metric.unit),
         "first": first,
         "second": second,
         "n_users": one.n_records,
@@ -300,14 +306,16 @@ def _pair(
         worse = first if not np.isfinite(one.value) else second
         reason = f"{worse} has no finite value in this metric"
         return ComparedPair(**shape, difference=None, interval=None, status="undefined", reason=reason)
-    columns = [measured.columns[asked.name, name] for name in (first, second)] if asked.metric.is_mean else None
+    columns = (
+        [measured.columns[bound_metric.name, name] for name in (first, second)] if bound_metric.metric.is_mean else None
+    )
     by_user = one.users if columns is None else _by_user(columns[0] - columns[1], cohort)
     interval = None
     if one.replicates is not None and other.replicates is not None:
         users = None if one.users is None else by_user
-        low, high = asked.metric.limits
+        low, high = bound_metric.metric.limits
         limits = (low - high, high - low)
-        interval = interval_of(asked, one.replicates - other.replicates, users, level=level, limits=limits)
+        interval = interval_of(bound_metric, one.replicates - other.replicates, users, level=level, limits=limits)
     shape |= {"difference": one.value - other.value, "interval": interval}
     if columns is None or by_user is None:
         return ComparedPair(**shape)
@@ -353,17 +361,17 @@ def _judged(pair: ComparedPair, adjusted: float, lower: bool | None, *, level: f
 
 
 def _letters(
-    asked: BoundMetric, values: Mapping[str, float | None], pairs: Sequence[ComparedPair], *, level: float
+    bound_metric: BoundMetric, values: Mapping[str, float | None], pairs: Sequence[ComparedPair], *, level: float
 ) -> dict[str, str]:
     """Return the letters of one metric; empty where it has no test."""
-    if not asked.metric.is_mean:
+    if not bound_metric.metric.is_mean:
         return {}
     known = {name: value for name, value in values.items() if value is not None}
-    order = sorted(known, key=lambda name: known[name], reverse=asked.metric.lower_is_better is False)
+    order = sorted(known, key=lambda name: known[name], reverse=bound_metric.metric.lower_is_better is False)
     different = [
         (pair.first, pair.second)
         for pair in pairs
-        if pair.metric == asked.name
+        if pair.metric == bound_metric.name
         and pair.adjusted_p_value is not None
         and pair.adjusted_p_value <= 1.0 - level + 1e-12
     ]

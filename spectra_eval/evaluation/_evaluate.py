@@ -225,18 +225,18 @@ def evaluate(
     seen, cohort, rows = cohort_of(table, bucket)
     further = {name: values[rows] for name, values in check_columns(columns or {}, table).items()}
     stratifications = stratify(seen, strata, bucket, further)
-    held = systems_of(seen) if systems is None else named_systems(seen, systems)
+    compared = systems_of(seen) if systems is None else named_systems(seen, systems)
     resamples = None
     if bootstrap:
         resamples = Resamples.draw(cohort.n_users, bootstrap, rng=np.random.default_rng(0) if rng is None else rng)
-    cells = measure(cohort, held, bound, stratifications, resamples, threads=threads).cells
+    cells = measure(cohort, compared, bound, stratifications, resamples, threads=threads).cells
     results = []
     for stratification in stratifications:
         for stratum in stratification.names:
-            for one in held:
-                for asked in bound:
-                    cell = cells[asked.name, one.name, stratum]
-                    results.append(_result(asked, one.name, stratum, cell, level=level))
+            for one in compared:
+                for bound_metric in bound:
+                    cell = cells[bound_metric.name, one.name, stratum]
+                    results.append(_result(bound_metric, one.name, stratum, cell, level=level))
     left_out = table.n_users - seen.n_users
     facts = {
         "n_users": cohort.n_users,
@@ -252,16 +252,16 @@ def evaluate(
         warnings=notes(seen, results, left_out=left_out, bucket_source=source, bound=bound),
         facts=facts,
         options={
-            "metrics": [asked.name for asked in bound],
+            "metrics": [bound_metric.name for bound_metric in bound],
             "strata": [*strata],
-            "systems": [one.name for one in held],
+            "systems": [one.name for one in compared],
             "bootstrap": bootstrap,
             "level": level,
         },
         better={
-            asked.name: "lower" if asked.metric.lower_is_better else "higher"
-            for asked in bound
-            if asked.metric.lower_is_better is not None
+            bound_metric.name: "lower" if bound_metric.metric.lower_is_better else "higher"
+            for bound_metric in bound
+            if bound_metric.metric.lower_is_better is not None
         },
         _table=table,
     )
@@ -275,11 +275,11 @@ def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundM
         raise InputError("metrics: none named; name at least one, or leave the option out")
     bound = [BoundMetric.parse(name) for name in names]
     seen: set[str] = set()
-    for asked in bound:
-        asked.check_categories(n_categories)
-        if asked.name in seen:
-            raise InputError(f"metrics: {asked.name!r} is named twice; leave one out")
-        seen.add(asked.name)
+    for bound_metric in bound:
+        bound_metric.check_categories(n_categories)
+        if bound_metric.name in seen:
+            raise InputError(f"metrics: {bound_metric.name!r} is named twice; leave one out")
+        seen.add(bound_metric.name)
     return bound
 
 
@@ -290,7 +290,7 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
     """
     rows = np.flatnonzero(table.observed)
     if not len(rows):
-        raise UndefinedMetricError("table: no user has a window, so there is nothing to hold a system against")
+        raise UndefinedMetricError("table: no user has a window, so there is nothing to compare a system with")
     names = table.users[rows].tolist()
     # In order of first appearance; a user has one record in most tables, and is a number at once.
     number = {name: place for place, name in enumerate(dict.fromkeys(names))}
@@ -348,7 +348,7 @@ def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySyste
     return made
 
 
-def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float) -> MetricResult:
+def _result(bound_metric: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float) -> MetricResult:
     reason = None
     if cell.n_infinite:
         reason = f"infinite for {cell.n_infinite} of {cell.n_records} records: a category that occurred got no mass"
@@ -358,10 +358,12 @@ def _result(asked: BoundMetric, system: str, stratum: str, cell: Cell, *, level:
         reason = "the metric has no value for these records"
     interval = None
     if reason is None:
-        interval = interval_of(asked, cell.replicates, cell.users, level=level, limits=asked.metric.limits)
+        interval = interval_of(
+            bound_metric, cell.replicates, cell.users, level=level, limits=bound_metric.metric.limits
+        )
     return MetricResult(
-        metric=asked.name,
-        unit=str(asked.metric.unit),
+        metric=bound_metric.name,
+        unit=str(bound_metric.metric.unit),
         system=system,
         stratum=stratum,
         value=None if reason else cell.value,

@@ -15,7 +15,7 @@ __all__ = ["interval_of"]
 
 
 def interval_of(
-    asked: BoundMetric,
+    bound_metric: BoundMetric,
     replicates: np.ndarray | None,
     users: np.ndarray | None,
     *,
@@ -29,14 +29,14 @@ def interval_of(
     """
     if replicates is None:
         return None
-    if users is not None and len(users) > 1 and asked.metric.is_mean:
+    if users is not None and len(users) > 1 and bound_metric.metric.is_mean:
         return student_interval(users[:, 0], counts=users[:, 1], level=level, limits=limits)
     if not np.isfinite(replicates).any():
         return None
     interval = percentile_interval(replicates, level=level, n_users=FEW if users is None else len(users))
-    if asked.metric.is_mean:
+    if bound_metric.metric.is_mean:
         return interval
-    said = f"{interval.method}, not corrected for bias"
+    method = f"{interval.method}, not corrected for bias"
     if users is not None:
-        said += f"; fewer than {FEW} users, so it covers less often than its level says"
-    return dataclasses.replace(interval, method=said)
+        method += f"; fewer than {FEW} users, so it covers less often than its level says"
+    return dataclasses.replace(interval, method=method)

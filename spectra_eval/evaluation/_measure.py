@@ -128,7 +128,7 @@ def _measured(
     plan = _plan(metrics, cohort)
     width: list[int] = []
     sums: dict[tuple[int, int], list[Sums]] = {}
-    kept: dict[tuple[int, str], list[np.ndarray]] = {}
+    statistics_of: dict[tuple[int, str], list[np.ndarray]] = {}
 
     def work(part: int) -> _Part:
         rows = cohort.rows(part)
@@ -148,19 +148,19 @@ def _measured(
             else:
                 sums[key] = found
         for name, column in made.columns.items():
-            kept.setdefault(name, []).append(column)
+            statistics_of.setdefault(name, []).append(column)
     spans = _spans(width)
-    nobody = [no_sums(sum(width), len(width))] * len(systems)
+    empty = [no_sums(sum(width), len(width))] * len(systems)
     cells = {}
     for which, stratification in enumerate(stratifications):
         for group, stratum in enumerate(stratification.names):
-            for system, total in zip(systems, sums.get((which, group), nobody), strict=True):
+            for system, total in zip(systems, sums.get((which, group), empty), strict=True):
                 for bound, source, columns in zip(metrics, plan.of_source, plan.columns, strict=True):
                     chosen = np.arange(*spans[source])
                     chosen = chosen if columns is None else chosen[columns]
                     cells[bound.name, system.name, stratum] = _cell(bound, total, source, chosen)
     columns_of = {
-        (bound.name, system.name): np.concatenate(kept[source, system.name])
+        (bound.name, system.name): np.concatenate(statistics_of[source, system.name])
         for bound, source in zip(metrics, plan.of_source, strict=True)
         for system in systems
         if paired and bound.metric.is_mean
@@ -210,12 +210,21 @@ def _measure_part(
             _add_up(found, groups, width, plan, cohort.owner[rows], *judged.pop(), paired=False)
     if paired:
         together = np.any([nan for _, _, nan, _ in judged], axis=0)
-        for system, (held, total, _, infinite) in zip(systems, judged, strict=True):
+        for system, (stack, total, _, infinite) in zip(systems, judged, strict=True):
             for source, (start, _) in enumerate(_spans(width)):
                 if plan.mean[source]:
-                    columns[source, system.name] = np.where(together[:, source], np.nan, held[:, start])
+                    columns[source, system.name] = np.where(together[:, source], np.nan, stack[:, start])
             _add_up(
-                found, groups, width, plan, cohort.owner[rows], held, total, together, infinite & ~together, paired=True
+                found,
+                groups,
+                width,
+                plan,
+                cohort.owner[rows],
+                stack,
+                total,
+                together,
+                infinite & ~together,
+                paired=True,
             )
     return _Part(width=width, sums=found, columns=columns)
 
@@ -290,7 +299,7 @@ def _statistics(
     """
     width: list[int] = []
     for block, known in truth:
-        one = known.beside(system.held(block), None if system.lists is None else system.lists[block])
+        one = known.with_system(system.predicted(block), None if system.lists is None else system.lists[block])
         made = [source(one) for source in plan.sources]
         width = width or [statistic.shape[1] for statistic in made]
         if into is None:

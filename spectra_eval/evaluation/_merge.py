@@ -181,9 +181,9 @@ def _as_ordered(table: PreferenceTable, order: Sequence[str]) -> list[str]:
     unknown = [category for category in order if category not in table.categories]
     if unknown:
         raise InputError(f"merge: the order names {unknown[0]!r}, which is no category of the table; leave it out")
-    twice = [category for place, category in enumerate(order) if category in order[:place]]
-    if twice:
-        raise InputError(f"merge: the order names {twice[0]!r} twice; keep one")
+    duplicates = [category for place, category in enumerate(order) if category in order[:place]]
+    if duplicates:
+        raise InputError(f"merge: the order names {duplicates[0]!r} twice; keep one")
     return list(order)
 
 

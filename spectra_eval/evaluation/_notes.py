@@ -44,8 +44,8 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
         return
     if table.metadata.get("leaked"):
         yield (
-            "the model was trained on the windows that it is held against (metadata: leaked): no number of theta_s "
-            "says how it would do on what it has not seen"
+            "the model was trained on the evaluation windows (metadata: leaked): no number of theta_s says how it "
+            "would perform on data that it has not seen"
         )
     flat = flatness(table.theta_s, table.theta_star, table.support).sentence("theta_s")
     if flat is not None:
@@ -63,7 +63,7 @@ def of_options(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator
     """Say for how many records a list of the best k is a list of everything."""
     if table.support is None:
         return
-    cut = [(asked.name, asked.options["k"]) for asked in bound if asked.metric.takes_cutoff]
+    cut = [(bound_metric.name, bound_metric.options["k"]) for bound_metric in bound if bound_metric.metric.takes_cutoff]
     for k in sorted({k for _, k in cut}):
         whole = int((table.n_options <= k).sum())
         if whole:
@@ -83,14 +83,19 @@ def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: S
     rivals = dict.fromkeys(name for _, name in value if name in BASELINES and not BASELINES[name].sees_window)
     for reference in rivals:
         beaten = []
-        for asked in bound:
-            own, other = value.get((asked.name, "theta_s")), value.get((asked.name, reference))
+        for bound_metric in bound:
+            own, other = value.get((bound_metric.name, "theta_s")), value.get((bound_metric.name, reference))
             # A constant is calibrated for a cohort as a whole: only what is measured user by user tells a rival.
-            if own is None or other is None or asked.metric.lower_is_better is None or not asked.metric.is_mean:
+            if (
+                own is None
+                or other is None
+                or bound_metric.metric.lower_is_better is None
+                or not bound_metric.metric.is_mean
+            ):
                 continue
-            gain = own - other if asked.metric.lower_is_better else other - own
+            gain = own - other if bound_metric.metric.lower_is_better else other - own
             if gain > 1e-9 * abs(own):
-                beaten.append(f"{asked.name} ({other:.4f} against {own:.4f})")
+                beaten.append(f"{bound_metric.name} ({other:.4f} against {own:.4f})")
         if beaten:
             yield f"the baseline {reference} is better than theta_s in {', '.join(beaten)}"
 
@@ -98,10 +103,10 @@ def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: S
 def _of_lists(table: PreferenceTable) -> Iterator[str]:
     if table.dg is None:
         return
-    strange, named = int((table.dg == OUT_OF_VOCABULARY).sum()), int((table.dg >= 0).sum())
-    if strange:
+    unknown, named = int((table.dg == OUT_OF_VOCABULARY).sum()), int((table.dg >= 0).sum())
+    if unknown:
         none = "no category" if table.support is None else "no option of their record"
-        yield f"{strange} of {strange + named} entries of the decoded lists name {none}; they score nothing"
+        yield f"{unknown} of {unknown + named} entries of the decoded lists name {none}; they score nothing"
 
 
 def _of_missing(table: PreferenceTable, results: Sequence[MetricResult]) -> Iterator[str]:
@@ -109,5 +114,5 @@ def _of_missing(table: PreferenceTable, results: Sequence[MetricResult]) -> Iter
     for system in dict.fromkeys(r.system for r in results):
         counted = [r.n_users for r in results if r.system == system and r.stratum == "all" and r.n_users]
         if counted and min(counted) < table.n_users:
-            lost = table.n_users - min(counted)
-            yield f"{system}: {lost} of {table.n_users} records have no value in some metric, and are left out there"
+            left_out = table.n_users - min(counted)
+            yield f"{system}: {left_out} of {table.n_users} records have no value in some metric and are left out there"

@@ -35,9 +35,9 @@ class Stratification:
 
 def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
     """Cut the categories into head, mid and tail; say whether by the histories or, without these, by the windows."""
-    told = table.history_counts is not None and bool(history_within(table).any())
-    frequency = history_within(table) if told else table.theta_star[table.observed]
-    return _cut(frequency.sum(axis=0), table.support), "history" if told else "window"
+    has_history = table.history_counts is not None and bool(history_within(table).any())
+    frequency = history_within(table) if has_history else table.theta_star[table.observed]
+    return _cut(frequency.sum(axis=0), table.support), "history" if has_history else "window"
 
 
 def _cut(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
@@ -127,7 +127,7 @@ def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratificati
     total = table.history_counts.sum(axis=1)
     with np.errstate(invalid="ignore"):
         share = table.history_counts[:, bucket == _TAIL].sum(axis=1) / total
-    return _quarters("tail_preference", share, "quartiles of the share of tail categories in the history")
+    return _quarters("tail_preference", share, "quartiles of the proportion of tail categories in the history")
 
 
 def _tail_preference_window(
@@ -135,7 +135,7 @@ def _tail_preference_window(
 ) -> Stratification:
     """Quarters by the share of tail categories in the window, as the paper forms them: the outcome sorts the users."""
     share = table.theta_star[:, bucket == _TAIL].sum(axis=1)
-    return _quarters(name, share, "quartiles of the share of tail categories in the window")
+    return _quarters(name, share, "quartiles of the proportion of tail categories in the window")
 
 
 def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
@@ -143,7 +143,9 @@ def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     del bucket
     if table.history is not None:
         return _quarters(
-            "activity", np.array([float(len(titles)) for titles in table.history]), "quartiles of interactions told"
+            "activity",
+            np.array([float(len(titles)) for titles in table.history]),
+            "quartiles of the number of titles in the history",
         )
     if table.history_counts is not None:
         return _quarters("activity", table.history_counts.sum(axis=1), "quartiles of the weight of the history")

@@ -67,12 +67,12 @@ class Drawn:
 
 def no_sums(columns: int, blocks: int) -> Sums:
     """Return the sums over nobody."""
-    nobody = np.zeros(blocks, dtype=np.int64)
+    zeros = np.zeros(blocks, dtype=np.int64)
     return Sums(
         total=np.zeros(columns),
-        counted=nobody,
-        missing=nobody,
-        infinite=nobody,
+        counted=zeros,
+        missing=zeros,
+        infinite=zeros,
         drawn_total=None,
         drawn_counted=None,
         users=[np.zeros((0, 2))] * blocks,
@@ -114,8 +114,8 @@ def sums_of(
         drawn_total = _products(drawn, stacked, single)
         drawn_counted = np.repeat(drawn.times[:, None], missing.shape[1], axis=1)
         if missing.any():
-            (lost,) = drawn.times_columns(missing.astype(np.float64))
-            drawn_counted -= lost
+            (missing_weight,) = drawn.times_columns(missing.astype(np.float64))
+            drawn_counted -= missing_weight
     return Sums(
         total=total,
         counted=len(missing) - missing.sum(axis=0),
@@ -131,11 +131,11 @@ def _products(drawn: Drawn, columns: np.ndarray, single: np.ndarray) -> np.ndarr
     """Return ``counts @ columns`` in double precision, (B, columns)."""
     varies = (columns != columns[0]).any(axis=0)
     double, short = np.flatnonzero(varies & ~single), np.flatnonzero(varies & single)
-    held = columns[:, short]
-    centre = held.mean(axis=0)
-    held -= centre
+    centred = columns[:, short]
+    centre = centred.mean(axis=0)
+    centred -= centre
     out = np.multiply.outer(drawn.times, columns[0])
-    of_double, of_short = drawn.times_columns(columns[:, double], held.astype(np.float32))
+    of_double, of_short = drawn.times_columns(columns[:, double], centred.astype(np.float32))
     out[:, double] = of_double
     out[:, short] = of_short + np.multiply.outer(drawn.times, centre)
     return out

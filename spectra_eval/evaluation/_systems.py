@@ -59,7 +59,7 @@ class ListSystem:
     n_categories: int
     truth: np.ndarray | None = None
 
-    def held(self, rows: slice) -> np.ndarray:
+    def predicted(self, rows: slice) -> np.ndarray:
         """Return the distributions of some users, (n, K); NaN where the list names no category."""
         lists = self.lists[rows]
         named = simplex.listed(lists, self.n_categories)

@@ -111,20 +111,20 @@ def read_item_scores(
     pairs = pd.DataFrame({"user": users, "item": names}).duplicated().to_numpy()
     if pairs.any():
         row = int(np.flatnonzero(pairs)[0])
-        raise InputError(f"{place}: row {row + 1} (user {users[row]!r}, item {names[row]!r}): comes twice; keep one")
+        raise InputError(f"{place}: row {row + 1} (user {users[row]!r}, item {names[row]!r}): occurs twice; keep one")
     scores = _numbers(frame["score"], "score", place)
     truth = _numbers(frame["truth"], "truth", place) if "truth" in frame else None
     if truth is not None and (truth < 0).any():
         row = int(np.flatnonzero(truth < 0)[0])
         raise InputError(f"{place}: row {row + 1}, column truth: {truth[row]:g} is negative; a gain is 0 or more")
-    said_in, told = place, frame
+    source, item_frame = place, frame
     if items is not None:
-        said_in = Path(items)
-        told = _read(said_in, mapping or {}, ("item", "category"))
-    row_of, shares = _shares(told, said_in, tuple(categories))
+        source = Path(items)
+        item_frame = _read(source, mapping or {}, ("item", "category"))
+    row_of, shares = _shares(item_frame, source, tuple(categories))
     missing = [name for name in names if name not in row_of]
     if missing:
-        raise InputError(f"{said_in}: item {missing[0]!r} of {place.name} is not in it; add its categories")
+        raise InputError(f"{source}: item {missing[0]!r} of {place.name} is not in it; add its categories")
     return ItemScores(
         users=users,
         items=names,
@@ -171,8 +171,8 @@ def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dic
     for name in needed:
         if name not in found:
             have = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-            asked = mapping.get(name, name)
-            raise SchemaError(f"{place}: column {asked}: missing; it has {have}; name it with a mapping {name}=COLUMN")
+            column = mapping.get(name, name)
+            raise SchemaError(f"{place}: column {column}: missing; it has {have}; name it with a mapping {name}=COLUMN")
     if not len(found[needed[0]]):
         raise SchemaError(f"{place}: no rows; at least one is needed")
     for name in ("user", "item"):
@@ -183,14 +183,14 @@ def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dic
 
 def _columns(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
     """Find the column of a file for each that is read; one file may have the mapped name, the other its own."""
-    asked = {name: mapping.get(name, name) for name in (*_NEEDED, "category", "truth")}
-    asked = {name: column if column in names else name for name, column in asked.items()}
-    return {name: column for name, column in asked.items() if column in names}
+    mapped = {name: mapping.get(name, name) for name in (*_NEEDED, "category", "truth")}
+    mapped = {name: column if column in names else name for name, column in mapped.items()}
+    return {name: column for name, column in mapped.items() if column in names}
 
 
 def _csv(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
-    kept = {*_NEEDED, "category", "truth", *mapping.values()}
-    cells, _ = read_columns(place, kept, delimiter="\t" if file_format(place) == "tsv" else ",")
+    selected = {*_NEEDED, "category", "truth", *mapping.values()}
+    cells, _ = read_columns(place, selected, delimiter="\t" if file_format(place) == "tsv" else ",")
     return list(cells), {name: _texts(cells[column]) for name, column in _columns(list(cells), mapping).items()}
 
 
@@ -201,32 +201,34 @@ def _parquet(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[s
         file = pq.ParquetFile(place)
     with file:
         names = file.schema_arrow.names
-        wanted = _columns(names, mapping)
-        if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
-            raise SchemaError(f"{place}: column {twice!r} stands there twice; rename one")
-        check_groups(place, file, wanted.values())
-        shared = shared_texts(file, wanted.values())
+        columns_of = _columns(names, mapping)
+        if (duplicate := first_twice(name for name in names if name in columns_of.values())) is not None:
+            raise SchemaError(f"{place}: column {duplicate!r} occurs twice; rename one")
+        check_groups(place, file, columns_of.values())
+        shared = shared_texts(file, columns_of.values())
     with reading(place, "Parquet file"), pq.ParquetFile(place, read_dictionary=shared) as file:
-        table = file.read(columns=list(wanted.values()))
-        columns = {name: table.column(column) for name, column in wanted.items()}
+        table = file.read(columns=list(columns_of.values()))
+        columns = {name: table.column(column) for name, column in columns_of.items()}
     found = {}
     for name, array in columns.items():
 
-        def fail(row: int | None, message: str, column: str = wanted[name]) -> SchemaError:
+        def fail(row: int | None, message: str, column: str = columns_of[name]) -> SchemaError:
             at = "" if row is None else f"row {row + 1}, "
             return SchemaError(f"{place}: {at}column {column}: {message}")
 
         if name == "category" and is_list(array.type):
-            found[name] = _texts(_SEPARATOR.join(label or "" for label in held or ()) for held in as_lists(array, fail))
+            found[name] = _texts(
+                _SEPARATOR.join(label or "" for label in labels or ()) for labels in as_lists(array, fail)
+            )
         else:
             found[name] = _texts(text or "" for text in texts(array, fail, names=name not in ("score", "truth")))
     return names, found
 
 
 def _texts(cells: Iterable[str]) -> np.ndarray:
-    held = list(cells)
-    column = np.empty(len(held), dtype=object)
-    column[:] = held
+    texts = list(cells)
+    column = np.empty(len(texts), dtype=object)
+    column[:] = texts
     return column
 
 

@@ -146,7 +146,7 @@ def fuse(
         known = np.isfinite(systems["fused"][0])
         left_out = int((~known).sum())
         if not known.any():
-            raise InputError("column truth: no user has a relevant item; there is nothing to hold the ranking against")
+            raise InputError("column truth: no user has a relevant item; there is nothing to compare the ranking with")
         systems["fused - scores"] = tuple(a - b for a, b in zip(systems["fused"], systems["scores"], strict=True))
         rng = np.random.default_rng(0) if rng is None else rng
         results = tuple(

@@ -32,18 +32,18 @@ def check_pair(
         "lists": (lists, ("users", "ranks")),
     }
     thetas, others = as_together(with_them, theta_star=theta_star, theta_s=theta_s)
-    truth, held = np.broadcast_arrays(*thetas)
+    truth, predicted = np.broadcast_arrays(*thetas)
     users, n_categories = truth.shape[:-1], truth.shape[-1]
     if 0 in users:
         raise ShapeError(f"theta_star: no users in shape {truth.shape}; give at least one row")
     comparison = Comparison(
         theta_star=np.ascontiguousarray(truth.reshape(-1, n_categories)),
-        theta_s=np.ascontiguousarray(held.reshape(-1, n_categories)),
+        theta_s=np.ascontiguousarray(predicted.reshape(-1, n_categories)),
         lists=None if lists is None else check_lists(others["lists"], users),
         bucket=np.zeros(n_categories, dtype=np.int64)
         if buckets is None
         else _check_buckets(others["buckets"], n_categories),
-        support=check_support(others.get("support"), theta_star=truth, theta_s=held),
+        support=check_support(others.get("support"), theta_star=truth, theta_s=predicted),
     )
     return comparison, users
 

@@ -1,4 +1,4 @@
-"""What a statistic is computed from: one system beside the truth, in blocks of the cache, with what metrics share."""
+"""The input of a statistic: one system and the truth, in blocks that fit the cache, with values that metrics share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spectra_eval.arrays import short_repr
 __all__ = ["BLOCK", "Comparison", "Part", "mean_statistic", "missing_rows", "of_users", "rows_of_block"]
 
 BLOCK = 16_384
-"""Elements of an array in one block of `Comparison.blocks`: what a processor's cache holds several times."""
+"""Elements of an array in one block of `Comparison.blocks`: small enough to fit a processor cache several times."""
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ class Comparison:
     theta_s : (n, K) float array
         The system's predicted distributions; rows on the simplex, or NaN where it predicts nothing.
     lists : (n, L) int array or None
-        The lists the system named itself (negative entries are no category); None where its list
-        is the order of `theta_s`.
+        The system's own ranked lists (negative entries are no category); None where its list is the order
+        of `theta_s`.
     bucket : (K,) int array
         The stratum of each category: 0 head, 1 mid, 2 tail; above 2 for a category that is no option of any
         user.
@@ -39,7 +39,7 @@ class Comparison:
 
     Notes
     -----
-    A statistic is quickest on the blocks that `blocks` gives.
+    A statistic is fastest on the blocks that `blocks` yields.
 
     Examples
     --------
@@ -70,24 +70,24 @@ class Comparison:
         """The number of categories."""
         return self.theta_s.shape[1]
 
-    def once(self, compute: Callable[..., T], *arguments: Any) -> T:
-        """Compute ``compute(self, *arguments)``, which several metrics share, the first time it is asked for."""
+    def cached(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Return ``compute(self, *arguments)``, computed once and shared by the metrics that need it."""
         key = (compute, *arguments)
         if key not in self._known:
             self._known[key] = compute(self, *arguments)
         found: T = self._known[key]
         return found
 
-    def once_of_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
-        """Do as `once` for what depends on the truth, `bucket` and `support` alone: all systems beside it share it."""
+    def cached_for_truth(self, compute: Callable[..., T], *arguments: Any) -> T:
+        """Return a cached value that depends on the truth, `bucket` and `support` alone; all systems share it."""
         key = (compute, *arguments)
         if key not in self._of_truth:
             self._of_truth[key] = compute(self, *arguments)
         found: T = self._of_truth[key]
         return found
 
-    def beside(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
-        """Hold another system against the same truth, of which nothing is computed twice."""
+    def with_system(self, theta_s: np.ndarray, lists: np.ndarray | None) -> Comparison:
+        """Return the comparison of another system with the same truth; the cached values of the truth are reused."""
         return Comparison(
             theta_star=self.theta_star,
             theta_s=theta_s,
@@ -96,6 +96,8 @@ class Comparison:
             support=self.support,
             _of_truth=self._of_truth,
         )
+
+    once, once_of_truth, beside = cached, cached_for_truth, with_system  # earlier names, for one release
 
     def blocks(self) -> Iterator[Comparison]:
         """Return the same users in blocks that fit the cache, in order."""
@@ -112,13 +114,13 @@ class Comparison:
 
 
 def rows_of_block(n_categories: int) -> int:
-    """Return how many users a block holds."""
+    """Return the number of users in a block."""
     return max(1, BLOCK // n_categories)
 
 
 def missing_rows(comparison: Comparison) -> np.ndarray:
-    """Return which users have a NaN in the truth or in what the system holds, (n,) bool."""
-    return np.isnan(comparison.once_of_truth(_sums_of_truth) + np.einsum("ij->i", comparison.theta_s))
+    """Return which users have a NaN in the truth or in the prediction, (n,) bool."""
+    return np.isnan(comparison.cached_for_truth(_sums_of_truth) + np.einsum("ij->i", comparison.theta_s))
 
 
 def _sums_of_truth(comparison: Comparison) -> np.ndarray:
@@ -127,7 +129,7 @@ def _sums_of_truth(comparison: Comparison) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Part:
-    """A statistic that is some columns of a larger one, which is computed, added up and resampled once for all parts.
+    """A statistic that is a subset of the columns of a larger one, which is computed, summed and resampled once.
 
     Attributes
     ----------
@@ -142,11 +144,11 @@ class Part:
     columns: Callable[..., np.ndarray]
 
     def __post_init__(self) -> None:
-        # To whom asks where a statistic comes from, it comes from where its whole does.
+        # The module of a part is the module of the whole statistic.
         object.__setattr__(self, "__module__", self.whole.__module__)
 
     def __call__(self, comparison: Comparison, **options: Any) -> np.ndarray:
-        """Return the columns by themselves; NaN where there are none."""
+        """Return the selected columns; NaN where there are none."""
         chosen = self.columns(comparison, **options)
         if not len(chosen):
             return np.full((comparison.n_users, 1), np.nan)

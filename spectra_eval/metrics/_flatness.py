@@ -64,16 +64,16 @@ def in_words(name: str, facts: Mapping[str, Any]) -> str | None:
     if facts["verdict"] == "uniform":
         return (
             f"{name} is flat: it is the uniform distribution on the options of each record (mean total variation "
-            f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it holds nothing about anybody"
+            f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it has no information about users"
         )
     if facts["verdict"] == "flat":
         return (
             f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
-            "almost nothing about anybody"
+            "almost no information about users"
         )
     return (
-        f"{name} is nearly flat: its mean total variation to the uniform distribution is {distance:.4f}, and "
-        f"that of what the users did {truth:.4f}, so it holds little about anybody"
+        f"{name} is close to uniform: its mean total variation to the uniform distribution is {distance:.4f}, and "
+        f"that of what the users did {truth:.4f}, so it has little information about users"
     )
 
 

@@ -67,7 +67,7 @@ def discounts(k: int) -> np.ndarray:
 
 def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both; see `ranked`."""
-    return best_first(comparison.once(ranked))
+    return best_first(comparison.cached(ranked))
 
 
 def ranked(comparison: Comparison) -> np.ndarray:
@@ -79,9 +79,9 @@ def ranked(comparison: Comparison) -> np.ndarray:
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:
     """Return `theta_star` in the order of `theta_s`, (n, K); NaN for users of whom nothing is held."""
-    places, held = comparison.once(order_of_theta_s)
+    places, ordered = comparison.cached(order_of_theta_s)
     gains = comparison.theta_star.ravel().take(places)
-    missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
+    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN comes first or last
     if missing.any():
         gains[missing] = np.nan
     return gains
@@ -109,8 +109,8 @@ def listed_truth(comparison: Comparison, k: int) -> np.ndarray:
     that stands higher up already, holds 0.
     """
     if comparison.lists is None:
-        return comparison.once(truth_in_order)[:, :k]
-    entries, good = comparison.once(named_entries, k)
+        return comparison.cached(truth_in_order)[:, :k]
+    entries, good = comparison.cached(named_entries, k)
     gains = taken(comparison.theta_star, entries)
     # A user without truth stays NaN even where the list is empty.
     gains *= good

@@ -17,7 +17,16 @@ import numpy as np
 from spectra_eval.metrics._comparison import Comparison, missing_rows
 from spectra_eval.units import LN2
 
-__all__ = ["TINY", "differences", "entropies_of_truth", "gaps", "held_or_zero", "js_nats", "kl_nats", "roots_of_truth"]
+__all__ = [
+    "TINY",
+    "differences",
+    "entropies_of_truth",
+    "gaps",
+    "js_nats",
+    "kl_nats",
+    "predicted_or_zero",
+    "roots_of_truth",
+]
 
 NEAR = 0.25
 TINY = 2.2250738585072014e-308
@@ -69,12 +78,12 @@ def differences(comparison: Comparison) -> np.ndarray:
 
 def gaps(comparison: Comparison) -> np.ndarray:
     """Return the sizes of the differences, (n, K)."""
-    return np.abs(comparison.once(differences))
+    return np.abs(comparison.cached(differences))
 
 
-def held_or_zero(comparison: Comparison) -> np.ndarray:
+def predicted_or_zero(comparison: Comparison) -> np.ndarray:
     """Return `theta_s`, (n, K), with zeros for users of whom something is missing."""
-    missing = comparison.once(missing_rows)
+    missing = comparison.cached(missing_rows)
     return np.where(missing[:, None], 0.0, comparison.theta_s) if missing.any() else comparison.theta_s
 
 
@@ -101,7 +110,7 @@ def ratios(comparison: Comparison) -> Ratios:
     smaller, z, work = np.minimum(p, q), np.maximum(total, TINY), np.empty(total.shape)
     smaller += smaller
     smaller /= z
-    np.divide(comparison.once(gaps), z, out=z)
+    np.divide(comparison.cached(gaps), z, out=z)
     larger = 2.0 - smaller
     np.log(larger, out=(log_larger := np.empty(total.shape)))
     np.subtract(2.0, larger, out=work)
@@ -131,7 +140,7 @@ def js_nats(comparison: Comparison) -> np.ndarray:
     Where z is large, 2 psi(z) = A ln A + B ln B with A = 1 + z and B = 1 - z. Never above ln 2, which the sum over
     disjoint rows may pass by its last bit.
     """
-    of = comparison.once(ratios)
+    of = comparison.cached(ratios)
     terms = _polynomial(_PSI, of.square)
     terms *= of.square
     terms *= of.near
@@ -151,13 +160,13 @@ def kl_nats(comparison: Comparison) -> np.ndarray:
     Near z = 0 the term is s z² (1 + (z² + z) E(z²)), with the sign of p - q at the lone z.
     """
     p, q = comparison.theta_star, comparison.theta_s
-    of, held_more = comparison.once(ratios), comparison.once(differences)
+    of, difference = comparison.cached(ratios), comparison.cached(differences)
     far = of.log_larger - of.log_smaller
-    np.copysign(far, held_more, out=far)
+    np.copysign(far, difference, out=far)
     far *= p
-    np.subtract(held_more, far, out=far)
+    np.subtract(difference, far, out=far)
     terms = _polynomial(_ARTANH, of.square)
-    signed = np.copysign(of.z, held_more)
+    signed = np.copysign(of.z, difference)
     np.subtract(of.square, signed, out=signed)
     terms *= signed
     terms += 1.0
@@ -166,12 +175,12 @@ def kl_nats(comparison: Comparison) -> np.ndarray:
     terms *= of.near
     far *= of.far
     terms += far
-    strange = of.smaller < TINY
-    strange &= p > q
-    if strange.any():  # q is zero, or so small that the ratio overflows
-        star, held = p[strange], q[strange]
+    tiny = of.smaller < TINY
+    tiny &= p > q
+    if tiny.any():  # q is zero, or so small that the ratio overflows
+        star, predicted = p[tiny], q[tiny]
         with np.errstate(divide="ignore"):
-            terms[strange] = star * (np.log(star) - np.log(held)) + (held - star)
+            terms[tiny] = star * (np.log(star) - np.log(predicted)) + (predicted - star)
     return np.einsum("ij->i", terms)
 
 

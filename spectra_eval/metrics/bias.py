@@ -21,7 +21,7 @@ _HEAD, _MID, _TAIL = range(3)
 
 
 def _category_bias(comparison: Comparison) -> np.ndarray:
-    return comparison.once(differences)
+    return comparison.cached(differences)
 
 
 def _half_sum(mean_difference: np.ndarray, **_options: Any) -> Any:
@@ -51,11 +51,11 @@ def _tail_of_truth(comparison: Comparison) -> np.ndarray:
 
 
 def _tail_mass(comparison: Comparison) -> np.ndarray:
-    return comparison.once(_tail_of_system)
+    return comparison.cached(_tail_of_system)
 
 
 def _true_tail_mass(comparison: Comparison) -> np.ndarray:
-    return comparison.once_of_truth(_tail_of_truth)
+    return comparison.cached_for_truth(_tail_of_truth)
 
 
 def _tail_mass_error(comparison: Comparison) -> np.ndarray:

@@ -12,7 +12,7 @@ from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
-from spectra_eval.metrics._pairs import differences, held_or_zero
+from spectra_eval.metrics._pairs import differences, predicted_or_zero
 from spectra_eval.units import Unit
 
 __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece"]
@@ -70,12 +70,12 @@ def _sums_in_bins(comparison: Comparison, bins: int) -> np.ndarray:
     """
     n, k = comparison.theta_s.shape
     stratum = np.minimum(comparison.bucket, 2)  # what nobody has as an option adds zeros wherever it goes
-    cell = cells(comparison.once(held_or_zero), bins, stratum * bins, step=3 * bins)
-    weights = comparison.once(differences) / k
+    cell = cells(comparison.cached(predicted_or_zero), bins, stratum * bins, step=3 * bins)
+    weights = comparison.cached(differences) / k
     out = np.empty((n, 3 * bins + 3))
     out[:, :-3] = np.bincount(cell.ravel(), weights=weights.ravel(), minlength=n * 3 * bins).reshape(n, 3 * bins)
     out[:, -3:] = _pairs_in_strata(comparison) / k
-    missing = comparison.once(missing_rows)
+    missing = comparison.cached(missing_rows)
     if missing.any():
         out[missing] = np.nan
     return out
@@ -89,7 +89,7 @@ def _pairs_in_strata(comparison: Comparison) -> np.ndarray:
 
 
 def _shares_of_pairs(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    return comparison.once(_sums_in_bins, bins)
+    return comparison.cached(_sums_in_bins, bins)
 
 
 # Without a support every user has K pairs, and the sums are shares of them already.
@@ -205,9 +205,9 @@ def reliability_bins(
     >>> made.counts.tolist(), made.theta_star.tolist(), made.theta_s.tolist()
     ([2.0, 2.0], [0.25, 0.75], [0.25, 0.75])
     """
-    counts, star, held = _binned(theta_star, theta_s, bins, weights, support)
+    counts, star, predicted = _binned(theta_star, theta_s, bins, weights, support)
     with np.errstate(invalid="ignore"):
-        return ReliabilityBins(counts=counts, theta_star=star / counts, theta_s=held / counts)
+        return ReliabilityBins(counts=counts, theta_star=star / counts, theta_s=predicted / counts)
 
 
 @metric(
@@ -276,8 +276,8 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any 
     >>> soft_ece(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.75, 0.25], [0.75, 0.25]]))
     0.25
     """
-    counts, star, held = _binned(theta_star, theta_s, bins, weights, support)
-    return float(np.abs(held - star).sum() / counts.sum())
+    counts, star, predicted = _binned(theta_star, theta_s, bins, weights, support)
+    return float(np.abs(predicted - star).sum() / counts.sum())
 
 
 @metric(

@@ -28,20 +28,20 @@ def _js_nats(comparison: Comparison) -> np.ndarray:
 
 
 def _kl_nats(comparison: Comparison) -> np.ndarray:
-    return comparison.once(kl_nats)[:, None]
+    return comparison.cached(kl_nats)[:, None]
 
 
 def _total_variation(comparison: Comparison) -> np.ndarray:
-    sums = np.einsum("ij->i", comparison.once(gaps))
+    sums = np.einsum("ij->i", comparison.cached(gaps))
     return np.minimum(sums / 2, 1.0)[:, None]
 
 
 def _linf_error(comparison: Comparison) -> np.ndarray:
-    return comparison.once(gaps).max(axis=1)[:, None]
+    return comparison.cached(gaps).max(axis=1)[:, None]
 
 
 def _chi_squared(comparison: Comparison) -> np.ndarray:
-    gap = comparison.once(gaps)
+    gap = comparison.cached(gaps)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         terms = gap / comparison.theta_s
         terms *= gap
@@ -56,9 +56,9 @@ def _hellinger(comparison: Comparison) -> np.ndarray:
     Near pairs would lose digits in the difference of roots. Where squares may underflow, the row is scaled first.
     """
     terms = np.sqrt(comparison.theta_s)
-    terms += comparison.once_of_truth(roots_of_truth)
+    terms += comparison.cached_for_truth(roots_of_truth)
     np.maximum(terms, TINY, out=terms)
-    np.divide(comparison.once(gaps), terms, out=terms)
+    np.divide(comparison.cached(gaps), terms, out=terms)
     out = np.sqrt(np.einsum("ij,ij->i", terms, terms) / 2)
     small = np.flatnonzero(out < _SMALL)
     if len(small):

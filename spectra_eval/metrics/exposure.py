@@ -22,14 +22,14 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
     """Count the places of each user's top k that each category holds, (n, K); ties at the border share what is left."""
     if comparison.lists is not None:
         return _listed_shares(comparison, k)
-    theta_s = comparison.once(ranked)
+    theta_s = comparison.cached(ranked)
     offered = True if comparison.support is None else comparison.support
     if k >= comparison.n_categories:
         return np.where(np.isnan(theta_s), np.nan, offered)
-    _, held = comparison.once(order_of_theta_s)
-    border = held[:, k - 1 : k]
+    _, ordered = comparison.cached(order_of_theta_s)
+    border = ordered[:, k - 1 : k]
     shares = (theta_s >= border).astype(np.float64)
-    tied = np.flatnonzero(held[:, k] == held[:, k - 1])
+    tied = np.flatnonzero(ordered[:, k] == ordered[:, k - 1])
     if len(tied):
         rows, edge = theta_s[tied], border[tied]
         above = rows > edge
@@ -38,14 +38,14 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
         shares[tied] = above + level * (left / level.sum(axis=1, keepdims=True))
     if comparison.support is not None:  # a list of all options has no more places
         shares *= comparison.support
-    missing = np.isnan(held[:, 0]) | np.isnan(held[:, -1])  # NaN comes first or last
+    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN comes first or last
     if missing.any():
         shares[missing] = np.nan
     return shares
 
 
 def _listed_shares(comparison: Comparison, k: int) -> np.ndarray:
-    entries, good = comparison.once(named_entries, k)
+    entries, good = comparison.cached(named_entries, k)
     n, width = comparison.theta_s.shape
     shares = np.zeros((n, width + 1))  # the last column takes the places that name nothing
     shares.ravel()[np.where(good, entries, width) + np.arange(0, shares.size, width + 1)[:, None]] = 1.0
@@ -130,15 +130,15 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, supp
     1.0
     """
     with_it = {"lists": (lists, ("users", "ranks")), "support": (support, ("users", "categories"))}
-    (held,), others = as_together(with_it, theta_s=theta_s)
+    (predicted,), others = as_together(with_it, theta_s=theta_s)
     check_cutoff(k)
-    rows = np.ascontiguousarray(held.reshape(-1, held.shape[-1]))
+    rows = np.ascontiguousarray(predicted.reshape(-1, predicted.shape[-1]))
     comparison = Comparison(
         theta_star=rows,
         theta_s=rows,
-        lists=None if lists is None else check_lists(others["lists"], held.shape[:-1]),
+        lists=None if lists is None else check_lists(others["lists"], predicted.shape[:-1]),
         bucket=np.zeros(rows.shape[1], dtype=np.int64),
-        support=check_support(others.get("support"), theta_s=held),
+        support=check_support(others.get("support"), theta_s=predicted),
     )
     if not len(rows):
         raise UndefinedMetricError("theta_s: no users, so no place is taken; give at least one row")

@@ -18,7 +18,7 @@ __all__ = ["wasserstein_ordinal"]
 
 def _wasserstein(comparison: Comparison) -> np.ndarray:
     # The last sum is left out: it is zero but for rounding, as both rows end at one.
-    gap = np.cumsum(comparison.once(differences)[:, :-1], axis=1)
+    gap = np.cumsum(comparison.cached(differences)[:, :-1], axis=1)
     np.abs(gap, out=gap)
     if comparison.support is not None:  # a step leads from an option to the next one
         gap *= comparison.support[:, :-1]

@@ -29,13 +29,13 @@ _GAINS = ("linear", "exp2")
 _TIES = ("average", "index")
 
 
-def _gained(values: np.ndarray, gain: str) -> np.ndarray:
+def _gain(values: np.ndarray, gain: str) -> np.ndarray:
     return values if gain == "linear" else np.expm1(values * LN2)
 
 
 def _ideal(comparison: Comparison, gain: str, k: int) -> np.ndarray:
     """Return the most that DCG can be, (n,)."""
-    return _discounted(_gained(comparison.once_of_truth(truth_sorted), gain), k)
+    return _discounted(_gain(comparison.cached_for_truth(truth_sorted), gain), k)
 
 
 def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
@@ -44,10 +44,10 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
     Within a tie every category is equally likely at every place, so each place of the tie expects the mean gain of
     the tie; the expected DCG at any cut-off is then an ordinary one.
     """
-    gains = _gained(comparison.once(truth_in_order), gain)
-    _, held = comparison.once(order_of_theta_s)
-    fresh = np.ones(held.shape, dtype=bool)
-    np.not_equal(held[:, 1:], held[:, :-1], out=fresh[:, 1:])
+    gains = _gain(comparison.cached(truth_in_order), gain)
+    _, ordered = comparison.cached(order_of_theta_s)
+    fresh = np.ones(ordered.shape, dtype=bool)
+    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=fresh[:, 1:])
     if fresh.all():
         return gains
     tied = np.flatnonzero(~fresh.all(axis=1))
@@ -69,20 +69,20 @@ def _discounted(gains: np.ndarray, k: int) -> np.ndarray:
 def _normalised(comparison: Comparison, gains: np.ndarray, gain: str, k: int) -> np.ndarray:
     """Divide the DCG of the gains at each place by that of the ideal gains; NaN where nothing can be gained."""
     with np.errstate(invalid="ignore"):
-        ratio = _discounted(gains, k) / comparison.once_of_truth(_ideal, gain, k)
+        ratio = _discounted(gains, k) / comparison.cached_for_truth(_ideal, gain, k)
     return np.minimum(ratio, 1.0)[:, None]
 
 
 def _category_ndcg(comparison: Comparison, *, k: int, ties: str = "average", gain: str = "linear") -> np.ndarray:
     if ties == "average":
-        gains = comparison.once(_expected_gains, gain)
+        gains = comparison.cached(_expected_gains, gain)
     else:
-        gains = _gained(comparison.once(truth_in_order)[:, :k], gain)
+        gains = _gain(comparison.cached(truth_in_order)[:, :k], gain)
     return _normalised(comparison, gains, gain, k)
 
 
 def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.ndarray:
-    return _normalised(comparison, _gained(comparison.once(listed_truth, k), gain), gain, k)
+    return _normalised(comparison, _gain(comparison.cached(listed_truth, k), gain), gain, k)
 
 
 @metric(
@@ -191,15 +191,15 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     >>> top_list(np.array([[0.2, 0.4, 0.4]]), k=2).tolist()
     [[1, 2]]
     """
-    (held,), others = as_together({"support": (support, ("users", "categories"))}, theta_s=theta_s)
-    check_cutoff(k, held.shape[-1])
-    rows, offered = held.reshape(-1, held.shape[-1]), check_support(others.get("support"), theta_s=held)
+    (predicted,), others = as_together({"support": (support, ("users", "categories"))}, theta_s=theta_s)
+    check_cutoff(k, predicted.shape[-1])
+    rows, offered = predicted.reshape(-1, predicted.shape[-1]), check_support(others.get("support"), theta_s=predicted)
     if offered is None:
         places, _ = best_first(rows)
-        return (places[:, :k] % held.shape[-1]).reshape(*held.shape[:-1], k)
+        return (places[:, :k] % predicted.shape[-1]).reshape(*predicted.shape[:-1], k)
     places, ordered = best_first(np.where(offered, rows, -1.0))
-    lists = np.where(ordered[:, :k] < 0, -1, places[:, :k] % held.shape[-1])
-    return lists.reshape(*held.shape[:-1], k)
+    lists = np.where(ordered[:, :k] < 0, -1, places[:, :k] % predicted.shape[-1])
+    return lists.reshape(*predicted.shape[:-1], k)
 
 
 def against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tuple[int, ...]]:

@@ -16,31 +16,31 @@ __all__ = ["mass_captured", "top_recall"]
 
 
 def _captured(comparison: Comparison, k: int) -> np.ndarray:
-    gains = comparison.once(listed_truth, k)
+    gains = comparison.cached(listed_truth, k)
     return np.einsum("ij->i", gains) if gains.shape[1] else comparison.theta_star[:, 0] * 0.0
 
 
 def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
-    return np.minimum(comparison.once(_captured, k), 1.0)[:, None]
+    return np.minimum(comparison.cached(_captured, k), 1.0)[:, None]
 
 
-def _wanted(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _border_of_top(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
-    best = comparison.once_of_truth(truth_sorted)[:, :k]
+    best = comparison.cached_for_truth(truth_sorted)[:, :k]
     border = best[:, -1:]
-    wanted = _count(best > 0)
-    return border, wanted, wanted - _count(best > border)
+    observed = _count(best > 0)
+    return border, observed, observed - _count(best > border)
 
 
 def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
-    gains = comparison.once(listed_truth, k)
-    border, wanted, room = comparison.once_of_truth(_wanted, k)
+    gains = comparison.cached(listed_truth, k)
+    border, observed, room = comparison.cached_for_truth(_border_of_top, k)
     above = _count(gains > border)
     # Where the border is 0 there is no room, so a place that holds nothing never counts.
     level = _count(gains >= border) - above
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (above + np.minimum(level, room)) / wanted
-    recall[np.isnan(comparison.once(_captured, k))] = np.nan
+        recall = (above + np.minimum(level, room)) / observed
+    recall[np.isnan(comparison.cached(_captured, k))] = np.nan
     return recall[:, None]
 
 

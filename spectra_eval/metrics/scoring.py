@@ -18,9 +18,9 @@ _GNEITING = "Gneiting and Raftery (2007), doi:10.1198/016214506000001437"
 
 def _brier(comparison: Comparison) -> np.ndarray:
     """Squared distance plus what no model avoids, the sum of t (1 - t): both positive, so nothing cancels."""
-    difference = comparison.once(differences)
+    difference = comparison.cached(differences)
     avoidable = np.einsum("ij,ij->i", difference, difference)
-    return (avoidable + comparison.once_of_truth(_unavoidable))[:, None]
+    return (avoidable + comparison.cached_for_truth(_unavoidable))[:, None]
 
 
 def _unavoidable(comparison: Comparison) -> np.ndarray:
@@ -29,7 +29,7 @@ def _unavoidable(comparison: Comparison) -> np.ndarray:
 
 def _log_score(comparison: Comparison) -> np.ndarray:
     """Divergence plus what no model avoids, the entropy of the truth: both positive again."""
-    return (comparison.once(kl_nats) + comparison.once_of_truth(entropies_of_truth))[:, None]
+    return (comparison.cached(kl_nats) + comparison.cached_for_truth(entropies_of_truth))[:, None]
 
 
 @metric(

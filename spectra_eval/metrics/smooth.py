@@ -10,7 +10,7 @@ from spectra_eval.arrays import Theta
 from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic, missing_rows
-from spectra_eval.metrics._pairs import differences, held_or_zero
+from spectra_eval.metrics._pairs import differences, predicted_or_zero
 from spectra_eval.units import Unit
 
 __all__ = ["smooth_ece"]
@@ -27,23 +27,23 @@ def _residuals(comparison: Comparison) -> np.ndarray:
     """
     n, k = comparison.theta_s.shape
     points = _CELLS + 1
-    held = comparison.once(held_or_zero)
+    predicted = comparison.cached(predicted_or_zero)
     at = np.empty((2, n, k), dtype=np.intp)
     weights = np.empty((2, n, k))
-    place = held * _CELLS
+    place = predicted * _CELLS
     cell = np.floor(place)
     np.minimum(cell, _CELLS - 1, out=cell)
     place -= cell
     cell += np.arange(0.0, n * points, points)[:, None]
     at[0] = cell
     np.add(at[0], 1, out=at[1])
-    residual = comparison.once(differences) / k
+    residual = comparison.cached(differences) / k
     np.multiply(residual, place, out=weights[1])
     np.subtract(residual, weights[1], out=weights[0])
     out = np.bincount(at.ravel(), weights=weights.ravel(), minlength=n * points).reshape(n, points)
     if comparison.support is not None:  # not everybody has K pairs
         out = np.column_stack([out, np.count_nonzero(comparison.support, axis=1) / k])
-    missing = comparison.once(missing_rows)
+    missing = comparison.cached(missing_rows)
     if missing.any():
         out[missing] = np.nan
     return out

@@ -21,10 +21,10 @@ def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
     n, k = comparison.theta_s.shape
     first = comparison.theta_s.argmax(axis=1)
     first += np.arange(0, n * k, k)
-    held = comparison.theta_s.ravel().take(first)
+    predicted = comparison.theta_s.ravel().take(first)
     out = np.zeros((n, bins))
-    out[np.arange(n), bin_of(held, bins)] = comparison.once(differences).ravel().take(first)
-    missing = comparison.once(missing_rows)
+    out[np.arange(n), bin_of(predicted, bins)] = comparison.cached(differences).ravel().take(first)
+    missing = comparison.cached(missing_rows)
     if missing.any():
         out[missing] = np.nan
     return out

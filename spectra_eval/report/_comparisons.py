@@ -97,7 +97,7 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
     rows.sort(key=lambda row: (_LINES.index(row[0]), row[6]))
     sizes = {row[1]: row[5] for row in rows}
     label = metric_label(name)
-    told = ", ".join(f"{sizes[group]:,}" for group in groups.values() if group in sizes)
+    group_sizes = ", ".join(f"{sizes[group]:,}" for group in groups.values() if group in sizes)
     systems = ", ".join(dict.fromkeys(row[0] for row in rows))
     title = f"{label} by {words}{f', {horizon} horizon' if horizon else ''}"
     return Figure(
@@ -105,7 +105,7 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
         kind="lines",
         title=title,
         caption=f"Mean over the {material.counted} of each group, with intervals{named}; "
-        f"{better(material, name) or 'no direction'} is better. Groups hold {told} {material.counted}.{caution}",
+        f"{better(material, name) or 'no direction'} is better. Groups hold {group_sizes} {material.counted}.{caution}",
         alt=f"{title}: {systems} in {len(groups)} groups.",
         columns=("system", words, label + unit, "low", "high", material.counted),
         rows=tuple(row[:6] for row in rows),
@@ -118,11 +118,11 @@ def _words(material: Material, rule: str) -> tuple[str, str, str]:
     """Give the name of the axis, that of the rule, and what a reader must beware of."""
     if rule == "context_window":
         return "past sessions shown to the model", "context window", ""
-    said = material.rule_of(rule)
-    axis = said.removeprefix("quartiles of the ") + ", by quartile" if said else "tail preference, by quartile"
+    sentence = material.rule_of(rule)
+    axis = sentence.removeprefix("quartiles of the ") + ", by quartile" if sentence else "tail preference, by quartile"
     caution = (
         " The groups are formed on the window that is predicted, so part of a trend is regression to the mean."
-        if said.endswith("in the window")
+        if sentence.endswith("in the window")
         else ""
     )
     return axis, "tail preference" + (" of the window" if rule.endswith("_window") else ""), caution

@@ -145,7 +145,7 @@ def _dots(canvas: Any, figure: Figure, colours: Palette) -> None:
     places = _categories(axes, figure, colours)
     shares = np.array([row[1:] for row in figure.rows], dtype=float)
     axes.hlines(places, shares.min(axis=1), shares.max(axis=1), color=colours.rule, linewidth=2.2)
-    looks = {
+    styles = {
         "theta_star": {"marker": "|", "markersize": 12, "markeredgewidth": 2.0, "markeredgecolor": colours.ink},
         "theta_s": {"marker": "o", "markersize": 6.5, "markerfacecolor": colours.blue, "markeredgewidth": 0},
         "dg": {
@@ -158,7 +158,7 @@ def _dots(canvas: Any, figure: Figure, colours: Palette) -> None:
     }
     for place, name in enumerate(figure.extra["series"]):
         colour = _colour(name, place, colours)
-        axes.plot(shares[:, place], places, linestyle="", color=colour, label=name, **looks[name])
+        axes.plot(shares[:, place], places, linestyle="", color=colour, label=name, **styles[name])
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     _legend(axes, figure.extra["series"])
 
@@ -308,24 +308,24 @@ def _lines(canvas: Any, figure: Figure, colours: Palette) -> None:
         rows = [row for row in figure.rows if row[0] == system]
         shift = (place - (len(systems) - 1) / 2) * min(0.09, 0.5 / len(systems))
         at = np.array([groups.index(row[1]) for row in rows]) + shift
-        look: Mapping[str, Any] = {
+        style: Mapping[str, Any] = {
             "color": _colour(system, place, colours),
             "linewidth": 1.8 if place < 2 else 1.0,
             "markersize": 6 if place < 2 else 5,
         }
-        hollow = colours.paper if place % 2 else look["color"]
+        hollow = colours.paper if place % 2 else style["color"]
         bounded = [(x, row[3], row[4]) for x, row in zip(at, rows, strict=True) if row[3] is not None]
         if bounded:
             x, low, high = (np.array(column) for column in zip(*bounded, strict=True))
-            axes.vlines(x, low, high, color=look["color"], linewidth=1.2)
+            axes.vlines(x, low, high, color=style["color"], linewidth=1.2)
         axes.plot(
             at,
             [row[2] for row in rows],
             marker=_MARKERS[place % len(_MARKERS)],
             label=system,
             markerfacecolor=hollow,
-            markeredgecolor=look["color"],
-            **look,
+            markeredgecolor=style["color"],
+            **style,
         )
     axes.set_xticks(range(len(groups)), figure.extra["ticks"])
     axes.set_xlim(-0.5, len(groups) - 0.5)

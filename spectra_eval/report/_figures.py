@@ -70,8 +70,8 @@ def _block(material: Material, k: int) -> UserBlock | None:
 
 
 def _cutoff(material: Material) -> int:
-    asked = int(material.options.get("k", 5))
-    return max(1, min(asked, material.table.n_categories - 1))
+    cutoff = int(material.options.get("k", 5))
+    return max(1, min(cutoff, material.table.n_categories - 1))
 
 
 def _on_lists(material: Material) -> tuple[np.ndarray, np.ndarray] | None:
@@ -98,16 +98,16 @@ def _histogram(material: Material) -> Figure | None:
     shares = [np.histogram(np.clip(values, 0.0, 1.0), bins=edges)[0] / len(values) for values in series.values()]
     rows = tuple((float(edges[b]), float(edges[b + 1]), *(float(share[b]) for share in shares)) for b in range(BINS))
     halves = {name: float(np.median(values)) for name, values in series.items()}
-    told = " and ".join(f"{short(value)} bits for {name}" for name, value in halves.items())
+    summary = " and ".join(f"{short(value)} bits for {name}" for name, value in halves.items())
     return Figure(
         name="js-histogram",
         kind="histogram",
         title="How the divergence is spread over users",
-        caption=f"Share of records by their Jensen–Shannon divergence. The median is {told} (marked on the axis).",
-        alt=f"Histogram of the Jensen-Shannon divergence of each record; the median is {told}.",
+        caption=f"Proportion of records by Jensen–Shannon divergence. The median is {summary} (marked on the axis).",
+        alt=f"Histogram of the Jensen-Shannon divergence of each record; the median is {summary}.",
         columns=("from", "to", *(f"share, {name}" for name in series)),
         rows=rows,
-        labels=("Jensen–Shannon divergence of a record (bits)", "share of records"),
+        labels=("Jensen–Shannon divergence of a record (bits)", "proportion of records"),
         extra={"series": tuple(series), "medians": halves},
     )
 
@@ -143,13 +143,13 @@ def _margins(material: Material) -> Figure | None:
         name="margin-curve",
         kind="curve",
         title="How far the readout is ahead of any list",
-        caption=f"Share of users with m − T > t: m is the truth's mass off the decoded top {k}, which no distribution "
-        f"on the list can get below; T is the total variation of theta_s. {band}",
-        alt=f"Falling curve of the share of users with margin above t; at t = 0 it is {at_zero:.1%}, "
+        caption=f"Proportion of users with m − T > t: m is the true mass outside the decoded top {k}, a lower "
+        f"bound on the total variation of every distribution on that list; T is that of theta_s. {band}",
+        alt=f"Falling curve of the proportion of users with margin above t; at t = 0 it is {at_zero:.1%}, "
         f"at least {floor:.1%}.",
-        columns=("t", "share of users above t", "lower bound"),
+        columns=("t", "proportion of users above t", "lower bound"),
         rows=rows,
-        labels=("margin t (total variation)", "share of users with margin > t"),
+        labels=("margin t (total variation)", "proportion of users with margin > t"),
         extra={"at_zero": at_zero, "floor": floor},
     )
 
@@ -186,12 +186,12 @@ def _biases(material: Material) -> Figure | None:
         name="category-bias",
         kind="bias",
         title="Which categories are over- and under-stated",
-        caption="Mean of theta_s − theta_star over records, by category; the most common category stands on top. To "
+        caption="Mean of theta_s − theta_star over records, by category; the most common category is at the top. To "
         f"the right of zero the model overstates.{listed}{note}",
         alt=f"Bias of each category; the largest is {names[worst]} with {short(float(series['theta_s'][worst]))}.",
         columns=("category", "mean theta_star", *(f"bias, {name}" for name in series)),
         rows=rows,
-        labels=("mean bias (share)",),
+        labels=("mean bias (proportion)",),
         extent=(6.6, 0.9 + 0.27 * len(rows)),
         extra={"series": tuple(series)},
     )
@@ -202,11 +202,11 @@ def _exposure(material: Material) -> Figure | None:
     if seen is None:
         return None
     k = _cutoff(material)
-    truth, held, lists = seen
+    truth, predicted, lists = seen
     offered = _offered(material)
-    series = {name: _places(theta, None, k, offered) for name, theta in (("theta_star", truth), ("theta_s", held))}
+    series = {name: _places(theta, None, k, offered) for name, theta in (("theta_star", truth), ("theta_s", predicted))}
     if lists is not None and (lists >= 0).any():
-        series["dg"] = _places(held, lists, k, offered)
+        series["dg"] = _places(predicted, lists, k, offered)
     names = material.table.categories
     chosen, note = _ranked(material, series["theta_star"])
     rows = tuple((names[c], *(float(share[c]) for share in series.values())) for c in chosen)
@@ -215,13 +215,13 @@ def _exposure(material: Material) -> Figure | None:
         name="exposure",
         kind="dots",
         title=f"Which categories get a place in the top {k}",
-        caption=f"Share of all top-{k} places by category; ties at the border share a place. Effective number of "
+        caption=f"Proportion of all top-{k} places by category; ties at the border share a place. Effective number of "
         f"categories (the exponential of the entropy in nats): {words}.{note}",
-        alt=f"Share of top-{k} places of each category in the truth, the readout and the decoded list; effective "
+        alt=f"Proportion of top-{k} places of each category in the truth, the readout and the decoded list; effective "
         f"number of categories: {words}.",
-        columns=("category", *(f"share of places, {name}" for name in series)),
+        columns=("category", *(f"proportion of places, {name}" for name in series)),
         rows=rows,
-        labels=(f"share of top-{k} places",),
+        labels=(f"proportion of top-{k} places",),
         extent=(6.6, 0.9 + 0.27 * len(rows)),
         extra={"series": tuple(series)},
     )
@@ -243,19 +243,19 @@ def _scatter(material: Material) -> Figure | None:
     seen = _observed(material)
     if seen is None:
         return None
-    truth, held = seen[0].mean(axis=0), seen[1].mean(axis=0)
+    truth, predicted = seen[0].mean(axis=0), seen[1].mean(axis=0)
     names = material.table.categories
-    chosen, note = _ranked(material, np.maximum(truth, held))
-    rows = tuple((names[c], float(truth[c]), float(held[c])) for c in chosen)
-    correlation = _correlation(truth, held)
-    told = "" if correlation is None else f" Pearson correlation over categories: {short(correlation)}."
+    chosen, note = _ranked(material, np.maximum(truth, predicted))
+    rows = tuple((names[c], float(truth[c]), float(predicted[c])) for c in chosen)
+    correlation = _correlation(truth, predicted)
+    summary = "" if correlation is None else f" Pearson correlation over categories: {short(correlation)}."
     return Figure(
         name="frequency",
         kind="scatter",
         title="Confidence against frequency",
-        caption="Each point is a category: how often users chose it, and how much of it the model holds, both averaged "
-        f"over records. On the line the two agree.{told}{note}",
-        alt=f"Scatter of mean theta_s against mean theta_star for {len(rows)} categories.{told}",
+        caption="Each point is a category: how often users chose it, and how much of it the model predicts, both "
+        f"averaged over records. On the line the two agree.{summary}{note}",
+        alt=f"Scatter of mean theta_s against mean theta_star for {len(rows)} categories.{summary}",
         columns=("category", "mean theta_star", "mean theta_s"),
         rows=rows,
         labels=("mean theta_star (observed)", "mean theta_s (predicted)"),
@@ -263,7 +263,7 @@ def _scatter(material: Material) -> Figure | None:
     )
 
 
-def _correlation(truth: np.ndarray, held: np.ndarray) -> float | None:
-    a, b = truth - truth.mean(), held - held.mean()
+def _correlation(truth: np.ndarray, predicted: np.ndarray) -> float | None:
+    a, b = truth - truth.mean(), predicted - predicted.mean()
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / scale if scale > 1e-15 else None

@@ -92,8 +92,8 @@ class Material:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the evaluations call out, each once."""
-        said = [str(line) for document in self.evaluations for line in document.get("warnings", ())]
-        return tuple(dict.fromkeys(said))
+        stated = [str(line) for document in self.evaluations for line in document.get("warnings", ())]
+        return tuple(dict.fromkeys(stated))
 
     @property
     def counted(self) -> str:
@@ -262,9 +262,9 @@ def gloss(system: str) -> str:
 def better(material: Material, metric: str) -> str | None:
     """Tell which direction is better, ``lower`` or ``higher``; None where neither is."""
     for document in material.evaluations:
-        said = (document.get("better") or {}).get(metric)
-        if said in ("lower", "higher"):
-            return str(said)
+        stated = (document.get("better") or {}).get(metric)
+        if stated in ("lower", "higher"):
+            return str(stated)
     entry = entry_of(metric)
     lower = None if entry is None else entry.lower_is_better
     return None if lower is None else "lower" if lower else "higher"

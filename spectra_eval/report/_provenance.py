@@ -30,8 +30,8 @@ def provenance(material: Material, *, version: str) -> tuple[tuple[str, tuple[tu
             ("categories", f"{table.n_categories:,}"),
             ("interactions in the windows", _interactions(table)),
         ]
-        said = [(name, text) for name, text in flat(table.metadata) if name.split(".")[0] not in _LONG]
-        groups.append(("Table" if len(material.tables) == 1 else f"Table {place + 1}", (*size, *said)))
+        metadata = [(name, text) for name, text in flat(table.metadata) if name.split(".")[0] not in _LONG]
+        groups.append(("Table" if len(material.tables) == 1 else f"Table {place + 1}", (*size, *metadata)))
     for place, document in enumerate(material.evaluations):
         rest = {k: v for k, v in document.items() if k not in ("results", "warnings", "better")}
         name = "Evaluation" if len(material.evaluations) == 1 else f"Evaluation {place + 1}"
@@ -98,8 +98,8 @@ def commands(material: Material) -> tuple[str, ...]:
         words += ["--routes", ",".join(o["routes"])] if list(o.get("routes", ["T"])) != ["T"] else []
         error = o.get("predicate_error", 0.01)
         words += ["--predicate-error", f"{error:g}"] if error != 0.01 else []
-        asked = list(o.get("claims") or ())
-        words += [word for name in asked for word in ("--claim", name)] if len(asked) < len(CLAIMS.names()) else []
+        claims = list(o.get("claims") or ())
+        words += [word for name in claims for word in ("--claim", name)] if len(claims) < len(CLAIMS.names()) else []
         words += ["--seed", str(o["seed"])] if o.get("seed") is not None else []
         for claim, threshold in (o.get("require") or {}).items():
             words += ["--require", f"{claim}={threshold:g}"]

@@ -24,22 +24,22 @@ def reliability(material: Material) -> Figure | None:
         return None
     seen = table.observed
     offered = None if table.support is None else table.support[seen]
-    truth, held = table.theta_star[seen], table.theta_s[seen]
-    rows = _equal_width(truth, held, offered)
+    truth, predicted = table.theta_star[seen], table.theta_s[seen]
+    rows = _equal_width(truth, predicted, offered)
     filled = sum(row[2] > 0 for row in rows)
     flat = filled < _LEAST
     how = f" in {BINS} bins of theta_s"
     if flat:
-        rows = _equal_size(truth, held, offered)
+        rows = _equal_size(truth, predicted, offered)
         width = f"bins of equal size (of equal width, {filled} would hold all pairs)"
-        how = f" in {len(rows)} {width}" if len(rows) > 1 else ", of which theta_s says the same: one point"
+        how = f" in {len(rows)} {width}" if len(rows) > 1 else ", since theta_s is constant: one point"
         filled = len(rows)
     return Figure(
         name="reliability",
         kind="reliability",
         title="When it says 30%, is it 30%?",
         caption=f"Reliability diagram over all (record, category) pairs{how}: mean of theta_star "
-        "against mean of theta_s. Below the dashed line the model holds too much. The bars count the pairs of a bin."
+        "against mean of theta_s. Below the dashed line the model overestimates. The bars count the pairs of a bin."
         f"{_errors(material)}",
         alt=f"Reliability diagram: {filled} of {len(rows)} bins hold pairs; the fullest holds "
         f"{max(row[2] for row in rows):,}.",
@@ -51,26 +51,26 @@ def reliability(material: Material) -> Figure | None:
     )
 
 
-def _equal_width(truth: np.ndarray, held: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
-    bins = metrics.reliability_bins(truth, held, bins=BINS, support=offered)
+def _equal_width(truth: np.ndarray, predicted: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
+    bins = metrics.reliability_bins(truth, predicted, bins=BINS, support=offered)
     return tuple(
-        (b / BINS, (b + 1) / BINS, int(n), float(said) if n else None, float(saw) if n else None)
-        for b, (n, said, saw) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))
+        (b / BINS, (b + 1) / BINS, int(n), float(predicted) if n else None, float(observed) if n else None)
+        for b, (n, predicted, observed) in enumerate(zip(bins.counts, bins.theta_s, bins.theta_star, strict=True))
     )
 
 
-def _equal_size(truth: np.ndarray, held: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
+def _equal_size(truth: np.ndarray, predicted: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
     """Cut the pairs at quantiles of what the model holds; equal values stay together, so there may be fewer bins."""
-    pairs = np.ones(held.shape, dtype=bool) if offered is None else offered
-    said, saw = held[pairs], truth[pairs]
-    alike = np.round(said, 9)  # what differs by rounding alone is equal
+    pairs = np.ones(predicted.shape, dtype=bool) if offered is None else offered
+    predicted, observed = predicted[pairs], truth[pairs]
+    alike = np.round(predicted, 9)  # what differs by rounding alone is equal
     cuts = np.unique(np.quantile(alike, np.arange(1, BINS) / BINS, method="inverted_cdf"))
     place = np.searchsorted(cuts, alike, side="left")
     counts = np.bincount(place, minlength=len(cuts) + 1)
-    sums = [np.bincount(place, weights=values, minlength=len(counts)) for values in (said, saw)]
+    sums = [np.bincount(place, weights=values, minlength=len(counts)) for values in (predicted, observed)]
     low, high = np.full(len(counts), np.inf), np.full(len(counts), -np.inf)
-    np.minimum.at(low, place, said)
-    np.maximum.at(high, place, said)
+    np.minimum.at(low, place, predicted)
+    np.maximum.at(high, place, predicted)
     return tuple(
         (float(low[b]), float(high[b]), int(counts[b]), float(sums[0][b] / counts[b]), float(sums[1][b] / counts[b]))
         for b in np.flatnonzero(counts)

@@ -30,8 +30,8 @@ NEAR = 0.05
 
 def sentences(material: Material) -> tuple[str, ...]:
     """Say how the readout compares, then on what grounds: the verdict first, one paragraph an entry."""
-    said = (_verdict(material), _compared(material), _claimed(material), _what(material))
-    return tuple(line for line in said if line)
+    paragraphs = (_verdict(material), _compared(material), _claimed(material), _what(material))
+    return tuple(line for line in paragraphs if line)
 
 
 def glance(material: Material) -> tuple[tuple[str, str], ...]:
@@ -53,10 +53,10 @@ def glance(material: Material) -> tuple[tuple[str, str], ...]:
 def _what(material: Material) -> str:
     table = material.table
     users = len(set(table.users.tolist()))
-    whom = f"{users:,} users"
+    cohort = f"{users:,} users"
     if table.n_users != users:
-        whom += f" ({table.n_users:,} records)"
-    text = f"A distribution over {_options(table)} is compared with the observed interactions of {whom}"
+        cohort += f" ({table.n_users:,} records)"
+    text = f"A distribution over {_options(table)} is compared with the observed interactions of {cohort}"
     known = table.n_window[table.n_window > 0]
     if len(known):
         text += f", in windows of {float(np.median(known)):g} interactions at the median"
@@ -65,11 +65,11 @@ def _what(material: Material) -> str:
     if table.theta_s is None:
         return f"{text} The table holds no readout: only the decoded lists and the references are compared."
     model = model_of(table)
-    details = [f"{word} {table.metadata[word]}" for word in ("backend", "readout", "adapter") if _said(table, word)]
+    details = [f"{word} {table.metadata[word]}" for word in ("backend", "readout", "adapter") if _is_named(table, word)]
     how = f" ({', '.join(details)})" if details else ""
     by = f"The distribution is that of {model}{how}." if model else f"The table does not name the model{how}."
-    others = f" {len(material.tables) - 1} further tables stand beside it." if len(material.tables) > 2 else ""
-    others = " Another table stands beside it." if len(material.tables) == 2 else others
+    others = f" {len(material.tables) - 1} further tables are shown next to it." if len(material.tables) > 2 else ""
+    others = " Another table is shown next to it." if len(material.tables) == 2 else others
     return f"{text} {by}{others}"
 
 
@@ -80,7 +80,7 @@ def _options(table: PreferenceTable) -> str:
     return f"the options of each record ({offered.min():,} to {offered.max():,} of {table.n_categories:,} categories)"
 
 
-def _said(table: object, word: str) -> bool:
+def _is_named(table: object, word: str) -> bool:
     value = table.metadata.get(word)  # type: ignore[attr-defined]
     return isinstance(value, str) and bool(value)
 
@@ -120,20 +120,20 @@ def _verdict(material: Material) -> str:
     if not rivals:
         return ""
     text = "On average the readout is"
-    said = ""
+    previous = ""
     for place, (name, rival) in enumerate(rivals):
         relation = _relation(own, rival)
-        joint = "" if not place else " and" if relation == said else ", but"
+        joint = "" if not place else " and" if relation == previous else ", but"
         word = "than" if relation != "as close to" else "as"
-        if relation != said:
+        if relation != previous:
             text += f"{joint} {relation} {'what these users did' if not place else 'it'} {word} {name}"
         else:
             text += f"{joint} {word} {name}"
-        said = relation
+        previous = relation
     text += "."
     uniform = found.get("uniform")
     if uniform is not None and abs(_value(own) - _value(uniform)) <= NEAR * _value(uniform):
-        text += " It is hardly to be told from uniform, which knows nothing."
+        text += " It is close to uniform, which has no information about users."
     return text
 
 
@@ -195,19 +195,19 @@ def _claimed(material: Material) -> str:
         return "There is no certificate: the numbers below describe these users and prove nothing beyond them."
     counts = {kind: n for kind, _, n in tally(material)}
     total = sum(counts.values())
-    beside = _of_lists(material)
+    list_claims = _of_lists(material)
     if not total:
-        return f"The certificate makes no proven claim about the readout.{beside}"
+        return f"The certificate makes no proven claim about the readout.{list_claims}"
     level = material.options.get("level")
     population = material.options.get("scope") == "population"
-    whom = (
+    cohort = (
         "about users like these, because the caller asserts that they were drawn at random"
         if population
         else "about these users only"
     )
     each = f", each at level {level:g}" if isinstance(level, float) else ""
-    about = " about the readout" if beside else ""
-    return f"Of {total} proven claims{about}{each}, {_spoken(counts)}; they speak {whom}.{beside}"
+    about = " about the readout" if list_claims else ""
+    return f"Of {total} proven claims{about}{each}, {_format_counts(counts)}; they speak {cohort}.{list_claims}"
 
 
 def _of_lists(material: Material) -> str:
@@ -220,7 +220,7 @@ def _of_lists(material: Material) -> str:
     return f" Beside them {names} {verb} of the decoded lists alone."
 
 
-def _spoken(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     parts = list(_parts(counts))
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 

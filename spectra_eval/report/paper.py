@@ -77,11 +77,11 @@ def write_paper(
     material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    said = content(material)
+    material_content = content(material)
     written = []
     for name in ("systems", "results") if material.certificate is None else ("systems", "results", "claims"):
         written.append(place / f"{name}.tex")
-        write_text(render(f"{name}.tex.j2", said), written[-1])
+        write_text(render(f"{name}.tex.j2", material_content), written[-1])
     for figure in figures(material):
         to_pdf(figure, place / f"{figure.name}.pdf")
         written.append(place / f"{figure.name}.pdf")

@@ -48,7 +48,7 @@ def holm(p_values: Any) -> np.ndarray:
     bad = (given < 0) | (given > 1)
     if bad.any():
         place = int(np.flatnonzero(bad)[0])
-        raise InputError(f"p_values: entry {place} is {given[place]}; a p-value lies between 0 and 1")
+        raise InputError(f"p_values: entry {place} is {given[place]}; a p-value is between 0 and 1")
     adjusted = np.full(given.shape, np.nan)
     tests = np.flatnonzero(~np.isnan(given))
     order = tests[np.argsort(given[tests], kind="stable")]

@@ -1,7 +1,7 @@
 """Immutable values that pass between the modules: the preference table, requests, answers and results.
 
-Arrays are made read-only at construction, and the constructor is the door where everything is
-checked once; what holds a `PreferenceTable` need not check it again.
+Arrays are made read-only at construction, and the constructor checks every column once; code that
+receives a `PreferenceTable` need not check it again.
 """
 
 from spectra_eval.tables._checks import OUT_OF_VOCABULARY, PAD, UNKNOWN

@@ -1,4 +1,4 @@
-"""What the constructor of a `PreferenceTable` holds its columns against; each refusal names row, user and mend."""
+"""Checks of the columns of a `PreferenceTable`; an error names the row, the user and the fix."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spectra_eval.errors import InputError, ShapeError, SimplexError
 if TYPE_CHECKING:
     from spectra_eval.tables import PreferenceTable
 else:
-    PreferenceTable = Any  # the class that calls these; naming it here would be a circle
+    PreferenceTable = Any  # the class that uses these functions; importing it would be circular
 
 OUT_OF_VOCABULARY = -1
-"""In `PreferenceTable.dg`: the model named something that is no category."""
+"""In `PreferenceTable.dg`: an entry that is not a category."""
 PAD = -2
-"""In `PreferenceTable.dg`: the list had ended."""
+"""In `PreferenceTable.dg`: padding after the end of a list."""
 UNKNOWN = -1
-"""In `PreferenceTable.n_window`: the input did not say how many interactions there were."""
+"""In `PreferenceTable.n_window`: the number of interactions is unknown."""
 
 MATRICES = ("counts", "theta_star", "theta_s", "scores", "answer_mass", "history_counts")
 
@@ -81,7 +81,7 @@ def windows_from(table: PreferenceTable) -> np.ndarray:
 
 
 def shares(counts: np.ndarray | None) -> np.ndarray:
-    assert counts is not None  # check_shapes has seen to it
+    assert counts is not None  # ensured by check_shapes
     totals = row_sums(counts)[:, None]
     with np.errstate(invalid="ignore"):
         return np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), np.nan)
@@ -99,20 +99,20 @@ def check_windows(table: PreferenceTable) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         claim = "a window" if table.n_window[row] == UNKNOWN else f"{table.n_window[row]} interactions"
-        raise InputError(f"{place(table, row, 'counts')}: all zero although n_window says {claim}; mend one of the two")
+        raise InputError(f"{place(table, row, 'counts')}: all zero, but n_window is {claim}; correct one of the two")
     wrong = ~empty & ~table.observed
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise InputError(f"{place(table, row, 'n_window')}: 0 although counts holds a window; mend one of the two")
+        raise InputError(f"{place(table, row, 'n_window')}: 0, but counts is not all zero; correct one of the two")
 
 
 def check_rows(
     table: PreferenceTable, name: str, where: np.ndarray | None, atol: float
 ) -> tuple[np.ndarray, int, float]:
-    """Check that the rows that `where` marks are on the simplex; return them normalised.
+    """Check that the rows selected by `where` are on the simplex; return them normalised.
 
-    `atol` is the tolerance of the type in which they were given. The numbers say how many were off by more
-    than `ATOL`, and by how much the farthest of them.
+    `atol` is the tolerance of the type of the input. The numbers count the rows that were off by more than
+    `ATOL`, and give the largest deviation.
     """
     value: np.ndarray = getattr(table, name)
     sums = value.sum(axis=1)
@@ -127,14 +127,14 @@ def check_rows(
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise SimplexError(f"{place(table, row, name)}: {_row_defect(table, value[row])}")
-    # Rows that sum to one within rounding stay as they are: written and read again, they keep their bits.
-    held = np.ones(len(value), dtype=bool) if where is None else where
+    # Rows that sum to one up to rounding are not divided, so that writing and reading a table changes no bit.
+    selected = np.ones(len(value), dtype=bool) if where is None else where
     rounding = value.shape[1] * 2.0**-52
-    if (np.abs(sums[held] - 1.0) <= rounding / 2).all():
+    if (np.abs(sums[selected] - 1.0) <= rounding / 2).all():
         return value, 0, 0.0
     off = float(np.abs(sums[loose] - 1.0).max(initial=0.0))
-    sums = row_sums(np.where(held[:, None], value, 0.0))
-    far = held & (np.abs(sums - 1.0) > rounding)
+    sums = row_sums(np.where(selected[:, None], value, 0.0))
+    far = selected & (np.abs(sums - 1.0) > rounding)
     return np.divide(value, sums[:, None], out=value.copy(), where=far[:, None]), int(loose.sum()), off
 
 
@@ -142,10 +142,10 @@ def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:
     broken = ~np.isfinite(row)
     if broken.any():
         column = int(np.flatnonzero(broken)[0])
-        return f"{table.categories[column]!r} is {row[column]}; every share must be finite"
+        return f"{table.categories[column]!r} is {row[column]}; every proportion must be finite"
     if (row < 0).any():
         column = int(np.flatnonzero(row < 0)[0])
-        return f"{table.categories[column]!r} is negative ({row[column]:.6g}); shares must be at least 0"
+        return f"{table.categories[column]!r} is negative ({row[column]:.6g}); proportions must be at least 0"
     return f"{deviation(row.sum())}; normalise it or pass --renormalise"
 
 
@@ -166,7 +166,7 @@ def check_lists(table: PreferenceTable) -> None:
         row = int(np.flatnonzero(repeats)[0])
         entries, times = np.unique(table.dg[row][table.dg[row] >= 0], return_counts=True)
         name = table.categories[int(entries[times > 1][0])]
-        raise InputError(f"{place(table, row, 'dg')}: {name!r} stands in the list twice; keep its first place")
+        raise InputError(f"{place(table, row, 'dg')}: {name!r} occurs twice in the list; keep the first")
 
 
 def check_unique(table: PreferenceTable) -> None:
@@ -180,12 +180,12 @@ def check_unique(table: PreferenceTable) -> None:
     seen: set[Any] = set()
     for row, key in enumerate(keys):
         if key in seen:
-            raise InputError(f"{place(table, row, 'user')}: this record stands in the table twice; keep one of the two")
+            raise InputError(f"{place(table, row, 'user')}: this record occurs twice in the table; keep one of the two")
         seen.add(key)
 
 
 def text_array(name: str, values: Any) -> np.ndarray:
-    """Return one text an entry; refuse what has no length, and entries that are missing or no names."""
+    """Return one text per entry; entries that are missing or not names are refused."""
     return _filled([_text(name, row, value) for row, value in enumerate(_entries(f"column {name}", values))])
 
 
@@ -195,7 +195,7 @@ def category_names(name: str, values: Any) -> tuple[Any, ...]:
 
 
 def _entries(where: str, values: Any) -> Any:
-    """Return what holds entries in an order; refuse a text, a set and what has no length."""
+    """Return an ordered sequence of entries; a text, a set or an object without length is refused."""
     if hasattr(values, "as_py"):
         values = values.as_py()
     if isinstance(values, str | bytes | set | frozenset | Mapping) or not (
@@ -209,7 +209,7 @@ def _text(name: str, row: int, value: Any) -> str:
     if type(value) is str:
         return value
     value = value.as_py() if hasattr(value, "as_py") else value
-    value = value.item() if getattr(value, "ndim", 1) == 0 else value  # of NumPy and torch
+    value = value.item() if getattr(value, "ndim", 1) == 0 else value  # scalars of NumPy and torch
     where = f"row {row + 1}, column {name}"
     if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
         raise InputError(f"{where}: null; give every row one")
@@ -220,12 +220,10 @@ def _text(name: str, row: int, value: Any) -> str:
             raise InputError(f"{where}: {value!r:.40} is not UTF-8; give texts") from error
     if isinstance(value, float):
         if not value.is_integer() or abs(value) > 2**53:
-            raise InputError(
-                f"{where}: {value} is no whole number that can name something; give texts or whole numbers"
-            )
+            raise InputError(f"{where}: {value} is not a valid name; give texts or whole numbers")
         return str(int(value))
     if isinstance(value, list | dict | set | np.ndarray):
-        raise InputError(f"{where}: {type(value).__name__} is no name; give one text a row")
+        raise InputError(f"{where}: {type(value).__name__} is not a name; give one text per row")
     return str(value)
 
 
@@ -240,7 +238,7 @@ def check_details(table: PreferenceTable) -> None:
     if table.history_details is None:
         return
     if table.history is None:
-        raise InputError("column history_details: stands without history; give the titles that they belong to")
+        raise InputError("column history_details: present without history; give the titles as well")
     for row, (titles, details) in enumerate(zip(table.history, table.history_details, strict=True)):
         if len(titles) != len(details):
             where = place(table, row, "history_details")

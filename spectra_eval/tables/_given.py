@@ -1,4 +1,4 @@
-"""Columns of a table as they were given: arrays of any library, aligned by their labels."""
+"""Columns of a table from the caller: arrays of any library, aligned by label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spectra_eval.tables._checks import MATRICES
 if TYPE_CHECKING:
     from spectra_eval.tables import PreferenceTable
 else:
-    PreferenceTable = Any  # the class that calls these; naming it here would be a circle
+    PreferenceTable = Any  # the class that uses these functions; importing it would be circular
 
 __all__ = ["WHOLE", "as_columns", "as_rows", "in_order"]
 
@@ -25,9 +25,9 @@ _AXES = {"dg": ("users", "ranks"), "n_window": ("users",), "context_window": ("u
 def as_columns(
     table: PreferenceTable, index: tuple[Hashable, ...] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Convert the columns of numbers and the support; return them with the tolerance of the type of each.
+    """Convert the columns of numbers and the support; return them with the tolerance of each type.
 
-    `table` has its users and categories; `index` holds the row labels that came with the users.
+    `table` has its users and categories; `index` has the row labels of the users.
     """
     made: dict[str, np.ndarray] = {}
     values = {name: getattr(table, name) for name in (*MATRICES, *WHOLE, "support")}
@@ -37,9 +37,9 @@ def as_columns(
         if value is not None
     }
     columns = turned(columns, {f"column {name}": _AXES.get(name, ("users", "categories")) for name in values})
-    for column, held in columns.items():
+    for column, cells in columns.items():
         name = column.removeprefix("column ")
-        given = _aligned(table, name, held, index)
+        given = _aligned(table, name, cells, index)
         if name in WHOLE:
             made[name] = whole_of(f"column {name}", given.values)
         elif name in MATRICES:
@@ -50,23 +50,25 @@ def as_columns(
 
 
 def as_rows(table: PreferenceTable, rows: Any) -> np.ndarray:
-    """Return a Boolean mask, in the order of the users where it has row labels, or places of records."""
+    """Return a Boolean mask, aligned by row label, or indices of records."""
     given = convert("rows", rows, boolean=True)
     if given.values.dtype != np.bool_:
         chosen = np.atleast_1d(whole_of("rows", given.values))
         far = (chosen >= len(table)) | (chosen < -len(table))
         if far.any():
-            raise InputError(f"rows: {chosen[far].flat[0]} is no place among {len(table)} records")
+            raise InputError(f"rows: {chosen[far].flat[0]} is out of range for {len(table)} records")
         return chosen
     if given.values.shape != (len(table),):
-        raise ShapeError(f"rows: a mask of shape {given.values.shape} for {len(table)} records; give one a record")
+        raise ShapeError(
+            f"rows: a mask of shape {given.values.shape} for {len(table)} records; give one entry per record"
+        )
     labels = given.of_axis(0)
     places = None if labels is None else _places(table, "rows", labels, None)
     return given.values if places is None else given.values[places]
 
 
 def in_order(table: PreferenceTable, name: str, index: tuple[Hashable, ...] | None) -> Any:
-    """Return a column of text or titles in the order of the users, where it has row labels."""
+    """Return a column of text or titles, aligned by row label with the users."""
     value = getattr(table, name)
     if not (hasattr(value, "iloc") and hasattr(value, "index")):
         return value
@@ -91,7 +93,7 @@ def _aligned(table: PreferenceTable, name: str, given: Given, index: tuple[Hasha
 def _places(
     table: PreferenceTable, name: str, labels: tuple[Hashable, ...], index: tuple[Hashable, ...] | None
 ) -> list[int] | None:
-    """Return the row of each user by the labels of the users or by their names; None where the order is right."""
+    """Return the row of each user, by row label or by name; None if the order is the same."""
     if labels == index or (is_default(labels) and (index is None or set(labels) != set(index))):
         return None
     if index is not None and set(labels) == set(index):

@@ -1,4 +1,4 @@
-"""Values as short tables of HTML, for notebooks."""
+"""Short HTML tables of values, for notebooks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 20
 
 
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return the first rows as a table of HTML, with every text escaped.
+    """Return the first rows as an HTML table, with every text escaped.
 
     Parameters
     ----------

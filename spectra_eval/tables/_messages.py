@@ -1,4 +1,4 @@
-"""What passes between a readout and a model, and what an evaluation says."""
+"""Requests to a model, its answers, and the results of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class System:
     theta : (N, K) float array
         Predicted distributions; rows on the simplex, or NaN where the system predicts nothing.
     lists : (N, L) int array or None
-        The lists that the system names itself; None where its list is the order of `theta`.
+        The system's own ranked lists; None where its list is the order of `theta`.
 
     Examples
     --------
@@ -34,13 +34,15 @@ class System:
     theta: np.ndarray
     lists: np.ndarray | None = None
 
-    def held(self, rows: slice) -> np.ndarray:
-        """Return what it holds for some users."""
+    def predicted(self, rows: slice) -> np.ndarray:
+        """Return the predicted distributions of some users."""
         return self.theta[rows]
+
+    held = predicted  # the earlier name, for one release
 
 
 class Detail(NamedTuple):
-    """Details of an item that a user chose, besides its title.
+    """Details of an item in a history, besides its title.
 
     Attributes
     ----------
@@ -64,9 +66,7 @@ class Detail(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interactions:
-    """Raw events, one entry for each pair of an event and a category.
-
-    An event with several categories has several entries.
+    """Raw events, one entry per event and category.
 
     Attributes
     ----------
@@ -111,10 +111,10 @@ class Interactions:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """All prompts about one user: one shared prefix, many suffixes, the same answers to each.
+    """All prompts about one user: one shared prefix, many suffixes, the same possible answers.
 
-    A prompt is the text ``prefix + suffix``; a backend wraps it into the model's own chat template. Every
-    string here is data: no part of it may become a special token of the model.
+    A prompt is the text ``prefix + suffix``; a backend wraps it into the model's own chat template. All
+    strings are data: no part of them may become a special token of the model.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class ProbeRequest:
     suffixes : tuple of R str
         The end of each prompt.
     answers : tuple of V str
-        The answers whose log-probabilities are wanted, the same for every prompt.
+        The answers whose log-probabilities are computed, the same for every prompt.
     system : str
         The system message; empty for none.
     many_tokens : bool
@@ -146,7 +146,7 @@ class ProbeRequest:
 if TYPE_CHECKING:
     Scores: TypeAlias = np.ndarray
 else:
-    Scores = Any  # a readout converts and checks them
+    Scores = Any  # converted and checked by the readout
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,7 +232,7 @@ class Interval:
     level : float
         Confidence level, strictly between 0 and 1.
     method : str
-        How the interval was made.
+        How the interval was computed.
 
     Examples
     --------

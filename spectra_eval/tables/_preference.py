@@ -1,4 +1,4 @@
-"""The table: one row a record, the truth beside what a model holds."""
+"""The preference table: one row per record, with the target and the model's prediction."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ if TYPE_CHECKING:
     Texts: TypeAlias = tuple[str, ...]
     Described: TypeAlias = Mapping[str, Any]
 else:
-    # The constructor makes arrays and tuples of what it is given, and refuses the rest in its own words.
+    # The constructor converts its arguments to arrays and tuples, and raises its own errors.
     Column = Texts = Described = Any
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PreferenceTable:
-    """One row a record (a user at one context window and horizon): the truth and the model's prediction.
+    """One row per record (a user at one context window and horizon): the target and the model's prediction.
 
     Parameters
     ----------
     users : (N,) array of str
-        Who; unique together with `context_window` and `horizon`.
+        Name of the user; unique together with `context_window` and `horizon`.
     categories : tuple of K str
         Names of the categories, K >= 2.
     counts : (N, K) float array, optional
-        Category weights in the future window; fractional where items bear several categories.
+        Category weights in the future window; fractional where items have several categories.
     theta_star : (N, K) float array, optional
         Observed frequencies in the window; derived from `counts` when that is given. A row without
         interactions is NaN, and `observed` is False there.
     n_window : (N,) int array, optional
-        Interactions in the window; `UNKNOWN` where the input does not say.
+        Interactions in the window; `UNKNOWN` where the input does not give it.
     theta_s, scores, answer_mass : (N, K) float arrays, optional
         The readout, its raw scores, and the probability of the answer tokens.
     dg : (N, L) int array, optional
@@ -68,9 +68,9 @@ class PreferenceTable:
     history : (N,) array of tuples of str, optional
         Titles shown to the model, oldest first.
     history_details : (N,) array of tuples of Detail, optional
-        What is known of each of those titles besides: time, rating, categories.
+        Details of each of those titles: time, rating, categories.
     history_counts : (N, K) float array, optional
-        Category weights of the history: what the baselines use.
+        Category weights of the history, used by the baselines.
     context_window : (N,) int array, optional
         Past sessions shown.
     horizon : (N,) array of str, optional
@@ -78,13 +78,13 @@ class PreferenceTable:
     parents : tuple of K str, optional
         The parent of each category in a two-level taxonomy.
     metadata : mapping, optional
-        How the table came to be: JSON values by name. `rows_divided` counts the rows of float32 or lower precision
+        Provenance of the table: JSON values by name. `rows_divided` counts the rows of float32 or lower precision
         whose sum was off by more than `arrays.ATOL` and that were divided by it; `deviation` says by how much at most.
     support : (N, K) bool array, optional
         The options of each record, two at least: true where the category is offered. None, also where an array that is
         true everywhere was given, means that every category is offered to every record. Truth and prediction must be 0
-        outside it; an entry of `dg` outside it is kept as `OUT_OF_VOCABULARY`. `history_counts` may lie outside: what
-        was chosen before, among other options.
+        outside it; an entry of `dg` outside it is kept as `OUT_OF_VOCABULARY`. `history_counts` may be positive
+        outside, since earlier choices had other options.
 
     Raises
     ------
@@ -164,7 +164,7 @@ class PreferenceTable:
                 value.flags.writeable = False
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Take what was pickled or copied; its arrays are read-only too."""
+        """Restore a pickled or copied table, with read-only arrays."""
         self.__dict__.update(state)
         for value in state.values():
             if isinstance(value, np.ndarray):
@@ -174,15 +174,15 @@ class PreferenceTable:
         return len(self.users)
 
     def __repr__(self) -> str:
-        held = [n for n in ("counts", "theta_s", "dg", "history", "support") if getattr(self, n) is not None]
-        return f"<PreferenceTable: {self.n_users} records, {self.n_categories} categories; {', '.join(held)}>"
+        present = [n for n in ("counts", "theta_s", "dg", "history", "support") if getattr(self, n) is not None]
+        return f"<PreferenceTable: {self.n_users} records, {self.n_categories} categories; {', '.join(present)}>"
 
     def _repr_html_(self) -> str:
         header = ("user", "interactions", "truth", "prediction", "list")
         return html_table(repr(self), header, (self._shown(row) for row in range(len(self))))
 
     def _shown(self, row: int) -> tuple[object, ...]:
-        """Return a record for people: the largest category of the truth and of the prediction, and the list."""
+        """Return a record as text: the largest category of the target and of the prediction, and the list."""
         window = int(self.n_window[row])
         largest = [
             None
@@ -195,40 +195,40 @@ class PreferenceTable:
 
     @property
     def n_users(self) -> int:
-        """Number of records N."""
+        """Return the number of records, N."""
         return len(self.users)
 
     @property
     def n_categories(self) -> int:
-        """Number of categories K."""
+        """Return the number of categories, K."""
         return len(self.categories)
 
     @property
     def observed(self) -> np.ndarray:
-        """(N,) bool: the window holds at least one interaction."""
+        """Return which windows have at least one interaction, (N,) bool."""
         return self.n_window != 0
 
     @property
     def offered(self) -> np.ndarray:
-        """(N, K) bool: the support, written out where every category is offered to every record."""
+        """Return the support, (N, K) bool; all true where every category is offered to every record."""
         return np.ones((self.n_users, self.n_categories), dtype=np.bool_) if self.support is None else self.support
 
     @property
     def n_options(self) -> np.ndarray:
-        """(N,) int: the number of categories that each record offers."""
+        """Return the number of options of each record, (N,) int."""
         if self.support is None:
             return np.full(self.n_users, self.n_categories)
         return np.count_nonzero(self.support, axis=1)
 
     @classmethod
     def from_pandas(cls, frame: Any, **options: Any) -> PreferenceTable:
-        """Make a table of a pandas DataFrame, long or wide: `spectra_eval.from_pandas`, which names the options."""
+        """Return a table from a pandas DataFrame, long or wide; see `spectra_eval.from_pandas` for the options."""
         made: PreferenceTable = call("spectra_eval.artifacts:from_pandas", frame, **options)
         return made
 
     @classmethod
     def from_frame(cls, frame: Any, **options: Any) -> PreferenceTable:
-        """Make a table of a frame of polars, PyArrow or any library that exports Arrow: `spectra_eval.from_frame`."""
+        """Return a table from a frame of polars, PyArrow or another Arrow library; see `spectra_eval.from_frame`."""
         made: PreferenceTable = call("spectra_eval.artifacts:from_frame", frame, **options)
         return made
 
@@ -241,7 +241,7 @@ class PreferenceTable:
         call("spectra_eval.artifacts:write_table", self, path)
 
     def select(self, rows: Any) -> PreferenceTable:
-        """Keep some records: a slice, a Boolean mask or indices; nothing is checked again."""
+        """Return some of the records, by a slice, a Boolean mask or indices; nothing is checked again."""
         rows = rows if isinstance(rows, slice) else as_rows(self, rows)
         made = object.__new__(PreferenceTable)
         for item in dataclasses.fields(self):
@@ -266,7 +266,7 @@ def check_table(value: Any) -> None:
     Parameters
     ----------
     value : any
-        What was given as a table.
+        The value.
 
     Raises
     ------
@@ -286,7 +286,7 @@ def check_table(value: Any) -> None:
 
 
 class _Setter:
-    """Sets fields of a frozen dataclass while it is being built."""
+    """Set fields of a frozen dataclass during construction."""
 
     def __init__(self, target: object) -> None:
         self.target = target

@@ -1,4 +1,4 @@
-"""The options of each record: what a support must be, and what follows from it for the other columns."""
+"""The options of each record: checks of the support, and of the other columns given the support."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 __all__ = ["as_support", "check_offered", "joined_support", "lists_on_support"]
 
 LEAST = 2
-"""Options that a record needs: a distribution over one says nothing."""
+"""The smallest number of options of a record."""
 
 
 def as_support(table: PreferenceTable) -> np.ndarray | None:
@@ -27,7 +27,7 @@ def as_support(table: PreferenceTable) -> np.ndarray | None:
     Raises
     ------
     ShapeError, InputError
-        It has another shape, holds something else than true and false, or leaves a record fewer than two options.
+        It has another shape, has values other than true and false, or leaves a record fewer than two options.
     """
     if table.support is None:
         return None
@@ -38,7 +38,7 @@ def as_support(table: PreferenceTable) -> np.ndarray | None:
             f"column support: shape {values.shape}, but there are {shape[0]} rows and {shape[1]} categories"
         )
     if values.dtype != np.bool_ and not (values.dtype.kind in "iuf" and np.isin(values, (0, 1)).all()):
-        raise InputError("column support: holds something else than true and false; write true where it is offered")
+        raise InputError("column support: has values other than true and false; write true where it is offered")
     support = np.ascontiguousarray(values, dtype=np.bool_)
     offered = support.sum(axis=1)
     if (offered < LEAST).any():
@@ -50,7 +50,7 @@ def as_support(table: PreferenceTable) -> np.ndarray | None:
 
 
 def check_offered(table: PreferenceTable) -> None:
-    """Refuse a weight or a probability of the window or the prediction on a category that the record does not offer."""
+    """Raise if a column has weight or probability on a category that the record does not offer."""
     if table.support is None:
         return
     for name in ("counts", "theta_star", "theta_s"):
@@ -60,12 +60,12 @@ def check_offered(table: PreferenceTable) -> None:
         off = (value > 0) & ~table.support
         if off.any():
             row, column = (int(i) for i in np.argwhere(off)[0])
-            what = f"{table.categories[column]!r} has {value[row, column]:.6g}, but is no option of this record"
+            what = f"{table.categories[column]!r} has {value[row, column]:.6g}, but is not an option of this record"
             raise InputError(f"{place(table, row, name)}: {what}; set it to 0, or offer the category")
 
 
 def lists_on_support(lists: np.ndarray, support: np.ndarray | None) -> np.ndarray:
-    """Mark the entries of decoded lists that the record does not offer as out of vocabulary."""
+    """Return decoded lists with the entries that are not options of their record marked as out of vocabulary."""
     if support is None:
         return lists
     offered = np.take_along_axis(support, np.maximum(lists, 0), axis=1)
@@ -83,7 +83,7 @@ def joined_support(tables: Sequence[PreferenceTable]) -> np.ndarray | None:
     Returns
     -------
     (N, K) bool array or None
-        None where every user of every table has all categories.
+        None where all users have all categories.
 
     Examples
     --------

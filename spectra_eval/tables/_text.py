@@ -1,4 +1,4 @@
-"""Titles and names as one harmless line."""
+"""Titles and names as one safe line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 __all__ = ["MAX_TITLE", "clean_text"]
 
 MAX_TITLE = 200
-"""Characters of a title or a category name that are shown."""
+"""Maximum length of a title or a category name."""
 _BREAKING = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp", "Zs"})
 _UNTITLED = "(untitled)"
 
@@ -20,7 +20,7 @@ def clean_text(text: str, *, limit: int = MAX_TITLE) -> str:
     text : str
         Any text at all.
     limit : int
-        Characters that are kept; what is cut is replaced by an ellipsis.
+        Maximum length; an ellipsis replaces the rest.
 
     Returns
     -------

@@ -235,7 +235,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "blank lines only": (text("r.csv", "\n\n"), "no header line"),
     "no column user": (text("r.csv", "who,category,target\nu,a,1\n"), "no column user; .*--map user=COLUMN"),
     "no column target": (text("r.csv", "user,category,y\nu,a,1\n"), "no column target.*--map target=COLUMN"),
-    "column twice": (text("r.csv", "user,category,target,target\nu,a,1,1\n"), "column 'target' stands there twice"),
+    "column twice": (text("r.csv", "user,category,target,target\nu,a,1,1\n"), "column 'target' occurs twice"),
     "two names of one column": (text("r.csv", "user,category,target,theta_s,prediction\n"), "mean the same"),
     "too many fields": (changed("u2,b,2,0.1,", "u2,b,2,0.1,,7"), "line 6: 6 fields, but the header names 5"),
     "too few fields": (changed("u2,b,2,0.1,", "u2,b,2"), "line 6: 3 fields"),
@@ -257,7 +257,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "rank with a fraction": (changed("0.8,1", "0.8,1.5"), r"line 7 \(user 'u2'\), column dg_rank: '1.5' is not a rank"),
     "rank below zero": (changed("0.8,1", "0.8,-1"), r"line 7 \(user 'u2'\), column dg_rank: '-1' is not a rank"),
     "rank out of range": (changed("0.8,1", "0.8,5000"), r"line 7 .*rank 5000 is out of range"),
-    "rank twice": (changed("u2,b,2,0.1,", "u2,b,2,0.1,1"), r"line 7 .*column dg_rank: rank 1 stands twice"),
+    "rank twice": (changed("u2,b,2,0.1,", "u2,b,2,0.1,1"), r"line 7 .*column dg_rank: rank 1 occurs twice"),
     "ranks from 0 and from 1": (changed("0.5,1", "0.5,0"), r"line 7 .*no rank 0, though another has"),
     "n_window changes": (
         text("r.csv", "user,category,count,prediction,n_window\nu,a,1,0.5,4\nu,b,1,0.5,5\n"),
@@ -274,10 +274,10 @@ CASES: dict[str, tuple[Make, str]] = {
     # JSON lines
     "broken line": (lines({}, {"user": "u2"}, '{"user": '), "line 3, column 10: not JSON"),
     "broken list": (text("r.json", '[{"user": "u"},\n {"user": ]'), "line 2, column 11: not JSON"),
-    "list of texts": (text("r.json", '["u1"]'), "row 1: a list, where a JSON object is meant"),
+    "list of texts": (text("r.json", '["u1"]'), "row 1: a list, but a JSON object is expected"),
     "JSON with NaN": (lines({}, '{"user": "u2", "target": {"a": NaN}}'), "line 2: NaN is no JSON"),
-    "JSON line that is no object": (lines({}, "[1, 2]"), "line 2: a list, where a JSON object is meant"),
-    "JSON line that is a number": (lines({}, "17"), "line 2: 17, where a JSON object is meant"),
+    "JSON line that is no object": (lines({}, "[1, 2]"), "line 2: a list, but a JSON object is expected"),
+    "JSON line that is a number": (lines({}, "17"), "line 2: 17, but a JSON object is expected"),
     "no lines": (text("r.jsonl", "\n\n"), "no records"),
     "category named twice in one user": (lines('{"target": {"a": 1, "a": 2}}'), "line 1: 'a' is named twice"),
     "unknown category in dg": (lines({}, {"user": "u2", "dg": ["Jazz"]}), r"line 2 \(user 'u2'\), column dg: 'Jazz'"),
@@ -291,7 +291,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "blank category in JSON": (lines({"target": {"": 3}}), "column target: '' is a blank category"),
     "record without user": (lines({}, {"user": None}), "line 2, column user: missing"),
     "record without prediction": (lines({}, {"user": "u2", "prediction": None}), "line 2 .*column prediction: missing"),
-    "JSON user twice": (lines({}, {}), r"row 2 \(user 'u1'\), column user: this record stands in the table twice"),
+    "JSON user twice": (lines({}, {}), r"row 2 \(user 'u1'\), column user: this record occurs twice in the table"),
     "JSON n_window negative": (lines({"n_window": -1}), r"line 1 \(user 'u1'\), column n_window: -1 is no such number"),
     "half a character": (lines('{"user": "\\ud800", "target": {"a": 1, "b": 1}}'), "half a character"),
     "JSON nested without end": (text("r.jsonl", '{"a":' * 50_000), "line 1: nested too deeply"),
@@ -425,7 +425,7 @@ DEVICES = [name for name in ("/dev/zero", "/dev/full", "/dev/null") if Path(name
 def test_a_device_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, command: str) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, command.replace("DEVICE", device).split())
-    assert result.exit_code == 3 and result.stderr.startswith(f"error: {device}: a device, where a file is meant")
+    assert result.exit_code == 3 and result.stderr.startswith(f"error: {device}: this is a device")
     assert not list(tmp_path.iterdir())
 
 

@@ -67,7 +67,7 @@ def test_what_is_not_there_is_refused_in_one_line(path: Path, options: list[str]
 def test_a_bad_file_of_columns_is_refused(path: Path, tmp_path: Path) -> None:
     for text, said in (
         ("name,age\na,1\n", "no column user"),
-        ("user,age\nu1,1\nu1,2\n", "line 3: user 'u1' stands twice"),
+        ("user,age\nu1,1\nu1,2\n", "line 3: user 'u1' occurs twice"),
     ):
         (tmp_path / "who.csv").write_text(text)
         done = CliRunner().invoke(main, ["evaluate", str(path), "--columns", str(tmp_path / "who.csv")])

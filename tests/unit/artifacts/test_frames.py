@@ -94,7 +94,7 @@ def test_absent_rows_are_no_zeros_where_there_is_a_prediction(tmp_path: Path) ->
         ({"category": ["b", None, "c", "c", "a"]}, "row 2, column category: null"),
         ({"category": ["b", "b", "c", "c", "a"]}, r"row 2 \(user 'u'\), column category: category 'b' is named twice"),
         ({"category": ["b", " ", "c", "c", "a"]}, "row 2, column category: blank; name the category"),
-        ({"dg_rank": [1, 1, None, 1, None]}, r"row 2 \(user 'u'\), column dg_rank: rank 1 stands twice"),
+        ({"dg_rank": [1, 1, None, 1, None]}, r"row 2 \(user 'u'\), column dg_rank: rank 1 occurs twice"),
         ({"dg_rank": [1, 1.5, None, 1, None]}, r"row 2 \(user 'u'\), column dg_rank: 1.5 is not a rank"),
         ({"target": list("abcde")}, "column target: holds .*string.*; write numbers"),
         ({"prediction": [0.5, 0.5, 0.5, 0.5, 0.5]}, r"row 1 \(user 'u'\), column prediction: sums to 1.5"),

@@ -271,7 +271,7 @@ def test_ten_times_the_keys_take_ten_times_the_steps(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="'c199999' is named twice in one object"):
         read_table(tmp_path / "t.jsonl")
     (tmp_path / "t.csv").write_text(",".join([*names, names[-1]]) + "\n")
-    with pytest.raises(SchemaError, match="column 'c199999' stands there twice"):
+    with pytest.raises(SchemaError, match="column 'c199999' occurs twice"):
         read_table(tmp_path / "t.csv")
 
 
@@ -281,7 +281,7 @@ def test_an_archive_that_holds_a_name_twice(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
         archive.writestr("counts.npy", member)
         archive.writestr("counts", member)
-    with pytest.raises(SchemaError, match="array 'counts' stands there twice"):
+    with pytest.raises(SchemaError, match="array 'counts' occurs twice"):
         read_table(tmp_path / "t.npz")
 
 

@@ -135,7 +135,7 @@ def test_a_record_that_comes_twice_is_found_across_blocks(tmp_path: Path) -> Non
     users = [f"u{i}" for i in range(300)]
     users[299] = "u4"
     pq.write_table(pa.table({"user": users, "counts": [[1.0, 2.0]] * 300}), tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=r"row 300 \(user 'u4'\), column user: this record stands in the table twice"):
+    with pytest.raises(InputError, match=r"row 300 \(user 'u4'\), column user: this record occurs twice in the table"):
         list(iter_table(tmp_path / "t.parquet", block=7))
     with pytest.raises(InputError, match=r"row 300 \(user 'u4'\)"):
         read_table(tmp_path / "t.parquet")

@@ -49,8 +49,8 @@ def test_a_baseline_row_by_row_is_the_same_to_the_last_bit(table: PreferenceTabl
         return
     by_rows, whole = row_system(table, entry.name), system(table, entry.name)
     assert isinstance(by_rows, RowSystem) and by_rows.name == entry.name and by_rows.lists is None
-    assert np.array_equal(by_rows.held(slice(None)), whole.theta)
-    assert np.array_equal(np.vstack([by_rows.held(slice(0, 2)), by_rows.held(slice(2, 3))]), whole.theta)
+    assert np.array_equal(by_rows.predicted(slice(None)), whole.theta)
+    assert np.array_equal(np.vstack([by_rows.predicted(slice(0, 2)), by_rows.predicted(slice(2, 3))]), whole.theta)
 
 
 @pytest.mark.parametrize("method", ["uniform", "popularity", "history", "laplace"])

@@ -110,7 +110,7 @@ def test_a_category_under_two_departments_may_be_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("products.csv", PRODUCTS + "1,A,B,C\n", "product '1' stands there twice"),
+        ("products.csv", PRODUCTS + "1,A,B,C\n", "product '1' occurs twice"),
         ("products.csv", PRODUCTS + "5,,B,C\n", "entry 5, column department: blank"),
         ("products.csv", "product_id,department\n1,A\n", "no column 'product_category'"),
         ("transactions.csv", TRANSACTIONS + "1,2,3,4\n", "entry 6: 4 cells under 5"),

@@ -157,7 +157,7 @@ def test_a_malformed_log_is_said_in_one_line(tmp_path: Path, text: str, said: st
 
 def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user,item,time,categories,user\nann,x,1,A,bob\n")
-    with pytest.raises(SchemaError, match="column 'user' stands there twice"):
+    with pytest.raises(SchemaError, match="column 'user' occurs twice"):
         read(tmp_path / "log.csv")
     assert read(tmp_path / "log.csv", user="item").user.tolist() == ["x"]
 

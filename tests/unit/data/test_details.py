@@ -109,7 +109,7 @@ def test_a_rating_that_is_no_number_is_refused(tmp_path: Path, bad: str) -> None
 def test_details_belong_to_titles(tmp_path: Path) -> None:
     detail = Detail(time=1, rating=None, categories=("a",))
     plain = {"users": ["ann"], "categories": ("a", "b"), "counts": [[1, 1]]}
-    with pytest.raises(InputError, match="stands without history"):
+    with pytest.raises(InputError, match="present without history"):
         PreferenceTable(**plain, history_details=[(detail,)])
     with pytest.raises(ShapeError, match=r"row 1 \(user 'ann'\), column history_details: 1 entries for 2 titles"):
         PreferenceTable(**plain, history=[("x", "y")], history_details=[(detail,)])

@@ -89,7 +89,7 @@ def test_the_older_name_of_a_genre_and_a_repeated_label_count_once(folder: Path)
         ("ratings.csv", RATINGS + "8,2,1.0,4,5,6\n", "not a readable CSV file"),
         ("movies.csv", "movieId,title,genres\n1,Matrix, The (1999),Action\n", "not a readable CSV file"),
         ("ratings.csv", RATINGS + "8,3,1.0,4\n", "rating 5 is of movieId 3"),
-        ("movies.csv", MOVIES + "2,Again,Drama\n", "movieId 2 stands there twice"),
+        ("movies.csv", MOVIES + "2,Again,Drama\n", "movieId 2 occurs twice"),
         ("movies.csv", MOVIES + "3,,Drama\n", "entry 5, column title"),
         ("movies.csv", "movieId,title,genres\n1,A,x\n2,B,x\n5,C,y\n9,D,z\n", "no rated movie has a genre"),
     ],

@@ -93,7 +93,7 @@ def test_nineteen_is_refused_with_both_meanings(tmp_path: Path) -> None:
         ("movies.dat", "", "holds no rows"),
         ("movies.dat", "3::No genres\n", "line 1: not number::title::genres"),
         ("movies.dat", "3:: ::Drama\n", "line 1: a blank title"),
-        ("movies.dat", "3::A::Drama\n3::B::Drama\n", "movieId 3 stands there twice"),
+        ("movies.dat", "3::A::Drama\n3::B::Drama\n", "movieId 3 occurs twice"),
     ],
 )
 def test_a_malformed_dat_file_is_said_in_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:

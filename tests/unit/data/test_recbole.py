@@ -90,7 +90,7 @@ def test_unknown_items_are_refused_or_counted(folder: Path) -> None:
         ("ml.inter", EVENTS + "1\t1\t1\n", "entry 6: 3 cells under 4"),
         ("ml.inter", EVENTS + "1\t1\t1\tsoon\n", "entry 6, time: 'soon'"),
         ("ml.inter", EVENTS + "\t1\t1\t5\n", "entry 6, column user_id: blank"),
-        ("ml.item", ITEMS + "1\tAgain\t1\tDrama\n", "item '1' stands there twice"),
+        ("ml.item", ITEMS + "1\tAgain\t1\tDrama\n", "item '1' occurs twice"),
         ("ml.item", ITEMS.replace("class:", "kind:"), "no column of categories; it has item_id"),
         ("ml.item", ITEMS.replace("release_year:", "genre:"), "'genre' and 'class' may both be"),
     ],

@@ -94,7 +94,7 @@ def test_two_levels_by_pair(folder: Path) -> None:
         ("review", '{"user_id": 3, "business_id": "b1", "date": "2018-01-01"}', "line 6: user_id is 3"),
         ("review", '{"user_id": "u", "business_id": "b1", "date": "July"}', "time: 'July'"),
         ("review", '{"user_id": "u", "business_id": "b9", "date": "2018-01-01"}', "business 'b9' is not in"),
-        ("business", '{"business_id": "b1"}', "line 5: business 'b1' stands there twice"),
+        ("business", '{"business_id": "b1"}', "line 5: business 'b1' occurs twice"),
         ("business", '{"business_id": "b5", "name": 7}', "line 5: name or categories are no text"),
     ],
 )

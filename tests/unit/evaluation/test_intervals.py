@@ -125,7 +125,7 @@ def movies() -> PreferenceTable:
     """All users of the MovieLens table, with the same readout for each."""
     table = prepare(movielens.read(Path(__file__).parents[3] / "examples/data/ml-latest-small"))
     table = table.select(table.observed)
-    readout = row_system(table, "popularity").held(slice(0, table.n_users))
+    readout = row_system(table, "popularity").predicted(slice(0, table.n_users))
     return table.replace(theta_s=readout, history=None, history_counts=None, dg=None)
 
 

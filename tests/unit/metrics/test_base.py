@@ -159,7 +159,7 @@ def test_what_is_shared_is_computed_once() -> None:
         return comparison.n_users * times
 
     whole = drawn(4)
-    assert [whole.once(work, 2), whole.once(work, 2), whole.once(work, 3)] == [8, 8, 12]
+    assert [whole.cached(work, 2), whole.cached(work, 2), whole.cached(work, 3)] == [8, 8, 12]
     assert calls == [2, 3]
 
 

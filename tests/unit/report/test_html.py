@@ -154,7 +154,7 @@ def test_warnings_stand_in_the_verdict(table: PreferenceTable, evaluation: Any, 
         (0.20, "closer to what these users did than the list that the model writes and than every reference "
                "predictor, of which history is the best."),
         (0.60, "farther from what these users did than the list that the model writes and than history (the user's"),
-        (0.44, "It is hardly to be told from uniform, which knows nothing."),
+        (0.44, "It is close to uniform, which has no information about users."),
         (0.25, "the list that the model writes, but as close to it as history (the user's own history)."),
     ],
 )  # fmt: skip
@@ -344,7 +344,7 @@ def test_further_tables_stand_beside_the_first(table: PreferenceTable, evaluatio
     text = Page(render_report(tables=[table, other], evaluation=[evaluation, evaluation])).text
     assert "another-model: theta_s" in text
     assert "another-model: uniform" not in text, "the references are the same for both"
-    assert "Another table stands beside it." in text
+    assert "Another table is shown next to it." in text
 
 
 def test_context_windows_are_drawn_as_lines(table: PreferenceTable, evaluation: Any) -> None:
