@@ -104,7 +104,7 @@ def _support(value: np.ndarray, shape: tuple[int, ...], spec: ReadSpec) -> np.nd
     if value.shape != shape:
         raise spec.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
     if value.dtype.kind not in "biu" or (value.dtype.kind != "b" and not np.isin(value, (0, 1)).all()):
-        raise spec.fail(f"column {column}: holds something else than true and false; save it as bool", SchemaError)
+        raise spec.fail(f"column {column}: has values other than true and false; save it as bool", SchemaError)
     return value.astype(np.bool_)
 
 

@@ -21,7 +21,7 @@ ROWS = [
     ("cfg_bool.yaml", CONFIG, 3, "cfg_bool.yaml: line 1: 'quiet': a tag"),
     ("cfg_listk.yaml", CONFIG, 3, "cfg_listk.yaml: 'k' is a list, where one value is meant"),
     ("cfg_output.yaml", CONFIG, 3, "cfg_output.yaml: 'output' is a list, where one value is meant"),
-    ("deep.yaml", CONFIG, 3, "deep.yaml: line 1: 'heading' holds a list in a list"),
+    ("deep.yaml", CONFIG, 3, "deep.yaml: line 1: 'heading' is a nested list"),
     ("cfg_bomb5.yaml", CONFIG, 3, "an alias or anchor (& or *); write the value out"),
     (
         "hz.parquet",

@@ -256,7 +256,7 @@ def test_half_floats_of_arrow_and_of_pandas_have_their_own_tolerance() -> None:
         (Failing(AttributeError("gone")), "Failing cannot become an array"),
         ([Failing(KeyError("gone"))], "list cannot become an array"),
         ((row for row in HELD), "generator is no array"),
-        ([["0.5", None]], "objects that are no plain numbers"),
+        ([["0.5", None]], "objects that are not plain numbers"),
         (
             [pd.Series([0.5, 0.5], index=["a", "b"]), pd.Series([0.5, 0.5], index=["a", "c"])],
             "the labels of its categories differ",
@@ -296,11 +296,11 @@ def test_users_in_another_order_than_a_frame_with_plain_labels_are_aligned() -> 
     [
         ({"users": ["u", None]}, "row 2, column users: null"),
         ({"users": pd.Series(["u", None], dtype="string")}, "row 2, column users: null"),
-        ({"users": [0.5, 1.0]}, "0.5 is no whole number"),
+        ({"users": [0.5, 1.0]}, "0.5 is not a valid name"),
         ({"users": {"u", "v"}}, "set is no list of texts"),
         ({"users": "uv"}, "str is no list of texts"),
         ({"users": [b"\xff", b"v"]}, "is not UTF-8"),
-        ({"users": np.array([["u", "v"], ["w", "x"]])}, "ndarray is no name"),
+        ({"users": np.array([["u", "v"], ["w", "x"]])}, "ndarray is not a name"),
         ({"categories": "ab"}, "str is no list of texts"),
         ({"categories": None}, "NoneType is no list of texts"),
         ({"horizon": ["long", None]}, "row 2, column horizon: null"),

@@ -52,7 +52,7 @@ def test_context_windows_are_drawn_by_horizon_in_the_order_of_numbers() -> None:
     assert row[2] == alone["js_divergence", "theta_s"].value
     assert "Groups hold 10, 10, 10 records." in figure.caption
     tail = drawn["js-divergence-by-tail-preference"]
-    assert tail.labels[0] == "share of tail categories in the history, by quartile"
+    assert tail.labels[0] == "proportion of tail categories in the history, by quartile"
     assert "regression" not in tail.caption
     assert "reliability" in drawn and "Calibration error: 0." in drawn["reliability"].caption
 

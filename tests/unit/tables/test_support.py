@@ -63,7 +63,7 @@ def test_a_support_that_offers_everything_is_none() -> None:
         ({"support": [[1, 0, 1], [1, 1, 0], [0, 0, 0]]}, r"row 3 \(user 'cy'\), column support: offers 0 of"),
         ({"counts": [[1, 2, 3], [2, 2, 0], [0, 1, 1]]}, r"row 1 \(user 'ann'\), column counts: 'y' has 2"),
         ({"theta_s": [[0.5, 0, 0.5], [0.5, 0.25, 0.25], [0, 0, 1]]}, r"row 2 \(user 'bob'\), column theta_s: 'z' has"),
-        ({"support": SUPPORT * 2}, "column support: holds something else than true and false"),
+        ({"support": SUPPORT * 2}, "column support: has values other than true and false"),
     ],
 )
 def test_a_support_that_does_not_fit_is_refused_with_row_and_category(changes: dict[str, Any], said: str) -> None:
