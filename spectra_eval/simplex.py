@@ -32,7 +32,7 @@ _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 
 
 def psi_nats(v: Any) -> Any:
-    """Return the JS of the symmetric pair ((1+v)/2, (1-v)/2) and its mirror image, elementwise.
+    """Return the JS divergence of the pair ((1+v)/2, (1-v)/2) and ((1-v)/2, (1+v)/2), elementwise.
 
     Three branches keep the relative error below five units in the last place: the Taylor series in
     v² near 0, the closed form in the middle, and ln 2 minus the binary entropy near 1.
@@ -268,7 +268,7 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
 def affinity(p: np.ndarray, q: np.ndarray) -> Any:
     """Return the Bhattacharyya coefficient of each row.
 
-    It is accurate where the two hardly overlap, and one minus H² would cancel.
+    It is accurate where the rows hardly overlap, where one minus H² would cancel.
 
     Parameters
     ----------
@@ -312,9 +312,9 @@ def uniform_on(support: np.ndarray) -> np.ndarray:
 
 
 def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
-    """Return each row given that one of its options is chosen; uniform on them where no mass is on any.
+    """Return each row conditioned on its options; uniform on them where they have no mass.
 
-    Rows without mass outside their options keep their bits; all rows do where the support is None.
+    Rows without mass outside their options are unchanged; all rows are where the support is None.
 
     Parameters
     ----------
@@ -395,6 +395,6 @@ def listed(entries: np.ndarray, n_categories: int) -> np.ndarray:
     >>> listed(np.array([[2, -1, 0]]), 3).tolist()
     [[True, False, True]]
     """
-    mask = np.zeros((*entries.shape[:-1], n_categories + 1), dtype=bool)  # the last column is for entries below 0
+    mask = np.zeros((*entries.shape[:-1], n_categories + 1), dtype=bool)  # the last column collects entries below 0
     np.put_along_axis(mask, np.where(entries < 0, n_categories, entries), values=True, axis=-1)
     return mask[..., :-1]

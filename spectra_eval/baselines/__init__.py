@@ -1,4 +1,4 @@
-"""Baselines: predictors without a model, computed on the same users."""
+"""Baselines: predictors without a language model, computed for the same users."""
 
 from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, RowSystem, row_system, system, with_baseline
 from spectra_eval.baselines.markov import with_title_categories

@@ -1,4 +1,4 @@
-"""What a baseline is: a predictor of the simplest kind, which a reader should see beside every model."""
+"""The definition of a baseline: a simple predictor to compare every model with."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _OF_THE_MODEL = (
     "prompt_digest",
     "temperature",
 )
-"""What the metadata say of the predictor that a baseline replaces."""
+"""The metadata keys of the readout that a baseline replaces."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
-    """The predicted distributions of a baseline, with what it counted and fitted.
+    """The predicted distributions of a baseline, with counts and fitted values.
 
     Attributes
     ----------
@@ -86,14 +86,14 @@ class Baseline:
     reference : str
         Where it is defined.
     gloss : str
-        A few words for tables.
+        A short description for tables.
     needs : tuple of str
         The optional columns of the table that it is computed from.
     sees_window : bool
         Whether it uses the evaluation window of the user: it is then a ceiling, not a competitor.
     rows : callable, optional
-        ``rows(table) -> make`` with ``make(rows) -> (n, K)``: the prediction for some rows, the same to the last bit,
-        for callers that need not the whole at once.
+        ``rows(table) -> make`` with ``make(rows) -> (n, K)``: exactly the same prediction for some rows,
+        for callers that do not need all rows at once.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowSystem:
-    """A baseline as a system whose distributions are computed for requested rows and not stored.
+    """A baseline as a system that computes its distributions for requested rows and does not store them.
 
     Attributes
     ----------
@@ -136,17 +136,19 @@ class RowSystem:
     lists: None = None
 
     def predicted(self, rows: slice) -> np.ndarray:
-        """Return what it holds for some users."""
+        """Return the predicted distributions of some users."""
         return self.make(rows)
+
+    held = predicted  # the earlier name, for one release
 
 
 BASELINES: Registry[Baseline] = Registry("baseline", package="spectra_eval.baselines", group="spectra_eval.baselines")
 
 
 def predict(table: PreferenceTable, method: str) -> Prediction:
-    """Compute a baseline for a table, and hold what comes out against the simplex.
+    """Compute a baseline for a table, and check that its rows are on the simplex.
 
-    Where records have options of their own, the rows are those given that one of the options is chosen.
+    Where records have options of their own, the rows are conditioned on these options.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
     InputError
         The table lacks a column that it is computed from.
     ShapeError, SimplexError
-        The entry, of a plug-in perhaps, gives no distributions of the table's shape.
+        The entry, for instance of a plug-in, does not return distributions of the table's shape.
     """
     made = _entry(table, method).predict(table)
     if table.support is not None and made.theta.shape == table.support.shape:
@@ -171,7 +173,7 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
 
 
 def _entry(table: PreferenceTable, method: str) -> Baseline:
-    """Find a baseline, and see to it that the table has what it is computed from."""
+    """Return a baseline after checking that the table has the columns it needs."""
     entry = BASELINES[method]
     for column in entry.needs:
         if getattr(table, column) is None:
@@ -182,7 +184,7 @@ def _entry(table: PreferenceTable, method: str) -> Baseline:
 
 
 def row_system(table: PreferenceTable, method: str) -> System | RowSystem:
-    """Return a baseline as a system, without a copy of the table's size where it can be computed row by row.
+    """Return a baseline as a system, computed row by row where possible, without an array of the table's size.
 
     Parameters
     ----------
@@ -300,14 +302,14 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
 
 
 def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndarray:
-    """Return the weights of the histories, (N, K), zero for what is no option of the record."""
-    assert table.history_counts is not None  # `predict` has seen to it
+    """Return the weights of the histories, (N, K), zero for categories that are not options of the record."""
+    assert table.history_counts is not None  # checked by `predict`
     weights = table.history_counts[rows]
     return weights if table.support is None else np.where(table.support[rows], weights, 0.0)
 
 
 def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-    """Return each user's shares of the history, (N, K), and who has one, (N,) bool; rows without are zero."""
+    """Return the history distributions, (N, K), zero without a history, and who has a history, (N,) bool."""
     weights = history_within(table, rows)
     total = weights.sum(axis=1)
     has_history = total > 0
@@ -315,25 +317,25 @@ def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[n
 
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
-    """Return the mean of the users' history shares, (K,); every user who has a history counts alike."""
+    """Return the mean history distribution, (K,); all users with a history have equal weight."""
     weights = history_within(table)
     total = weights.sum(axis=1)
     has_history = total > 0
     if not has_history.any():
-        raise InputError("column history_counts: all zero, so nothing is known of what is popular; give histories")
-    if table.support is not None:  # exact sums: categories that tie do so whatever stands beside them
+        raise InputError("column history_counts: all zero, so popularity is unknown; give histories")
+    if table.support is not None:  # exact sums, so that ties do not depend on other entries
         exact = np.array([math.fsum(column) for column in (weights / np.where(has_history, total, 1.0)[:, None]).T])
         return exact / math.fsum(exact)
-    # The shares themselves would be a copy of the whole column; rows without a history are zero. A product would be
-    # quicker, and have other last bits with other numbers of threads.
+    # The proportions would be a copy of the whole column; rows without a history are zero. A matrix product would be
+    # faster, but its last bits depend on the number of threads.
     mean = np.einsum("i,ij->j", 1.0 / np.where(has_history, total, 1.0), weights)
     return np.asarray(mean / mean.sum())
 
 
 def popular_rows(table: PreferenceTable, popular: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-    """Return popularity on the options of each record, (n, K); without a copy a record where all have every category.
+    """Return popularity on the options of each record, (n, K), as a broadcast view where there is no support.
 
-    Where no option was ever popular, all of the record's options are alike.
+    Where no option has any popularity, the options of the record get equal probability.
     """
     if table.support is not None:
         return simplex.restricted(popular, table.support[rows])

@@ -1,4 +1,4 @@
-"""Fitting on other users: what is fitted for a user has never seen that user's window."""
+"""Cross-fitting: parameters for a user are fitted without that user's window."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of", "shares_or_popularity"]
 
 FOLDS = 5
-"""Groups of users; each is predicted by what the other groups fitted."""
+"""The number of groups of users; each is predicted with parameters fitted on the others."""
 
 MOST = 20_000
-"""Records that one fit uses at most, of the users that come first in the order of their hashes."""
+"""The maximum number of records in a fit; users come in the order of their hashes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fold:
-    """`predicted` rows, none of whose users is among the `fitted_on` rows; these have a history and a window."""
+    """The `predicted` rows and the `fitted_on` rows, which are of other users with a history and a window."""
 
     predicted: np.ndarray
     fitted_on: np.ndarray
 
 
 def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
-    """Divide the rows into folds: users in the order of a hash of their names, dealt out in turn.
+    """Divide the rows into folds: users are assigned in turn, in the order of a hash of their names.
 
-    A user's rows stay together, and neither the order of the rows nor the columns matter.
+    A user's rows are in one fold, and neither the order of the rows nor the columns matter.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
             f"baseline {method!r}: it is fitted on other users, and fewer than two have a history and a window; "
             "give more users"
         )
-    # Users that can be fitted on are dealt out first, so that two folds have one at least.
+    # Users that can be fitted on are assigned first, so that at least two folds have one.
     last = np.ones(len(names), dtype=bool)
     last[rank[usable]] = False
     place = np.empty(len(names), dtype=np.int64)
@@ -80,7 +80,7 @@ def cross_fit(
 ) -> tuple[np.ndarray, list[Any]]:
     """Fit on other users and predict, fold by fold.
 
-    ``fit(rows)`` gives ``predict(rows) -> (n, K)`` and what to report of the fit. The second value lists these.
+    ``fit(rows)`` returns ``predict(rows) -> (n, K)`` and the fitted values; the second return value lists the latter.
     """
     theta = np.empty((table.n_users, table.n_categories))
     reported = []

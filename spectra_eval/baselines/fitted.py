@@ -1,7 +1,7 @@
-"""Predictors with a few numbers fitted on other users: what a model has to beat to be worth its cost.
+"""Predictors with a few parameters fitted on other users, which a model should outperform.
 
-No number is fitted on the user it is used for: users are divided into folds, and each fold is predicted by what the
-other folds fitted (`_crossfit`).
+No parameter is fitted on the user it is used for: users are divided into folds, and each fold is predicted with
+parameters fitted on the other folds (`_crossfit`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["PENALTIES", "linear", "mixture"]
 
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
-"""Strengths of the ridge penalty that `linear` chooses from, on a fifth of the users it is fitted on."""
+"""Strengths of the ridge penalty; `linear` selects one on a fifth of the users that it is fitted on."""
 
 _STEPS = 500
 _FOLDS = f"cross-fitted: each of {FOLDS} groups of users by the others"
@@ -82,8 +82,8 @@ def linear(table: PreferenceTable) -> Prediction:
     """Predict the window by a softmax regression on the user's history distribution and its square roots.
 
     Each fold is fitted by penalised maximum likelihood with the observed frequencies as soft labels. Inputs have mean
-    0 and deviation 1 among the users that are fitted on; the penalty is the one of `PENALTIES` that does best
-    on a fifth of these after a fit on the rest.
+    0 and deviation 1 among the users that are fitted on; the penalty is the best one of `PENALTIES`
+    on a fifth of these users after a fit on the others.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def linear(table: PreferenceTable) -> Prediction:
 
 
 def _design(given: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what brings inputs to the mean 0 and the deviation 1 of the given ones, and puts a one before them."""
+    """Return a function that standardises inputs by the given ones and prepends a constant one."""
     centre, scale = given.mean(axis=0), given.std(axis=0)
     scale[scale == 0] = 1.0
     return lambda values: np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
@@ -145,9 +145,9 @@ def _select(offered: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
 
 
 def _choose_penalty(x: np.ndarray, truth: np.ndarray, offered: np.ndarray | None) -> float:
-    held_out = np.arange(len(x)) % FOLDS == FOLDS - 1  # rows come in the order of a hash
+    held_out = np.arange(len(x)) % FOLDS == FOLDS - 1  # rows are in the order of a hash
     if not held_out.any():
-        return PENALTIES[-1]  # too few users to try: hold close to the mean
+        return PENALTIES[-1]  # too few users to select: use the strongest penalty
     losses = []
     start = None
     for penalty in reversed(PENALTIES):
@@ -164,12 +164,12 @@ def _regress(
     offered: np.ndarray | None = None,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the (inputs, K) weights of least cross-entropy plus penalty; the first input, a one, is not penalised.
+    """Return the (inputs, K) weights of least penalised cross-entropy; the first input, a one, is not penalised.
 
-    Each row's probabilities are over what it offers (all categories where `offered` is None).
+    Each row's probabilities are over its options (all categories where `offered` is None).
 
-    The search runs in coordinates in which the curvature at the mean of the truth is the identity: inputs that move
-    together make it crawl otherwise.
+    The search uses coordinates in which the curvature at the mean of the target is the identity, since correlated
+    inputs make it slow otherwise.
     """
     shape = (x.shape[1], truth.shape[1])
     penalties = np.full((shape[0], 1), penalty)

@@ -1,4 +1,4 @@
-"""Predictors made of frequencies: nobody's, everybody's, and the user's own."""
+"""Frequency baselines: uniform, popularity, and the user's own history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["LAPLACE", "history", "laplace", "popularity", "uniform"]
 
 LAPLACE = 1.0
-"""What `laplace` adds to the weight of each category."""
+"""The weight that `laplace` adds to each category."""
 
 
 def uniform(table: PreferenceTable) -> Prediction:
@@ -86,7 +86,7 @@ def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndarray]:
-    """Return one row for everybody, on the options of each record."""
+    """Return the same row for every user, restricted to the options of each record."""
     return lambda rows: popular_rows(table, row, rows)
 
 

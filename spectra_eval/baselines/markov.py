@@ -1,4 +1,4 @@
-"""The predictor that knows what follows what: a chain over categories, from the order of the histories."""
+"""A Markov chain over categories, estimated from the order of the histories."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from spectra_eval.tables import Interactions, PreferenceTable
 __all__ = ["STEPS", "TITLE_CATEGORIES", "markov", "with_title_categories"]
 
 TITLE_CATEGORIES = "title_categories"
-"""The entry of the metadata that `markov` reads: the names of the categories of each title."""
+"""The metadata key that `markov` reads: the category names of each title."""
 
 STEPS = 10
-"""Interactions ahead over which the chain is averaged."""
+"""The number of future interactions over which the chain is averaged."""
 
 PSEUDO = 1.0
-"""What popularity adds to the transitions out of each category."""
+"""The weight of popularity among the transitions from each category."""
 
 
 def with_title_categories(table: PreferenceTable, interactions: Interactions) -> PreferenceTable:
-    """Add to the metadata of a table which categories each title of its histories has.
+    """Return the table with the categories of each title of its histories in the metadata.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def with_title_categories(table: PreferenceTable, interactions: Interactions) ->
     Returns
     -------
     PreferenceTable
-        With the entry ``title_categories``: what the baseline ``markov`` needs besides the histories.
+        With the entry ``title_categories``, which the baseline ``markov`` needs in addition to the histories.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def markov(table: PreferenceTable) -> Prediction:
     """Predict by a Markov chain over categories from the last title, averaged over the next `STEPS` interactions.
 
     A title with several categories counts for each in equal parts. The chain is estimated from all histories
-    together, never from a window; popularity counts as `PSEUDO` transitions out of each category.
+    together, never from a window; popularity counts as `PSEUDO` transitions from each category.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def markov(table: PreferenceTable) -> Prediction:
             continue
         last[row] = sequence[-1]
         user = str(table.users[row])
-        # The records of a user at several context windows tell one history, each a part of it.
+        # The records of a user at several context windows are parts of one history.
         if len(sequence) > len(longest.get(user, ())):
             longest[user] = sequence
     for sequence in longest.values():
@@ -127,8 +127,8 @@ def markov(table: PreferenceTable) -> Prediction:
 
 
 def _sequences(table: PreferenceTable) -> list[np.ndarray]:
-    """Return the category shares of each title of each history, an (events, K) array a record, oldest first."""
-    assert table.history is not None  # `predict` has seen to it
+    """Return the category distributions of the titles of each history, one (events, K) array per record."""
+    assert table.history is not None  # checked by `predict`
     known = table.metadata.get(TITLE_CATEGORIES)
     if not isinstance(known, Mapping):
         raise InputError(
@@ -144,7 +144,7 @@ def _sequences(table: PreferenceTable) -> list[np.ndarray]:
             if not names or any(name not in place for name in names):
                 unknown = next((name for name in names if name not in place), None)
                 problem = (
-                    "has no category" if unknown is None else f"has the category {unknown!r}, which the table has not"
+                    "has no category" if unknown is None else f"has the category {unknown!r}, which is not in the table"
                 )
                 raise InputError(
                     f"row {row + 1} (user {str(table.users[row])!r}), column history: {title!r} {problem} in "

@@ -1,4 +1,4 @@
-"""The predictor that looks at the window: a ceiling, and no rival of any model."""
+"""The oracle, which uses the evaluation window: an upper limit, not a competitor."""
 
 from __future__ import annotations
 

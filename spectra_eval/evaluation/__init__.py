@@ -1,4 +1,4 @@
-"""Evaluation: metrics of each system against what users did, and paired comparisons of systems."""
+"""Evaluation: metrics of each system on the observed interactions, and paired comparisons of systems."""
 
 from spectra_eval.evaluation._align import align
 from spectra_eval.evaluation._compare import ComparedPair, SystemComparison, compare

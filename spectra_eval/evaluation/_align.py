@@ -1,4 +1,4 @@
-"""Several tables brought to the same records in the same order, or refused."""
+"""Alignment of several tables by record and category."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dic
 
 
 def _check_records(places: Mapping[str, Mapping[Any, int]]) -> None:
-    """Refuse tables that do not hold the same records, and name the first that is in one alone."""
+    """Raise if tables have different records; the error names the first record that is in one only."""
     first, *others = places
     for other in others:
         for one, two in ((first, other), (other, first)):
@@ -91,7 +91,7 @@ def _check_records(places: Mapping[str, Mapping[Any, int]]) -> None:
                 row, key = places[one][lacking[0]] + 1, lacking[0]
                 record = ", ".join([f"user {key[0]!r}", *(str(part) for part in key[1:] if part is not None)])
                 raise InputError(
-                    f"{two}: {len(lacking)} of {len(places[one])} records of {one} are not there, the first in row "
+                    f"{two}: {len(lacking)} of {len(places[one])} records of {one} are missing, the first in row "
                     f"{row} ({record}); compare tables of the same users, or keep those in common (--common)"
                 )
 
@@ -104,7 +104,7 @@ def _keys(table: PreferenceTable) -> list[Any]:
 
 
 def _ordered(table: PreferenceTable, order: list[int]) -> PreferenceTable:
-    """Put the categories into another order."""
+    """Return the table with the categories in another order."""
     if order == list(range(table.n_categories)):
         return table
     changes: dict[str, Any] = {"categories": tuple(table.categories[place] for place in order)}

@@ -1,4 +1,4 @@
-"""Systems against each other on the same users: differences with intervals, tests, and their size."""
+"""Paired comparison of systems on the same users: differences with intervals, tests and effect sizes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SystemComparison:
     facts, options : mapping
         The users in the numbers, and the options of the call.
     warnings : tuple of str
-        What a reader must know before quoting a number, in sentences.
+        Warnings about the numbers, in sentences.
 
     Examples
     --------
@@ -97,15 +97,15 @@ class SystemComparison:
         return html_table(repr(self), header, map(_row, self.pairs))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a pair and metric; the interval is `low`, `high`, `level` and `method`."""
+        """Return one row per pair and metric; the interval is `low`, `high`, `level` and `method`."""
         return rows_frame(dataclasses.asdict(pair) for pair in self.pairs)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document of `to_json` as a JSON file, whole or not at all."""
+        """Write the document of `to_json` as a JSON file, completely or not at all."""
         write_json(self.to_json(), path)
 
     def to_latex(self) -> str:
-        """Return two tables for a paper, in the style of booktabs: the systems with their letters, and the pairs."""
+        """Return two LaTeX tables in the style of booktabs: the systems with their letters, and the pairs."""
         return latex(self.values, self.letters, self.pairs, self.facts, self.options)
 
     def to_json(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def compare(
     Parameters
     ----------
     tables : mapping of str to PreferenceTable
-        By the name that the system shall have; each with `theta_s`.
+        By the name of the system; each with `theta_s`.
     metrics : sequence of str, optional
         Names as `metrics.parse` reads them; js_divergence, total_variation and category_ndcg@10 when not given.
     baselines : sequence of str
@@ -210,12 +210,12 @@ def compare(
             raise InputError(f"{name}: no column theta_s; probe a model, or make a baseline of it")
     names = [*aligned, *baselines]
     if len(names) < 2:
-        raise InputError(f"compare: {len(names)} system; give two tables, or a baseline beside one")
+        raise InputError(f"compare: {len(names)} system; give two tables, or one table and a baseline")
     if len(set(names)) < len(names):
         raise InputError("compare: two systems have one name; name each table, and each baseline once")
     first = next(iter(aligned.values()), None)
     if first is None:
-        raise InputError("compare: no table; baselines are computed on the first one")
+        raise InputError("compare: no table; baselines are computed from the first table")
     bucket, source = buckets_of(first)
     seen, cohort, _ = cohort_of(first, bucket)
     readouts = [_readout(name, table, bucket) for name, table in aligned.items()]
@@ -267,7 +267,7 @@ def compare(
 
 
 def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
-    """Name the readouts that are uniform or close to it."""
+    """Return warnings about readouts that are uniform or close to it."""
     for readout in readouts:
         sentence = flatness(readout.theta, seen.theta_star, seen.support).sentence(readout.name)
         if sentence is not None:
@@ -275,7 +275,7 @@ def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
 
 
 def _fitting(n_categories: int) -> list[BoundMetric]:
-    """Return the metrics that are compared when none are named, each with its largest cut-off alone."""
+    """Return the default metrics of a comparison, each with its largest cut-off."""
     largest = {name.partition("@")[0]: name for name in names_shown_in("compare", n_categories)}
     return bound_metrics(list(largest.values()), n_categories)
 
@@ -293,7 +293,7 @@ def _finite(cell: Cell) -> float | None:
 def _pair(
     bound_metric: BoundMetric, first: str, second: str, measured: Measured, cohort: Cohort, *, level: float
 ) -> ComparedPair:
-    """Compare two systems in one metric; the adjusted p-value comes later, from all pairs together."""
+    """Compare two systems in one metric; the adjusted p-value is computed later from all pairs."""
     one, other = (measured.cells[bound_metric.name, name, ALL] for name in (first, second))
     shape: dict[str, Any] = {
         "metric": bound_metric.name,
@@ -325,7 +325,7 @@ def _pair(
 
 
 def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:
-    """Return the sum and the number of the differences of each user's records that count, (N, 2)."""
+    """Return the sum and the number of the valid differences of each user, (N, 2)."""
     counts = ~np.isnan(differences)
     size = np.bincount(cohort.owner[counts], minlength=cohort.n_users)
     total = np.bincount(cohort.owner[counts], weights=differences[counts], minlength=cohort.n_users)
@@ -349,11 +349,11 @@ def _sizes(tested: SignedRank, differences: np.ndarray, level: float) -> dict[st
 
 
 def _judged(pair: ComparedPair, adjusted: float, lower: bool | None, *, level: float) -> ComparedPair:  # noqa: FBT001
-    """Add the adjusted p-value, and who is better where the pair is told apart."""
+    """Return the pair with the adjusted p-value, and the better system where the difference is significant."""
     if pair.p_value is None:
         return pair
     better = None
-    # The ranks, and not the mean, are what the test has told apart: a mean of the other sign names nobody.
+    # The test compares ranks, not means: if the mean has the other sign, no system is called better.
     if adjusted <= 1.0 - level + 1e-12 and lower is not None and pair.difference and pair.rank_biserial:
         if (pair.difference > 0) == (pair.rank_biserial > 0):
             better = pair.first if (pair.difference < 0) == lower else pair.second

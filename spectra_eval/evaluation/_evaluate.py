@@ -1,4 +1,4 @@
-"""Every system of a table held against what the users did."""
+"""Evaluation of every system of a table against the observed interactions."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Evaluation:
     Attributes
     ----------
     results : tuple of MetricResult
-        One row a metric, system and stratum.
+        One row per metric, system and stratum.
     warnings : tuple of str
-        What a reader must know before quoting a number, in sentences.
+        Warnings about the numbers, in sentences.
     facts : mapping
-        The users in the numbers: records, users, who was left out, how the strata were cut.
+        Numbers of records and users, users left out, and the rules of the strata.
     options : mapping
         The options of the call.
     better : mapping
@@ -75,7 +75,7 @@ class Evaluation:
     _table: PreferenceTable = dataclasses.field(repr=False)
 
     def __getitem__(self, key: str | tuple[str, str] | tuple[str, str, str]) -> MetricResult:
-        """Return the row of (metric, system) for everybody, or of (metric, system, stratum).
+        """Return the row of (metric, system) for all users, or of (metric, system, stratum).
 
         A metric alone is that of the first system that has it: the readout, where the table has one.
         """
@@ -112,11 +112,11 @@ class Evaluation:
         return html_table(repr(self), header, map(_row, self.results))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a metric, system and stratum; the interval is `low`, `high`, `level` and `method`."""
+        """Return one row per metric, system and stratum; the interval is `low`, `high`, `level` and `method`."""
         return rows_frame(dataclasses.asdict(row) for row in self.results)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document of `to_json` as a JSON file, whole or not at all."""
+        """Write the document of `to_json` as a JSON file, completely or not at all."""
         write_json(self.to_json(), path)
 
     def to_json(self) -> dict[str, Any]:
@@ -155,8 +155,8 @@ def evaluate(
     """Evaluate every system of a table against the observed interactions, with intervals over users.
 
     The systems, unless named, are the readout `theta_s` and the decoded lists `dg` (as uniform distributions, and as
-    lists), where the table has them, and beside them the predictors that a reader must see: uniform, and popularity
-    and history where the table has `history_counts`. Records without a window are left out, and counted.
+    lists), where the table has them, and the reference predictors: uniform, and popularity and history where the
+    table has `history_counts`. Records without a window are left out and counted.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def evaluate(
 
 
 def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundMetric]:
-    """Read the names of metrics; those by default, with their cut-offs lowered, when there are none."""
+    """Parse the names of metrics; without names, return the default metrics with their cut-offs lowered."""
     if names is None:
         return [BoundMetric.parse(name) for name in names_shown_in("evaluate", n_categories)]
     if not (names := as_names("metrics", names)):
@@ -284,15 +284,15 @@ def bound_metrics(names: Sequence[str] | None, n_categories: int) -> list[BoundM
 
 
 def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTable, Cohort, np.ndarray]:
-    """Keep the records that have a window, those of one user side by side in the order of first appearance.
+    """Return the records with a window, grouped by user in the order of first appearance.
 
-    The last value says which rows of the table they are.
+    The last value has their rows in the table.
     """
     rows = np.flatnonzero(table.observed)
     if not len(rows):
         raise UndefinedMetricError("table: no user has a window, so there is nothing to compare a system with")
     names = table.users[rows].tolist()
-    # In order of first appearance; a user has one record in most tables, and is a number at once.
+    # In the order of first appearance; in most tables a user has one record, and the codes are immediate.
     number = {name: place for place, name in enumerate(dict.fromkeys(names))}
     owner = np.arange(len(rows))
     if len(number) < len(rows):
@@ -306,12 +306,12 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
 
 
 def most_options(table: PreferenceTable) -> int:
-    """Return the most categories that a record offers: no list can be longer."""
+    """Return the largest number of options of a record, which no list can exceed."""
     return table.n_categories if table.support is None else int(table.n_options.max())
 
 
 def systems_of(table: PreferenceTable) -> list[AnySystem]:
-    """Return the systems of a table: what a model holds, and the predictors that stand beside it."""
+    """Return the systems of a table: the readout, the decoded lists and the reference predictors."""
     systems: list[AnySystem] = []
     if table.theta_s is not None:
         systems.append(System(name="theta_s", theta=table.theta_s))
@@ -324,7 +324,7 @@ def systems_of(table: PreferenceTable) -> list[AnySystem]:
 
 
 def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySystem]:
-    """Return the systems that were asked for."""
+    """Return the named systems."""
     if not names:
         raise InputError("systems: none named; name at least one, or leave the option out")
     made: list[AnySystem] = []
@@ -351,9 +351,11 @@ def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySyste
 def _result(bound_metric: BoundMetric, system: str, stratum: str, cell: Cell, *, level: float) -> MetricResult:
     reason = None
     if cell.n_infinite:
-        reason = f"infinite for {cell.n_infinite} of {cell.n_records} records: a category that occurred got no mass"
+        reason = f"infinite for {cell.n_infinite} of {cell.n_records} records: an observed category has probability 0"
     elif not cell.n_records:
-        reason = f"{cell.n_missing} records, and none has a value" if cell.n_missing else "no record in this stratum"
+        reason = (
+            f"{cell.n_missing} records, none of which has a value" if cell.n_missing else "no record in this stratum"
+        )
     elif not np.isfinite(cell.value):
         reason = "the metric has no value for these records"
     interval = None

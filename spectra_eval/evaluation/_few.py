@@ -1,4 +1,4 @@
-"""The users behind a number, one by one, where they are so few that Student's t is needed."""
+"""The values of single users, kept where Student's t interval is needed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from spectra_eval.stats.student import FEW
 __all__ = ["Few", "few_users", "joined"]
 
 Few = list[np.ndarray | None]
-"""By block of columns, (N, 2): the sum of its first column over the records of each user who counts, and their number.
+"""For each block of columns, (N, 2): the sum of its first column over the valid records of each user, and their number.
 
-None where `FEW` users or more count.
+None for `FEW` or more users.
 """
 
 
 def few_users(stacked: np.ndarray, missing: np.ndarray, owner: np.ndarray, first: Sequence[int]) -> Few:
-    """Return the users of some records (n, columns), of whom `missing` (n, blocks) says where they do not count.
+    """Return the sums of the users of some records (n, columns); `missing` (n, blocks) marks invalid records.
 
-    `owner` (n,) says whose record each is, those of one user side by side, and `first` where each block begins.
+    `owner` (n,) is the user of each record, grouped; `first` is the first column of each block.
     """
     n_users = int((np.diff(owner) != 0).sum()) + 1
     few: Few = []
@@ -40,7 +40,7 @@ def few_users(stacked: np.ndarray, missing: np.ndarray, owner: np.ndarray, first
 
 
 def joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
-    """Return the users of two parts, in this order; None where they are many."""
+    """Return the users of two parts, in this order; None if there are many."""
     if one is None or other is None or len(one) + len(other) >= FEW:
         return None
     return np.concatenate([one, other])

@@ -1,4 +1,4 @@
-"""Which interval a number of an evaluation gets: by what it is, and by how many users it is of."""
+"""Selection of the interval of a result, by the metric and the number of users."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def interval_of(
     level: float,
     limits: tuple[float, float],
 ) -> Interval | None:
-    """Return the interval of a value, or None where no resample was asked for or none holds a user who counts.
+    """Return the interval of a value, or None without resamples, or if no resample has a valid user.
 
-    `users` (N, 2) holds the sum and the number of the records of each user who counts, where these are fewer than
-    `FEW`. A mean over so few gets Student's t, all else the percentiles of the replicates.
+    `users` (N, 2) has the sum and the number of the valid records of each user, for fewer than `FEW` users. A mean
+    over so few users gets Student's t interval; all other values get the percentiles of the replicates.
     """
     if replicates is None:
         return None
@@ -38,5 +38,5 @@ def interval_of(
         return interval
     method = f"{interval.method}, not corrected for bias"
     if users is not None:
-        method += f"; fewer than {FEW} users, so it covers less often than its level says"
+        method += f"; fewer than {FEW} users, so its coverage is below its level"
     return dataclasses.replace(interval, method=method)

@@ -1,4 +1,4 @@
-"""A comparison as tables of a paper."""
+"""A comparison as LaTeX tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PATTERN = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
 
 
 def escaped(text: str) -> str:
-    """Write a text so that LaTeX prints it as it is."""
+    """Return a text escaped for LaTeX."""
     return _PATTERN.sub(lambda found: _SIGNS[found[0]], text)
 
 
@@ -41,7 +41,7 @@ def latex(
     facts: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> str:
-    """Write the systems with their letters, and the pairs with their tests, as two tables."""
+    """Return two tables: the systems with their letters, and the pairs with their tests."""
     metrics = list(values)
     units = {pair.metric: "" if pair.unit == "1" else f" [{pair.unit}]" for pair in pairs}
     systems = list(next(iter(values.values())))
@@ -51,7 +51,7 @@ def latex(
     first = _table(
         head,
         rows,
-        f"{facts['n_users']} users. Systems that share a letter are not told apart at "
+        f"{facts['n_users']} users. Systems that share a letter do not differ significantly at "
         rf"{percent}\,\% (Wilcoxon's signed rank, {_tests(pairs)}Holm over {facts['n_tests']} tests).",
         "tab:compared-systems",
     )
@@ -60,7 +60,7 @@ def latex(
         head,
         [_pair(pair, units[pair.metric]) for pair in pairs],
         "Paired differences, the first system minus the second; $r$ is the rank-biserial correlation, and detectable "
-        rf"the difference that a single test would find with a power of 80\,\%.{_intervals(pairs)}",
+        rf"the difference that a single test would detect with a power of 80\,\%.{_intervals(pairs)}",
         "tab:compared-pairs",
         left=2,
     )
@@ -68,12 +68,12 @@ def latex(
 
 
 def _tests(pairs: Sequence[Any]) -> str:
-    """Name the forms of the test: exact, normal, or both."""
+    """Return the forms of the test: exact, normal, or both."""
     return "".join(f"{form}, " for form in dict.fromkeys(p.test.partition(", ")[2] for p in pairs if p.test))
 
 
 def _intervals(pairs: Sequence[Any]) -> str:
-    """Name the methods of the intervals."""
+    """Return the methods of the intervals."""
     methods = dict.fromkeys(pair.interval.method for pair in pairs if pair.interval is not None)
     return f" Intervals: {escaped('; '.join(methods))}." if methods else ""
 

@@ -1,4 +1,4 @@
-"""Letters for significance: two systems that share a letter are not told apart."""
+"""Letters for significance: systems that share a letter do not differ significantly."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ __all__ = ["letters"]
 
 
 def letters(names: Sequence[str], different: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return each name its letters, by the insert-and-absorb rule.
+    """Return the letters of each system, by the insert-and-absorb algorithm.
 
     Parameters
     ----------
     names : sequence of str
         The systems, best first; the first letter goes to the best.
     different : iterable of pairs of str
-        The pairs that are told apart; their order does not matter.
+        The pairs with a significant difference, in any order.
 
     Returns
     -------
     dict of str to str
-        Two systems share a letter exactly where they are not told apart.
+        Two systems share a letter exactly if they do not differ significantly.
 
     References
     ----------
@@ -45,6 +45,6 @@ def letters(names: Sequence[str], different: Iterable[tuple[str, str]]) -> dict[
 
 
 def _letter(number: int) -> str:
-    """Count a, b, ..., z, then A to Z, then in brackets."""
+    """Return the letter of a number: a to z, then A to Z, then numbers in brackets."""
     alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return alphabet[number] if number < len(alphabet) else f"[{number}]"

@@ -1,7 +1,7 @@
-"""One pass over the users: every statistic of every system, its sums by stratum, and its sums in every resample.
+"""One pass over the users: the statistics of every system, summed by stratum and by resample.
 
-Nothing here knows a metric. A part of the users is computed, multiplied by how often each of them is drawn,
-and let go, so memory does not grow with the number of users.
+The code does not depend on the metrics. Each part of the users is computed, multiplied by its bootstrap counts and
+released, so memory does not grow with the number of users.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Cell:
     Attributes
     ----------
     value : float
-        Of the mean statistic; NaN where there is none, infinite where a record that counts is.
+        The value of the mean statistic; NaN where undefined, infinite if a valid record is.
     replicates : (B,) float array or None
         The value in each resample.
     n_records : int
-        Records that count.
+        The number of valid records.
     n_missing, n_infinite : int
-        Records left out because their statistic is NaN; records that count, with an infinite statistic.
+        Records left out because their statistic is NaN; valid records with an infinite statistic.
     users : (N, 2) float array or None
-        The sum of the values and the number of the records of each user who counts, where these are fewer than
-        `stats.student.FEW`.
+        The sum of the values and the number of the valid records of each user, for fewer than
+        `stats.student.FEW` users.
     """
 
     value: float
@@ -55,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """`cells` by (metric, system, stratum), and `columns` by (metric, system): (n,) values where they were kept."""
+    """The `cells` by (metric, system, stratum), and the `columns` by (metric, system): values of each record, (n,)."""
 
     cells: dict[tuple[str, str, str], Cell]
     columns: dict[tuple[str, str], np.ndarray]
@@ -73,22 +73,21 @@ def measure(
 ) -> Measured:
     """Compute every metric of every system in every stratum.
 
-    With `paired`, a record counts in a metric only if it counts for every system, and the values of each record
-    are kept for the metrics that are plain means. The work is divided into parts of fixed size, whose sums are added
-    in their order: neither `threads` (all processors, up to 8, when not given) nor the size of a block changes a bit.
+    With `paired`, a record is valid in a metric only if it is valid for every system, and the values of each record
+    are returned for plain means. The work is divided into parts of fixed size, whose sums are added in order: neither
+    `threads` (default: all processors, at most 8) nor the block size changes the result.
     """
-    # More threads inside a product would give other last bits, and get in the way of the threads here.
+    # Threads inside a matrix product would change the last bits and compete with the threads here.
     with threadpool_limits(limits=1, user_api="blas"):
         return _measured(cohort, systems, metrics, stratifications, resamples, paired=paired, threads=threads)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Plan:
-    """What is computed of every user, each statistic once: metrics may be parts of one.
+    """The statistics to compute, each once: metrics may share one.
 
-    `sources` are the statistics. Metric m is made of the columns ``columns[m]`` of source ``of_source[m]``; of all
-    where that is None, and of none where it has no value for anybody. `mean` says of each source whether it is one
-    number a user.
+    `sources` are the statistics. Metric m uses the columns ``columns[m]`` of source ``of_source[m]``: all of them for
+    None, none where it is undefined. `mean` marks the sources with one number per user.
     """
 
     sources: list[Callable[[Comparison], np.ndarray]]
@@ -135,7 +134,7 @@ def _measured(
         drawn = None
         if resamples is not None:
             drawn = resamples.counts(part)
-            if len(cohort.owner) > cohort.n_users:  # every record is drawn as often as its user
+            if len(cohort.owner) > cohort.n_users:  # every record has the count of its user
                 drawn = drawn[:, cohort.owner[rows] - part * PART]
         return _measure_part(cohort, systems, plan, stratifications, drawn, rows, paired=paired)
 
@@ -170,7 +169,7 @@ def _measured(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-    """What one part of the users adds: the sums of each stratum that has a record, and the columns that are kept."""
+    """The results of one part of the users: sums by stratum, and the columns of plain means."""
 
     width: list[int]
     sums: dict[tuple[int, int], list[Sums]]
@@ -187,7 +186,7 @@ def _measure_part(
     *,
     paired: bool,
 ) -> _Part:
-    """Measure the records of a part; `drawn` (B, records) says how often each is drawn."""
+    """Measure the records of a part; `drawn` (B, records) has the bootstrap counts."""
     groups = [
         (which, group, members, None if drawn is None else Drawn(drawn[:, members]))
         for which, stratification in enumerate(stratifications)
@@ -205,7 +204,7 @@ def _measure_part(
         nan, infinite = _not_finite(stack, width, total)
         judged.append((stack, total, nan, infinite))
         if paired:
-            stack = None  # nothing can be summed before all systems are seen
+            stack = None  # sums need the missing values of all systems
         else:
             _add_up(found, groups, width, plan, cohort.owner[rows], *judged.pop(), paired=False)
     if paired:
@@ -242,7 +241,7 @@ def _add_up(
     *,
     paired: bool,
 ) -> None:
-    """Sum the statistics of one system over the records of each stratum; what is not finite is set to zero first."""
+    """Sum the statistics of one system over the records of each stratum, with zero for entries that are not finite."""
     known: np.ndarray | None = total
     if nan.any() or infinite.any():
         stack[np.repeat(nan | infinite, width, axis=1)] = 0.0
@@ -265,7 +264,7 @@ def _add_up(
 
 
 def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
-    """Return the truth of some records in blocks of the cache, with their rows; systems are held beside it."""
+    """Return the target of some records in blocks that fit the cache, with their rows."""
     theta = cohort.theta_star
     step = rows_of_block(theta.shape[1])
     blocks = [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
@@ -293,9 +292,9 @@ def _statistics(
     *,
     into: np.ndarray | None,
 ) -> tuple[list[int], np.ndarray]:
-    """Compute the statistics of a system: the width of each source, and all side by side, (records, columns).
+    """Compute the statistics of a system: the width of each source, and all columns, (records, columns).
 
-    They are written `into` an array of this shape where there is one.
+    They are written `into` an array of this shape if one is given.
     """
     width: list[int] = []
     for block, known in truth:
@@ -310,9 +309,9 @@ def _statistics(
 
 
 def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each record and source whether a NaN is among its columns, and else whether an infinity is."""
+    """Return for each record and source whether it has a NaN, and otherwise whether it has an infinity."""
     nan, infinite = np.zeros((2, len(stack), len(width)), dtype=bool)
-    finite = np.isfinite(total)  # what is not finite shows in the sum of its column
+    finite = np.isfinite(total)  # the sum of a column is not finite if an entry is not
     for place, (start, stop) in enumerate(_spans(width)):
         if not finite[start:stop].all():
             nan[:, place] = np.isnan(stack[:, start:stop]).any(axis=1)
@@ -321,7 +320,7 @@ def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> t
 
 
 def _runs(stratification: Stratification, rows: slice) -> list[tuple[int, Any]]:
-    """Return the records of each stratum that has some among these: all of them as a slice, which needs no copy."""
+    """Return the records of each stratum among the rows; all rows as a slice, which needs no copy."""
     group = stratification.group[rows]
     first = int(group[0])
     if first >= 0 and bool((group == first).all()):
@@ -335,7 +334,7 @@ def _spans(width: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _cell(bound: BoundMetric, found: Sums, source: int, columns: np.ndarray) -> Cell:
-    """Take the value of the mean statistic, and of the mean in each resample."""
+    """Compute the value of the mean statistic, and of the mean in each resample."""
     counted, missing, infinite = (int(of[source]) for of in (found.counted, found.missing, found.infinite))
     if not len(columns):
         counted, missing, infinite = 0, counted + missing, 0

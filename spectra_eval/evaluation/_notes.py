@@ -31,7 +31,7 @@ def notes(
     if bucket_source == "window":
         sentences.append(
             "the table has no history_counts: the baselines popularity and history are missing, and head, mid and "
-            "tail are cut by the windows themselves; add the column, `prepare` writes it"
+            "tail are defined by the windows themselves; add the column, `prepare` writes it"
         )
     if left_out:
         sentences.append(f"{left_out} of {left_out + table.n_users} records have no window and are left out")
@@ -54,13 +54,13 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
         mass = table.answer_mass[np.isfinite(table.answer_mass)]
         if len(mass) and float(mass.mean()) < LOW_MASS:
             yield (
-                f"the answer tokens hold {float(mass.mean()):.4f} of the probability on average: the model was about "
-                "to say something else, so the readout compares what is left over"
+                f"the answer tokens have {float(mass.mean()):.4f} of the probability on average: other tokens are more "
+                "likely, so the readout compares what remains"
             )
 
 
 def of_options(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator[str]:
-    """Say for how many records a list of the best k is a list of everything."""
+    """Yield a warning if a list of k categories contains all options of some records."""
     if table.support is None:
         return
     cut = [(bound_metric.name, bound_metric.options["k"]) for bound_metric in bound if bound_metric.metric.takes_cutoff]
@@ -75,7 +75,7 @@ def of_options(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator
 
 
 def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: Sequence[BoundMetric]) -> Iterator[str]:
-    """Name the baselines that are better than the readout, with the metrics and both numbers."""
+    """Yield a warning for each baseline that is better than the readout, with the metrics and both numbers."""
     about = table.metadata.get("baseline")
     if table.theta_s is None or (isinstance(about, dict) and about.get("sees_window")):
         return
@@ -85,7 +85,7 @@ def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: S
         beaten = []
         for bound_metric in bound:
             own, other = value.get((bound_metric.name, "theta_s")), value.get((bound_metric.name, reference))
-            # A constant is calibrated for a cohort as a whole: only what is measured user by user tells a rival.
+            # A constant can be calibrated for the cohort as a whole, so only metrics per user are compared.
             if (
                 own is None
                 or other is None
@@ -110,7 +110,7 @@ def _of_lists(table: PreferenceTable) -> Iterator[str]:
 
 
 def _of_missing(table: PreferenceTable, results: Sequence[MetricResult]) -> Iterator[str]:
-    """Say for each system how many records some metric leaves out."""
+    """Yield for each system the number of records that some metric leaves out."""
     for system in dict.fromkeys(r.system for r in results):
         counted = [r.n_users for r in results if r.system == system and r.stratum == "all" and r.n_users]
         if counted and min(counted) < table.n_users:

@@ -13,7 +13,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedPair:
-    """The comparison of two systems in one metric, on the records that count for every system.
+    """The comparison of two systems in one metric, on the records that are valid for every system.
 
     The test and its sizes are None where the metric is not a plain mean over users, or has no value.
 

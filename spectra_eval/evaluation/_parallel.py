@@ -1,4 +1,4 @@
-"""Work on parts in several threads, with the results in order and few of them in memory."""
+"""Computation of parts in several threads, with ordered results and few of them in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from spectra_eval.arrays import check_whole
 __all__ = ["in_order"]
 
 MOST = 8
-"""Threads at most, unless more are asked for: each holds the resamples of one part."""
+"""The default maximum of threads, each of which needs the resamples of one part in memory."""
 
 T = TypeVar("T")
 
 
 def in_order(work: Callable[[int], T], parts: Sequence[int], threads: int | None) -> Iterator[T]:
-    """Return ``work(part)`` for each part in order; no more than one result beside those in work is waiting.
+    """Return ``work(part)`` for each part in order; at most one finished result waits.
 
     Raises
     ------

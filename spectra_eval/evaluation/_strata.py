@@ -1,4 +1,4 @@
-"""The strata of an evaluation: rules that have a name, and sort records into groups."""
+"""The strata of an evaluation: named rules that divide records into groups."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "check_columns", "st
 ALL = "all"
 _TAIL = 2
 _NOWHERE = 3
-"""The stratum of a category that no record offers: none."""
+"""The bucket of a category that is not an option of any record."""
 _MANY = 10
-"""A column with more different numbers than this is cut into quarters."""
+"""A column with more distinct numbers than this is divided into quarters."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stratification:
-    """`group` (n,) gives each record its place in `names`, or -1; `facts` say by what rule, in JSON values."""
+    """Groups of records: `group` (n,) is an index into `names`, or -1; `facts` describe the rule as JSON values."""
 
     names: tuple[str, ...]
     group: np.ndarray
@@ -34,14 +34,14 @@ class Stratification:
 
 
 def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
-    """Cut the categories into head, mid and tail; say whether by the histories or, without these, by the windows."""
+    """Divide the categories into head, mid and tail, by the histories if there are any, else by the windows."""
     has_history = table.history_counts is not None and bool(history_within(table).any())
     frequency = history_within(table) if has_history else table.theta_star[table.observed]
     return _cut(frequency.sum(axis=0), table.support), "history" if has_history else "window"
 
 
 def _cut(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
-    """Cut the categories that some record offers; the others are in no stratum."""
+    """Divide the categories that are an option of some record; the others are in no stratum."""
     alive = np.ones(len(frequency), dtype=bool) if support is None else support.any(axis=0)
     bucket = np.full(len(frequency), _NOWHERE, dtype=np.int64)
     bucket[alive] = category_buckets(frequency[alive])
@@ -54,7 +54,7 @@ def stratify(
     bucket: np.ndarray,
     columns: Mapping[str, np.ndarray] | None = None,
 ) -> list[Stratification]:
-    """Sort the records of a table into everybody, and into the strata of each named rule or further column.
+    """Return the group of all records, and the strata of each named rule or further column.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def stratify(
 
 
 def check_columns(columns: Mapping[str, Any], table: PreferenceTable) -> dict[str, np.ndarray]:
-    """Return further columns as arrays; refuse one that is not one value a record, or has the name of a rule."""
+    """Return further columns as arrays; each needs one value per record and a name that is not a rule."""
     made = {}
     for name, values in columns.items():
         if name == ALL or name in STRATA:
@@ -109,7 +109,7 @@ def _further(name: str, values: Any, table: PreferenceTable) -> np.ndarray:
 
 
 def _column(name: str, values: np.ndarray) -> Stratification:
-    """Sort by the values of a column; by its quartiles where it holds many numbers. NaN and None are in no group."""
+    """Group by the values of a column, or by its quartiles if it has many numbers; NaN and None are in no group."""
     if values.dtype.kind in "iuf" and len(np.unique(values[np.isfinite(values)])) > _MANY:
         return _quarters(name, values.astype(np.float64), f"quartiles of {name}")
     known = np.array([value is not None and value == value for value in values.tolist()])
@@ -121,7 +121,7 @@ def _column(name: str, values: np.ndarray) -> Stratification:
 
 
 def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
-    """Quarters by the share of tail categories, in the history where there is one."""
+    """Group by quartiles of the proportion of tail categories in the history, where there is one."""
     if table.history_counts is None:
         return _tail_preference_window(table, bucket, name="tail_preference")
     total = table.history_counts.sum(axis=1)
@@ -133,13 +133,13 @@ def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratificati
 def _tail_preference_window(
     table: PreferenceTable, bucket: np.ndarray, *, name: str = "tail_preference_window"
 ) -> Stratification:
-    """Quarters by the share of tail categories in the window, as the paper forms them: the outcome sorts the users."""
+    """Group by quartiles of the proportion of tail categories in the window, as in the paper: by the outcome."""
     share = table.theta_star[:, bucket == _TAIL].sum(axis=1)
     return _quarters(name, share, "quartiles of the proportion of tail categories in the window")
 
 
 def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
-    """Quarters by how much the history holds."""
+    """Group by quartiles of the length or weight of the history."""
     del bucket
     if table.history is not None:
         return _quarters(
@@ -163,7 +163,7 @@ def _horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
 
 
 def _context_window_by_horizon(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
-    """Sort by both: ``context_window_by_horizon=long/3``."""
+    """Group by both: ``context_window_by_horizon=long/3``."""
     del bucket
     name = "context_window_by_horizon"
     if table.context_window is None or table.horizon is None:
@@ -178,12 +178,10 @@ def _context_window_by_horizon(table: PreferenceTable, bucket: np.ndarray) -> St
 
 
 def _n_window(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
-    """Quarters by the number of interactions in the window."""
+    """Group by quartiles of the number of interactions in the window."""
     del bucket
     if (table.n_window == UNKNOWN).all():
-        raise InputError(
-            "stratum 'n_window': the table does not say how many interactions a window holds; leave it out"
-        )
+        raise InputError("stratum 'n_window': the table has no number of interactions of the windows; leave it out")
     size = np.where(table.n_window == UNKNOWN, np.nan, table.n_window)
     return _quarters("n_window", size, "quartiles of the interactions in the window")
 
@@ -197,11 +195,11 @@ STRATA: dict[str, Callable[[PreferenceTable, np.ndarray], Stratification]] = {
     "context_window_by_horizon": _context_window_by_horizon,
     "n_window": _n_window,
 }
-"""The rules that can be asked for; everybody together always comes first."""
+"""The named rules; the group of all records always comes first."""
 
 
 def _quarters(name: str, numbers: np.ndarray, rule: str) -> Stratification:
-    """Sort records into four groups by a number; equal numbers stay together, and a record without one is in none."""
+    """Divide records into four groups by a number; equal numbers are in one group, missing ones in none."""
     known = np.isfinite(numbers)
     group = np.full(len(numbers), -1, dtype=np.int64)
     cuts: list[float] = []
@@ -214,7 +212,7 @@ def _quarters(name: str, numbers: np.ndarray, rule: str) -> Stratification:
 
 
 def _values(table: PreferenceTable, column: str) -> Stratification:
-    """Sort records by the values of a column."""
+    """Group records by the values of a column."""
     given = getattr(table, column)
     if given is None:
         raise InputError(f"stratum {column!r}: the table has no column {column}; leave the stratum out")

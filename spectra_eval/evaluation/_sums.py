@@ -1,4 +1,4 @@
-"""Sums over the users of a part, as they are and in every resample: where the time of an evaluation goes.
+"""Sums over the users of a part, plain and in every resample: most of the time of an evaluation.
 
 A column that is the same for everybody needs no product. Metrics of one number a user are summed in double precision.
 Those of many numbers a user, whose products are most of the work, are multiplied in single precision, as deviations
@@ -20,14 +20,14 @@ __all__ = ["Drawn", "Sums", "add", "no_sums", "sums_of"]
 
 
 _RESAMPLES = 256
-"""Resamples in a product; a change gives other last bits."""
+"""Resamples in a matrix product; another value changes the last bits."""
 
 
 @dataclass(eq=False)
 class Sums:
-    """Running sums of one stratum: of the statistics, of those who count, and both in every resample.
+    """Running sums of one stratum: of the statistics, of the valid records, and both in every resample.
 
-    `users` are those of each block, in the order in which they come, while they are few.
+    `users` has the sums of the users of each block, in order, while they are few.
     """
 
     total: np.ndarray
@@ -40,12 +40,12 @@ class Sums:
 
 
 class Drawn:
-    """How often each of some users is drawn in every resample, ready to be multiplied.
+    """Bootstrap counts of some users, for multiplication.
 
     Parameters
     ----------
     counts : (B, n) uint8 array
-        How often.
+        The count of each user in each resample.
     """
 
     def __init__(self, counts: np.ndarray) -> None:
@@ -55,7 +55,7 @@ class Drawn:
     def times_columns(self, *columns: np.ndarray) -> list[np.ndarray]:
         """Return ``counts @ columns`` for each matrix, in its own precision, (B, its columns) each.
 
-        The counts are made floating-point numbers for some resamples at a time, which stay in the cache.
+        The counts are converted to floats for some resamples at a time, which fit the cache.
         """
         out = [np.empty((len(self.counts), one.shape[1]), dtype=one.dtype) for one in columns]
         for start in range(0, len(self.counts), _RESAMPLES):
@@ -66,7 +66,7 @@ class Drawn:
 
 
 def no_sums(columns: int, blocks: int) -> Sums:
-    """Return the sums over nobody."""
+    """Return the sums over no users."""
     zeros = np.zeros(blocks, dtype=np.int64)
     return Sums(
         total=np.zeros(columns),
@@ -80,7 +80,7 @@ def no_sums(columns: int, blocks: int) -> Sums:
 
 
 def add(whole: Sums, more: Sums) -> None:
-    """Add the sums of further users; the order of the calls is part of the result."""
+    """Add the sums of further users; the result depends on the order of the calls."""
     whole.total += more.total
     whole.counted += more.counted
     whole.missing += more.missing
@@ -102,10 +102,10 @@ def sums_of(
     total: np.ndarray | None = None,
     users: Few | None = None,
 ) -> Sums:
-    """Sum the statistics (n, columns) of some users, and what is said of their blocks (n, blocks).
+    """Sum the statistics (n, columns) of some users, and the flags of their blocks (n, blocks).
 
-    `single` (columns,) says which columns single precision is enough for; `total` is the plain sum where it is known.
-    `users` are those of each block, as `few_users` gives them.
+    `single` (columns,) marks columns for single precision; `total` is the plain sum if it is known. `users` has the
+    users of each block, as returned by `few_users`.
     """
     if total is None:
         total = stacked.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Whom an evaluation speaks of, and the systems that it holds against them."""
+"""The records of an evaluation, and the systems that it compares with them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["AnySystem", "Cohort", "ListSystem"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cohort:
-    """The records that count, those of one user side by side.
+    """The evaluated records, grouped by user.
 
     Attributes
     ----------
     theta_star : (n, K) float array
-        What was observed; every row on the simplex.
+        Observed distributions; every row on the simplex.
     owner : (n,) int array
-        The number of the user of each record, ascending.
+        The index of the user of each record, ascending.
     bucket : (K,) int array
         0 head, 1 mid, 2 tail.
     n_users : int
         The number of users.
     support : (n, K) bool array or None
-        The options of each record; None where all offer every category.
+        The options of each record; None if all categories are options of every record.
     """
 
     theta_star: np.ndarray
@@ -47,11 +47,11 @@ class Cohort:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ListSystem:
-    """A system that names lists (N, L) and nothing else; it holds the uniform distribution on each list.
+    """A system of ranked lists (N, L); it predicts the uniform distribution on each list.
 
-    With `truth` it holds the truth restricted to the list instead, which has the least JS divergence of all
-    distributions on the list: a ceiling for any way of making a distribution of it. The distributions are made for
-    the rows that are asked for, and not kept: together they would be the largest thing in memory.
+    With `truth` it predicts the truth restricted to the list, which has the least JS divergence of all distributions
+    on the list: a bound for any way of converting it to a distribution. Distributions are computed for requested rows
+    and not stored, since they would need most of the memory.
     """
 
     name: str
@@ -74,4 +74,4 @@ class ListSystem:
 
 
 AnySystem: TypeAlias = System | RowSystem | ListSystem
-"""Whatever has a `name`, `lists` or None, and gives what it holds for some rows."""
+"""A system: a `name`, `lists` or None, and the predicted distributions of some rows."""

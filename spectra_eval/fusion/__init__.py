@@ -1,12 +1,12 @@
 """Fusion: a model's category distribution as a prior for the item scores of a recommender.
 
-A recommender scores items; the distribution says how much of the user's future each category will hold. The two are
-put together as
+A recommender scores items; the distribution predicts the proportion of each category in the user's future. The two
+are combined as
 
     fused(u, i) = z(u, i) + w ln p(u, i),    p(u, i) = sum over c of a(i, c) theta_s(u, c)
 
 with z the scores of one user at mean 0 and standard deviation 1, and a(i, c) one over the number of the item's
-categories. The weight w is given, or fitted on other users than those it is used for.
+categories. The weight w is given, or fitted on other users than those it is applied to.
 """
 
 from spectra_eval.fusion._files import ItemScores, read_item_scores, write_fused

@@ -1,4 +1,4 @@
-"""Scores of items, from files and back into them."""
+"""Reading and writing of item scores."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _SEPARATOR = "|"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ItemScores:
-    """One row a user and item.
+    """Item scores, one row per user and item.
 
     Attributes
     ----------
     users, items : (M,) arrays of str
-        Who and what; no pair comes twice.
+        Users and items; no pair occurs twice.
     scores : (M,) float array
         Of any recommender, the higher the better.
     shares : (I, K) float array
-        Shares of the categories of each item, one over their number; rows sum to 1.
+        Weights of the categories of each item, one over their number; rows sum to 1.
     item_row : (M,) int array
         The row of `shares` that belongs to each item.
     categories : tuple of K str
-        Their names.
+        Names of the categories.
     truth : (M,) float array, optional
-        What the user got out of the item, 0 or more; what is held against.
+        Relevance of the item for the user, 0 or more.
     """
 
     users: np.ndarray
@@ -53,7 +53,7 @@ class ItemScores:
     truth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Refuse columns that do not fit together."""
+        """Check that the columns fit together."""
         columns = {"items": self.items, "scores": self.scores, "item_row": self.item_row}
         for name, values in (columns | ({} if self.truth is None else {"truth": self.truth})).items():
             if len(values) != len(self.users):
@@ -74,12 +74,12 @@ def read_item_scores(
     Parameters
     ----------
     path : path-like
-        Columns `user`, `item`, `score`; `category`, unless `items` says it; and `truth`, where there is one.
-        Several categories of an item are joined by ``|``; an item without one has an even prior.
+        Columns `user`, `item`, `score`; `category`, unless `items` has it; and optionally `truth`.
+        Several categories of an item are joined by ``|``; an item without one has a uniform prior.
     categories : sequence of K str
         Those of the table.
     items : path-like, optional
-        Columns `item` and `category`, one row an item or one a pair.
+        Columns `item` and `category`, one row per item or per pair.
     mapping : mapping of str to str, optional
         Column of the files by the name it should have.
 
@@ -137,7 +137,7 @@ def read_item_scores(
 
 
 def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    r"""Write columns of one length as CSV, or as Parquet where the name ends so; whole or not at all.
+    r"""Write columns of one length as CSV, or as Parquet where the name ends so; completely or not at all.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dic
 
 
 def _columns(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Find the column of a file for each that is read; one file may have the mapped name, the other its own."""
+    """Return the column of a file for each name; the two files may differ in which name they use."""
     mapped = {name: mapping.get(name, name) for name in (*_NEEDED, "category", "truth")}
     mapped = {name: column if column in names else name for name, column in mapped.items()}
     return {name: column for name, column in mapped.items() if column in names}
@@ -246,23 +246,23 @@ def _numbers(values: np.ndarray, name: str, place: Path) -> np.ndarray:
 def _shares(
     frame: Mapping[str, np.ndarray], place: Path, categories: tuple[str, ...]
 ) -> tuple[dict[str, int], np.ndarray]:
-    """Give the row of each item, and the shares of its categories."""
+    """Return the row of each item, and the weights of its categories."""
     index = {name: i for i, name in enumerate(categories)}
     found: dict[str, frozenset[int]] = {}
-    per_pair = "score" not in frame  # a file of items may give one row a pair
+    per_pair = "score" not in frame  # a file of items may have one row per pair
     for row, (item, text) in enumerate(zip(frame["item"], frame["category"], strict=True), start=1):
         named = [name.strip() for name in text.split(_SEPARATOR) if name.strip()]
         unknown = [name for name in named if name not in index]
         if unknown:
             raise InputError(
-                f"{place}: row {row} (item {item!r}), column category: {unknown[0]!r} is none of the table's categories"
+                f"{place}: row {row} (item {item!r}), column category: {unknown[0]!r} is not a category of the table"
             )
         places = frozenset(index[name] for name in named)
         if item in found and per_pair:
             places |= found[item]
         elif item in found and found[item] != places:
             raise InputError(
-                f"{place}: row {row}: item {item!r} has other categories here than before; give it one set"
+                f"{place}: row {row}: item {item!r} has other categories than in an earlier row; give each item one set"
             )
         found[item] = places
     shares = np.full((len(found), len(categories)), 1.0 / len(categories))

@@ -1,4 +1,4 @@
-"""The fused score, its weight, and how it ranks."""
+"""The fused score, its weight, and its ranking metrics."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from spectra_eval.tables import Interval, MetricResult, PreferenceTable
 __all__ = ["WEIGHTS", "Fusion", "fuse", "ranked"]
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Among these the weight is sought; 0 leaves the scores as they are."""
+"""The candidates for the weight; 0 leaves the scores unchanged."""
 SMOOTHING = 1e-3
-"""Share of the even distribution that is mixed in, so that no category is impossible."""
+"""Weight of the uniform distribution in the mixture, so that no category has probability zero."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fusion:
-    """Scores that were put together.
+    """Combined scores.
 
     Attributes
     ----------
     fused, standardised, log_prior : (M,) float arrays
-        The fused score, and its two parts; `log_prior` in nats.
+        The fused score and its two terms; `log_prior` in nats.
     weight : (M,) float array
-        The weight that each row was given.
+        The weight of each row.
     fold_weights : tuple of float
         Of each fold of users, where the weight was fitted; else the one weight.
     results : tuple of MetricResult
         ``item_ndcg@k`` and ``item_recall@k`` of the systems ``scores``, ``prior``, ``fused`` and of ``fused - scores``;
         empty without a truth.
     n_left_out : int
-        Users without a relevant item, of whom nothing can be said.
+        Users without a relevant item, who are left out.
     """
 
     fused: np.ndarray
@@ -62,7 +62,7 @@ def fuse(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> Fusion:
-    r"""Take what a model holds of each user's categories as a prior for scores of items.
+    r"""Combine item scores with the predicted category distribution as a prior.
 
     .. math:: \mathrm{fused}_{ui} = \frac{s_{ui} - \bar s_u}{\mathrm{sd}(s_u)} + w \ln p_{ui}, \qquad
         p_{ui} = \sum_c a_{ic}\, [(1 - \varepsilon)\, \theta_{uc} + \varepsilon / K]
@@ -75,7 +75,7 @@ def fuse(
         Of users of the table.
     weight : float or "fitted"
         w, 0 or more. ``fitted``: of each fold of users (five, by the hash of their names), that of `WEIGHTS` with the
-        best mean NDCG of the users of the other folds; the smaller one where two are alike. It needs a truth.
+        best mean NDCG of the users of the other folds; the smaller one for ties. It needs a truth.
     k : int
         The cut-off of both metrics.
     smoothing : float
@@ -100,7 +100,7 @@ def fuse(
     Notes
     -----
     Ties in a score count as every order of them on average, as in `category_ndcg`. NDCG has a linear gain; recall is
-    the share of the relevant items that the first k hold. Both are means over users with a relevant item among theirs.
+    the proportion of the relevant items among the first k. Both are means over users with a relevant item.
 
     Examples
     --------
@@ -168,14 +168,14 @@ def fuse(
 def ranked(
     user: np.ndarray, scores: np.ndarray, truth: np.ndarray, *, n_users: int, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give NDCG@k and recall@k of each user's items in the order of their scores, ties in every order on average.
+    """Return NDCG@k and recall@k of each user's items ranked by score, averaged over the order of ties.
 
     Parameters
     ----------
     user : (M,) int array
         Below `n_users`.
     scores, truth : (M,) float arrays
-        The higher the better; the gain, 0 or more.
+        Scores, higher is better; gains, 0 or more.
     n_users, k : int
         N and the cut-off.
 
@@ -207,7 +207,7 @@ def ranked(
 
 
 def _expected(user: np.ndarray, scores: np.ndarray, gains: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sort by user and score; give the gain expected at each place among its ties, and the places from 0."""
+    """Sort by user and score; return the expected gain at each rank, averaged over ties, and the ranks from 0."""
     order = np.lexsort((-scores, user))
     who, values, sorted_gains = user[order], scores[order], gains[order].astype(np.float64)
     first = np.ones(len(who), dtype=bool)
@@ -219,7 +219,7 @@ def _expected(user: np.ndarray, scores: np.ndarray, gains: np.ndarray, n_users: 
 
 
 def _standardised(scores: np.ndarray, user: np.ndarray) -> np.ndarray:
-    """Give each user's scores mean 0 and standard deviation 1; those that are all alike are 0."""
+    """Return each user's scores with mean 0 and standard deviation 1; constant scores become 0."""
     count = np.bincount(user)
     centred = scores - (np.bincount(user, weights=scores) / count)[user]
     spread = np.sqrt(np.bincount(user, weights=centred**2) / count)
@@ -230,7 +230,7 @@ def _standardised(scores: np.ndarray, user: np.ndarray) -> np.ndarray:
 
 
 def _cross_fitted(per_weight: np.ndarray, folds: np.ndarray) -> tuple[float, ...]:
-    """Choose for each fold the weight that is best for the users of the others, (W, N) values."""
+    """Return for each fold the weight with the best mean value on the other folds, given (W, N) values."""
     known = np.isfinite(per_weight[0])
     chosen = []
     for fold in range(int(folds.max()) + 1):
@@ -267,7 +267,7 @@ def _result(
 
 def _check(table: PreferenceTable, scores: ItemScores, weight: float | str, k: int, smoothing: float) -> None:
     if table.theta_s is None:
-        raise InputError("column theta_s: missing; fuse a table that was probed, or made by `baseline`")
+        raise InputError("column theta_s: missing; use a table from `probe` or `baseline`")
     known = set(table.users.tolist())
     if len(known) < table.n_users:
         raise InputError("column user: some have several records; fuse a table with one context window and horizon")
@@ -275,7 +275,9 @@ def _check(table: PreferenceTable, scores: ItemScores, weight: float | str, k: i
     if unknown:
         raise InputError(f"scores: user {unknown[0]!r} is not in the table; leave the rows out, or probe that user")
     if scores.categories != table.categories:
-        raise InputError("categories: those of the scores are not those of the table; read them with the table's own")
+        raise InputError(
+            "categories: the scores and the table have different categories; read the scores with those of the table"
+        )
     check_cutoff(k)
     if not 0 < check_number("smoothing", smoothing) <= 1:
         raise InputError(f"smoothing: {smoothing} is not above 0 and at most 1")
@@ -283,4 +285,4 @@ def _check(table: PreferenceTable, scores: ItemScores, weight: float | str, k: i
         if scores.truth is None:
             raise InputError("weight: cannot be fitted without a column truth; give a number")
     elif isinstance(weight, str) or check_number("weight", weight) < 0:
-        raise InputError(f"weight: {weight!r} is no number of 0 or more, nor the word 'fitted'")
+        raise InputError(f"weight: {weight!r} is neither a number of at least 0 nor the word 'fitted'")

@@ -1,4 +1,4 @@
-"""Metrics: a statistic of each user, and a value of the mean statistic."""
+"""Metrics: a statistic per user, and a value of the mean statistic."""
 
 from spectra_eval.metrics._base import METRICS, BoundMetric, Metric, metric, parse, shown_in
 from spectra_eval.metrics._comparison import Comparison

@@ -1,4 +1,4 @@
-"""The arguments of the public functions, checked: one comparison, and one number a user in return."""
+"""Checks of the arguments of public functions, and the shape of their results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_pair(
     support: Any = None,
     lists: Any = None,
 ) -> tuple[Comparison, tuple[int, ...]]:
-    """Check the arrays of a public function; give them as one comparison, and the shape of the users' axes."""
+    """Check the arrays of a public function; return a comparison and the shape of the user axes."""
     if k is not None:
         check_cutoff(k)
     with_them: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -66,12 +66,12 @@ def check_support(array: np.ndarray | None, **thetas: np.ndarray) -> np.ndarray 
 
 
 def shaped_like(users: tuple[int, ...], column: np.ndarray) -> Any:
-    """Return one number a user in the shape of the users' axes; a plain float for a single user without an axis."""
+    """Return one number per user in the shape of the user axes; a float for a single user without an axis."""
     return column.reshape(users) if users else float(column.reshape(()))
 
 
 def check_lists(array: np.ndarray, users: tuple[int, ...]) -> np.ndarray:
-    """Check that there is one list of whole numbers a user; give them as (n, L)."""
+    """Check that there is one list of whole numbers per user; return them as (n, L)."""
     if array.ndim == 0 or array.shape[:-1] != users:
         raise ShapeError(f"lists: shape {array.shape}, but the users have shape {users}; give one list a user")
     if array.size and not np.issubdtype(array.dtype, np.integer):

@@ -1,7 +1,7 @@
-"""What a metric is: a statistic of each user, and a value of the mean statistic.
+"""The definition of a metric: a statistic per user, and a value of the mean statistic.
 
-From these two alone follow the point estimate, the bootstrap, paired differences, strata and
-sharding; none of them needs to know which metric it serves.
+The point estimate, the bootstrap, paired differences, strata and sharding use only these two, so
+their code is the same for all metrics.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 STRATA = ("head", "mid", "tail")
-"""The strata of categories, by the number that `Comparison.bucket` holds."""
+"""The strata of categories, by their number in `Comparison.bucket`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def mean_over_users(statistic: np.ndarray, **_options: Any) -> Any:
-    """Take the value of a plain mean: the mean statistic, (..., 1) -> (...)."""
+    """Return the value of a plain mean: the mean statistic, (..., 1) -> (...)."""
     return np.asarray(statistic)[..., 0]
 
 
@@ -49,8 +49,8 @@ class Metric:
     name : str
         The name in the registry.
     statistic : callable
-        ``statistic(comparison, **options) -> (n, D)``, one row a user, computed from that user alone;
-        a NaN row leaves the user out, and is counted.
+        ``statistic(comparison, **options) -> (n, D)``, one row per user, computed from that user only;
+        users with a NaN row are left out and counted.
     unit : Unit
         The unit of the value.
     lower_is_better : bool or None
@@ -60,10 +60,10 @@ class Metric:
     reference : str
         Where it is defined.
     label, heading : str
-        The name in words for people, and for a narrow column; made from `name`, and from `label`, when not given.
+        The name in words, and for a narrow column; derived from `name` and from `label` by default.
     definition, reading, pitfalls : str
-        The formula in Markdown ($p$ the target, $q$ the prediction), what a value says, and what goes wrong; the page
-        of the metrics, the listings and the report show them.
+        The formula in Markdown ($p$ the target, $q$ the prediction), the meaning of a value, and common mistakes; used
+        in docs/metrics.md, listings and reports.
     value : callable
         ``value(mean_statistic (..., D), **options) -> (...)`` in `unit`; NaN where the value is undefined.
         Where it is `mean_over_users`, the statistic holds the value of each user, in `unit` too.
@@ -118,19 +118,19 @@ class Metric:
     cutoffs: tuple[int, ...] = (10,)
 
     def __post_init__(self) -> None:
-        """Name what has no label after its name."""
+        """Derive missing labels from the name."""
         object.__setattr__(self, "label", self.label or words_of(self.name))
         object.__setattr__(self, "heading", self.heading or self.label)
 
     @property
     def is_mean(self) -> bool:
-        """Whether the value is the plain mean of one number a user, as rank tests need."""
+        """Return whether the value is the plain mean of one number per user, as rank tests need."""
         return self.value is mean_over_users
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundMetric:
-    """A metric with its cut-off and options: what an evaluation computes.
+    """A metric with its cut-off and options, as computed by an evaluation.
 
     Parameters
     ----------
@@ -153,13 +153,13 @@ class BoundMetric:
 
     @classmethod
     def parse(cls, name: str) -> BoundMetric:
-        """Read a name as it is printed, ``NAME[@CUTOFF][:OPTION=VALUE]...``; see `parse`."""
+        """Return the metric of a name, ``NAME[@CUTOFF][:OPTION=VALUE]...``; see `parse`."""
         found, options = parse(name)
         return cls(metric=found, options=options)
 
     @property
     def name(self) -> str:
-        """The name that `parse` reads back; options at their defaults are left out."""
+        """Return the name that `parse` accepts, without options at their defaults."""
         cutoff = f"@{self.options['k']}" if self.metric.takes_cutoff else ""
         stated = [
             f":{option}={self.options[option]}"
@@ -169,7 +169,7 @@ class BoundMetric:
         return self.metric.name + cutoff + "".join(stated)
 
     def check_categories(self, n_categories: int) -> None:
-        """Refuse a cut-off above the number of categories."""
+        """Raise if the cut-off is above the number of categories."""
         if self.metric.takes_cutoff and self.options["k"] > n_categories:
             raise InputError(
                 f"metric {self.name!r}: the cut-off exceeds the {n_categories} categories; "
@@ -189,7 +189,7 @@ METRICS: Registry[Metric] = Registry("metric", package="spectra_eval.metrics", g
 
 
 def shown_in(place: str) -> list[Metric]:
-    """Return the metrics that are shown in a place when none are named, in the order of their rank.
+    """Return the default metrics of a place, in the order of their rank.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def shown_in(place: str) -> list[Metric]:
 
 
 def names_shown_in(place: str, n_categories: int) -> list[str]:
-    """Return the names of these metrics, each with its cut-offs, which are lowered to the number of categories.
+    """Return the names of these metrics with their cut-offs, lowered to the number of categories.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def names_shown_in(place: str, n_categories: int) -> list[str]:
 
 
 def parse(name: str) -> tuple[Metric, dict[str, Any]]:
-    """Read the name of a metric with its cut-off and options, ``NAME[@CUTOFF][:OPTION=VALUE]...``.
+    """Parse the name of a metric with its cut-off and options, ``NAME[@CUTOFF][:OPTION=VALUE]...``.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def parse(name: str) -> tuple[Metric, dict[str, Any]]:
             known = ", ".join(found.options) or "none"
             raise InputError(f"metric {name!r}: no option {option!r}; {plain} has: {known}")
         if option in options:
-            raise InputError(f"metric {name!r}: option {option!r} is given twice; leave one out")
+            raise InputError(f"metric {name!r}: option {option!r} is repeated; leave one out")
         options[option] = _option_value(name, found, option, value)
     return found, options
 
@@ -303,8 +303,7 @@ def metric(
 ) -> Callable[[F], F]:
     """Register a public function as a metric, under its own name.
 
-    The function is what users call (it checks its arrays); `statistic` is the kernel that an evaluation calls
-    on checked data.
+    Users call the function, which checks its arrays; an evaluation calls `statistic` on checked data.
 
     Parameters
     ----------

@@ -27,12 +27,12 @@ class Comparison:
     theta_star : (n, K) float array
         Observed frequencies; rows on the simplex, or NaN where nothing was observed.
     theta_s : (n, K) float array
-        The system's predicted distributions; rows on the simplex, or NaN where it predicts nothing.
+        The system's predicted distributions; rows on the simplex, or NaN without a prediction.
     lists : (n, L) int array or None
         The system's own ranked lists (negative entries are no category); None where its list is the order
         of `theta_s`.
     bucket : (K,) int array
-        The stratum of each category: 0 head, 1 mid, 2 tail; above 2 for a category that is no option of any
+        The stratum of each category: 0 head, 1 mid, 2 tail; above 2 for a category that is not an option of any
         user.
     support : (n, K) bool array or None
         The options of each user; `theta_star` and `theta_s` are zero outside. None where all have every category.
@@ -62,12 +62,12 @@ class Comparison:
 
     @property
     def n_users(self) -> int:
-        """The number of users."""
+        """Return the number of users."""
         return len(self.theta_s)
 
     @property
     def n_categories(self) -> int:
-        """The number of categories."""
+        """Return the number of categories."""
         return self.theta_s.shape[1]
 
     def cached(self, compute: Callable[..., T], *arguments: Any) -> T:
@@ -156,7 +156,7 @@ class Part:
 
 
 def of_users(statistic: Callable[..., np.ndarray], comparison: Comparison, **options: Any) -> np.ndarray:
-    """Compute a statistic of one number a user, block by block, (n,)."""
+    """Compute a statistic with one number per user, block by block, (n,)."""
     out = np.empty(comparison.n_users)
     at = 0
     for block in comparison.blocks():

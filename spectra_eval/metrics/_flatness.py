@@ -1,4 +1,4 @@
-"""How close predictions are to the uniform distribution on each record's options, and what to call that."""
+"""The distance of predictions from the uniform distribution on each record's options."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from spectra_eval import simplex
 __all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness", "in_words"]
 
 EXACT = 1e-9
-"""A prediction whose mean total variation to uniform is at most this is uniform but for rounding."""
+"""A prediction whose mean total variation to uniform is at most this is uniform up to rounding."""
 FLAT = 0.02
-"""One whose mean total variation to uniform is below this is called flat."""
+"""A prediction whose mean total variation to uniform is below this is flat."""
 NEARLY = 0.1
-"""One that is closer to uniform than this share of what the users are is called nearly flat."""
+"""A prediction is ``nearly flat`` if its distance is below this proportion of the distance of the target."""
 
 _BLOCK = 65_536
-"""Records in a block where a temporary array would be as large as the table."""
+"""Records in a block, which limits the size of temporary arrays."""
 
 
 class Flatness:
-    """The mean total variation to uniform of a prediction and of the truth, block by block."""
+    """The mean total variation to uniform of a prediction and of the target, block by block."""
 
     def __init__(self) -> None:
         self.n = 0
@@ -31,7 +31,7 @@ class Flatness:
         self._of_truth = 0.0
 
     def add(self, theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> None:
-        """Take some more records with a window; `support` is None where all have every category as an option."""
+        """Add records with a window; `support` is None if all categories are options."""
         for start in range(0, len(theta_s), _BLOCK):
             rows = slice(start, start + _BLOCK)
             k = theta_s.shape[1]
@@ -42,7 +42,7 @@ class Flatness:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The verdict (``uniform``, ``flat`` or ``nearly flat``) with the numbers; empty where it is none of these."""
+        """Return the verdict (``uniform``, ``flat`` or ``nearly flat``) with the numbers; empty if none applies."""
         if not self.n:
             return {}
         distance, truth = self._of_prediction / self.n, self._of_truth / self.n
@@ -52,7 +52,7 @@ class Flatness:
         return {"verdict": verdict, "mean_tv_to_uniform": distance, "mean_tv_of_truth_to_uniform": truth}
 
     def sentence(self, name: str) -> str | None:
-        """Say that the prediction is uniform, flat or nearly flat, with the number; None where it is neither."""
+        """Return a sentence about a uniform or almost uniform prediction; None otherwise."""
         return in_words(name, self.facts)
 
 
@@ -64,21 +64,21 @@ def in_words(name: str, facts: Mapping[str, Any]) -> str | None:
     if facts["verdict"] == "uniform":
         return (
             f"{name} is flat: it is the uniform distribution on the options of each record (mean total variation "
-            f"to uniform {distance:.4f}; of what the users did {truth:.4f}), so it has no information about users"
+            f"to uniform {distance:.4f}; of the target {truth:.4f}), so it has no information about users"
         )
     if facts["verdict"] == "flat":
         return (
-            f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it holds "
+            f"{name} is flat: its mean total variation to the uniform distribution is {distance:.4f}, so it has "
             "almost no information about users"
         )
     return (
         f"{name} is close to uniform: its mean total variation to the uniform distribution is {distance:.4f}, and "
-        f"that of what the users did {truth:.4f}, so it has little information about users"
+        f"that of the target {truth:.4f}, so it has little information about users"
     )
 
 
 def flatness(theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> Flatness:
-    """Return the flatness of records that are in memory."""
+    """Return the flatness of all records."""
     made = Flatness()
     made.add(theta_s, theta_star, support)
     return made

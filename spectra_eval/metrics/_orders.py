@@ -1,6 +1,6 @@
-"""What the ranking metrics share: orders, the truth in a system's order, and the top of a list.
+"""Shared computations of ranking metrics: orders, the target in a system's order, and the top of a list.
 
-Each function of a `Comparison` is meant for `Comparison.once`: sorting is most of the work.
+The functions of a `Comparison` are called through `Comparison.cached`, since sorting is most of the work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.units import LN2
 
 _FEW_BITS = 6
-"""Bits of an index that single precision can give up, with enough left to tell most scores apart."""
+"""Bits of single precision that can store an index, with enough left to distinguish most scores."""
 
 __all__ = [
     "best_first",
@@ -27,19 +27,18 @@ __all__ = [
 
 
 def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order the entries of each row of (n, K) scores, best first; the lower index first among equals.
+    """Return the entries of each row of (n, K) scores in order, best first; ties by index.
 
-    Give the places of the entries in the flat array, and the entries, (n, K) both. NaN comes first or last.
+    Returns the indices of the entries in the flat array, and the entries, (n, K) both. NaN is first or last.
 
-    Each score gives up its last bits to its index, so that sorting numbers sorts indices, which is several times
-    quicker than an argsort. Rows where this brought two scores out of order, which is seen afterwards, are
-    sorted again.
+    The last bits of each score are replaced by its index, so that sorting numbers sorts indices, which is several
+    times faster than an argsort. Rows in which two scores are then out of order are detected and sorted again.
     """
     n, k = scores.shape
     bits = (k - 1).bit_length()
     number, word = (np.float32, np.int32) if bits <= _FEW_BITS else (np.float64, np.int64)
     with np.errstate(over="ignore"):
-        keys = np.add(scores, 0.0, dtype=number, casting="same_kind").view(word)  # + 0 makes a zero of -0
+        keys = np.add(scores, 0.0, dtype=number, casting="same_kind").view(word)  # + 0 converts -0 to 0
     keys &= word(-1 << bits)
     keys |= np.arange(k - 1, -1, -1, dtype=word)
     keys.sort(axis=1)
@@ -55,33 +54,33 @@ def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def taken(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Take entries of each row: ``out[i, j] = values[i, columns[i, j]]``."""
+    """Return entries of each row: ``out[i, j] = values[i, columns[i, j]]``."""
     n, k = values.shape
     return values.ravel().take(columns + np.arange(0, n * k, k)[:, None])
 
 
 def discounts(k: int) -> np.ndarray:
-    """Return the weight 1/log2(i + 1) of the places i = 1..k."""
+    """Return the weight 1/log2(i + 1) of the ranks i = 1..k."""
     return LN2 / np.log(np.arange(2.0, k + 2))
 
 
 def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of `theta_s` in its order, and `theta_s` itself in that order, (n, K) both; see `ranked`."""
+    """Return the sorted order of `theta_s` as flat indices, and its sorted values, (n, K) both; see `ranked`."""
     return best_first(comparison.cached(ranked))
 
 
 def ranked(comparison: Comparison) -> np.ndarray:
-    """Return `theta_s`, with -1 for what is no option of the user: it comes last, and ties with no option."""
+    """Return `theta_s` with -1 for categories that are not options of the user, which are ranked last."""
     if comparison.support is None:
         return comparison.theta_s
     return np.where(comparison.support | np.isnan(comparison.theta_s), comparison.theta_s, -1.0)
 
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:
-    """Return `theta_star` in the order of `theta_s`, (n, K); NaN for users of whom nothing is held."""
+    """Return `theta_star` in the order of `theta_s`, (n, K); NaN for users without a prediction."""
     places, ordered = comparison.cached(order_of_theta_s)
     gains = comparison.theta_star.ravel().take(places)
-    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN comes first or last
+    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN is first or last
     if missing.any():
         gains[missing] = np.nan
     return gains
@@ -93,8 +92,8 @@ def truth_sorted(comparison: Comparison) -> np.ndarray:
 
 
 def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first k places of the named lists, and which of them name a category for the first time."""
-    assert comparison.lists is not None  # asked for by callers that have seen it
+    """Return the first k entries of the lists, and which of them name a category for the first time."""
+    assert comparison.lists is not None  # callers check this
     lists = comparison.lists[:, :k]
     good = (lists >= 0) & (lists < comparison.n_categories)
     for place in range(1, lists.shape[1]):
@@ -103,15 +102,15 @@ def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarra
 
 
 def listed_truth(comparison: Comparison, k: int) -> np.ndarray:
-    """Return `theta_star` at the first k places of the system's list.
+    """Return `theta_star` at the first k ranks of the system's list.
 
-    The list is the one the system named, else the order of its `theta_s`. A place that names no category, or one
-    that stands higher up already, holds 0.
+    The list is the system's own, or the order of its `theta_s`. An entry that is not a category, or a repeated one,
+    gets 0.
     """
     if comparison.lists is None:
         return comparison.cached(truth_in_order)[:, :k]
     entries, good = comparison.cached(named_entries, k)
     gains = taken(comparison.theta_star, entries)
-    # A user without truth stays NaN even where the list is empty.
+    # A user without a target stays NaN even if the list is empty.
     gains *= good
     return gains

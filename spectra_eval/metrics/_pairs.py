@@ -1,11 +1,11 @@
-"""What the metrics of a pair share: differences, and the logarithms of ratios. Each is meant for `Comparison.once`.
+"""Shared computations of divergences: differences and logarithms of ratios, called through `Comparison.cached`.
 
-With s = p + q and z = |p - q|/s, the two shares are s/2 (1 + z) and s/2 (1 - z), and every term of the divergences
-that need logarithms is s times a function of z. It has two evaluations: a polynomial where z < `NEAR`, and logarithms
-elsewhere. The sums and their signs are arranged so that nothing cancels: the accuracy is that of `simplex`.
+With s = p + q and z = |p - q|/s, the two probabilities are s/2 (1 + z) and s/2 (1 - z), and every term of a divergence
+with logarithms is s times a function of z. It is evaluated by a polynomial where z < `NEAR`, and by logarithms
+elsewhere. The sums are arranged without cancellation: the accuracy is that of `simplex`.
 
-Nothing branches, no elements are gathered, and each row is summed by itself, so the result is the same to the last
-bit however the rows are divided.
+There are no branches, no elements are gathered, and each row is summed separately, so the result is bitwise
+independent of the division into blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 NEAR = 0.25
 TINY = 2.2250738585072014e-308
-"""The smallest normal number stands in for zero: arithmetic on smaller ones is slow, and what they add is not seen."""
+"""The smallest normal number replaces zero: arithmetic on subnormal numbers is slow and does not change the result."""
 
 # Polynomials in w = z², interpolated at the Chebyshev nodes of [0, NEAR²], lowest power first.
 # psi(z) = sum over k >= 1 of w^k / (2k (2k-1)), to 1.2e-16 of itself.
@@ -58,7 +58,7 @@ _ARTANH = [
 
 
 class Ratios(NamedTuple):
-    """The two shares of each element over their mean, larger and smaller, and what is made of them, (n, K) each."""
+    """The two probabilities of each element over their mean, larger and smaller, and derived values, (n, K) each."""
 
     total: np.ndarray
     z: np.ndarray
@@ -77,33 +77,33 @@ def differences(comparison: Comparison) -> np.ndarray:
 
 
 def gaps(comparison: Comparison) -> np.ndarray:
-    """Return the sizes of the differences, (n, K)."""
+    """Return the absolute differences, (n, K)."""
     return np.abs(comparison.cached(differences))
 
 
 def predicted_or_zero(comparison: Comparison) -> np.ndarray:
-    """Return `theta_s`, (n, K), with zeros for users of whom something is missing."""
+    """Return `theta_s`, (n, K), with zeros for users with missing values."""
     missing = comparison.cached(missing_rows)
     return np.where(missing[:, None], 0.0, comparison.theta_s) if missing.any() else comparison.theta_s
 
 
 def roots_of_truth(comparison: Comparison) -> np.ndarray:
-    """Return the square roots of `theta_star`, (n, K); for `Comparison.once_of_truth`."""
+    """Return the square roots of `theta_star`, (n, K); for `Comparison.cached_for_truth`."""
     return np.sqrt(comparison.theta_star)
 
 
 def entropies_of_truth(comparison: Comparison) -> np.ndarray:
-    """Return the entropy of `theta_star` in nats, (n,); for `Comparison.once_of_truth`."""
+    """Return the entropy of `theta_star` in nats, (n,); for `Comparison.cached_for_truth`."""
     logarithms = np.maximum(comparison.theta_star, TINY)
     np.log(logarithms, out=logarithms)
     return 0.0 - np.einsum("ij,ij->i", comparison.theta_star, logarithms)
 
 
 def ratios(comparison: Comparison) -> Ratios:
-    """Compute what both divergences need.
+    """Compute the ratios that both divergences need.
 
-    larger + smaller is kept at exactly 2 by carrying the rounding error of the larger into its logarithm; the smaller
-    one is accurate where it is small. `near` and `far` are 1 where their evaluation holds, and 0 elsewhere.
+    larger + smaller is exactly 2, since the rounding error of the larger is added to its logarithm; the smaller
+    one is accurate where it is small. `near` and `far` are 1 where their evaluation is used, and 0 elsewhere.
     """
     p, q = comparison.theta_star, comparison.theta_s
     total = p + q
@@ -135,10 +135,10 @@ def ratios(comparison: Comparison) -> Ratios:
 
 
 def js_nats(comparison: Comparison) -> np.ndarray:
-    """Jensen-Shannon divergence of each user, (n,) in nats: the sum of s/2 psi(z).
+    """Return the Jensen-Shannon divergence of each user, (n,) in nats: the sum of s/2 psi(z).
 
-    Where z is large, 2 psi(z) = A ln A + B ln B with A = 1 + z and B = 1 - z. Never above ln 2, which the sum over
-    disjoint rows may pass by its last bit.
+    Where z is large, 2 psi(z) = A ln A + B ln B with A = 1 + z and B = 1 - z. At most ln 2, which the sum over
+    disjoint rows may exceed by its last bit.
     """
     of = comparison.cached(ratios)
     terms = _polynomial(_PSI, of.square)
@@ -155,7 +155,7 @@ def js_nats(comparison: Comparison) -> np.ndarray:
 
 
 def kl_nats(comparison: Comparison) -> np.ndarray:
-    """Kullback-Leibler divergence of each user, (n,) in nats: the sum of p ln(p/q) - p + q, no term of which is < 0.
+    """Return the Kullback-Leibler divergence of each user, (n,) in nats: the sum of p ln(p/q) - p + q, all >= 0.
 
     Near z = 0 the term is s z² (1 + (z² + z) E(z²)), with the sign of p - q at the lone z.
     """

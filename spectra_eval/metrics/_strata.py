@@ -1,4 +1,4 @@
-"""The two ways of cutting: categories into head, mid and tail; users by how much tail they prefer."""
+"""Strata: categories by frequency (head, mid, tail), users by their proportion of tail categories."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["category_buckets", "tail_preference_groups"]
 
 
 def category_buckets(frequency: Any) -> np.ndarray:
-    """Cut the categories into head, mid and tail by how frequent they are.
+    """Divide the categories into head, mid and tail by frequency.
 
     Parameters
     ----------
     frequency : (K,) array-like
-        How often each category occurs in the training data; not in the window that is evaluated.
+        Frequency of each category in the training data, not in the evaluation window.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def category_buckets(frequency: Any) -> np.ndarray:
 def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
     """Assign users to four groups by their proportion of tail categories.
 
-    Equal proportions stay together, so groups may differ in size or be empty: report their sizes.
+    Equal proportions are in one group, so groups may differ in size or be empty: report their sizes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which categories a system overstates and understates, for the cohort as a whole."""
+"""Bias of the predicted category frequencies, for the cohort as a whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _half_sum(mean_difference: np.ndarray, **_options: Any) -> Any:
 
 
 def _bucket_bias(bucket: int) -> Part:
-    """Make the statistic of one stratum: the differences of its categories."""
+    """Return the statistic of one stratum: the differences of its categories."""
     return Part(_category_bias, lambda of: np.flatnonzero(of.bucket == bucket))
 
 
@@ -131,7 +131,7 @@ def category_bias(theta_star: Theta, theta_s: Theta) -> float:
     Returns
     -------
     float
-        Between 0 and 1; half the sum of the sizes of `category_biases`.
+        Between 0 and 1; half the sum of the absolute `category_biases`.
 
     Raises
     ------

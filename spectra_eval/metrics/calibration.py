@@ -19,7 +19,7 @@ __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece"]
 
 _NAEINI = "Naeini, Cooper and Hauskrecht (2015), AAAI, doi:10.1609/aaai.v29i1.9602"
 
-_NOBODY = 1e-9  # pairs of a stratum below this share are rounding: nobody has an option in it
+_ROUNDING = 1e-9  # a smaller proportion of pairs in a stratum is rounding: no user has an option in it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -48,13 +48,13 @@ class ReliabilityBins:
 
 
 def bin_of(theta: np.ndarray, bins: int) -> np.ndarray:
-    """Return the bin of each share: bins of equal width, the last one closed; NaN falls into any."""
+    """Return the bin of each probability: bins of equal width, the last one closed; NaN is in any bin."""
     with np.errstate(invalid="ignore"):
         return np.clip((theta * bins).astype(np.intp), 0, bins - 1)
 
 
 def cells(theta: np.ndarray, bins: int, offset: Any, *, step: int) -> np.ndarray:
-    """Return ``bin + offset + step * row`` for each share of (n, K), bins as in `bin_of`."""
+    """Return ``bin + offset + step * row`` for each probability of (n, K), bins as in `bin_of`."""
     place = theta * bins
     np.floor(place, out=place)
     np.minimum(place, bins - 1, out=place)
@@ -69,7 +69,7 @@ def _sums_in_bins(comparison: Comparison, bins: int) -> np.ndarray:
     Return (n, 3 * bins + 3): head, mid and tail, then the proportion of the categories in each; options only.
     """
     n, k = comparison.theta_s.shape
-    stratum = np.minimum(comparison.bucket, 2)  # what nobody has as an option adds zeros wherever it goes
+    stratum = np.minimum(comparison.bucket, 2)  # a category that is not an option of any user adds zeros in any stratum
     cell = cells(comparison.cached(predicted_or_zero), bins, stratum * bins, step=3 * bins)
     weights = comparison.cached(differences) / k
     out = np.empty((n, 3 * bins + 3))
@@ -88,23 +88,23 @@ def _pairs_in_strata(comparison: Comparison) -> np.ndarray:
     return np.stack([comparison.support[:, comparison.bucket == stratum].sum(axis=1) for stratum in range(3)], axis=1)
 
 
-def _shares_of_pairs(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
+def _mean_sums(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
     return comparison.cached(_sums_in_bins, bins)
 
 
-# Without a support every user has K pairs, and the sums are shares of them already.
-_in_strata = Part(_shares_of_pairs, lambda of, *, bins=20: np.arange(3 * bins + (0 if of.support is None else 3)))
+# Without a support every user has K pairs, and the sums are already divided by K.
+_in_strata = Part(_mean_sums, lambda of, *, bins=20: np.arange(3 * bins + (0 if of.support is None else 3)))
 
 
 def _stratum_ece(stratum: int) -> Part:
-    """Make the statistic of one stratum: its bins, and the stratum's share of the categories."""
+    """Return the statistic of one stratum: its bins, and its proportion of the categories."""
 
     def columns(of: Any, *, bins: int = 20) -> np.ndarray:
         if not (of.bucket == stratum).any():
             return np.arange(0)
         return np.append(np.arange(stratum * bins, (stratum + 1) * bins), 3 * bins + stratum)
 
-    return Part(_shares_of_pairs, columns)
+    return Part(_mean_sums, columns)
 
 
 def _sum_over_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> Any:
@@ -117,14 +117,14 @@ def _sum_of_strata(mean_gap: np.ndarray, *, bins: int = 20, **_options: Any) -> 
 
 
 def _of_pairs(total: Any, mean_gap: np.ndarray, bins: int) -> Any:
-    """Make shares of all K categories shares of the options, where the columns say how many these are."""
+    """Divide by the proportion of options instead of by K, if the columns have that proportion."""
     pairs = mean_gap[..., 3 * bins :]
     return total if not pairs.shape[-1] else total / pairs.sum(axis=-1)
 
 
-def _share_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
+def _error_of_stratum(mean_gap: np.ndarray, **_options: Any) -> Any:
     pairs = mean_gap[..., -1]
-    return np.abs(mean_gap[..., :-1]).sum(axis=-1) / np.where(pairs > _NOBODY, pairs, np.nan)
+    return np.abs(mean_gap[..., :-1]).sum(axis=-1) / np.where(pairs > _ROUNDING, pairs, np.nan)
 
 
 def check_bins(bins: int) -> int:
@@ -142,7 +142,7 @@ def _check_weights(weights: Any, n_categories: int) -> np.ndarray:
         column = int(np.flatnonzero(~(np.isfinite(array) & (array >= 0)))[0])
         raise InputError(f"weights: category {column} has {array[column]}; weights must be finite and not negative")
     if not array.any():
-        raise UndefinedMetricError("weights: all zero, so there is no pair to look at; give one category a weight")
+        raise UndefinedMetricError("weights: all zero, so there are no pairs; give at least one category a weight")
     return array
 
 
@@ -175,9 +175,9 @@ def reliability_bins(
     bins : int
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
-        How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+        Weight of the pairs of each category; 0 leaves a category out. Equal by default.
     support : (N, K) bool array-like, optional
-        The options of each user; what is none of them makes no pair. All categories when not given.
+        The options of each user; other categories are not paired. All categories by default.
 
     Returns
     -------
@@ -247,9 +247,9 @@ def soft_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20, weights: Any 
     bins : int
         The number of bins, of equal width on [0, 1].
     weights : (K,) array, optional
-        How much the pairs of each category count; 0 leaves a category out. All alike when not given.
+        Weight of the pairs of each category; 0 leaves a category out. Equal by default.
     support : (N, K) bool array-like, optional
-        The options of each user; what is none of them makes no pair. All categories when not given.
+        The options of each user; other categories are not paired. All categories by default.
 
     Returns
     -------
@@ -313,7 +313,7 @@ def stratified_ece(theta_star: Theta, theta_s: Theta, *, buckets: Any, bins: int
     bins : int
         The number of bins, of equal width on [0, 1].
     support : (N, K) bool array-like, optional
-        The options of each user; what is none of them makes no pair. All categories when not given.
+        The options of each user; other categories are not paired. All categories by default.
 
     Returns
     -------
@@ -348,7 +348,7 @@ for _bucket, _stratum in enumerate(STRATA):
         Metric(
             name=f"soft_ece_{_stratum}",
             statistic=_stratum_ece(_bucket),
-            value=_share_of_stratum,
+            value=_error_of_stratum,
             unit=Unit.ONE,
             lower_is_better=True,
             properties=frozenset({"zero_on_equal", "bounded"}),

@@ -16,7 +16,7 @@ __all__ = ["chi_squared", "hellinger", "js_divergence", "kl_divergence", "linf_e
 _DIVERGENCE = frozenset({"zero_on_equal", "category_symmetric", "merging_never_increases", "jointly_convex"})
 _METRIC = _DIVERGENCE | {"symmetric", "bounded"}
 _SMALL = 1e-140
-"""A length below which the squares that it is made of are near the end of floating-point numbers."""
+"""A length below which its squared terms may underflow."""
 
 
 def _js_bits(comparison: Comparison) -> np.ndarray:
@@ -53,7 +53,7 @@ def _chi_squared(comparison: Comparison) -> np.ndarray:
 def _hellinger(comparison: Comparison) -> np.ndarray:
     """Return the length of sqrt(p) - sqrt(q) over sqrt(2), each term as |p - q| / (sqrt(p) + sqrt(q)).
 
-    Near pairs would lose digits in the difference of roots. Where squares may underflow, the row is scaled first.
+    The difference of roots would lose digits for close pairs. Where squares may underflow, the row is scaled first.
     """
     terms = np.sqrt(comparison.theta_s)
     terms += comparison.cached_for_truth(roots_of_truth)

@@ -1,4 +1,4 @@
-"""Which categories get a place: the spread of top lists over categories, for the cohort as a whole."""
+"""Exposure of categories: the distribution of top lists over categories, for the cohort as a whole."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["exposure_entropy"]
 
 
 def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
-    """Count the places of each user's top k that each category holds, (n, K); ties at the border share what is left."""
+    """Return the positions of each category in each user's top k, (n, K); ties at rank k are divided equally."""
     if comparison.lists is not None:
-        return _listed_shares(comparison, k)
+        return _positions_in_lists(comparison, k)
     theta_s = comparison.cached(ranked)
     offered = True if comparison.support is None else comparison.support
     if k >= comparison.n_categories:
@@ -36,25 +36,25 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
         level = rows == edge
         left = k - above.sum(axis=1, keepdims=True)
         shares[tied] = above + level * (left / level.sum(axis=1, keepdims=True))
-    if comparison.support is not None:  # a list of all options has no more places
+    if comparison.support is not None:  # a list of all options has no further positions
         shares *= comparison.support
-    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN comes first or last
+    missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN is first or last
     if missing.any():
         shares[missing] = np.nan
     return shares
 
 
-def _listed_shares(comparison: Comparison, k: int) -> np.ndarray:
+def _positions_in_lists(comparison: Comparison, k: int) -> np.ndarray:
     entries, good = comparison.cached(named_entries, k)
     n, width = comparison.theta_s.shape
-    shares = np.zeros((n, width + 1))  # the last column takes the places that name nothing
+    shares = np.zeros((n, width + 1))  # the last column collects entries that are not a category
     shares.ravel()[np.where(good, entries, width) + np.arange(0, shares.size, width + 1)[:, None]] = 1.0
     return shares[:, :-1]
 
 
 def _entropy_bits(mean_shares: np.ndarray, **_options: Any) -> Any:
-    """Entropy of the shares of all places; NaN where no place is taken."""
-    # A mean made of sums and differences of sums may lie below zero by its last bit.
+    """Return the entropy of the proportions of all positions; NaN if all lists are empty."""
+    # A mean from sums and differences may be below zero by its last bit.
     places = np.maximum(np.atleast_2d(mean_shares), 0.0)
     with np.errstate(invalid="ignore"):
         shares = places / places.sum(axis=-1, keepdims=True)
@@ -97,13 +97,13 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, supp
     Parameters
     ----------
     theta_s : (N, K) float array
-        Predicted distribution of each user; rows on the simplex. Categories that tie at rank k share the ranks left.
+        Predicted distribution of each user; rows on the simplex. Ties at rank k are divided equally.
     k : int
         The length of the top list; all K categories where it is larger.
     lists : (N, L) int array, optional
-        The lists that the system named itself, best first, used in place of the order of `theta_s`.
+        The system's own lists, best first, used instead of the order of `theta_s`.
     support : (N, K) bool array-like, optional
-        The options of each user: who has fewer than k has a place for each. All categories when not given.
+        The options of each user; a list has at most that many positions. All categories when not given.
 
     Returns
     -------
@@ -141,8 +141,8 @@ def exposure_entropy(theta_s: Theta, *, k: int, lists: Lists | None = None, supp
         support=check_support(others.get("support"), theta_s=predicted),
     )
     if not len(rows):
-        raise UndefinedMetricError("theta_s: no users, so no place is taken; give at least one row")
+        raise UndefinedMetricError("theta_s: no users; give at least one row")
     bits = float(_entropy_bits(mean_statistic(_shares, comparison, k=k)))
     if np.isnan(bits):
-        raise UndefinedMetricError("lists: no list names a category, so no place is taken")
+        raise UndefinedMetricError("lists: no list has a category")
     return Information.from_bits(bits)

@@ -1,4 +1,4 @@
-"""Categories that have an order of their own: prices, ratings, degrees."""
+"""Metrics for ordered categories, such as prices, ratings or degrees."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["wasserstein_ordinal"]
 
 
 def _wasserstein(comparison: Comparison) -> np.ndarray:
-    # The last sum is left out: it is zero but for rounding, as both rows end at one.
+    # The last sum is omitted: it is zero up to rounding.
     gap = np.cumsum(comparison.cached(differences)[:, :-1], axis=1)
     np.abs(gap, out=gap)
-    if comparison.support is not None:  # a step leads from an option to the next one
+    if comparison.support is not None:  # a step is from an option to the next one
         gap *= comparison.support[:, :-1]
         gap *= np.logical_or.accumulate(comparison.support[:, :0:-1], axis=1)[:, ::-1]
     return np.einsum("ij->i", gap)[:, None]
@@ -56,7 +56,7 @@ def wasserstein_ordinal(theta_star: Theta, theta_s: Theta, *, support: Any = Non
     theta_s : (N, K) float array
         Predicted distribution of each user; rows on the simplex, categories in their order.
     support : (N, K) bool array-like, optional
-        The options of each user, between which the steps lead. All categories when not given.
+        The options of each user, which define the steps. All categories when not given.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How well a system orders the categories of each user, and what its list of k captures."""
+"""Ranking of the categories of each user."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def _gain(values: np.ndarray, gain: str) -> np.ndarray:
 
 
 def _ideal(comparison: Comparison, gain: str, k: int) -> np.ndarray:
-    """Return the most that DCG can be, (n,)."""
+    """Return the ideal DCG, (n,)."""
     return _discounted(_gain(comparison.cached_for_truth(truth_sorted), gain), k)
 
 
 def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
-    """Return the gain expected at each place when categories that the system ties come in random order.
+    """Return the expected gain at each rank when tied categories are in random order.
 
-    Within a tie every category is equally likely at every place, so each place of the tie expects the mean gain of
-    the tie; the expected DCG at any cut-off is then an ordinary one.
+    Within a tie every category is equally likely at every rank, so the expected gain of each rank is the mean gain of
+    the tie; the expected DCG at any cut-off follows from these gains.
     """
     gains = _gain(comparison.cached(truth_in_order), gain)
     _, ordered = comparison.cached(order_of_theta_s)
@@ -61,13 +61,13 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
 
 
 def _discounted(gains: np.ndarray, k: int) -> np.ndarray:
-    """Return the DCG of gains at each place, (n,); a list with places that name nothing may be longer than K."""
+    """Return the DCG of the gains at each rank, (n,); a list with invalid entries may be longer than K."""
     reached = gains[:, :k]
     return np.einsum("ij,j->i", reached, discounts(reached.shape[1]))
 
 
 def _normalised(comparison: Comparison, gains: np.ndarray, gain: str, k: int) -> np.ndarray:
-    """Divide the DCG of the gains at each place by that of the ideal gains; NaN where nothing can be gained."""
+    """Return the DCG of the gains divided by the ideal DCG; NaN where the latter is zero."""
     with np.errstate(invalid="ignore"):
         ratio = _discounted(gains, k) / comparison.cached_for_truth(_ideal, gain, k)
     return np.minimum(ratio, 1.0)[:, None]
@@ -234,15 +234,15 @@ def against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tupl
     cutoffs=(5,),
 )
 def list_ndcg(theta_star: Theta, lists: Lists, *, k: int, gain: Gain = "linear") -> PerUser | float:
-    """Return the normalised discounted cumulative gain of a named list; ranks beyond its end gain nothing.
+    """Return the normalised discounted cumulative gain of a named list; ranks beyond its end have no gain.
 
     Parameters
     ----------
     theta_star : (N, K) float array
         Observed distribution of each user; rows on the simplex. These are the gains.
     lists : (N, L) int array
-        Categories, best first; entries that are no category, and categories at an earlier rank already, keep
-        their place and score nothing. `top_list` makes lists of distributions.
+        Categories, best first; entries that are not a category, and repeated categories, keep
+        their rank and score zero. `top_list` makes lists of distributions.
     k : int
         The cut-off; all K categories where it is larger.
     gain : {"linear", "exp2"}

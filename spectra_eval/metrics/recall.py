@@ -1,4 +1,4 @@
-"""What of a user's preferences a list holds: the mass of its categories, and the best of them."""
+"""Recall of a list: the mass of its categories, and the most frequent categories among them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
 
 
 def _border_of_top(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the least share of the k best, (n, 1); how many of them were observed; and how many just reach it."""
+    """Return the smallest of the k largest proportions, (n, 1), how many are positive, and how many equal it."""
     best = comparison.cached_for_truth(truth_sorted)[:, :k]
     border = best[:, -1:]
     observed = _count(best > 0)
@@ -36,7 +36,7 @@ def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
     gains = comparison.cached(listed_truth, k)
     border, observed, room = comparison.cached_for_truth(_border_of_top, k)
     above = _count(gains > border)
-    # Where the border is 0 there is no room, so a place that holds nothing never counts.
+    # Where the border is 0 there is no room, so an entry without mass never counts.
     level = _count(gains >= border) - above
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (above + np.minimum(level, room)) / observed
@@ -45,7 +45,7 @@ def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
 
 
 def _count(mask: np.ndarray) -> np.ndarray:
-    """Count what is true in each row; several times quicker than a sum of Booleans."""
+    """Return the number of true entries of each row; several times faster than a sum of Booleans."""
     return np.einsum("ij->i", mask.astype(np.float64))
 
 

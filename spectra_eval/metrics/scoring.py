@@ -1,4 +1,4 @@
-"""Proper scoring rules: the mean score of the model over the interactions of each user's window."""
+"""Proper scoring rules, averaged over the interactions of each user's window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GNEITING = "Gneiting and Raftery (2007), doi:10.1198/016214506000001437"
 
 
 def _brier(comparison: Comparison) -> np.ndarray:
-    """Squared distance plus what no model avoids, the sum of t (1 - t): both positive, so nothing cancels."""
+    """Return the squared distance plus the irreducible part, the sum of t (1 - t); both are positive."""
     difference = comparison.cached(differences)
     avoidable = np.einsum("ij,ij->i", difference, difference)
     return (avoidable + comparison.cached_for_truth(_unavoidable))[:, None]
@@ -28,7 +28,7 @@ def _unavoidable(comparison: Comparison) -> np.ndarray:
 
 
 def _log_score(comparison: Comparison) -> np.ndarray:
-    """Divergence plus what no model avoids, the entropy of the truth: both positive again."""
+    """Return the divergence plus the irreducible part, the entropy of the target: both positive."""
     return (comparison.cached(kl_nats) + comparison.cached_for_truth(entropies_of_truth))[:, None]
 
 
@@ -67,7 +67,7 @@ def brier(theta_star: Theta, theta_s: Theta) -> PerUser | float:
     Returns
     -------
     (N,) float array
-        Between 0 and 2; least, but not zero, where the prediction is the truth.
+        Between 0 and 2; minimal, but not zero, if the prediction equals the target.
 
     Raises
     ------

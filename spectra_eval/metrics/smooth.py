@@ -1,4 +1,4 @@
-"""Calibration without bins: the residuals are smoothed over the held share, with a bandwidth that chooses itself."""
+"""Calibration without bins: residuals smoothed over the predicted probability, with an automatic bandwidth."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _HALVINGS = 40
 
 
 def _residuals(comparison: Comparison) -> np.ndarray:
-    """Sum theta_s - theta_star at each point of a fine grid of held shares, (n, points).
+    """Return the sum of theta_s - theta_star at each point of a fine grid of predicted probabilities, (n, points).
 
-    A pair between two points goes to both, in proportion to how near they are, so the statistic is continuous in
-    theta_s: there is no border that a share could cross.
+    A pair between two points is divided between both by linear interpolation, so the statistic is continuous in
+    theta_s.
     """
     n, k = comparison.theta_s.shape
     points = _CELLS + 1
@@ -41,7 +41,7 @@ def _residuals(comparison: Comparison) -> np.ndarray:
     np.multiply(residual, place, out=weights[1])
     np.subtract(residual, weights[1], out=weights[0])
     out = np.bincount(at.ravel(), weights=weights.ravel(), minlength=n * points).reshape(n, points)
-    if comparison.support is not None:  # not everybody has K pairs
+    if comparison.support is not None:  # users have different numbers of pairs
         out = np.column_stack([out, np.count_nonzero(comparison.support, axis=1) / k])
     missing = comparison.cached(missing_rows)
     if missing.any():
@@ -50,13 +50,13 @@ def _residuals(comparison: Comparison) -> np.ndarray:
 
 
 def _cosines() -> np.ndarray:
-    """cos(pi m i / cells) for orders m and points i, (points, points)."""
+    """Return cos(pi m i / cells) for orders m and points i, (points, points)."""
     order = np.arange(_CELLS + 1)
     return np.cos(np.pi * (np.outer(order, order) % (2 * _CELLS)) / _CELLS)
 
 
 def _smoothed_size(coefficients: np.ndarray, width: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-    """Integrate the size of the residuals after smoothing by a Gaussian reflected at 0 and 1.
+    """Return the integral of the absolute residuals after smoothing by a Gaussian reflected at 0 and 1.
 
     Such smoothing damps the cosine of order m by exp(-(pi m width)² / 2).
     """
@@ -68,7 +68,7 @@ def _smoothed_size(coefficients: np.ndarray, width: np.ndarray, cosines: np.ndar
 
 
 def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
-    """Find where the smoothed error equals the bandwidth; at the width of one cell where it is below that."""
+    """Return the bandwidth that equals its smoothed error; the error at the width of one cell if that is smaller."""
     mean = np.asarray(mean_residuals)
     if mean.shape[-1] > _CELLS + 1:
         mean = mean[..., :-1] / mean[..., -1:]
@@ -106,7 +106,7 @@ def _fixed_point(mean_residuals: np.ndarray, **_options: Any) -> Any:
     shown_in=frozenset({"report"}),
 )
 def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> float:
-    r"""Return the smooth calibration error over all pairs of a user and a category: no bins, no bandwidth to choose.
+    r"""Return the smooth calibration error over all pairs of a user and a category: without bins or a chosen bandwidth.
 
     .. math:: \mathrm{smECE} = \sigma \quad\text{where}\quad
         \int_0^1 \bigl| \mathrm{E}[K_\sigma(t, q) (q - p)] \bigr| \, dt = \sigma
@@ -120,12 +120,12 @@ def smooth_ece(theta_star: Theta, theta_s: Theta, *, support: Any = None) -> flo
     theta_s : (N, K) float array
         Predicted distribution of each user; rows on the simplex.
     support : (N, K) bool array-like, optional
-        The options of each user; what is none of them makes no pair. All categories when not given.
+        The options of each user; other categories are not paired. All categories by default.
 
     Returns
     -------
     float
-        Between 0 and 1; a small change of `theta_s` changes it little, which is not so of `soft_ece`.
+        Between 0 and 1; continuous in `theta_s`, unlike `soft_ece`.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def top1_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20) -> float:
     theta_star : (N, K) float array
         Observed distribution of each user; rows on the simplex.
     theta_s : (N, K) float array
-        Predicted distribution of each user; rows on the simplex. In a tie the lowest index is the first.
+        Predicted distribution of each user; rows on the simplex. Ties are broken by the lowest index.
     bins : int
         The number of bins, of equal width on [0, 1].
 
@@ -76,7 +76,7 @@ def top1_ece(theta_star: Theta, theta_s: Theta, *, bins: int = 20) -> float:
     SimplexError
         A row is negative, not finite, or does not sum to one within `arrays.ATOL`.
     InputError
-        There is not even one bin.
+        The number of bins is below one.
 
     References
     ----------

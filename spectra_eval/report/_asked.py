@@ -1,4 +1,4 @@
-"""What a report asks of an evaluation: every metric, system and stratum that the table at hand can carry."""
+"""Arguments of the evaluation of a report: all metrics, systems and strata that the table supports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["default_title", "questions"]
 
 
 def questions(table: PreferenceTable) -> dict[str, Any]:
-    """Give the arguments of `evaluate` for a whole page: the figures and tables of the paper, as far as they go.
+    """Return the arguments of `evaluate` for a report: the figures and tables of the paper that the table supports.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def questions(table: PreferenceTable) -> dict[str, Any]:
     ...     users=["ann", "ann"], categories=("Drama", "Noir"), counts=[[3, 1], [3, 1]], theta_s=[[0.5, 0.5]] * 2,
     ...     context_window=[1, 3],
     ... )
-    >>> asked = questions(table)
-    >>> asked["systems"], asked["strata"]
+    >>> arguments = questions(table)
+    >>> arguments["systems"], arguments["strata"]
     (['theta_s', 'uniform'], ['tail_preference', 'context_window'])
     """
     cut = int(table.n_options.max())
@@ -58,7 +58,7 @@ def _several(column: np.ndarray | None) -> bool:
 
 
 def default_title(table: PreferenceTable, path: Path) -> str:
-    """Name a page after the model, or after the file or the folder of the run where the table names none."""
+    """Return a title from the name of the model, or of the file or run folder if the table does not name the model."""
     model = model_of(table)
     users = len(set(table.users.tolist()))
     if model:

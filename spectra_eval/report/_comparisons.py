@@ -1,4 +1,4 @@
-"""The figures that are drawn from the results of an evaluation: systems side by side, and by group."""
+"""Figures of the results of an evaluation: by system, and by group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spectra_eval.report._material import (
 __all__ = ["bars", "lines"]
 
 GROUPS = 16
-"""More groups than this are not drawn as lines; the full table has them."""
+"""The maximum number of groups in a line chart; the full table has all groups."""
 
 _LINES = ("theta_s", "dg", "history", "popularity", "uniform")
 
@@ -40,7 +40,7 @@ def bars(material: Material, base: str) -> Figure | None:
     direction = better(material, name)
     rows = tuple((r.system, r.value, r.low, r.high, r.n_users) for r in found)
     ceilings = " and ".join(r.system for r in found if is_ceiling(r.system))
-    hollow = f" The hollow bar, {ceilings}, has seen the window and shows what could be reached." if ceilings else ""
+    hollow = f" The hollow bar, {ceilings}, uses the window itself and is an upper limit." if ceilings else ""
     level = next((r.level for r in found if r.low is not None), None)
     whiskers = f" Whiskers are {level:.0%} intervals{methods(found)}." if level is not None else ""
     values = {r.system: r.value for r in found if r.value is not None and not is_ceiling(r.system)}
@@ -65,7 +65,7 @@ def bars(material: Material, base: str) -> Figure | None:
 
 
 def lines(material: Material, base: str, rule: str) -> tuple[Figure, ...]:
-    """Draw a metric over the groups of a rule: one figure, or one a horizon for ``context_window_by_horizon``."""
+    """Return line charts of a metric by group: one, or one per horizon for ``context_window_by_horizon``."""
     strata = named_strata(material, rule)
     if rule != "context_window_by_horizon":
         made = [_line(material, base, rule, {stratum: group_name(stratum) for stratum in strata}, "")]
@@ -105,7 +105,7 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
         kind="lines",
         title=title,
         caption=f"Mean over the {material.counted} of each group, with intervals{named}; "
-        f"{better(material, name) or 'no direction'} is better. Groups hold {group_sizes} {material.counted}.{caution}",
+        f"{better(material, name) or 'no direction'} is better. Sizes: {group_sizes} {material.counted}.{caution}",
         alt=f"{title}: {systems} in {len(groups)} groups.",
         columns=("system", words, label + unit, "low", "high", material.counted),
         rows=tuple(row[:6] for row in rows),
@@ -115,13 +115,13 @@ def _line(material: Material, base: str, rule: str, groups: dict[str, str], hori
 
 
 def _words(material: Material, rule: str) -> tuple[str, str, str]:
-    """Give the name of the axis, that of the rule, and what a reader must beware of."""
+    """Return the label of the axis, the name of the rule, and a caution for the reader."""
     if rule == "context_window":
         return "past sessions shown to the model", "context window", ""
     sentence = material.rule_of(rule)
     axis = sentence.removeprefix("quartiles of the ") + ", by quartile" if sentence else "tail preference, by quartile"
     caution = (
-        " The groups are formed on the window that is predicted, so part of a trend is regression to the mean."
+        " The groups are formed on the evaluation window, so part of a trend is regression to the mean."
         if sentence.endswith("in the window")
         else ""
     )

@@ -1,4 +1,4 @@
-"""The headline table and the claims, before they are set in any format."""
+"""The headline table and the claims, independent of the output format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One number of the headline table; `text` is a word where there is none."""
+    """One number of the headline table; `text` is a word if it is missing."""
 
     value: float | None
     text: str
@@ -62,8 +62,8 @@ class Row:
 
 
 def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
-    """Give the table a reader looks at first: systems by the few metrics that matter most."""
-    # What has no better direction stands last.
+    """Return the headline table: systems by the most important metrics."""
+    # Metrics without a direction come last.
     key = sorted(shown_in("headline"), key=lambda entry: entry.lower_is_better is None)
     names = [name for name in (material.named(entry.name) for entry in key) if name is not None]
     for result in material.results:
@@ -92,7 +92,7 @@ def headline(material: Material) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
 
 
 def _best(found: Mapping[str, Result], direction: str | None) -> float | None:
-    """Return the best value of the systems that compete; None where a constant is better, which knows nothing."""
+    """Return the best value of the competing systems; None if a constant is better."""
     values = [r.value for r in found.values() if r.value is not None and _competes(r)]
     if direction is None or len(values) < 2:
         return None
@@ -107,7 +107,7 @@ def _competes(result: Result) -> bool:
 
 
 def _is_calibrated_constant(result: Result) -> bool:
-    """Tell whether a constant is measured on the cohort alone, where it may be right without knowing anybody."""
+    """Return whether the system is a constant and the metric is of the cohort, where a constant can be best."""
     entry = entry_of(result.metric)
     return result.system in _CONSTANT and entry is not None and not entry.is_mean
 
@@ -135,7 +135,7 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimLine:
-    """One claim as people read it; `about` says whether it speaks of the readout or of the lists."""
+    """One claim as text; `about` is ``readout`` or ``lists``."""
 
     name: str
     about: str
@@ -155,13 +155,13 @@ class ClaimLine:
 _MARKS = {
     "holds": ("✓", "holds"),
     "fails": ("✗", "does not hold"),
-    "undefined": ("–", "cannot be said"),
+    "undefined": ("–", "cannot be determined"),
     "printed": ("·", "shown, not claimed"),
 }
 
 
 def claim_lines(material: Material) -> tuple[ClaimLine, ...]:
-    """Give the claims of the certificate: proven ones first, then what is only shown beside them."""
+    """Return the claims of the certificate: proven ones first, then those without a proof."""
     if material.certificate is None:
         return ()
     lines = [_claim_line(claim) for claim in material.certificate["claims"]]
@@ -196,7 +196,7 @@ def _claim_line(claim: Mapping[str, Any]) -> ClaimLine:
         mark=mark,
         verdict=verdict if about == "readout" else f"{verdict}, of the lists",
         kind=kind,
-        statement=str(claim.get("statement") or claim.get("reason") or "Nothing can be said."),
+        statement=str(claim.get("statement") or claim.get("reason") or "Nothing can be determined."),
         figures=tuple(figures),
         assumptions=assumptions,
         licenses=str(claim.get("licenses") or ""),

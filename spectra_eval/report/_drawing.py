@@ -1,4 +1,4 @@
-"""How each kind of figure is drawn on a canvas of matplotlib, which `plots` hands over."""
+"""Drawing of each kind of figure with matplotlib, called by `plots`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spectra_eval.report._figure import Figure
 
 __all__ = ["DRAW", "Palette"]
 
-# Sizes in the scatter, as shares of an axis: a letter's width, a line's height, a dot's radius, a name's distance.
+# Sizes in the scatter, as proportions of an axis: letter width, line height, radius of a dot, offset of a label.
 _LETTER, _LINE, _DOT, _LIFT, _NAMES = 0.0195, 0.042, 0.012, 0.022, 9
 _MARKERS = ("o", "D", "s", "^", "v", "P", "X", "<", ">", "h")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """Colours by role; the series are those of Okabe and Ito (2008), told apart by every common colour vision."""
+    """Colours by role; the series are those of Okabe and Ito (2008), distinguishable with colour blindness."""
 
     ink: str = "#1a1a1a"
     muted: str = "#666666"
@@ -37,7 +37,7 @@ class Palette:
 
 
 def _colour(system: str, place: int, colours: Palette) -> str:
-    """Give a system its colour: the same in every figure."""
+    """Return the colour of a system, the same in every figure."""
     fixed = {
         "theta_s": colours.blue,
         "dg": colours.vermillion,
@@ -86,7 +86,7 @@ def _bars(canvas: Any, figure: Figure, colours: Palette) -> None:
 
 
 def _categories(axes: Any, figure: Figure, colours: Palette) -> np.ndarray:
-    """Lay out one line a category, the first on top."""
+    """Draw one line per category, the first at the top."""
     places = np.arange(len(figure.rows))
     axes.set_yticks(places, [_clipped(row[0]) for row in figure.rows])
     axes.set_ylim(len(places) - 0.4, -0.6)
@@ -102,7 +102,7 @@ def _clipped(name: str) -> str:
 
 
 def _legend(axes: Any, series: Sequence[str]) -> None:
-    """Name the series above the axes, in their order."""
+    """Draw the legend above the axes."""
     found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     handles, labels = [found[name] for name in series], list(series)
     axes.legend(
@@ -175,7 +175,7 @@ def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
     said, seen = [row[3] for row in rows], [row[4] for row in rows]
     reach = min(1.0, max([*said, *seen, 0.1]) * 1.06)
     across = upward = (0.0, reach)
-    if figure.extra.get("close"):  # the diagonal alone would be seen from afar
+    if figure.extra.get("close"):  # otherwise only the diagonal would be visible
         across, upward = (_around(values) for values in ([*(row[0] for row in rows), *(row[1] for row in rows)], seen))
     top.plot([0, 1], [0, 1], color=colours.muted, linewidth=1.0, linestyle=(0, (4, 3)))
     top.vlines(said, said, seen, color=colours.blue, linewidth=1.0, alpha=0.5)
@@ -187,7 +187,7 @@ def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
     low, high = (np.array([row[i] for row in rows]) for i in (0, 1))
     counts = np.array([row[2] for row in rows])
     close = bool(figure.extra.get("close"))
-    thin = (across[1] - across[0]) / 200 if close else 0.0  # a bin of equal values has no width of its own
+    thin = (across[1] - across[0]) / 200 if close else 0.0  # a bin of equal values has zero width
     edge = colours.stone if close else colours.paper
     bottom.bar(low, counts, width=np.maximum(high - low, thin), align="edge", color=colours.stone, edgecolor=edge)
     if not close:
@@ -227,9 +227,9 @@ def _scatter(canvas: Any, figure: Figure, colours: Palette) -> None:
 
 
 def _labelled(truth: np.ndarray, held: np.ndarray, reach: float, names: Sequence[str]) -> list[tuple[int, bool]]:
-    """Choose points to name, and whether above: those farthest off the line first, none whose name would cover much.
+    """Return the points to label, and whether above: the farthest from the line first, without overlaps.
 
-    A name is taken for a box centred over its point; it may hold no other point and touch no other name.
+    A label is a box centred over its point; it must not contain other points or touch other labels.
     """
     x, y = truth / reach, held / reach
     chosen: list[tuple[int, bool]] = []
@@ -280,7 +280,7 @@ def _curve(canvas: Any, figure: Figure, colours: Palette) -> None:
     axes.axvline(0.0, color=colours.muted, linewidth=0.9)
     at, floor = figure.extra["at_zero"], figure.extra["floor"]
     axes.plot([0, 0], [floor, at], color=colours.ink, linewidth=1.2, marker="_", markersize=9, zorder=4)
-    # Where zero stands far right there is no room beside it; above the curve there is.
+    # If zero is far right there is no space next to it, but there is above the curve.
     crowded = -t[0] > 0.6 * (t[-1] - t[0])
     axes.annotate(
         f"{at:.1%} of users are ahead,\nat least {floor:.1%}",

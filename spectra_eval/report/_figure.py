@@ -1,4 +1,4 @@
-"""One figure: what it shows and says, before it is drawn."""
+"""The data and texts of a figure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["Figure", "short"]
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One figure: `kind` names how it is drawn, `rows` are what is drawn and what the data table shows.
+    """One figure: `kind` selects the drawing function, `rows` are the plotted data and the data table.
 
-    `extent` is the size in inches that it asks for, `labels` name the axes, `extra` holds what else `kind` needs.
+    `extent` is the size in inches, `labels` are those of the axes, `extra` has further arguments of `kind`.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""What the figures show: numbers, axes, captions; how they are drawn is `plots.py`.
+"""The content of the figures: numbers, axes, captions; `plots.py` draws them.
 
-A figure is drawn from the very rows that its data table shows.
+A figure is drawn from the rows of its data table.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["Figure", "figures"]
 
 BINS = 20
 SHOWN = 30
-"""A figure of categories shows at most so many; it says how many there are."""
+"""The maximum number of categories in a figure, which states how many there are."""
 
 
 def figures(material: Material) -> tuple[Figure, ...]:
-    """Give every figure that this material can carry, in the order of the page."""
+    """Return all figures that the material supports, in the order of the page."""
     makers: tuple[Callable[[Material], Figure | None], ...] = (
         _histogram,
         _margins,
@@ -48,7 +48,7 @@ def figures(material: Material) -> tuple[Figure, ...]:
 
 
 def _observed(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Give the truth, the readout and the lists of the records with a window."""
+    """Return the target, the readout and the lists of the records with a window."""
     table = material.table
     if table.theta_s is None or not table.observed.any():
         return None
@@ -75,7 +75,7 @@ def _cutoff(material: Material) -> int:
 
 
 def _on_lists(material: Material) -> tuple[np.ndarray, np.ndarray] | None:
-    """Give the uniform distribution on each whole decoded list, and the truth of the same records."""
+    """Return the uniform distribution on each complete decoded list, and the target of the same records."""
     seen = _observed(material)
     if seen is None or seen[2] is None:
         return None
@@ -102,7 +102,7 @@ def _histogram(material: Material) -> Figure | None:
     return Figure(
         name="js-histogram",
         kind="histogram",
-        title="How the divergence is spread over users",
+        title="Distribution of the divergence over users",
         caption=f"Proportion of records by Jensen–Shannon divergence. The median is {summary} (marked on the axis).",
         alt=f"Histogram of the Jensen-Shannon divergence of each record; the median is {summary}.",
         columns=("from", "to", *(f"share, {name}" for name in series)),
@@ -120,7 +120,7 @@ def _margins(material: Material) -> Figure | None:
     margin, _ = group_mean(block.missed - block.tv, block, block.listed)
     options = _options(material, k)
     n = len(margin)
-    # One-sided, DKW is proven up to an error of one half; beyond, the bound is for one t alone.
+    # The one-sided DKW bound is proven for an error up to one half; beyond it, the bound is for a single t.
     population = options.scope == "population" and options.error <= 0.5
     radius = (concentration.dkw_radius if population else concentration.hoeffding_radius)(n, error=options.error)
     low = np.floor(margin.min() * 20 - 1) / 20
@@ -142,7 +142,7 @@ def _margins(material: Material) -> Figure | None:
     return Figure(
         name="margin-curve",
         kind="curve",
-        title="How far the readout is ahead of any list",
+        title="Margin of the readout over every list",
         caption=f"Proportion of users with m − T > t: m is the true mass outside the decoded top {k}, a lower "
         f"bound on the total variation of every distribution on that list; T is that of theta_s. {band}",
         alt=f"Falling curve of the proportion of users with margin above t; at t = 0 it is {at_zero:.1%}, "
@@ -161,7 +161,7 @@ def _options(material: Material, k: int) -> Options:
 
 
 def _ranked(material: Material, values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Choose at most `SHOWN` categories, the largest values first, and say what was left out."""
+    """Return at most `SHOWN` categories, the largest values first, and a note if some were omitted."""
     order = np.argsort(-values, kind="stable")
     left = len(order) - SHOWN
     return order[:SHOWN], f" The {SHOWN} largest of {len(order):,} categories are shown." if left > 0 else ""
@@ -185,7 +185,7 @@ def _biases(material: Material) -> Figure | None:
     return Figure(
         name="category-bias",
         kind="bias",
-        title="Which categories are over- and under-stated",
+        title="Bias by category",
         caption="Mean of theta_s − theta_star over records, by category; the most common category is at the top. To "
         f"the right of zero the model overstates.{listed}{note}",
         alt=f"Bias of each category; the largest is {names[worst]} with {short(float(series['theta_s'][worst]))}.",
@@ -214,9 +214,9 @@ def _exposure(material: Material) -> Figure | None:
     return Figure(
         name="exposure",
         kind="dots",
-        title=f"Which categories get a place in the top {k}",
-        caption=f"Proportion of all top-{k} places by category; ties at the border share a place. Effective number of "
-        f"categories (the exponential of the entropy in nats): {words}.{note}",
+        title=f"Categories in the top {k}",
+        caption=f"Proportion of all top-{k} places by category; ties at the last place are divided equally. Effective "
+        f"number of categories (the exponential of the entropy in nats): {words}.{note}",
         alt=f"Proportion of top-{k} places of each category in the truth, the readout and the decoded list; effective "
         f"number of categories: {words}.",
         columns=("category", *(f"proportion of places, {name}" for name in series)),
@@ -228,7 +228,7 @@ def _exposure(material: Material) -> Figure | None:
 
 
 def _places(theta: np.ndarray, lists: np.ndarray | None, k: int, offered: np.ndarray | None) -> np.ndarray:
-    """Give the share of the cohort's top-k places that each category holds."""
+    """Return the proportion of each category among the top-k positions of the cohort."""
     bucket = np.zeros(theta.shape[1], dtype=np.int64)
     comparison = metrics.Comparison(theta_star=theta, theta_s=theta, lists=lists, bucket=bucket, support=offered)
     places = np.nansum(metrics.METRICS["exposure_entropy"].statistic(comparison, k=k), axis=0)
@@ -252,8 +252,8 @@ def _scatter(material: Material) -> Figure | None:
     return Figure(
         name="frequency",
         kind="scatter",
-        title="Confidence against frequency",
-        caption="Each point is a category: how often users chose it, and how much of it the model predicts, both "
+        title="Predicted and observed frequency",
+        caption="Each point is a category: its observed and its predicted frequency, both "
         f"averaged over records. On the line the two agree.{summary}{note}",
         alt=f"Scatter of mean theta_s against mean theta_star for {len(rows)} categories.{summary}",
         columns=("category", "mean theta_star", "mean theta_s"),

@@ -1,6 +1,6 @@
-"""Everything a page is made from, checked once; and how its systems, metrics and numbers are named.
+"""The input of a report, checked once, and the names of its systems, metrics and numbers.
 
-Nothing is computed anew: a value that is missing becomes words, never a number.
+Nothing is computed here: a missing value becomes a word, never a number.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 UNITS = {"bit": "bits", "nat": "nats", "1": ""}
-"""How a unit is written beside a number."""
+"""The text of each unit."""
 
 _GLOSSES = {
     "theta_s": "the readout of the model",
@@ -48,7 +48,7 @@ _GLOSSES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One row of an evaluation, with the system named as the page names it."""
+    """One row of an evaluation, with the name of the system on the page."""
 
     metric: str
     unit: str
@@ -65,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
-    """Everything a page is made from, checked once. The first table is the subject, the others stand beside it."""
+    """The input of a report, checked once. The first table is the subject; the others are compared with it."""
 
     title: str
     tables: tuple[PreferenceTable, ...]
@@ -75,53 +75,53 @@ class Material:
 
     @property
     def table(self) -> PreferenceTable:
-        """The subject."""
+        """Return the first table."""
         return self.tables[0]
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """Every system, in the order of the evaluation: models first, references after them."""
+        """Return all systems in the order of the evaluation, models first, then references."""
         names = list(dict.fromkeys(result.system for result in self.results))
         return tuple(sorted(names, key=is_reference))
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The options of the certificate, empty without one."""
+        """Return the options of the certificate; empty without one."""
         return {} if self.certificate is None else self.certificate.get("options", {})
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the evaluations call out, each once."""
+        """Return the distinct warnings of the evaluations."""
         stated = [str(line) for document in self.evaluations for line in document.get("warnings", ())]
         return tuple(dict.fromkeys(stated))
 
     @property
     def counted(self) -> str:
-        """What the numbers count: ``records`` where some user has several, else ``users``."""
+        """Return the unit of the counts: ``records`` if some user has several, else ``users``."""
         return "users" if len(set(self.table.users.tolist())) == self.table.n_users else "records"
 
     def rule_of(self, stratification: str) -> str:
-        """Give the sentence by which the evaluation formed the groups of a name; empty where it does not say."""
+        """Return the rule by which the evaluation formed groups; empty if it is not recorded."""
         strata = (self.evaluations[0].get("facts") or {}).get("strata") or {}
         return str((strata.get(stratification) or {}).get("rule") or "")
 
     def of(self, metric: str, *, stratum: str = "all") -> tuple[Result, ...]:
-        """Give the results of one metric in one stratum, in the order of `systems`."""
+        """Return the results of one metric in one stratum, in the order of `systems`."""
         found = {r.system: r for r in self.results if r.metric == metric and r.stratum == stratum}
         return tuple(found[name] for name in self.systems if name in found)
 
     def named(self, base: str) -> str | None:
-        """Give the first metric of this family that was evaluated: ``category_ndcg`` finds ``category_ndcg@10``."""
+        """Return the first evaluated metric of this family: ``category_ndcg`` finds ``category_ndcg@10``."""
         return next((r.metric for r in self.results if r.metric.partition("@")[0] == base), None)
 
 
 def is_reference(system: str) -> bool:
-    """Tell whether a system is a reference predictor and no model."""
+    """Return whether a system is a reference predictor, not a model."""
     return not system.endswith(("theta_s", "dg", "dg_best"))
 
 
 def is_ceiling(system: str) -> bool:
-    """Tell whether a system has seen the window: it shows what could be reached and competes with nobody."""
+    """Return whether a system uses the window: it is an upper limit, not a competitor."""
     name = system.rpartition(": ")[2]
     return name == "dg_best" or (name in BASELINES.names() and BASELINES[name].sees_window)
 
@@ -134,27 +134,27 @@ def gather(
     title: str,
     names: Sequence[str] | None = None,
 ) -> Material:
-    """Check what a page is to be made from.
+    """Check the input of a report.
 
     Parameters
     ----------
     tables : PreferenceTable or sequence of PreferenceTable
-        The first is the subject; further ones stand beside it.
+        The first is the subject; further ones are compared with it.
     evaluation : mapping or sequence of mapping
-        The document of `evaluate` for the first table, or one document a table.
+        The document of `evaluate` for the first table, or one document per table.
     certificate : mapping or None
         The document of `certify` for the first table.
     title : str
         The title.
     names : sequence of str, optional
-        One a table, for the systems of the further ones; the names of their models where not given.
+        One per table, for the systems of the further tables; the names of their models by default.
 
     Raises
     ------
     InputError
         There is no table, or the numbers of tables, names and documents differ.
     SchemaError
-        A document has not the shape of its kind.
+        A document has an invalid structure.
     """
     given = (tables,) if isinstance(tables, PreferenceTable) else tuple(tables)
     one = isinstance(evaluation, Mapping) or hasattr(evaluation, "to_json")
@@ -170,9 +170,9 @@ def gather(
         raise InputError(f"names: {len(names)} for {len(given)} tables; give one for each table")
     for document in documents:
         if not isinstance(document, Mapping) or not isinstance(document.get("results"), list | tuple):
-            raise SchemaError("evaluation: 'results' is no list of rows; give the document that evaluate makes")
+            raise SchemaError("evaluation: 'results' is no list of rows; give the document of evaluate")
     if certificate is not None and not isinstance(certificate.get("claims"), list | tuple):
-        raise SchemaError("certificate: 'claims' is no list of claims; give the document that certify makes")
+        raise SchemaError("certificate: 'claims' is no list of claims; give the document of certify")
     results: list[Result] = []
     labels = [_label(given, place) for place in range(len(given))] if names is None else names
     for place, (label, document) in enumerate(zip(labels, documents, strict=False)):
@@ -192,7 +192,7 @@ def _document(value: Any) -> Any:
 
 
 def _label(tables: tuple[PreferenceTable, ...], place: int) -> str:
-    """Name a further table after its model, and by its number where that leaves a doubt."""
+    """Return the label of a further table: its model, or its number if that is ambiguous."""
     names = [model_of(table) or "" for table in tables]
     name = names[place]
     return name if name and names.count(name) == 1 else f"table {place + 1}"
@@ -202,7 +202,7 @@ def _results(document: Mapping[str, Any], *, prefix: str) -> Iterator[Result]:
     for row in document["results"]:
         system = str(row["system"])
         if prefix and is_reference(system):
-            continue  # the references of the first table stand for all: the users are the same
+            continue  # the references of the first table are used for all, since the users are the same
         interval = row.get("interval") or {}
         value = finite(row.get("value")) if row.get("status", "ok") == "ok" else None
         yield Result(
@@ -221,20 +221,20 @@ def _results(document: Mapping[str, Any], *, prefix: str) -> Iterator[Result]:
 
 
 def finite(value: Any) -> float | None:
-    """Give a number of a document; None where there is none that is finite."""
+    """Return a number of a document; None if it is missing or not finite."""
     if value is None or isinstance(value, str) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def methods(results: Iterable[Result]) -> str:
-    """Name the methods of the intervals of some results, in brackets; empty where none is named."""
+    """Return the methods of the intervals of some results, in brackets; empty if none is named."""
     named = dict.fromkeys(r.method for r in results if r.low is not None and r.method)
     return f" ({'; '.join(named)})" if named else ""
 
 
 def metric_label(metric: str) -> str:
-    """Give the name of a metric in words, with its cut-off."""
+    """Return the label of a metric with its cut-off."""
     base, _, k = metric.partition("@")
     entry = entry_of(metric)
     words = words_of(base) if entry is None else entry.label
@@ -242,7 +242,7 @@ def metric_label(metric: str) -> str:
 
 
 def metric_heading(metric: str) -> str:
-    """Give the name of a metric for a narrow column, with its cut-off."""
+    """Return the column heading of a metric with its cut-off."""
     entry = entry_of(metric)
     return words_of(metric) if entry is None else entry.heading + metric.removeprefix(entry.name)
 
@@ -254,13 +254,13 @@ def entry_of(metric: str) -> Metric | None:
 
 
 def gloss(system: str) -> str:
-    """Say in a few words what a system is."""
+    """Return a short description of a system."""
     name = system.rpartition(": ")[2]
     return BASELINES[name].gloss if name in BASELINES else _GLOSSES.get(name, "")
 
 
 def better(material: Material, metric: str) -> str | None:
-    """Tell which direction is better, ``lower`` or ``higher``; None where neither is."""
+    """Return the better direction, ``lower`` or ``higher``; None if neither is."""
     for document in material.evaluations:
         stated = (document.get("better") or {}).get(metric)
         if stated in ("lower", "higher"):
@@ -271,7 +271,7 @@ def better(material: Material, metric: str) -> str | None:
 
 
 def number(value: float | None, *, decimals: int = 3, signed: bool = False) -> str:
-    """Write a number with a true minus; a missing one is a word."""
+    """Return a number as text with a minus sign; a word if it is missing."""
     if value is None or not math.isfinite(value):
         return "undefined"
     if abs(value) >= 1000:
@@ -283,7 +283,7 @@ def number(value: float | None, *, decimals: int = 3, signed: bool = False) -> s
 
 
 def model_of(table: PreferenceTable) -> str | None:
-    """Name the model that made `theta_s`, where the table says so."""
+    """Return the name of the model that predicted `theta_s`, if the table has it."""
     for key in ("model", "model_id", "predictor", "baseline", "method"):
         value = table.metadata.get(key)
         if isinstance(value, Mapping):
@@ -294,7 +294,7 @@ def model_of(table: PreferenceTable) -> str | None:
 
 
 def named_strata(material: Material, name: str) -> Sequence[str]:
-    """Give the strata of one rule: by number where the groups are numbers, else in the order of the evaluation."""
+    """Return the strata of one rule, sorted if the groups are numbers, else in the order of the evaluation."""
     found = list(dict.fromkeys(r.stratum for r in material.results if r.stratum.startswith((f"{name}=", f"{name}:"))))
     numbers = [group_name(stratum).rpartition("/")[2] for stratum in found]
     if all(number.isdigit() for number in numbers):
@@ -305,5 +305,5 @@ def named_strata(material: Material, name: str) -> Sequence[str]:
 
 
 def group_name(stratum: str) -> str:
-    """Give the name of the group in the name of a stratum: ``tail_preference=Q1`` gives ``Q1``."""
+    """Return the name of the group in the name of a stratum: ``tail_preference=Q1`` gives ``Q1``."""
     return stratum.replace(":", "=", 1).partition("=")[2]

@@ -1,4 +1,4 @@
-"""One pass from the material to a page: all that is said, collected once, and the templates that write it."""
+"""Rendering: the content of a page, collected once, and the templates that format it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _TEX: dict[str, Any] = {
     "comment_start_string": "<#",
     "comment_end_string": "#>",
 }
-"""The marks of a template in LaTeX, where braces are text."""
+"""Template delimiters for LaTeX, where braces are text."""
 
 
 def content(material: Material) -> dict[str, Any]:
-    """Return what every template may write, by name."""
+    """Return the variables of the templates."""
     columns, rows = headline(material)
     claims = claim_lines(material)
     level = next((r.level for r in material.results if r.level is not None), None)
@@ -56,7 +56,7 @@ def content(material: Material) -> dict[str, Any]:
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """Write the content with a template of this folder; only HTML is escaped by itself."""
+    """Render the content with a template of this folder; only HTML is escaped automatically."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -79,12 +79,12 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape what Markdown would take for its own, and keep it on one line."""
+    """Return a text escaped for Markdown, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def _assumptions(claims: Sequence[ClaimLine]) -> list[tuple[str, str, str, list[str]]]:
-    """Give each assumption once, with the claims that rest on it."""
+    """Return each assumption once, with the claims that depend on it."""
     used: dict[tuple[str, str, str], list[str]] = {}
     for claim in claims:
         for assumption in claim.assumptions:
@@ -93,7 +93,7 @@ def _assumptions(claims: Sequence[ClaimLine]) -> list[tuple[str, str, str, list[
 
 
 def _undefined_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    """Say why a cell has no number, once for each reason."""
+    """Return the reasons for missing numbers, each once."""
     reasons: dict[str, list[str]] = {}
     for row in rows:
         for column, cell in zip(columns, row.cells, strict=True):
@@ -103,7 +103,7 @@ def _undefined_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str
 
 
 def _shown(value: Any) -> str:
-    """Write one entry of a figure's data table."""
+    """Return the text of an entry of a figure's data table."""
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -112,6 +112,6 @@ def _shown(value: Any) -> str:
 
 
 def _exact(value: float) -> str:
-    """Write a number of the full table; only a small one gives up the common column of the point."""
+    """Return the text of a number in the full table, aligned at the decimal point unless it is small."""
     digits = ".4f" if value == 0 or 0.001 <= abs(value) < 1000 else ".4g"
     return format(value, digits).replace("-", "−")

@@ -1,4 +1,4 @@
-"""Where every number comes from, and the commands that make it again."""
+"""Provenance of the numbers, and the commands that reproduce them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spectra_eval.report._material import Material
 from spectra_eval.tables import PreferenceTable
 
 _LONG = ("categories", "title_categories")
-"""Entries of the metadata that say nothing about where numbers come from, and are as long as the data."""
+"""Metadata entries that are not provenance and are as long as the data."""
 
 __all__ = ["commands", "flat", "is_grid", "plain_value", "provenance"]
 
 
 def provenance(material: Material, *, version: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Give where every number comes from, in groups of names and values."""
+    """Return the provenance of the numbers, in groups of names and values."""
     groups: list[tuple[str, tuple[tuple[str, str], ...]]] = []
     for place, table in enumerate(material.tables):
         size = [
@@ -51,7 +51,7 @@ def _interactions(table: PreferenceTable) -> str:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk a JSON document and give each leaf its dotted name; lists of plain values stay together."""
+    """Yield the leaves of a JSON document with dotted names; lists of plain values are one leaf."""
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def plain_value(value: Any) -> str:
-    """Write a JSON value for people."""
+    """Return a JSON value as readable text."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -78,7 +78,7 @@ def plain_value(value: Any) -> str:
 
 
 def commands(material: Material) -> tuple[str, ...]:
-    """Give the commands that make the same numbers again."""
+    """Return the commands that reproduce the numbers."""
     lines = []
     document = material.evaluations[0]
     seed = document.get("seed")
@@ -109,5 +109,5 @@ def commands(material: Material) -> tuple[str, ...]:
 
 
 def is_grid(value: Any) -> bool:
-    """Tell whether a JSON value is a list of records."""
+    """Return whether a JSON value is a list of records."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)

@@ -1,4 +1,4 @@
-"""The reliability diagram: bins of equal width, or of equal size where a readout is too flat for these."""
+"""The reliability diagram: bins of equal width, or of equal size if the readout is close to constant."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["reliability"]
 
 BINS = 20
 _LEAST = 5
-"""Fewer bins of equal width than this say nothing of a readout: it gets bins of equal size."""
+"""With fewer non-empty bins of equal width, bins of equal size are used."""
 
 _Row = tuple[float, float, int, float | None, float | None]
 
 
 def reliability(material: Material) -> Figure | None:
-    """Draw the observed against the predicted proportion, over all pairs of a record and a category."""
+    """Return the reliability diagram over all pairs of a record and a category."""
     table = material.table
     if table.theta_s is None or not table.observed.any():
         return None
@@ -60,10 +60,10 @@ def _equal_width(truth: np.ndarray, predicted: np.ndarray, offered: np.ndarray |
 
 
 def _equal_size(truth: np.ndarray, predicted: np.ndarray, offered: np.ndarray | None) -> tuple[_Row, ...]:
-    """Cut the pairs at quantiles of what the model holds; equal values stay together, so there may be fewer bins."""
+    """Return bins at quantiles of the predictions; equal values are in one bin, so there may be fewer bins."""
     pairs = np.ones(predicted.shape, dtype=bool) if offered is None else offered
     predicted, observed = predicted[pairs], truth[pairs]
-    alike = np.round(predicted, 9)  # what differs by rounding alone is equal
+    alike = np.round(predicted, 9)  # values that differ by rounding only are equal
     cuts = np.unique(np.quantile(alike, np.arange(1, BINS) / BINS, method="inverted_cdf"))
     place = np.searchsorted(cuts, alike, side="left")
     counts = np.bincount(place, minlength=len(cuts) + 1)
@@ -78,7 +78,7 @@ def _equal_size(truth: np.ndarray, predicted: np.ndarray, offered: np.ndarray | 
 
 
 def _errors(material: Material) -> str:
-    """Name the calibration errors that were evaluated: with bins, and without."""
+    """Return the evaluated calibration errors as text: with bins, and without."""
     parts = [
         f"{words} {short(r.value)}"
         for base, words in (("soft_ece", "Calibration error:"), ("smooth_ece", "without bins"))

@@ -1,4 +1,4 @@
-"""The opening of a page in sentences: what was measured, on whom, by which model, and what follows."""
+"""The summary of a report in sentences: the data, the model, and the result."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["glance", "sentences", "tally"]
 
 NEAR = 0.05
-"""A readout whose divergence is within this share of that of uniform is said to be hardly told from it."""
+"""A readout whose divergence is within this proportion of that of uniform is called close to uniform."""
 
 
 def sentences(material: Material) -> tuple[str, ...]:
-    """Say how the readout compares, then on what grounds: the verdict first, one paragraph an entry."""
+    """Return the paragraphs of the summary: the verdict first, then its basis."""
     paragraphs = (_verdict(material), _compared(material), _claimed(material), _what(material))
     return tuple(line for line in paragraphs if line)
 
 
 def glance(material: Material) -> tuple[tuple[str, str], ...]:
-    """Give the few facts that a reader asks for first."""
+    """Return the key facts: model, users, categories, window, claims."""
     table = material.table
     known = table.n_window[table.n_window > 0]
     facts = [
@@ -46,7 +46,9 @@ def glance(material: Material) -> tuple[tuple[str, str], ...]:
     ]
     options = material.options
     if options:
-        facts.append(("claims", f"level {options.get('level', 'not said')}, scope {options.get('scope', 'not said')}"))
+        facts.append(
+            ("claims", f"level {options.get('level', 'not given')}, scope {options.get('scope', 'not given')}")
+        )
     return tuple(facts)
 
 
@@ -86,7 +88,7 @@ def _is_named(table: object, word: str) -> bool:
 
 
 def _measured(material: Material) -> tuple[str, dict[str, Result]] | None:
-    """Give the first key metric there is, and what each system has in it; None where the readout has no value."""
+    """Return the first available key metric and its results by system; None if the readout has no value."""
     key = (entry for entry in shown_in("headline") if entry.is_mean and entry.lower_is_better)
     metric = next(filter(None, (material.named(entry.name) for entry in key)), None)
     found = {r.system: r for r in material.of(metric) if r.value is not None} if metric else {}
@@ -101,12 +103,12 @@ def _best_reference(found: dict[str, Result]) -> Result | None:
 
 
 def _value(result: Result) -> float:
-    assert result.value is not None  # `_measured` keeps those that have one
+    assert result.value is not None  # ensured by `_measured`
     return result.value
 
 
 def _verdict(material: Material) -> str:
-    """Say in a sentence whether the readout is closer to the truth than the list, and than the best reference."""
+    """Return a sentence that compares the readout with the list and with the best reference."""
     measured = _measured(material)
     if measured is None:
         return ""
@@ -126,7 +128,7 @@ def _verdict(material: Material) -> str:
         joint = "" if not place else " and" if relation == previous else ", but"
         word = "than" if relation != "as close to" else "as"
         if relation != previous:
-            text += f"{joint} {relation} {'what these users did' if not place else 'it'} {word} {name}"
+            text += f"{joint} {relation} {'the observed interactions' if not place else 'it'} {word} {name}"
         else:
             text += f"{joint} {word} {name}"
         previous = relation
@@ -144,7 +146,7 @@ def _relation(own: Result, other: Result) -> str:
 
 
 def _compared(material: Material) -> str:
-    """Give the numbers behind the verdict."""
+    """Return the numbers of the verdict."""
     measured = _measured(material)
     if measured is None:
         return ""
@@ -165,7 +167,7 @@ def _compared(material: Material) -> str:
     )
     text += f", where 0 is best: {joined}."
     if best is None:
-        text += " No reference predictor was evaluated, so nothing shows what these numbers are worth."
+        text += " No reference predictor was evaluated, so there is no reference for these numbers."
     return text
 
 
@@ -179,7 +181,7 @@ def _with_interval(result: Result) -> str:
 _TALLY = (
     ("holds", "holds", "hold"),
     ("fails", "does not hold", "do not hold"),
-    ("undefined", "cannot be said", "cannot be said"),
+    ("undefined", "cannot be determined", "cannot be determined"),
 )
 
 
@@ -207,17 +209,17 @@ def _claimed(material: Material) -> str:
     )
     each = f", each at level {level:g}" if isinstance(level, float) else ""
     about = " about the readout" if list_claims else ""
-    return f"Of {total} proven claims{about}{each}, {_format_counts(counts)}; they speak {cohort}.{list_claims}"
+    return f"Of {total} proven claims{about}{each}, {_format_counts(counts)}; they are {cohort}.{list_claims}"
 
 
 def _of_lists(material: Material) -> str:
-    """Say what is proven of the decoded lists, which says nothing of the readout; empty where nothing is."""
+    """Return a sentence about the claims proven for the decoded lists; empty if there are none."""
     lines = [line for line in claim_lines(material) if line.about == "lists" and line.kind == "holds"]
     if not lines:
         return ""
     names = " and ".join(line.name for line in lines)
-    verb = "holds and speaks" if len(lines) == 1 else "hold and speak"
-    return f" Beside them {names} {verb} of the decoded lists alone."
+    verb = "holds and is" if len(lines) == 1 else "hold and are"
+    return f" In addition, {names} {verb} about the decoded lists only."
 
 
 def _format_counts(counts: dict[str, int]) -> str:

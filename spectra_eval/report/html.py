@@ -18,7 +18,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["render_report", "write_report"]
 
 LIMIT = 1_000_000
-"""A page stays below so many bytes; rows of strata are left out first."""
+"""The maximum size of a page in bytes; rows of strata are omitted first."""
 
 _ROWS = (2500, 800, 200, 0)
 
@@ -35,14 +35,14 @@ def write_report(
     """Write one self-contained HTML page about an evaluation.
 
     The verdict comes first, then the systems side by side, figures with their numbers, all results, the
-    certificate with its assumptions, and where every number comes from.
+    certificate with its assumptions, and the provenance of every number.
 
     Parameters
     ----------
     path : str or Path
-        The file; it appears whole or not at all.
+        The file; it is written completely or not at all.
     tables : PreferenceTable or sequence of PreferenceTable
-        The first is the subject of the page and of its figures; further ones stand beside it in tables and bars.
+        The first is the subject of the page and of its figures; further ones are compared with it in tables and bars.
     evaluation : mapping or sequence of mapping
         What `evaluate` returned for the first table, or its document; or one for each table.
     certificate : mapping, optional
@@ -50,7 +50,7 @@ def write_report(
     title : str
         The title of the page; any text.
     names : sequence of str, optional
-        One a table, for the systems of the further ones; the names of their models where not given.
+        One per table, for the systems of the further tables; the names of their models by default.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def render_report(
     title: str = "Evaluation",
     names: Sequence[str] | None = None,
 ) -> str:
-    """Give the page that `write_report` writes, as text.
+    """Return the page that `write_report` writes, as text.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def render_report(
 
 
 def _drawn(material: Material) -> dict[str, Any]:
-    """Return the only two texts that are not escaped: our own script, and drawings whose texts matplotlib escaped."""
+    """Return the only two texts that are not escaped: the script, and drawings whose texts matplotlib escaped."""
     from markupsafe import Markup
 
     from spectra_eval.report.plots import to_svg

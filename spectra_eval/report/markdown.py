@@ -19,7 +19,7 @@ def to_markdown(
     certificate: Any = None,
     title: str = "Evaluation",
 ) -> str:
-    """Give the head of the report as Markdown: verdict, warnings, systems side by side, claims.
+    """Return the summary of the report as Markdown: verdict, warnings, systems side by side, claims.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def to_markdown(
     InputError
         There is no table, or the numbers of tables and documents differ.
     SchemaError
-        A document has not the shape of its kind.
+        A document has an invalid structure.
 
     Examples
     --------

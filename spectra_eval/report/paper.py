@@ -24,12 +24,12 @@ def write_paper(
     title: str = "Evaluation",
     names: Sequence[str] | None = None,
 ) -> tuple[Path, ...]:
-    r"""Write what a paper includes: ``systems.tex``, ``results.tex``, ``claims.tex`` and a PDF a figure.
+    r"""Write the files for a paper: ``systems.tex``, ``results.tex``, ``claims.tex`` and one PDF per figure.
 
     Parameters
     ----------
     folder : str or Path
-        Where to; it is made where it is missing.
+        The folder; it is created if it is missing.
     tables : PreferenceTable or sequence of PreferenceTable
         As for `write_report`.
     evaluation : mapping or sequence of mapping
@@ -39,7 +39,7 @@ def write_paper(
     title : str
         The beginning of the caption of the tables.
     names : sequence of str, optional
-        One a table, for the systems of the further ones; the names of their models where not given.
+        One per table, for the systems of the further tables; the names of their models by default.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def write_paper(
     InputError
         There is no table, or the numbers of tables and documents differ.
     SchemaError
-        A document has not the shape of its kind.
+        A document has an invalid structure.
     BackendUnavailable
         Matplotlib is not installed.
 

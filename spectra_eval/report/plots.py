@@ -23,7 +23,7 @@ from spectra_eval.report._figure import Figure
 __all__ = ["Palette", "to_pdf", "to_svg"]
 
 
-# Colours that stand for a role while an SVG is drawn; each becomes a variable of the page's style sheet.
+# Placeholder colours while an SVG is drawn; each becomes a variable of the page's style sheet.
 _ROLES = tuple(Palette.__dataclass_fields__)
 _STANDINS = Palette(**{role: f"#fe01{place:02x}" for place, role in enumerate(_ROLES)})
 _STYLE = MappingProxyType(
@@ -51,7 +51,7 @@ _STYLE = MappingProxyType(
 
 
 def to_svg(figure: Figure) -> str:
-    """Draw a figure as one ``<svg>`` element for a page.
+    """Return a figure as one ``<svg>`` element for a page.
 
     Text stays text; colours are variables of the page (``var(--blue)``), text and axes `currentColor`.
 
@@ -90,7 +90,7 @@ def _settings(salt: str) -> Iterator[None]:
     except ImportError as error:
         raise BackendUnavailable("figures need matplotlib: pip install 'spectra-eval[plots]'") from error
     with style.context(["default", {**_STYLE, "svg.hashsalt": f"spectra-eval {salt}"}]), warnings.catch_warnings():
-        # The browser has glyphs that the measuring font lacks.
+        # The browser has glyphs that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
@@ -106,7 +106,7 @@ def _drawn(figure: Figure, colours: Palette) -> Any:
 
 
 def _dress(axes: Any, colours: Palette) -> None:
-    """Give text and axes their roles, whatever drew them."""
+    """Set the colours of text and axes."""
     for spine in axes.spines.values():
         spine.set_color(colours.muted)
     axes.tick_params(colors=colours.muted, labelcolor=colours.ink)
@@ -126,7 +126,7 @@ _ID = re.compile(r' id="([^"]+)"')
 
 
 def _inline(text: str, figure: Figure) -> str:
-    """Turn a file into an element: no header, no metadata, no name that another figure could also bear."""
+    """Convert an SVG file to an element without header and metadata, with identifiers that are unique on the page."""
     box = _VIEWBOX.search(text)
     assert box is not None
     body = _METADATA.sub("", _HEADER.sub("", text, count=1))
@@ -137,7 +137,7 @@ def _inline(text: str, figure: Figure) -> str:
     for role in _ROLES:
         value = "currentColor" if role == "ink" else f"var(--{role})"
         body = body.replace(getattr(_STANDINS, role), value)
-    # Closed stop: a <style> or a comment in here would act on the whole page.
+    # Fail closed: a <style> or a comment would affect the whole page.
     body = re.sub(r"<style[^>]*>.*?</style>|<!--.*?-->", "", body, flags=re.S)
     body = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", body)).strip()
     width = round(figure.extent[0] * 100)

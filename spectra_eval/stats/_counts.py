@@ -1,11 +1,11 @@
-"""Counts of uniform draws into cells, many rows at once, without drawing one by one.
+"""Counts of uniform draws into cells, for many rows at once, without single draws.
 
-Independent Poisson counts of one mean are, given their sum T, multinomial over equal cells. So a row of m draws is
-made of Poisson counts whose mean is a little less than needed, and of m - T single draws on top; a row whose T comes
-out above m is drawn anew, one by one. Both ways give the multinomial law, whatever T is, so their mixture does.
+Independent Poisson counts with equal means are, given their sum T, multinomial over equal cells. A row of m draws
+therefore consists of Poisson counts with a slightly smaller mean and m - T single draws; a row whose T is above m is
+replaced by m single draws. Both are multinomial for every T, so their mixture is.
 
-A Poisson count is read off 16 random bits: count c owns floor(65536 p_c) of the 65536 values. The few values that
-are left over are resolved by 53 more bits, so the law is that of Poisson to double precision and not to 16 bits.
+A Poisson count is determined by 16 random bits: count c has floor(65536 p_c) of the 65536 values. The few remaining
+values are resolved by 53 more bits, so the distribution is Poisson to double precision, not to 16 bits.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ __all__ = ["multinomial_counts"]
 
 _VALUES = 65_536
 _SPREAD = 2.5
-"""Standard deviations of m - T that the Poisson mean stays below m: fewer leave more rows to draw anew."""
+"""Standard deviations of m - T between the Poisson mean and m; with fewer, more rows are drawn again."""
 _DIRECT = 256
-"""Cells up to which all draws are made one by one."""
+"""Up to this number of cells all draws are single draws."""
 _TAIL = 40
-"""The largest count of the table of probabilities; what lies above has less than 1e-48."""
+"""The largest count of the table of probabilities; larger counts have probability below 1e-48."""
 _BLOCK = 262_144
-"""Counts in a block, whose few arrays fit the cache; a change gives other draws."""
+"""Counts in a block, chosen to fit the cache; another value gives other draws."""
 
 
 def multinomial_counts(rng: np.random.Generator, sizes: np.ndarray, n_cells: int) -> np.ndarray:
-    """Spread `sizes[b]` draws evenly over the cells for each row b, (B, n_cells) uint8."""
+    """Return counts of `sizes[b]` uniform draws over the cells for each row b, (B, n_cells) uint8."""
     counts = np.empty((len(sizes), n_cells), dtype=np.uint8)
     if n_cells <= _DIRECT:
         for row, size in enumerate(sizes.tolist()):
@@ -46,7 +46,7 @@ def _one_by_one(rng: np.random.Generator, size: int, n_cells: int) -> np.ndarray
 
 
 def _fill(rng: np.random.Generator, sizes: np.ndarray, counts: np.ndarray) -> None:
-    """Draw some rows."""
+    """Fill some rows with counts."""
     n_rows, n_cells = counts.shape
     limits, beyond = _table(n_cells)
     n = n_rows * n_cells
@@ -71,7 +71,7 @@ def _fill(rng: np.random.Generator, sizes: np.ndarray, counts: np.ndarray) -> No
 
 @functools.cache
 def _table(n_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least 16-bit value of each count from 1 on, of what is left over last; and the law of the latter.
+    """Return the smallest 16-bit value of each count from 1 on and of the remainder, and the latter's distribution.
 
     The spread of m - T is at most that of two Poisson numbers: m itself is binomial.
     """

@@ -1,9 +1,9 @@
-"""Intervals from resampled users: how often each user is drawn, in parts that fit in memory.
+"""Bootstrap intervals over users, with counts in parts that fit in memory.
 
-A resample of N users is a draw from the multinomial distribution. It is split in two steps that are
-together exact: how many of the N draws fall on each part of the users, then, inside a part, on each
-user. Every part has a random stream of its own, so the draws depend on the seed and on N alone, not on
-how the work is divided, and every system is resampled alike.
+A resample of N users is a draw from the multinomial distribution. It is sampled exactly in
+two steps: the number of draws in each part of the users, then, within a part, the number of draws of each
+user. Every part has its own random stream, so the draws depend only on the seed and N, not on
+how the work is divided, and every system has the same resamples.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from spectra_eval.tables import Interval
 __all__ = ["PART", "Resamples", "bootstrap", "percentile_interval"]
 
 PART = 4096
-"""Users in a part; a change gives other draws."""
+"""Users in a part; another value gives other draws."""
 
 _METHOD = "percentile bootstrap over users"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Resamples:
-    """Resamples of N users with replacement, given as how often each user is drawn.
+    """Resamples of N users with replacement, as counts of each user.
 
     For up to 256 users, resample after resample is ``integers(0, N, size=N)`` of the stream
     ``Generator(SFC64(SeedSequence(entropy, spawn_key=(1,))))``, with the four numbers
@@ -40,7 +40,7 @@ class Resamples:
     n_users, n_resamples : int
         N and B.
     sizes : (B, parts) int array
-        How many of the N draws of each resample fall on each part.
+        The number of the N draws of each resample in each part.
 
     Examples
     --------
@@ -58,14 +58,14 @@ class Resamples:
 
     @classmethod
     def draw(cls, n_users: int, n_resamples: int, *, rng: np.random.Generator) -> Resamples:
-        """Fix a set of resamples: the seed of every part, and how many draws each part gets.
+        """Draw a set of resamples: the seed of every part, and the number of draws in each part.
 
         Raises
         ------
         UndefinedMetricError
             There are no users.
         InputError
-            There is not even one resample.
+            The number of resamples is below one.
         """
         if check_whole("n_users", n_users, most=2**40) < 1:
             raise UndefinedMetricError("bootstrap: no users to resample; give at least one")
@@ -78,7 +78,7 @@ class Resamples:
 
     @property
     def n_parts(self) -> int:
-        """The number of parts: users 0 to PART - 1, and so on."""
+        """Return the number of parts: users 0 to PART - 1, and so on."""
         return self.sizes.shape[1]
 
     def rows(self, part: int) -> slice:
@@ -86,7 +86,7 @@ class Resamples:
         return slice(part * PART, min((part + 1) * PART, self.n_users))
 
     def counts(self, part: int) -> np.ndarray:
-        """Count how often each user of a part is drawn, (B, users of the part) uint8.
+        """Return the counts of each user of a part, (B, users of the part) uint8.
 
         No count passes 255: one of 256 among N draws at rate 1/N has a probability below 1e-506.
         """
@@ -94,7 +94,7 @@ class Resamples:
         return multinomial_counts(_stream(self._entropy, part + 1), self.sizes[:, part], chosen.stop - chosen.start)
 
     def weights(self, part: int) -> np.ndarray:
-        """Return `counts` as numbers to multiply with, (B, users of the part) float."""
+        """Return `counts` as floats, (B, users of the part)."""
         return self.counts(part).astype(np.float64)
 
 
@@ -108,11 +108,11 @@ def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | 
     Parameters
     ----------
     replicates : (B,) array-like
-        The value in each resample; a NaN, where a resample has no valid user, is left out.
+        The value in each resample; NaN where a resample has no valid user, which is omitted.
     level : float
         The proportion of the replicates between the ends.
     n_users : int, optional
-        How many users were resampled; with one user every replicate is the same, and the method says so.
+        The number of users; with one user all replicates are equal, which the method states.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def percentile_interval(replicates: Any, *, level: float = 0.95, n_users: int | 
         raise ShapeError(f"replicates: shape {values.shape}; give one value a resample")
     values = values[~np.isnan(values)]
     if not len(values) or not np.isfinite(values).all():
-        raise UndefinedMetricError("replicates: none that is finite, so there is no interval")
+        raise UndefinedMetricError("replicates: none is finite, so there is no interval")
     low, high = np.quantile(values, [(1.0 - level) / 2, (1.0 + level) / 2])
     method = f"{_METHOD}; one user, so the width says nothing" if n_users == 1 else _METHOD
     return Interval(low=float(low), high=float(high), level=float(level), method=method)
@@ -166,13 +166,13 @@ def bootstrap(
     Parameters
     ----------
     statistic : (N, D) array-like
-        One row a user, all finite.
+        One row per user, all finite.
     value : callable
         ``value(mean_statistic (B, D)) -> (B,)``.
     rng : numpy.random.Generator
-        Where the draws come from.
+        The random generator.
     n_resamples : int
-        How many resamples.
+        The number of resamples.
     level : float
         The level of the interval.
 

@@ -1,4 +1,4 @@
-"""Users dealt into folds by the hash of their name."""
+"""Assignment of users to folds by a hash of their name."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from spectra_eval.errors import InputError
 __all__ = ["FOLDS", "user_folds"]
 
 FOLDS = 5
-"""Parts into which users are dealt by the hash of their name."""
+"""The default number of folds."""
 
 
 def user_folds(users: Iterable[str], *, folds: int = FOLDS) -> np.ndarray:
-    """Assign users to folds by the SHA-256 of their name: all records of one user fall into one, on any machine.
+    """Assign users to folds by the SHA-256 of their name: all records of a user are in the same fold, on any machine.
 
     Parameters
     ----------
     users : iterable of str
         The user of each record, (N,).
     folds : int
-        How many folds there are, 2 at least.
+        The number of folds, at least 2.
 
     Returns
     -------
@@ -41,5 +41,5 @@ def user_folds(users: Iterable[str], *, folds: int = FOLDS) -> np.ndarray:
     [0, 0, 0, 4]
     """
     if folds < 2:
-        raise InputError(f"folds: {folds} is below 2; a temperature needs users that it is not used for")
+        raise InputError(f"folds: {folds} is below 2; a temperature must be fitted on other users")
     return np.array([int.from_bytes(hashlib.sha256(str(user).encode()).digest()[:8], "big") % folds for user in users])

@@ -1,4 +1,4 @@
-"""Many tests at once: p-values that allow for how many there are."""
+"""Multiple testing: p-values adjusted for the number of tests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["holm"]
 
 
 def holm(p_values: Any) -> np.ndarray:
-    """Adjust p-values by the step-down rule of Holm, which keeps the chance of any false alarm.
+    """Adjust p-values by Holm's step-down procedure, which controls the family-wise error rate.
 
     Parameters
     ----------
     p_values : (M,) array-like
-        One p-value a test; NaN where a test has none, which does not count as a test.
+        One p-value per test; NaN for a test without one, which is not counted.
 
     Returns
     -------

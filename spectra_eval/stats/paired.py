@@ -1,4 +1,4 @@
-"""Is one system better than another on the same users: the signed-rank test, with the size of the effect."""
+"""Paired comparison of two systems on the same users: Wilcoxon's signed-rank test with effect sizes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SignedRank:
     method : str
         ``exact``, ``normal``, or ``none`` where every difference is zero.
     n, n_zero, n_tied : int
-        Differences that are ranked, zeros that are dropped, and how many of those ranked share their size with another.
+        Numbers of ranked differences, of dropped zeros, and of ranked differences with tied absolute values.
     w_plus, w_minus : float
         Sums of the ranks of positive and of negative differences.
     z : float or None
@@ -66,14 +66,14 @@ class SignedRank:
 def signed_rank(differences: Any) -> SignedRank:
     """Test whether paired differences are symmetric around zero (Wilcoxon's signed-rank test, two-sided).
 
-    Zeros are dropped and counted; equal sizes share their mean rank. Up to 50 differences the null distribution is
-    exact, with ties too: each of the 2^n sign patterns of the ranks at hand is equally likely. For more it is normal,
+    Zeros are dropped and counted; tied absolute values get their mean rank. For up to 50 differences the null
+    distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally likely. For more it is normal,
     with the correction for ties and without one for continuity.
 
     Parameters
     ----------
     differences : (N,) array-like
-        One difference a user, finite.
+        One difference per user, finite.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def signed_rank(differences: Any) -> SignedRank:
 
 
 def _mean_ranks(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rank from 1, equals sharing their mean rank; give the ranks and how many share each."""
+    """Return the ranks from 1, with the mean rank for ties, and the number of entries with each rank."""
     _, group, count = np.unique(sizes, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     return (last - (count - 1) / 2)[group], count.astype(np.float64)
@@ -165,8 +165,8 @@ def _mean_ranks(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _exact_two_sided(ranks: np.ndarray, least: float) -> float:
     """Return twice the proportion of sign patterns whose positive ranks sum to at most `least`.
 
-    A mean rank is a whole or a half number, so twice the ranks are counted. There are at most 2^50 patterns, which
-    64 bits hold exactly: nothing is rounded before the last division.
+    A mean rank is a multiple of one half, so the ranks are doubled. There are at most 2^50 patterns, which
+    64 bits represent exactly: only the last division is rounded.
     """
     patterns = np.zeros(round(2 * least) + 1, dtype=np.int64)
     patterns[0] = 1

@@ -1,4 +1,4 @@
-"""How small a difference could have been seen: what a test without a finding leaves open."""
+"""The smallest difference that a test could detect."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["minimum_detectable"]
 
 
 def minimum_detectable(differences: Any, *, level: float = 0.95, power: float = 0.8) -> float:
-    r"""Return the smallest mean difference that a paired two-sided test would find with the given power.
+    r"""Return the smallest mean difference that a paired two-sided test would detect with the given power.
 
     .. math:: (z_{(1 + level)/2} + z_{power}) \, s / \sqrt N
 
     Parameters
     ----------
     differences : (N,) array-like
-        One difference a user, finite; their deviation s is taken for that of a repetition.
+        One difference a user, finite; their standard deviation s is taken as that of a repetition.
     level : float
         One minus the level of the test. For one of several tests that are adjusted together, the first step of Holm
-        asks for ``1 - (1 - level) / tests``.
+        uses ``1 - (1 - level) / tests``.
     power : float
-        The chance to find it.
+        The probability of detecting it.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a printed interval says about the spread of the numbers behind it."""
+"""The standard deviation that a reported interval implies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ImpliedSpread", "implied_spread"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImpliedSpread:
-    """The standard deviation that an interval implies, and the largest that is possible.
+    """The standard deviation that an interval implies, and the largest possible one.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class ImpliedSpread:
     max_sd : float
         The largest standard deviation of numbers in [0, 1] with this mean.
     ratio : float
-        The implied over the largest one; above 1 the interval is impossible up to rounding.
+        The implied divided by the largest one; above 1 the interval is impossible up to rounding.
 
     Examples
     --------
@@ -44,9 +44,9 @@ def implied_spread(mean: float, half_width: float, *, n_users: int, level: float
     Parameters
     ----------
     mean, half_width : float
-        As printed; the mean is in [0, 1].
+        As reported; the mean is in [0, 1].
     n_users : int
-        How many numbers.
+        The number of values.
     level : float
         Level of the interval, taken as normal.
 
@@ -54,7 +54,7 @@ def implied_spread(mean: float, half_width: float, *, n_users: int, level: float
     -------
     ImpliedSpread
         Numbers in [0, 1] have a standard deviation of at most sqrt(mean (1 - mean)): a ratio above one is
-        impossible up to rounding, and one near one says that nearly all numbers are 0 or 1.
+        impossible up to rounding, and a ratio near one means that nearly all numbers are 0 or 1.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The interval of a mean over few users, where resampling them understates how far the mean may be off."""
+"""Student's t interval of a mean over few users, for which bootstrap intervals are too narrow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spectra_eval.tables import Interval
 __all__ = ["FEW", "student_interval"]
 
 FEW = 50
-"""Means over fewer users than this get Student's t in `evaluate` and `compare`; docs/metrics.md has the coverage."""
+"""Means over fewer users get Student's t interval in `evaluate` and `compare`; docs/metrics.md has the coverage."""
 
 _METHOD = "Student's t over users"
 
@@ -43,7 +43,7 @@ def student_interval(
     level : float
         The level of the interval.
     limits : tuple of two float
-        The range that the mean cannot leave; the interval is cut there, and its method says so.
+        The range of possible means; the interval is cut there, which its method states.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def student_interval(
     mean = float(sums.sum()) / records
     error = math.sqrt(n / (n - 1) * float(((sums - mean * sizes) ** 2).sum())) / records
     half = float(special.stdtrit(n - 1, (1.0 + level) / 2)) * error
-    # A limit that the mean itself is beyond is none of these values; nothing is cut there.
+    # A limit that the mean itself violates does not belong to these values; nothing is cut.
     low = limits[0] if mean - half < limits[0] <= mean else mean - half
     high = limits[1] if mean + half > limits[1] >= mean else mean + half
     cut = [f"{end:g}" for end, plain in ((low, mean - half), (high, mean + half)) if end != plain]

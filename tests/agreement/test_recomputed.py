@@ -271,7 +271,7 @@ def test_every_metric_of_every_system_in_every_quarter(evaluated: tuple[Any, dic
             )  # fmt: skip
             where = (metric, system, stratum)
             if math.isinf(found):
-                assert row["status"] == "undefined" and "got no mass" in row["reason"], where
+                assert row["status"] == "undefined" and "has probability 0" in row["reason"], where
             else:
                 assert row["value"] == pytest.approx(found, rel=1e-9, abs=1e-12), where
 

@@ -137,7 +137,7 @@ ROW_1, ROW_2 = r"row 1 \(user 'u1'\)", r"row 2 \(user 'u2'\)"
 CASES: dict[str, tuple[Make, str]] = {
     # the file itself
     "missing file": (missing, "no such file"),
-    "a folder that is no run": (bare_folder, "no run folder"),
+    "a folder that is no run": (bare_folder, "not a run folder"),
     "a run without its table": (unfinished_run, "no table.parquet yet"),
     "empty csv": (text("r.csv", b""), "empty"),
     "empty parquet": (text("r.parquet", b""), "empty"),
@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "text called parquet": (text("r.parquet", GOOD), "not a Parquet file"),
     "csv not in UTF-8": (text("r.csv", GOOD.replace("u2,b", "ü2,b").encode("latin-1")), "line 6 is not UTF-8"),
     "csv in UTF-16": (text("r.csv", GOOD.encode("utf-16")), "line 1 is not UTF-8"),
-    "csv with NUL": (changed("u2,b,2", "u2,b,\x00"), "line 6 holds a NUL"),
+    "csv with NUL": (changed("u2,b,2", "u2,b,\x00"), "line 6 contains a NUL"),
     "broken gzip": (text("r.csv.gz", gzip.compress(GOOD.encode())[:-20]), "gzip"),
     "noise as gzip": (text("r.csv.gz", b"\x1f\x8b" + NOISE), "gzip"),
     # Parquet
@@ -196,7 +196,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "dg below -2": (parquet(dg=[[-3], [0]]), f"{ROW_1}, column dg: entry -3 is no category"),
     "dg of unknown names": (parquet(dg=[["category_0"], ["Jazz"]]), f"{ROW_2}, column dg: 'Jazz' is no category"),
     "dg of the wrong type": (parquet(dg=[[0.5], [1.5]]), "column dg: lists of double"),
-    "dg that goes on after its end": (parquet(dg=[[0, -2, 1], [1]]), f"{ROW_1}, column dg: the list goes on"),
+    "dg that goes on after its end": (parquet(dg=[[0, -2, 1], [1]]), f"{ROW_1}, column dg: entries follow the end"),
     "dg of absurd length": (parquet(dg=[[-1] * 5000, [0]]), f"{ROW_1}, column dg: 5000 entries"),
     "window without interactions": (
         parquet(counts=[[3.0, 1.0, 0.0], [0.0, 0.0, 0.0]]),
@@ -205,9 +205,9 @@ CASES: dict[str, tuple[Make, str]] = {
     "user without a window": (parquet(counts=[[3.0, 1.0, 0.0], None]), f"{ROW_2}, column counts: no interactions"),
     "n_window says there is one": (
         parquet(counts=[[3.0, 1.0, 0.0], [0.0, 0.0, 0.0]], n_window=[4, 4]),
-        f"{ROW_2}, column counts: all zero although n_window says 4",
+        f"{ROW_2}, column counts: all zero, but n_window is 4",
     ),
-    "n_window says there is none": (parquet(n_window=[4, 0]), f"{ROW_2}, column n_window: 0 although counts holds"),
+    "n_window says there is none": (parquet(n_window=[4, 0]), f"{ROW_2}, column n_window: 0, but counts is"),
     "n_window negative": (parquet(n_window=[4, -3]), f"{ROW_2}, column n_window: -3 is not a whole number"),
     "n_window with a fraction": (parquet(n_window=[4.5, 3.0]), f"{ROW_1}, column n_window: 4.5 is not a whole number"),
     "n_window of the wrong type": (parquet(n_window=["4", "3"]), "column n_window: holds string"),
@@ -229,7 +229,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "npz of texts": (npz(theta_s=np.full((2, 3), "x")), "column theta_s: holds <U1"),
     "npz of complex numbers": (npz(theta_s=np.full((2, 3), 1j)), "column theta_s: holds complex128"),
     "npz with too few users": (npz(users=np.array(["u1"])), r"column users: shape \(1,\)"),
-    "npz with a fraction in dg": (npz(dg=np.array([[0.5], [1.0]])), f"{ROW_1}, column dg: 0.5 is no place"),
+    "npz with a fraction in dg": (npz(dg=np.array([[0.5], [1.0]])), f"{ROW_1}, column dg: 0.5 is not an index"),
     # CSV
     "header only": (text("r.csv", HEAD), "a header and no rows"),
     "blank lines only": (text("r.csv", "\n\n"), "no header line"),
@@ -249,7 +249,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "largest numbers": (text("r.csv", HEAD + "u,a,1e308,1,\nu,b,1e308,0,\n"), r"row 1 \(user 'u'\), column target"),
     "negative in csv": (changed("u2,b,2", "u2,b,-2"), f"{ROW_2}, column target: 'b' is -2"),
     "readout not summing to one": (changed("0.8,1", "0.63,1"), f"{ROW_2}, column prediction: sums to 0.83"),
-    "neither shares nor counts": (changed("u2,b,2", "u2,b,2.5"), "sums to 4, so the rows are neither"),
+    "neither shares nor counts": (changed("u2,b,2", "u2,b,2.5"), "sums to 4, so rows are neither"),
     "blank category": (changed("u2,b,2", "u2, ,2"), "line 6, column category: blank"),
     "category twice in one user": (changed("u2,b,2", "u2,a,2"), r"line 6 \(user 'u2'\), column category: category 'a'"),
     "csv user without a name": (changed("u1,c", ",c"), "column user: the user has no name"),

@@ -146,7 +146,9 @@ def test_a_record_that_comes_twice_is_found_after_a_long_ascent(tmp_path: Path, 
     users = [f"u{i:03}" for i in range(50)]
     users.insert(place, "u001")
     pq.write_table(pa.table({"user": users, "counts": [[1.0, 2.0]] * 51}), tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=rf"row {place + 1} \(user 'u001'\), column user: this record occurs twice in the"):
+    with pytest.raises(
+        InputError, match=rf"row {place + 1} \(user 'u001'\), column user: this record occurs twice in the"
+    ):
         list(iter_table(tmp_path / "t.parquet", block=3))
 
 

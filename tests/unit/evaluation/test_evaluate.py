@@ -169,7 +169,7 @@ def test_what_has_no_value_says_why(table: PreferenceTable) -> None:
     found = evaluate(peaked, metrics=["kl_divergence", "list_ndcg@3", "exposure_entropy@3"], bootstrap=10)
     infinite = found["kl_divergence", "theta_s"]
     assert infinite.status == "undefined" and "infinite for" in str(infinite.reason)
-    assert "none has a value" in str(found["kl_divergence", "dg"].reason)
+    assert "none of which has a value" in str(found["kl_divergence", "dg"].reason)
     assert value(found, "list_ndcg@3", "dg") == 0.0
     assert found["exposure_entropy@3", "dg"].reason == "the metric has no value for these records"
     json.dumps(found.to_json(), allow_nan=False)
@@ -197,7 +197,7 @@ def test_a_flat_readout_a_low_answer_mass_and_better_baselines_are_called_out(ta
     flat = table.replace(theta_s=np.full((80, K), 1 / K), answer_mass=np.full((80, K), 0.01))
     said = evaluate(flat, bootstrap=0).warnings
     assert any("theta_s is flat" in line for line in said)
-    assert any("answer tokens hold 0.0100" in line for line in said)
+    assert any("answer tokens have 0.0100" in line for line in said)
     shrunk = table.replace(theta_s=0.08 * table.theta_star + 0.92 / K)
     assert any("theta_s is close to uniform" in line for line in evaluate(shrunk, bootstrap=0).warnings)
     assert not any("flat" in line for line in evaluate(table, bootstrap=0).warnings)

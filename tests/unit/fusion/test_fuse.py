@@ -160,5 +160,5 @@ def test_tables_and_scores_that_do_not_fit_are_refused() -> None:
         fuse(table, ItemScores(**{**vars(scores), "truth": None}))
     with pytest.raises(InputError, match="no user has a relevant item"):
         fuse(table, ItemScores(**{**vars(scores), "truth": np.zeros(N * I)}), weight=1.0)
-    with pytest.raises(InputError, match="not those of the table"):
+    with pytest.raises(InputError, match="different categories"):
         fuse(table, ItemScores(**{**vars(scores), "categories": ("a", "b", "c", "d")}))

@@ -149,11 +149,11 @@ def test_warnings_stand_in_the_verdict(table: PreferenceTable, evaluation: Any, 
 @pytest.mark.parametrize(
     ("theta_s", "said"),
     [
-        (0.30, "closer to what these users did than the list that the model writes, but farther from it than history "
-               "(the user's own history)."),
-        (0.20, "closer to what these users did than the list that the model writes and than every reference "
+        (0.30, "closer to the observed interactions than the list that the model writes, but farther from it than "
+               "history (the user's own history)."),
+        (0.20, "closer to the observed interactions than the list that the model writes and than every reference "
                "predictor, of which history is the best."),
-        (0.60, "farther from what these users did than the list that the model writes and than history (the user's"),
+        (0.60, "farther from the observed interactions than the list that the model writes and than history (the "),
         (0.44, "It is close to uniform, which has no information about users."),
         (0.25, "the list that the model writes, but as close to it as history (the user's own history)."),
     ],
@@ -199,12 +199,12 @@ def test_a_claim_about_the_lists_is_not_counted_among_those_about_the_readout(
     certificate["claims"].append({**certificate["claims"][1], "claim": "truncation"})
     text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
     assert "Of 3 proven claims about the readout, each at level 0.95, 1 holds, 1 does not hold and 1 cannot" in text
-    assert "Beside them truncation holds and speaks of the decoded lists alone." in text
-    assert "1 holds 1 does not hold 1 cannot be said" in text
+    assert "In addition, truncation holds and is about the decoded lists only." in text
+    assert "1 holds 1 does not hold 1 cannot be determined" in text
     assert "Holds, of the lists truncation" in text and "Holds fraction.window" in text
     certificate["claims"] = certificate["claims"][-1:]
     text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
-    assert "The certificate makes no proven claim about the readout. Beside them" in text
+    assert "The certificate makes no proven claim about the readout. In addition," in text
 
 
 def test_the_page_names_the_methods_of_its_intervals(table: PreferenceTable, evaluation: Any) -> None:
@@ -325,10 +325,10 @@ def test_an_evaluation_without_results_says_so(table: PreferenceTable) -> None:
 
 def test_the_tally_counts_in_good_english(table: PreferenceTable, evaluation: Any, certificate: Any) -> None:
     text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
-    assert "1 holds 1 does not hold 1 cannot be said" in text
+    assert "1 holds 1 does not hold 1 cannot be determined" in text
     certificate["claims"].append(certificate["claims"][1])
     text = Page(render_report(tables=table, evaluation=evaluation, certificate=certificate)).text
-    assert "2 hold 1 does not hold 1 cannot be said" in text
+    assert "2 hold 1 does not hold 1 cannot be determined" in text
 
 
 def test_a_page_without_intervals(table: PreferenceTable, evaluation: Any) -> None:
