@@ -187,7 +187,7 @@ def test_markov_says_what_it_needs() -> None:
         system(chained(history=None), "markov")
     with pytest.raises(InputError, match=r"row 2 \(user 'b'\), column history: 'three' has no category"):
         system(chained(history=[("one",), ("three",), ()], metadata={"title_categories": {"one": ["x"]}}), "markov")
-    with pytest.raises(InputError, match="'w', which the table has not"):
+    with pytest.raises(InputError, match="'w', which is not in the table"):
         system(chained(history=[("one",), (), ()], metadata={"title_categories": {"one": ["w"]}}), "markov")
     with pytest.raises(InputError, match="no column history"):
         with_title_categories(chained(history=None), EVENTS)

@@ -84,7 +84,7 @@ def test_tables_are_matched_by_record_and_category(tables: dict[str, PreferenceT
     )
     found = compare({"near": near, "far": turned}, metrics=["total_variation"], common=True, bootstrap=0)
     with pytest.raises(
-        InputError, match=r"far: 10 of 60 records of near are not there, the first in row 1 \(user 'u0'\)"
+        InputError, match=r"far: 10 of 60 records of near are missing, the first in row 1 \(user 'u0'\)"
     ):
         compare({"near": near, "far": turned}, metrics=["total_variation"], bootstrap=0)
     with pytest.raises(InputError, match="near: 10 of 60 records of far are not there"):
@@ -168,7 +168,7 @@ def test_what_does_not_fit_is_refused(tables: dict[str, PreferenceTable]) -> Non
     cases: list[tuple[dict[str, PreferenceTable], dict[str, Any], str]] = [
         ({"a": near, "b": other}, {}, "b: user 'u0' has another window than in a"),
         ({"a": near, "b": renamed}, {}, "category 'e' is not in both"),
-        ({"a": near, "b": strangers}, {}, "b: 60 of 60 records of a are not there"),
+        ({"a": near, "b": strangers}, {}, "b: 60 of 60 records of a are missing"),
         ({"a": near, "b": strangers}, {"common": True}, "no record"),
         ({"a": near, "b": near.replace(theta_s=None)}, {}, "b: no column theta_s"),
         ({"a": near}, {}, "give two tables"),

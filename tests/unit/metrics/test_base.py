@@ -129,7 +129,7 @@ def test_default_options_are_left_out_of_the_name() -> None:
         ("category_ndcg@5:base=2", "no option 'base'; category_ndcg has: ties, gain"),
         ("js_divergence:x=1", "no option 'x'; js_divergence has: none"),
         ("category_ndcg@5:ties=last", "cannot be 'last'; choose average or index"),
-        ("category_ndcg@5:ties=index:ties=index", "given twice"),
+        ("category_ndcg@5:ties=index:ties=index", "is repeated"),
         ("soft_ece:bins=many", "cannot be 'many'; give a int"),
     ],
 )

@@ -60,7 +60,7 @@ def test_bounds_and_the_face() -> None:
 
 def test_no_place_taken_is_undefined() -> None:
     held = np.array([[0.5, 0.5]])
-    with pytest.raises(UndefinedMetricError, match="no list names a category"):
+    with pytest.raises(UndefinedMetricError, match="no list has a category"):
         metrics.exposure_entropy(held, k=1, lists=np.array([[-1, -2]]))
     with pytest.raises(UndefinedMetricError, match="no users"):
         metrics.exposure_entropy(np.empty((0, 2)), k=1)

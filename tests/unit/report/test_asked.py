@@ -50,7 +50,7 @@ def test_context_windows_are_drawn_by_horizon_in_the_order_of_numbers() -> None:
     row = next(row for row in figure.rows if row[:2] == ("theta_s", "10"))
     alone = evaluate(table.select(np.flatnonzero(chosen)), metrics=["js_divergence"], bootstrap=0)
     assert row[2] == alone["js_divergence", "theta_s"].value
-    assert "Groups hold 10, 10, 10 records." in figure.caption
+    assert "Sizes: 10, 10, 10 records." in figure.caption
     tail = drawn["js-divergence-by-tail-preference"]
     assert tail.labels[0] == "proportion of tail categories in the history, by quartile"
     assert "regression" not in tail.caption

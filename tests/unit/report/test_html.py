@@ -121,7 +121,7 @@ def test_the_claims_say_whether_they_hold(table: PreferenceTable, evaluation: An
         assert line["statement"] in page.text
     assert "✓ Holds fraction.window" in page.text
     assert "✗ Does not hold mean.law" in page.text
-    assert "– Cannot be said fraction.law" in page.text
+    assert "– Cannot be determined fraction.law" in page.text
     assert "· Shown, not claimed regime.printed" in page.text, "a printed bound never certifies"
     assert "Of 3 proven claims, each at level 0.95, 1 holds, 1 does not hold and 1 cannot be made" in page.text
     assert "about these users only" in page.text
