@@ -13,7 +13,7 @@ __all__ = ["category_buckets", "tail_preference_groups"]
 
 
 def category_buckets(frequency: Any) -> np.ndarray:
-    """Divide the categories into head, mid and tail by frequency.
+    """Assign the categories to head, mid and tail by frequency.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def test_a_metric_of_the_cohort_says_that_few_users_are_few() -> None:
         evaluate(few, metrics=["soft_ece"], bootstrap=20)["soft_ece", "theta_s"].interval,
         compare({"one": few, "other": other}, metrics=["soft_ece"], bootstrap=20).pairs[0].interval,
     ):
-        assert interval is not None and "fewer than 50 users, so it covers less often" in interval.method
+        assert interval is not None and "fewer than 50 users, so its coverage is below" in interval.method
     plain = evaluate(many, metrics=["soft_ece"], bootstrap=20)["soft_ece", "theta_s"].interval
     assert plain is not None and plain.method == "percentile bootstrap over users, not corrected for bias"
 
