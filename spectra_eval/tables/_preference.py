@@ -253,7 +253,7 @@ class PreferenceTable:
         return made
 
     def replace(self, **changes: Any) -> PreferenceTable:
-        """Make a table with some columns changed, and check it whole."""
+        """Return a table with some columns replaced; all columns are checked again."""
         known = [field.name for field in dataclasses.fields(self)]
         if unknown := [name for name in changes if name not in known]:
             raise InputError(f"no column {unknown[0]!r} in a table; choose from {', '.join(known)}")

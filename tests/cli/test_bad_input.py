@@ -450,7 +450,7 @@ def test_an_odd_value_of_prepare_is_one_short_line(
 def test_a_nul_in_a_configuration_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text('output: "a\\0b"\n', encoding="utf-8")
     result = CliRunner().invoke(main, ["certify", "t.parquet", "--config", str(tmp_path / "c.yaml")])
-    assert result.exit_code == 3 and "line 1: 'output' holds a NUL character" in result.stderr
+    assert result.exit_code == 3 and "line 1: 'output' contains a NUL character" in result.stderr
 
 
 @pytest.mark.parametrize("words", [["--level"], ["--format"], ["--limit"]])
