@@ -256,7 +256,7 @@ def test_a_system_is_resampled_alike_whatever_else_is_asked_for(table: Preferenc
     [
         ({"metrics": ["js"]}, UnknownNameError, "no metric named"),
         ({"metrics": []}, InputError, "none named"),
-        ({"metrics": ["brier", "brier"]}, InputError, "named twice"),
+        ({"metrics": ["brier", "brier"]}, InputError, "given twice"),
         ({"metrics": ["category_ndcg@7"]}, InputError, "exceeds the 6 categories"),
         ({"strata": ["age"]}, UnknownNameError, "known: tail_preference"),
         ({"strata": ["horizon"]}, InputError, "no column horizon"),
