@@ -13,6 +13,7 @@ from spectra_eval.theory import (
     chi_squared_envelope,
     concentration,
     dominance,
+    evidence,
     hellinger_envelope,
     hierarchy,
     js_envelope,
@@ -26,8 +27,11 @@ from spectra_eval.theory import (
     rank_radius,
     ranking,
     ranking_additive,
+    readout_noise,
+    rival,
     routes,
     truncation,
+    window_noise,
 )
 from spectra_eval.theory._base import *
 from spectra_eval.theory.binary_js import *
@@ -37,6 +41,7 @@ from spectra_eval.theory.bounded_mean import *
 from spectra_eval.theory.chi_squared_envelope import *
 from spectra_eval.theory.concentration import *
 from spectra_eval.theory.dominance import *
+from spectra_eval.theory.evidence import *
 from spectra_eval.theory.hellinger_envelope import *
 from spectra_eval.theory.hierarchy import *
 from spectra_eval.theory.js_envelope import *
@@ -50,8 +55,11 @@ from spectra_eval.theory.prompt_cost import *
 from spectra_eval.theory.rank_radius import *
 from spectra_eval.theory.ranking import *
 from spectra_eval.theory.ranking_additive import *
+from spectra_eval.theory.readout_noise import *
+from spectra_eval.theory.rival import *
 from spectra_eval.theory.routes import *
 from spectra_eval.theory.truncation import *
+from spectra_eval.theory.window_noise import *
 
 __all__: list[str] = []
 __all__ += _base.__all__
@@ -62,6 +70,7 @@ __all__ += bounded_mean.__all__
 __all__ += chi_squared_envelope.__all__
 __all__ += concentration.__all__
 __all__ += dominance.__all__
+__all__ += evidence.__all__
 __all__ += hellinger_envelope.__all__
 __all__ += hierarchy.__all__
 __all__ += js_envelope.__all__
@@ -75,5 +84,8 @@ __all__ += prompt_cost.__all__
 __all__ += rank_radius.__all__
 __all__ += ranking.__all__
 __all__ += ranking_additive.__all__
+__all__ += readout_noise.__all__
+__all__ += rival.__all__
 __all__ += routes.__all__
 __all__ += truncation.__all__
+__all__ += window_noise.__all__

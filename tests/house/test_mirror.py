@@ -12,6 +12,7 @@ ELSEWHERE = {
     "audit/conformance/measures.py": "unit/audit/test_conformance.py",
     "audit/conformance/orders.py": "unit/audit/test_conformance.py",
     "audit/conformance/cohorts.py": "unit/audit/test_conformance.py",
+    "audit/conformance/rivals.py": "unit/audit/test_conformance.py",
     "baselines/frequency.py": "unit/baselines/test_baselines.py",
     "baselines/markov.py": "unit/baselines/test_baselines.py",
     "baselines/oracle.py": "unit/baselines/test_baselines.py",

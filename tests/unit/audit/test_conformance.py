@@ -14,7 +14,9 @@ from spectra_eval.errors import SchemaError
 from spectra_eval_cli.main import main
 
 VECTORS = Path(__file__).parents[2] / "golden/theory_public.json"
+CLAIMS = VECTORS.parent / "claims_public.json"
 DOCUMENT = json.loads(VECTORS.read_text())
+DOCUMENT["groups"] |= json.loads(CLAIMS.read_text())["groups"]
 
 
 @pytest.fixture(scope="module")
