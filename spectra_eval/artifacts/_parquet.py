@@ -289,7 +289,7 @@ def write_blocks(
     Raises
     ------
     InputError
-        No rows, a record that comes twice, a block with other categories or columns, or as `write_table`.
+        No rows, a record that occurs twice, a block with other categories or columns, or as `write_table`.
 
     Examples
     --------

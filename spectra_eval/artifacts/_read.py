@@ -157,7 +157,7 @@ def iter_table(
 ) -> TableBlocks:
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never completely in memory.
 
-    Of a Parquet file one block is in memory at a time, whatever its row groups. A record that comes twice is found by
+    Of a Parquet file one block is in memory at a time, whatever its row groups. A record that occurs twice is found by
     its neighbour where the records are in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
     agree, the file is read again to tell, so chance refuses nothing. If there are decoded lists, or a column `target`,
     these columns are read once before, so that all blocks have lists of one width and agree on counts or shares. Other

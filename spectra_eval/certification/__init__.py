@@ -1,4 +1,4 @@
-"""Certificates: claims about a table, each with its bound and its assumptions; planned, made and verified."""
+"""Certificates: claims about a table with bounds and assumptions; planning, computation and verification."""
 
 from spectra_eval.certification._base import CLAIMS
 from spectra_eval.certification._bundle import bundle, unbundle

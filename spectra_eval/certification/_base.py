@@ -1,4 +1,4 @@
-"""What a claim is: the columns it needs of each user, a bound over them, and the sentence that says it."""
+"""The definition of a claim: the columns it needs, the bound over users, and the statement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from spectra_eval.errors import InputError
 from spectra_eval.registry import Registry
 from spectra_eval.theory._base import Assumption
 
-__all__ = ["CLAIMS", "OF_RECORDS", "ClaimKind", "Finding", "make_claim", "undefined", "whom"]
+__all__ = ["CLAIMS", "OF_RECORDS", "ClaimKind", "Finding", "covered_users", "make_claim", "undefined"]
 
 OF_RECORDS = "the share of a user's records, averaged over users, which is no share of users"
-"""What a claim about a share bounds where a user has several records."""
+"""The quantity that a claim about a proportion bounds where users have several records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class Finding:
     Attributes
     ----------
     of : Mean
-        The column whose users the claim counts.
+        The column that determines the users of the claim.
     by : LowerBound or None
-        The bound; None for a kind that states none.
+        The bound; None for a kind without one.
     inputs : mapping
-        The numbers behind the bound, as the certificate records them; the sentence is written from these.
+        The numbers behind the bound, as recorded in the certificate and used in the statement.
     margin : float or None
         For a kind without a bound: the number to show.
     holds : bool or None
@@ -47,17 +47,17 @@ class Finding:
 
     @property
     def n(self) -> int:
-        """Number of users."""
+        """Return the number of users."""
         return self.of.n
 
     @property
     def several(self) -> bool:
-        """Whether a user has several records."""
+        """Return whether a user has several records."""
         return self.of.several
 
     @property
     def bound(self) -> float:
-        """The lower bound of a kind that states one."""
+        """Return the lower bound of a kind that has one."""
         assert self.by is not None
         return self.by.value
 
@@ -131,21 +131,21 @@ class ClaimKind:
 
     @property
     def definition(self) -> str:
-        """The statement, as the other families call it."""
+        """Return the statement, under the name used by the other families."""
         return self.statement
 
     @property
     def summary(self) -> str:
-        """The statement: every family has a line under this name."""
+        """Return the statement, under the name common to all families."""
         return self.statement
 
     def check_threshold(self, threshold: float) -> None:
-        """Refuse a requirement that would be met, or missed, by anything."""
+        """Check that a requirement is neither always met nor always missed."""
         if self.least is None:
-            raise InputError(f"require: {self.name!r} states no bound and licenses nothing; require a claim that does")
+            raise InputError(f"require: {self.name!r} has no bound; require a claim with one")
         if not self.least <= threshold <= 1.0:
             raise InputError(
-                f"require: {self.name} = {threshold:g} is outside [{self.least:g}, 1], where its bound lies"
+                f"require: {self.name} = {threshold:g} is outside [{self.least:g}, 1], the range of its bound"
             )
 
 
@@ -178,7 +178,7 @@ def make_claim(kind: ClaimKind, totals: Totals, options: Options) -> Claim:
 
 
 def _verdict(kind: ClaimKind, found: Finding, options: Options) -> dict[str, Any]:
-    """Compare a bound with what was required of it, or else strictly with the kind's own threshold."""
+    """Compare a bound with the required threshold, or strictly with the default threshold of the kind."""
     if found.by is None:
         return {"bound": None, "threshold": None, "margin": found.margin, "holds": found.holds}
     threshold = options.require.get(kind.name, kind.threshold)
@@ -187,7 +187,7 @@ def _verdict(kind: ClaimKind, found: Finding, options: Options) -> dict[str, Any
 
 
 def _independence(options: Options) -> tuple[Assumption, ...]:
-    """Return the assumptions that every statistical claim of this scope rests on."""
+    """Return the assumptions of every statistical claim of this scope."""
     no_peek = Assumption(
         name="no-peek",
         text="theta_s and the decoded list depend on the history only, never on the window they are held against",
@@ -207,7 +207,7 @@ def _independence(options: Options) -> tuple[Assumption, ...]:
 
 
 def undefined(kind: ClaimKind, options: Options, *, reason: str, n: int = 0) -> Claim:
-    """Return the row of a claim that this table cannot carry."""
+    """Return the row of a claim that is undefined for this table."""
     return Claim(
         claim=kind.name,
         status="undefined",
@@ -228,6 +228,6 @@ def undefined(kind: ClaimKind, options: Options, *, reason: str, n: int = 0) -> 
     )
 
 
-def whom(found: Finding, share: float) -> str:
-    """Say for how many something holds at least: of the users, or of their records where a user has several."""
+def covered_users(found: Finding, share: float) -> str:
+    """Return the phrase for a proportion of users, or of their records where a user has several."""
     return f"for at least {share:.1%} of " + ("their records, averaged over users" if found.several else "them")

@@ -1,4 +1,4 @@
-"""A block of records, and each quantity of its observed windows that claims are made of."""
+"""A block of records, and the quantities of its observed windows that claims use."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
 
 T = TypeVar("T")
 TIE = 1e-12
-"""Two sums over categories that differ by no more are equal: their last places depend on the order of the sum."""
+"""Tolerance of sums over categories, whose last bits depend on the order of summation."""
 
 
 class UserBlock:
-    """Some records, and the quantities that claims need of them, each computed once and when it is first needed.
+    """Some records and the quantities that claims need, each computed on first use.
 
-    Records without a window are left out; `unseen` names the users who have no other.
+    Records without a window are left out; `unseen` lists the users without other records.
 
     All quantities are of the observed windows: `tv` is TV(theta_s, theta_star), `missed` the truth's mass
     off the list, `tv_list` and `js_list` the divergences of the uniform distribution on the list.
@@ -36,96 +36,96 @@ class UserBlock:
         self.k = k
         self.table = table if seen.all() else table.select(seen)
         self.unseen = np.empty(0, dtype=object)
-        """Names of the users who have no window."""
+        """Names of the users without a window."""
         if not seen.all():
             names = table.users[starts_of(table.users)]
             self.unseen = names[~np.isin(names, self.table.users)]
 
     @property
     def theta_star(self) -> np.ndarray:
-        """(n, K) observed frequencies."""
+        """Return the observed frequencies, (n, K)."""
         return self.table.theta_star
 
     @property
     def theta_s(self) -> np.ndarray:
-        """(n, K) the readout."""
-        assert self.table.theta_s is not None  # _stream has seen to it
+        """Return the readout, (n, K)."""
+        assert self.table.theta_s is not None  # ensured by _stream
         return self.table.theta_s
 
     @functools.cached_property
     def starts(self) -> np.ndarray:
-        """First record of each user; records of one user stand together."""
+        """Return the first record of each user; records of a user are consecutive."""
         return starts_of(self.table.users)
 
     def cached(self, of: Callable[[UserBlock], T]) -> T:
-        """Return a quantity of this block; a second claim that needs it finds it computed."""
+        """Return a quantity of this block, computed on first use."""
         if of not in self._found:
             self._found[of] = of(self)
         return self._found[of]
 
     def order_keys(self, seed: int) -> np.ndarray:
-        """Return `order_keys` of each user, once, in the order of `starts`."""
+        """Return the `order_keys` of each user, in the order of `starts`."""
         if self._keys is None or self._keys[0] != seed:
             self._keys = (seed, order_keys(self.table.users[self.starts], seed))
         return self._keys[1]
 
     @functools.cached_property
     def everyone(self) -> np.ndarray:
-        """(n,) bool: all records."""
+        """Return a mask of all records, (n,) bool."""
         return np.ones(self.table.n_users, dtype=bool)
 
     @functools.cached_property
     def on_list(self) -> np.ndarray:
-        """(n, K) bool: the category is among the first k decoded entries."""
+        """Return which categories are among the first k decoded entries, (n, K) bool."""
         lists = self.table.dg
         none = np.zeros((self.table.n_users, 0), dtype=int)
         return simplex.listed(none if lists is None else lists[:, : self.k], self.table.n_categories)
 
     @functools.cached_property
     def listed(self) -> np.ndarray:
-        """(n,) bool: the list names at least one category."""
+        """Return which lists have at least one category, (n,) bool."""
         return np.asarray(self.on_list.any(axis=1))
 
     @functools.cached_property
     def tv(self) -> np.ndarray:
-        """(n,) total variation between readout and window."""
+        """Return the total variation between readout and window, (n,)."""
         return simplex.tv(self.theta_star, self.theta_s)
 
     @functools.cached_property
     def js_bits(self) -> np.ndarray:
-        """(n,) Jensen-Shannon divergence between readout and window, in bits."""
+        """Return the Jensen-Shannon divergence between readout and window in bits, (n,)."""
         return simplex.js_nats(self.theta_star, self.theta_s) / LN2
 
     @functools.cached_property
     def missed(self) -> np.ndarray:
-        """(n,) mass of the window that lies off the list."""
+        """Return the mass of the window outside the list, (n,)."""
         return np.where(self.on_list, 0.0, self.theta_star).sum(axis=1)
 
     @functools.cached_property
     def theta_list(self) -> np.ndarray:
-        """(n, K) uniform on the list; rows without a list are zero and must be left out by the caller."""
+        """Return the uniform distributions on the lists, (n, K); rows without a list are zero and must be excluded."""
         return self.on_list / np.maximum(self.on_list.sum(axis=1, keepdims=True), 1)
 
     @functools.cached_property
     def tv_list(self) -> np.ndarray:
-        """(n,) total variation between the uniform distribution on the list and the window."""
+        """Return the total variation between the uniform distribution on the list and the window, (n,)."""
         return simplex.tv(self.theta_star, self.theta_list)
 
     @functools.cached_property
     def js_list_bits(self) -> np.ndarray:
-        """(n,) the same in Jensen-Shannon divergence, in bits."""
+        """Return the same in Jensen-Shannon divergence in bits, (n,)."""
         return simplex.js_nats(self.theta_star, self.theta_list) / LN2
 
 
 def starts_of(users: np.ndarray) -> np.ndarray:
-    """Return the first place of every run of one user."""
+    """Return the first index of every run of one user."""
     return np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1]))) if len(users) else np.empty(0, dtype=int)
 
 
-def group_mean(values: np.ndarray, block: UserBlock, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average per-record values within each user; return the averages and which users have one."""
-    number = np.add.reduceat(kept.astype(np.float64), block.starts)
-    total = np.add.reduceat(np.where(kept, values, 0.0), block.starts)
+def group_mean(values: np.ndarray, block: UserBlock, selected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the averages of values within each user, and which users have one."""
+    number = np.add.reduceat(selected.astype(np.float64), block.starts)
+    total = np.add.reduceat(np.where(selected, values, 0.0), block.starts)
     has = number > 0
     return total[has] / number[has], has
 

@@ -1,4 +1,4 @@
-"""From a streamed mean to a lower confidence bound, by the bound that was declared."""
+"""Lower confidence bounds of streamed means, by the declared bound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_LIST = "no user has a decoded list with a known category"
 
 @dataclass(frozen=True, kw_only=True)
 class LowerBound:
-    """A lower confidence bound of the expectation of a user's number, and how it was computed."""
+    """A lower confidence bound of the expectation of a value per user, and its method."""
 
     value: float
     method: str
@@ -29,7 +29,7 @@ class LowerBound:
 def lower_bound(
     mean: Mean, options: Options, *, low: float = 0.0, high: float = 1.0, method: str = "", parts: int = 1
 ) -> LowerBound:
-    """Bound the expectation of users' numbers in [low, high] from below, at one of `parts` equal parts of the error.
+    """Bound the expectation of users' values in [low, high] from below, with one of `parts` equal parts of the error.
 
     `NoClaim` where there is no user, or the bound is not proven for such numbers.
     """
@@ -45,7 +45,7 @@ def lower_bound(
         if error > 0.5:
             why = f"the one-sided DKW bound is proven for an error up to 1/2, not for {error:g}; raise the level"
             raise NoClaim(why, mean.n)
-        # The mean is the area under the curve that DKW bounds, which lowers it by no more than the radius.
+        # The mean is the area under the curve of the DKW bound, which lowers it by at most the radius.
         radius = concentration.dkw_radius(mean.n, error=error)
         return LowerBound(value=max(low, mean.mean - width * radius), method=method)
     if method == "clopper-pearson":
@@ -55,7 +55,7 @@ def lower_bound(
         value = binomial.clopper_pearson_lower(round(mean.total), mean.n, error=error)
         return LowerBound(value=float(value), method=method)
     if method == "betting":
-        # The order of the bets decides the result, so nobody who writes rows may choose it.
+        # The result depends on the order of the bets, so it must not depend on the order of the rows.
         scaled = np.clip((mean.ordered - low) / width, 0.0, 1.0)
         value = low + width * bounded_mean.betting_lower(scaled, error=error)
         return LowerBound(value=float(value), method=f"betting (order by seed {options.seed})")
@@ -66,7 +66,7 @@ def lower_bound(
 
 
 def others(mean: Mean, options: Options) -> dict[str, float]:
-    """Return, for a share, the bounds that were not declared but are valid here, and the printed one: to compare."""
+    """Return, for a proportion, the other valid bounds and the printed one, for comparison."""
     methods = ["hoeffding", "printed"]
     if options.scope == "population" and mean.binary:
         methods += ["clopper-pearson"]

@@ -15,7 +15,7 @@ SCHEMA = "spectra-eval/certificates/1"
 
 
 def bundle(certificates: Sequence[Certificate]) -> dict[str, Any]:
-    """Return one document of several certificates; the document of a single one is its own.
+    """Return one document of several certificates; a single certificate is its own document.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def unbundle(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             raise SchemaError(f"certificates: {str(name)[:40]}: unknown; certify the table anew")
     cutoffs, parts = document.get("k"), document.get("certificates")
     if not isinstance(cutoffs, list) or not isinstance(parts, list) or not parts:
-        raise SchemaError("certificates: 'k' and 'certificates' are no lists; certify the table anew")
+        raise SchemaError("certificates: 'k' and 'certificates' are not lists; certify the table anew")
     if not all(isinstance(part, Mapping) for part in parts) or not all(type(k) is int for k in cutoffs):
         raise SchemaError("certificates: 'k' holds no whole numbers, or 'certificates' no certificates; certify anew")
-    held = [part.get("options") for part in parts]
-    found = [options.get("k") if isinstance(options, Mapping) else None for options in held]
+    declared = [part.get("options") for part in parts]
+    found = [options.get("k") if isinstance(options, Mapping) else None for options in declared]
     if found != cutoffs or any(cutoffs.count(k) > 1 for k in cutoffs):
         raise SchemaError(f"certificates: those at k = {found} are here, where {cutoffs} are named; certify anew")
     if json_digest({name: value for name, value in document.items() if name != "digest"}) != document.get("digest"):
-        raise SchemaError("certificates: the document was changed after it was sealed; certify the table anew")
+        raise SchemaError("certificates: the document does not match its digest; certify the table anew")
     return list(parts)

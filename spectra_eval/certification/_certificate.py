@@ -96,7 +96,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Certificate:
-    """The claims about one table, with everything that is needed to recompute them.
+    """The claims about one table, with all data needed to recompute them.
 
     Attributes
     ----------
@@ -149,23 +149,23 @@ class Certificate:
         return True
 
     def __repr__(self) -> str:
-        held = sum(claim.holds is True for claim in self.claims)
-        return f"<Certificate: {held} of {len(self)} claims hold, digest {self.digest[:12]}>"
+        n_holding = sum(claim.holds is True for claim in self.claims)
+        return f"<Certificate: {n_holding} of {len(self)} claims hold, digest {self.digest[:12]}>"
 
     def _repr_html_(self) -> str:
         return html_table(repr(self), ("claim", "bound", "threshold", "margin", "", "users"), map(_row, self.claims))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a claim, with its fields as columns."""
+        """Return one row per claim, with its fields as columns."""
         return rows_frame(dataclasses.asdict(claim) for claim in self.claims)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document of `to_json` as a JSON file, whole or not at all; `verify` reads it."""
+        """Write the document of `to_json` as a JSON file, completely or not at all; `verify` reads it."""
         write_json(self.to_json(), path)
 
     @property
     def holds(self) -> bool:
-        """Whether every claim that was required holds."""
+        """Return whether every required claim holds."""
         return all(self[name].holds is True for name in self.options.require)
 
     def to_json(self) -> dict[str, Any]:
@@ -174,8 +174,8 @@ class Certificate:
 
 
 def _row(claim: Claim) -> tuple[object, ...]:
-    held = {True: "holds", False: "does not hold", None: claim.status}[claim.holds]
-    return claim.claim, claim.bound, claim.threshold, claim.margin, held, claim.n_users
+    verdict = {True: "holds", False: "does not hold", None: claim.status}[claim.holds]
+    return claim.claim, claim.bound, claim.threshold, claim.margin, verdict, claim.n_users
 
 
 def document(certificate: Certificate) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How many users a claim needs: the searches that the plans of the claims share."""
+"""Sample sizes of claims: the searches shared by their plans."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from spectra_eval.theory.concentration import hoeffding_radius
 __all__ = ["Need", "Plan", "Wanted", "at_least", "count_needed", "need_mean", "need_share", "smallest"]
 
 _MOST = 10**12
-"""Beyond so many users or interactions a plan says that none will do."""
+"""The largest number of users or interactions that a plan considers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """The sample size that one claim needs: the smallest at which its bound passes the threshold with the given power.
+    """The sample size of one claim: the smallest at which its bound passes the threshold with the given power.
 
     Attributes
     ----------
     claim : str
         Name of the claim.
     threshold : float
-        What the bound must pass.
+        The threshold of the bound.
     given : mapping of str to float
         The guesses that the number depends on, the spreads included.
     n_users : int or None
@@ -59,12 +59,12 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How the sample size of one claim is found.
+    """The computation of the sample size of one claim.
 
     Attributes
     ----------
     guesses : tuple of str
-        The guesses without which there is no plan.
+        The guesses that the plan requires.
     need : callable
         From what is wanted, the name of the claim and its threshold to the sample size.
     """
@@ -81,15 +81,15 @@ class Wanted:
 
     @property
     def z(self) -> float:
-        """The normal quantile of the power."""
+        """Return the normal quantile of the power."""
         return float(special.ndtri(self.power))
 
     def spread(self, name: str, mean: float, *, low: float = 0.0) -> float:
-        """Return a standard deviation: as guessed, but no larger than the mean allows."""
+        """Return the guessed standard deviation, at most the largest possible one for the mean."""
         return min(self.guesses.get(name, math.inf), math.sqrt(max(0.0, (1.0 - mean) * (mean - low))))
 
     def need(self, claim: str, threshold: float, passes: Callable[[int], bool], method: str, *names: str) -> Need:
-        """Search for the number of users."""
+        """Return the required number of users."""
         n = smallest(passes)
         reason = "the expected value does not pass the threshold, however many users there are"
         return Need(
@@ -105,7 +105,7 @@ class Wanted:
 
 
 def smallest(passes: Callable[[int], bool]) -> int | None:
-    """Return the smallest number that passes, when passing is monotone up to rounding; None beyond the most."""
+    """Return the smallest number that passes, if passing is monotone up to rounding; None beyond the maximum."""
     high = 1
     while not passes(high):
         high *= 2
@@ -119,14 +119,14 @@ def smallest(passes: Callable[[int], bool]) -> int | None:
 
 
 def at_least(n: int, share: float, count: float) -> float:
-    """Bound Pr[Bin(n, share) >= count] from below, smoothly in n and count: a plan is not to jump with them."""
+    """Bound Pr[Bin(n, share) >= count] from below, smoothly in n and count, so that plans do not jump."""
     if count <= 0 or (share >= 1.0 and count <= n):
         return 1.0
     return float(special.betainc(count + 1, n - count, share)) if count < n else 0.0
 
 
 def count_needed(n: int, threshold: float, options: Options) -> float:
-    """Return the count of n from which on the bound of a share passes the threshold."""
+    """Return the smallest count of n for which the bound of a proportion passes the threshold."""
     if options.bound == "hoeffding":
         return n * (threshold + hoeffding_radius(n, error=options.error))
     if threshold**n > options.error:

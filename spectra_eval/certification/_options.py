@@ -1,4 +1,4 @@
-"""What is declared before the outcomes are looked at."""
+"""Options that are declared before the outcomes are known."""
 
 from __future__ import annotations
 
@@ -113,16 +113,16 @@ class Options:
         if self.bound == "betting":
             return check_seed(0 if self.seed is None else self.seed)
         if self.seed is not None:
-            raise InputError(f"seed: the bound {self.bound} knows no order of users; only betting takes a seed")
+            raise InputError(f"seed: the bound {self.bound} ignores the order of users; only betting has a seed")
         return None
 
     @property
     def error(self) -> float:
-        """Probability with which one claim may fail."""
+        """Return the error probability of one claim."""
         return (1.0 - self.level) / self.declared
 
 
 def _thresholds(require: Any) -> dict[str, float]:
     if not isinstance(require, Mapping) or not all(isinstance(name, str) for name in require):
-        raise InputError(f"require: {str(require)[:60]!r} is no mapping of claims to thresholds")
+        raise InputError(f"require: {str(require)[:60]!r} is not a mapping of claims to thresholds")
     return {name: check_number(f"require, {name}", value) for name, value in require.items()}

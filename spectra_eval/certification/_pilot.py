@@ -1,4 +1,4 @@
-"""What a pilot shows of the users to come: the guesses of a plan."""
+"""The guesses of a plan from a pilot study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GUESSES = {
     **dict.fromkeys(("margin_sd", "missed_sd", "js_sd"), (0.0, 1.0)),
     "missed_js_correlation": (-1.0, 1.0),
 }
-"""What may be guessed, and its range."""
+"""The ranges of the guesses."""
 
 _PLACES = {
     "share": ("fraction.window", "share"),
@@ -31,19 +31,19 @@ _PLACES = {
 
 
 def guesses_from(pilot: PreferenceTable | Certificate, *, k: Whole = 5) -> dict[str, float]:
-    """Read the guesses of a plan from a pilot.
+    """Return the guesses of a plan from a pilot.
 
     Parameters
     ----------
     pilot : PreferenceTable or Certificate
-        A table gives means and spreads. A certificate holds the means alone; `plan` then takes the largest spreads.
+        A table gives means and spreads. A certificate has the means only; `plan` then uses the largest spreads.
     k : int
         With a table: the first k decoded entries.
 
     Returns
     -------
     dict of str to float
-        The guesses that the pilot can carry.
+        The guesses that the pilot supports.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How many users a claim would need, and how many interactions each, before any model is queried."""
+"""Planning of the numbers of users and interactions before any model is queried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plan(
     predicate_error: Number = 0.01,
     require: Thresholds | None = None,
 ) -> list[Need]:
-    """Return how many users, and how many interactions each, the claims need to hold with a given power.
+    """Return the numbers of users and of interactions per user that the claims need for a given power.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ def plan(
     planned = {kind.name: kind for kind in CLAIMS if kind.plan is not None}
     for claim, kind in planned.items():
         assert kind.plan is not None
-        lacking = [name for name in kind.plan.guesses if name not in known]
-        if not lacking:
+        missing = [name for name in kind.plan.guesses if name not in known]
+        if not missing:
             needs.append(kind.plan.need(wanted, claim, options.require.get(claim, kind.threshold)))
         elif claim in options.require:
-            raise InputError(f"require: {claim} cannot be planned without a guess of {', '.join(lacking)}")
+            raise InputError(f"require: {claim} cannot be planned without a guess of {', '.join(missing)}")
     for claim, threshold in options.require.items():
         if claim not in planned:
             raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(planned)}")

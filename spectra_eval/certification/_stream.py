@@ -1,4 +1,4 @@
-"""One pass over the users, which feeds every claim."""
+"""Certification in one pass over the users."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def certify(
     claims: Sequence[str] | None = None,
     seed: Whole | None = None,
 ) -> Certificate:
-    """Certify what a table shows about a readout and the lists decoded with it.
+    """Certify claims about the readout and the decoded lists of a table.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def certify(
     Raises
     ------
     InputError
-        There is no readout, no user with a window, a user who comes twice, an option of the wrong kind, a requirement
+        There is no readout, no user with a window, a user who occurs twice, an option of the wrong kind, a requirement
         that no bound can fail or meet, or k is not below K.
     AssumptionError
         The bound is not proven for the scope.
@@ -179,7 +179,7 @@ def certify_cutoffs(
         )
         for name, threshold in declaration.require.items():
             if CLAIMS[name] not in kinds:
-                raise InputError(f"require: the claim {name!r} is required but not among the claims asked for")
+                raise InputError(f"require: the claim {name!r} is required but not among the selected claims")
             CLAIMS[name].check_threshold(threshold)
         columns = [column for kind in kinds for column in kind.columns(declaration)]
         runs.append((declaration, Totals(columns, seed=declaration.seed)))
@@ -229,7 +229,7 @@ def certify_cutoffs(
 
 
 def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:
-    """Say with which probability all bounds of a certificate hold at once."""
+    """Return a sentence with the probability that all bounds of a certificate hold simultaneously."""
     n_bounds = sum(CLAIMS[row.claim].n_bounds(options) for row in rows if row.status == "ok")
     level = max(0.0, 1.0 - n_bounds * options.error)
     statement = f"Each bound fails with probability at most {options.error:.4g} on its own"
@@ -245,19 +245,19 @@ def _check(table: PreferenceTable, options: Options) -> None:
 
 
 def _check_cutoff(k: int, most: int) -> None:
-    """Refuse a list that holds all of the most options that a record has."""
+    """Check that k is below the largest number of options of a record."""
     if k >= most:
         raise InputError(f"k: {k} leaves no category off the list of {most}; choose k < {most}")
 
 
 def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[PreferenceTable]:
-    """Cut into blocks that never part the records of one user, and refuse a user who comes back."""
-    vouched = isinstance(source, TableBlocks | PreferenceTable)  # no record stands in them twice
+    """Yield blocks that keep the records of a user together; raise if a user occurs again later."""
+    vouched = isinstance(source, TableBlocks | PreferenceTable)  # records are unique in them
     if isinstance(source, PreferenceTable):
         check_unique(source)  # rows that were selected may repeat
         whole = source
         source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
-    held: PreferenceTable | None = None
+    pending: PreferenceTable | None = None
     done = HashRuns()
     if not isinstance(source, Iterable) or hasattr(source, "columns"):
         check_table(source)
@@ -267,19 +267,19 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
         if table.context_window is None and table.horizon is None:
             if not vouched:
                 _check_once(table.users, done)
-            yield table  # a user has one record: nothing to hold together
+            yield table  # one record per user: nothing to keep together
             continue
-        if held is not None:
-            table = _joined(held, incoming)
-        heads = table.users[starts_of(table.users)]  # a user comes twice where the records are not together
+        if pending is not None:
+            table = _joined(pending, incoming)
+        heads = table.users[starts_of(table.users)]  # a user occurs again if its records are not consecutive
         _check_together(heads, done)
         last = int(np.flatnonzero(table.users == table.users[-1])[0])
-        held = table.select(slice(last, None))
+        pending = table.select(slice(last, None))
         if last:
             done.add(heads[:-1].tolist())
             yield table.select(slice(0, last))
-    if held is not None:
-        yield held
+    if pending is not None:
+        yield pending
 
 
 def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
@@ -308,7 +308,7 @@ def _check_together(heads: np.ndarray, done: HashRuns) -> None:
 
 
 def _repeated(users: np.ndarray) -> np.ndarray:
-    """Mark each user who stands earlier in the same array."""
+    """Return which users occur earlier in the same array."""
     names, first = np.unique(users, return_index=True)
     if len(names) == len(users):
         return np.zeros(len(users), dtype=bool)

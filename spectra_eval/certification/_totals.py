@@ -1,4 +1,4 @@
-"""One pass over the users: the columns that claims are made of, averaged over each user and summed over all users."""
+"""Totals of the columns of claims, averaged within users and summed over users in one pass."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from spectra_eval.errors import AssumptionError
 __all__ = ["Column", "Mean", "NoClaim", "Rows", "Tally", "Totals", "everyone", "listed"]
 
 Rows = Callable[[UserBlock], np.ndarray]
-"""A number for each record of a block, or a flag."""
+"""A function of a block that returns a number or a flag per record."""
 
 
 class NoClaim(Exception):
-    """The table does not allow the claim; the text is the reason, and `n_users` users were looked at."""
+    """The claim is undefined for the table; the text is the reason, for `n_users` users."""
 
     def __init__(self, reason: str, n_users: int = 0) -> None:
         super().__init__(reason)
@@ -26,25 +26,25 @@ class NoClaim(Exception):
 
 
 def listed(block: UserBlock) -> np.ndarray:
-    """Mark the records whose decoded list names at least one category."""
+    """Return which records have a decoded list with at least one category."""
     return block.listed
 
 
 def everyone(block: UserBlock) -> np.ndarray:
-    """Mark all records that have a window."""
+    """Return a mask of all records with a window."""
     return block.everyone
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number a user: the mean over those records of the user that `over` marks. Equal columns are computed once.
+    """One number per user: the mean over the records of the user that `over` selects. Equal columns are computed once.
 
     Attributes
     ----------
     of : callable
-        From a block to one number a record. It may raise `NoClaim` where the table does not hold what it needs.
+        A function of a block that returns one number per record. It may raise `NoClaim` if the table lacks its input.
     over : callable
-        From a block to the records that count; a user who has none is left out.
+        A function of a block that selects records; a user without one is left out.
     bounded : bool
         Whether a bound is computed from the column: one of the bounds needs the numbers themselves, in an order.
     unseen : bool
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Tally:
-    """A sum over all users that is no mean of one number a user: counts, histograms, vectors.
+    """A sum over all users that is not a mean of one number per user: counts, histograms, vectors.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Mean:
         """Whether a user has several records, so that the number is a mean over them."""
 
     def take(self, block: UserBlock, values: np.ndarray, over: np.ndarray) -> None:
-        """Take the users of a block, each with the mean over the records that count; a user without one is left out."""
+        """Add the users of a block, each with the mean over the selected records; users without one are left out."""
         means, has = group_mean(values, block, over)
         self.several = self.several or int(np.count_nonzero(over)) > len(means)
         self._add(means)
@@ -95,7 +95,7 @@ class Mean:
             self._stored.append((block.order_keys(self._seed)[has], means))
 
     def take_zeros(self, users: np.ndarray) -> None:
-        """Take some more users, each with a zero."""
+        """Add users with value zero."""
         self._add(np.zeros(len(users)))
         if self._seed is not None:
             self._stored.append((order_keys(users, self._seed), np.zeros(len(users))))
@@ -107,17 +107,17 @@ class Mean:
 
     @property
     def total(self) -> float:
-        """Sum over all users."""
+        """Return the sum over all users."""
         return math.fsum(self._sums)
 
     @property
     def mean(self) -> float:
-        """Mean over all users."""
+        """Return the mean over all users."""
         return self.total / self.n
 
     @property
     def ordered(self) -> np.ndarray:
-        """The numbers in the order of the hashes of their users, which no file and no outcome decides."""
+        """Return the numbers in the order of the hashes of their users, independent of the file and the outcomes."""
         if self._seed is None:
             raise AssumptionError("the numbers of this column were summed, not stored; declare the column bounded")
         keys, values = (np.concatenate(column) for column in zip(*self._stored, strict=True))
@@ -125,7 +125,7 @@ class Mean:
 
 
 class Totals:
-    """What all claims of one certificate are computed from; each column is taken once, whichever claims need it."""
+    """The totals of one certificate; each column is computed once for all claims."""
 
     def __init__(self, columns: Iterable[Column | Tally], *, seed: int | None) -> None:
         wanted = dict.fromkeys(columns)
@@ -134,7 +134,7 @@ class Totals:
         self._refused: dict[Column, NoClaim] = {}
 
     def add(self, block: UserBlock) -> None:
-        """Take the users of a block."""
+        """Add the users of a block."""
         for column, mean in self._means.items():
             if column in self._refused:
                 continue
@@ -149,24 +149,22 @@ class Totals:
         for tally, parts in self._sums.items():
             part = block.cached(tally.of)
             if parts and np.issubdtype(part.dtype, np.integer):
-                parts[0] = np.asarray(
-                    parts[0] + part
-                )  # exact, and a histogram is too large to keep once for each block
+                parts[0] = np.asarray(parts[0] + part)  # exact; a histogram per block would be too large
             else:
                 parts.append(part)
 
     def refused(self, column: Column) -> bool:
-        """Return whether some block could not give the column."""
+        """Return whether the column is undefined for some block."""
         return column in self._refused
 
     def __getitem__(self, column: Column) -> Mean:
-        """Return the mean of a column; `NoClaim` where a block could not give it."""
+        """Return the mean of a column; raise `NoClaim` if it is undefined for a block."""
         if column in self._refused:
             raise self._refused[column]
         return self._means[column]
 
     def sum(self, tally: Tally) -> np.ndarray:
-        """Return a sum over all users: exact, whatever the blocks."""
+        """Return a sum over all users: exact and independent of the blocks."""
         parts = self._sums[tally]
         if len(parts) == 1:
             return parts[0]

@@ -1,4 +1,4 @@
-"""Recompute a certificate from its table and name every number that differs."""
+"""Verification: recomputation of a certificate from its table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["Verification", "verify"]
 
 RTOL = 1e-9
-"""Numbers agree within this, relatively: another processor may round sums differently."""
+"""Relative tolerance: another processor may round sums differently."""
 
 _KEYS: dict[str, Any] = {
     "schema": str,
@@ -35,7 +35,7 @@ _OPTIONS: dict[str, Any] = {"k": int, "level": float, "scope": str, "bound": str
 _OPTIONS |= {"predicate_error": float, "routes": list, "require": dict}
 _LATER_KEYS: dict[str, Any] = {"together": dict}
 _LATER_OPTIONS: dict[str, Any] = {"seed": int | None, "claims": list}
-"""What certificates of earlier versions lack. They have none of it, or all."""
+"""Fields that certificates of earlier versions lack, either all or none."""
 _WORDS: dict[Any, str] = {str: "a text", dict: "an object", list: "a list", int: "a whole number", float: "a number"}
 _WORDS |= {int | None: "a whole number or null"}
 _ANEW = "certify the table anew"
@@ -54,7 +54,7 @@ class Verification:
     claims : tuple of str
         The claims of the certificate.
     left_out : tuple of str
-        The known claims that the certificate does not make.
+        The known claims that are not in the certificate.
     made_by : str
         Version of the package that made the certificate.
 
@@ -72,12 +72,12 @@ class Verification:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs; claims may still be left out."""
+        """Return whether nothing differs; claims may be left out."""
         return not self.differences
 
     @property
     def coverage(self) -> str:
-        """How many of the known claims the certificate makes, and which are left out."""
+        """Return the number of known claims in the certificate, and those left out, as text."""
         n_known = len(self.claims) + len(self.left_out)
         left = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
         return f"{len(self.claims)} of {n_known} claims{left}"
@@ -119,26 +119,25 @@ def verify(
     >>> found.agrees, found.coverage
     (True, '7 of 7 claims')
     """
-    said = certificate.to_json() if isinstance(certificate, Certificate) else certificate
-    earlier = _checked(said)
-    names = [claim["claim"] for claim in said["claims"]]
+    document = certificate.to_json() if isinstance(certificate, Certificate) else certificate
+    earlier = _checked(document)
+    names = [claim["claim"] for claim in document["claims"]]
     try:
-        options = Options(**{**said["options"], "claims": said["options"].get("claims", names)})
+        options = Options(**{**document["options"], "claims": document["options"].get("claims", names)})
         known = [CLAIMS[name].name for name in (*names, *(options.claims or ()))]
     except SpectraError as error:
         raise SchemaError(f"certificate: options: {error}") from error
     if earlier and options.bound == "betting":
         raise SchemaError(
-            "certificate: its betting bound took the users by the position of their rows, which whoever wrote them "
-            f"could choose; {_ANEW}"
+            f"certificate: its betting bound used the order of the rows, which their author could choose; {_ANEW}"
         )
     fields = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     again = certify(source, **fields).to_json()
     if earlier:
-        again["facts"].pop("flat", None)  # not recorded then
+        again["facts"].pop("flat", None)  # not recorded in that version
     differences = []
-    if json_digest({name: value for name, value in said.items() if name != "digest"}) != said["digest"]:
-        differences.append("digest: the document was changed after it was sealed")
+    if json_digest({name: value for name, value in document.items() if name != "digest"}) != document["digest"]:
+        differences.append("digest: the document does not match its digest")
     missing = [name for name in options.claims or () if name not in names]
     if missing:
         n_known = len(dict.fromkeys(known))
@@ -151,7 +150,7 @@ def verify(
     for name in (
         ("input_digest", "facts", "claims") if earlier else ("input_digest", "facts", "claims", "together", "options")
     ):
-        for line in _compare(name, said[name], again[name]):
+        for line in _compare(name, document[name], again[name]):
             compared += 1
             if line:
                 differences.append(line)
@@ -160,45 +159,45 @@ def verify(
         differences=tuple(differences),
         claims=tuple(names),
         left_out=tuple(name for name in CLAIMS.names() if name not in names),
-        made_by=said["package_version"],
+        made_by=document["package_version"],
     )
 
 
-def _checked(said: Any) -> bool:
-    """Refuse what is no whole certificate; return whether it was written before seed and claims were recorded."""
-    if not isinstance(said, Mapping):
-        raise SchemaError(f"certificate: {type(said).__name__} is no certificate; give one, or its document")
-    if said.get("schema") != SCHEMA:
-        raise SchemaError(f"certificate: schema is {said.get('schema')!r}, not {SCHEMA!r}; {_ANEW}")
-    options = said.get("options")
-    later = not _LATER_KEYS.keys().isdisjoint(said)
+def _checked(recorded: Any) -> bool:
+    """Check the structure of a certificate; return whether it was written before seed and claims were recorded."""
+    if not isinstance(recorded, Mapping):
+        raise SchemaError(f"certificate: {type(recorded).__name__} is not a certificate; give one, or its document")
+    if recorded.get("schema") != SCHEMA:
+        raise SchemaError(f"certificate: schema is {recorded.get('schema')!r}, not {SCHEMA!r}; {_ANEW}")
+    options = recorded.get("options")
+    later = not _LATER_KEYS.keys().isdisjoint(recorded)
     later = later or (isinstance(options, Mapping) and not _LATER_OPTIONS.keys().isdisjoint(options))
-    _check_keys("", said, _KEYS | (_LATER_KEYS if later else {}))
-    _check_keys("options.", said["options"], _OPTIONS | (_LATER_OPTIONS if later else {}))
-    if not re.fullmatch(r"\d+(\.\d+)+([0-9A-Za-z.+-]*[0-9A-Za-z])?", said["package_version"]):
-        raise SchemaError(f"certificate: package_version: {said['package_version'][:40]!r} is no version; {_ANEW}")
-    claims = said["claims"]
+    _check_keys("", recorded, _KEYS | (_LATER_KEYS if later else {}))
+    _check_keys("options.", recorded["options"], _OPTIONS | (_LATER_OPTIONS if later else {}))
+    if not re.fullmatch(r"\d+(\.\d+)+([0-9A-Za-z.+-]*[0-9A-Za-z])?", recorded["package_version"]):
+        raise SchemaError(f"certificate: package_version: {recorded['package_version'][:40]!r} is no version; {_ANEW}")
+    claims = recorded["claims"]
     if not claims:
         raise SchemaError(f"certificate: it makes no claim; {_ANEW}")
     names: set[str] = set()
     for claim in claims:
         name = claim.get("claim") if isinstance(claim, Mapping) else None
         if not isinstance(name, str):
-            raise SchemaError(f"certificate: 'claims' is no list of claims; {_ANEW}")
+            raise SchemaError(f"certificate: 'claims' is not a list of claims; {_ANEW}")
         if name in names:
-            raise SchemaError(f"certificate: the claim {name!r} is made twice; {_ANEW}")
+            raise SchemaError(f"certificate: the claim {name!r} is repeated; {_ANEW}")
         names.add(name)
     return not later
 
 
-def _check_keys(where: str, said: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
-    for name in said:
+def _check_keys(where: str, recorded: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
+    for name in recorded:
         if name not in keys:
             raise SchemaError(f"certificate: {where}{str(name)[:40]}: unknown; a certificate has no such entry")
     for name, kind in keys.items():
-        if name not in said:
+        if name not in recorded:
             raise SchemaError(f"certificate: {where}{name}: missing; {_ANEW}")
-        value = said[name]
+        value = recorded[name]
         kinds = {dict: Mapping, list: list | tuple}.get(kind, kind)
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise SchemaError(f"certificate: {where}{name}: {str(value)[:40]!r} is not {_WORDS[kind]}; {_ANEW}")
@@ -207,25 +206,25 @@ def _check_keys(where: str, said: Mapping[str, Any], keys: Mapping[str, Any]) ->
 _NOTHING = object()
 
 
-def _compare(where: str, said: Any, found: Any) -> Iterator[str]:
-    """Yield one line a compared value: empty where the two agree."""
-    if isinstance(said, Mapping) and isinstance(found, Mapping):
-        for key in sorted({*said, *found}):
-            yield from _compare(f"{where}.{key}", said.get(key, _NOTHING), found.get(key, _NOTHING))
-    elif said is _NOTHING or found is _NOTHING:
-        yield f"{where}: {'missing in the certificate' if said is _NOTHING else 'not among what was recomputed'}"
-    elif isinstance(said, list | tuple) and isinstance(found, list | tuple):
-        if len(said) != len(found):
-            yield f"{where}: {len(said)} entries in the certificate, {len(found)} recomputed"
+def _compare(where: str, recorded: Any, found: Any) -> Iterator[str]:
+    """Yield one line per compared value, empty if the values agree."""
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        for key in sorted({*recorded, *found}):
+            yield from _compare(f"{where}.{key}", recorded.get(key, _NOTHING), found.get(key, _NOTHING))
+    elif recorded is _NOTHING or found is _NOTHING:
+        yield f"{where}: {'missing in the certificate' if recorded is _NOTHING else 'not among what was recomputed'}"
+    elif isinstance(recorded, list | tuple) and isinstance(found, list | tuple):
+        if len(recorded) != len(found):
+            yield f"{where}: {len(recorded)} entries in the certificate, {len(found)} recomputed"
             return
-        for place, (one, other) in enumerate(zip(said, found, strict=True)):
+        for place, (one, other) in enumerate(zip(recorded, found, strict=True)):
             label = one["claim"] if isinstance(one, Mapping) and "claim" in one else place
             yield from _compare(f"{where}[{label}]", one, other)
     else:
-        yield "" if _same(said, found) else f"{where}: certificate {said!r}, recomputed {found!r}"
+        yield "" if _agree(recorded, found) else f"{where}: certificate {recorded!r}, recomputed {found!r}"
 
 
-def _same(said: Any, found: Any) -> bool:
-    if type(said) is float and type(found) is float:
-        return math.isclose(said, found, rel_tol=RTOL, abs_tol=1e-12)
-    return type(said) is type(found) and bool(said == found)
+def _agree(recorded: Any, found: Any) -> bool:
+    if type(recorded) is float and type(found) is float:
+        return math.isclose(recorded, found, rel_tol=RTOL, abs_tol=1e-12)
+    return type(recorded) is type(found) and bool(recorded == found)

@@ -1,4 +1,4 @@
-"""The share of users with an advantage over their lists that a finite window certifies."""
+"""The proportion of users with a certified advantage over their lists from a finite window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, covered_users
 from spectra_eval.certification._block import UserBlock
 from spectra_eval.certification._bounds import LowerBound, lower_bound
 from spectra_eval.certification._needs import Need, Plan, Wanted, at_least, count_needed, smallest
@@ -37,7 +37,7 @@ _WITHOUT_WINDOW = Tally(lambda block: np.array(len(block.unseen)))
 
 
 def _windows(block: UserBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return counts, readouts and lists; `NoClaim` where a window is no mean of independent vectors."""
+    """Return counts, readouts and lists; raise `NoClaim` if a window is not a mean of independent vectors."""
     table = block.table
     if table.counts is None or (table.n_window == UNKNOWN).any():
         raise NoClaim(
@@ -52,7 +52,7 @@ def _windows(block: UserBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _whole(table: PreferenceTable) -> bool:
-    """Return whether each interaction may bear one category only: with weights 1/|labels| whole counts are chance."""
+    """Return whether each interaction has one category: with weights 1/|labels| whole counts occur only by chance."""
     counts = np.asarray(table.counts)
     return bool((counts == np.floor(counts)).all()) and table.metadata.get("weighting") != "fraction"
 
@@ -71,14 +71,14 @@ class _Certified:
             raise NoClaim("an interaction has several categories")
         support = {"support": block.table.support} if self.route == "K" else {}
         certified = _ROUTES[self.route](*windows, predicate_error=self.error, whole=self.whole, **support)
-        # A user without a list is no evidence: the predicate is False, and the user stays in N.
+        # For a user without a list the predicate is False, and the user stays in N.
         return (certified & block.listed).astype(float)
 
 
 def _forms(options: Options) -> tuple[dict[str, Column], dict[str, Column]]:
     """Return the columns of each route: in the exact form, for whole counts, and in the form of Hoeffding.
 
-    Whether each interaction bears one category is one fact about the table, and known at its end only.
+    Whether each interaction has one category is a property of the whole table, known only at its end.
     """
     exact, loose = (
         {
@@ -138,16 +138,16 @@ def _text(found: Finding, options: Options) -> str:
         )
         + f"certify, by Route {route} with error {options.predicate_error:g} each, "
         f"that theta_s is closer in total variation to the law behind the window than every distribution on "
-        f"the decoded top {options.k}; at level {options.level:g} this is so {whom(found, found.bound)}."
+        f"the decoded top {options.k}; at level {options.level:g} this is so {covered_users(found, found.bound)}."
     )
 
 
 def _need(wanted: Wanted, claim: str, threshold: float) -> Need:
-    """Plan users and their windows: Route T with one category an interaction, both bounds at half the error."""
+    """Return the required users and windows: Route T with one category per interaction, half the error per bound."""
     options, missed, tv = wanted.options, wanted.guesses["mean_missed"], wanted.guesses["tv"]
     half, error = options.predicate_error / 2, options.predicate_error
     needed = threshold * (1.0 - error) + error
-    # The share of typical users to be certified: well above the share that the bound must pass.
+    # The proportion of typical users to be certified, well above the threshold of the bound.
     share = wanted.power if needed <= wanted.power / 2 else max(wanted.power, (1.0 + needed) / 2)
     quantile = float(special.ndtri(share))
     spread = math.sqrt(missed * (1.0 - missed)) + 0.5

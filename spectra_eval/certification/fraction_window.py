@@ -1,4 +1,4 @@
-"""On how many users' windows the readout is closer than the decoded list."""
+"""The proportion of windows on which the readout is closer than the decoded list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spectra_eval.theory.concentration import dkw_radius
 __all__ = ["KIND"]
 
 _THRESHOLDS = np.round(np.linspace(-1.0, 1.0, 81), 3)
-"""Where the margin curve is read."""
+"""The points of the margin curve."""
 
 
 def _count_above(block: UserBlock) -> np.ndarray:
@@ -53,7 +53,7 @@ def _bound(totals: Totals, options: Options) -> Finding:
 
 
 def _curve(totals: Totals, options: Options) -> dict[str, Any]:
-    """Bound the whole curve Pr[missed mass - TV > t] from below, all t at once."""
+    """Bound the curve Pr[missed mass - TV > t] from below, simultaneously for all t."""
     n = totals[_UNIFORM].n
     radius = dkw_radius(n, error=options.error)
     share = totals.sum(_ABOVE) / n

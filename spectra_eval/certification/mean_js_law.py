@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, covered_users
 from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.certification._columns import MISSED
 from spectra_eval.certification._needs import Need, Plan, Wanted
@@ -38,7 +38,7 @@ def _bound(totals: Totals, options: Options) -> Finding:
             "mean_missed_mass": totals[MISSED].mean,
             "missed_mass_lower": missed.value,
             "js_floor_bits": floor,
-            # The same two bounds promise a share of users in total variation, and no larger one follows from them.
+            # The same two bounds imply a proportion of users in total variation, the largest that follows from them.
             "implied_share": fraction_from_means(missed.value, Information.from_bits(js_upper)),
         },
     )
@@ -51,7 +51,7 @@ def _text(found: Finding, options: Options) -> str:
         f"every distribution on the decoded top {options.k} at least {floor:.4f} bit, at level "
         f"{options.level:g}: an advantage of at least {found.bound:+.4f} bit over {found.n} users"
         + ("" if found.bound > 0 else "; none is certified")
-        + (f". In total variation theta_s is closer {whom(found, share)}." if share > 0 else ".")
+        + (f". In total variation theta_s is closer {covered_users(found, share)}." if share > 0 else ".")
     )
 
 
@@ -64,7 +64,7 @@ def _need(wanted: Wanted, claim: str, threshold: float) -> Need:
     def passes(n: int) -> bool:
         radius = hoeffding_radius(n, error=wanted.options.error / 2)
         lower = max(0.0, missed - radius)
-        # The floor is convex: its tangent is below it, so that the spread along the tangent is on the safe side.
+        # The floor is convex and above its tangent, so the spread along the tangent is conservative.
         slope = (math.log(2.0 - lower) - math.log1p(-lower)) / (2 * LN2) if lower < 1.0 else 1.0
         variance = (slope * sd_missed) ** 2 + sd_js**2 - 2 * correlation * slope * sd_missed * sd_js
         spread = wanted.z * math.sqrt(max(0.0, variance) / n)

@@ -1,8 +1,8 @@
-"""How much closer the readout is than any distribution on the list, on average, to users' true distributions."""
+"""The mean advantage of the readout over every distribution on the list, against users' true distributions."""
 
 from __future__ import annotations
 
-from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, whom
+from spectra_eval.certification._base import CLAIMS, OF_RECORDS, ClaimKind, Finding, covered_users
 from spectra_eval.certification._bounds import lower_bound
 from spectra_eval.certification._columns import MARGIN, MISSED, TV
 from spectra_eval.certification._needs import Plan, need_mean
@@ -33,7 +33,7 @@ def _text(found: Finding, options: Options) -> str:
         f"Against the law behind the windows, the mean total variation of every distribution on the decoded "
         f"top {options.k} exceeds that of theta_s by at least {found.bound:+.4f} at level {options.level:g} "
         f"(measured: {found.inputs['mean_margin']:+.4f} over {found.n} users)"
-        + (f", so theta_s is closer {whom(found, share)}." if share > 0 else "; nothing follows.")
+        + (f", so theta_s is closer {covered_users(found, share)}." if share > 0 else "; nothing follows.")
     )
 
 

@@ -1,4 +1,4 @@
-"""On how many windows the readout finds the user's top k, by sight and by each sufficient condition."""
+"""The proportion of windows whose top k the readout recovers: observed, and by each sufficient condition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Tops:
 
 
 def _open(block: UserBlock) -> np.ndarray:
-    """Mark the records with more than k options: a top k of all options says nothing, whatever the prediction."""
+    """Return which records have more than k options; otherwise the top k is trivial."""
     return block.everyone if block.table.support is None else block.table.n_options > block.k
 
 
@@ -54,13 +54,13 @@ def _tops(block: UserBlock) -> _Tops:
             **_inside(block, simplex.kl_nats(star, readout), k),
             "regret": mass_best - (1 - block.missed) > regret + TIE,
         },
-        # A readout that is tied at rank k has no top k of its own, and so no mass on it.
+        # A readout that is tied at rank k has no unique top k.
         more_mass=(mass > 1 - block.missed + TIE) & (gap_readout > TIE),
     )
 
 
 def _inside(block: UserBlock, kl: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """Return who is inside each exact radius; only those below the largest radius that anyone can have are tried."""
+    """Return which records are inside each exact radius; only those below the largest possible radius are computed."""
     near = np.flatnonzero((block.tv < 0.5 / k) | (kl < LN2 / k) | (block.js_bits < js_ceiling(k).bits))
     inside = {name: np.zeros(len(kl), dtype=bool) for name in ("tv_radius", "kl_radius", "js_radius")}
     if len(near):
@@ -72,7 +72,7 @@ def _inside(block: UserBlock, kl: np.ndarray, k: int) -> dict[str, np.ndarray]:
 
 
 def _top(theta: np.ndarray, k: int) -> np.ndarray:
-    """Mark the k largest entries of each row."""
+    """Return a mask of the k largest entries of each row."""
     mask = np.zeros(theta.shape, dtype=bool)
     np.put_along_axis(mask, np.argpartition(-theta, k - 1, axis=1)[:, :k], values=True, axis=1)
     return mask

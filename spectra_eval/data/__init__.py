@@ -1,4 +1,4 @@
-"""Data sets: logs of interactions, split by time into a history and the window that is predicted."""
+"""Data sets: logs of interactions, split by time into a history and an evaluation window."""
 
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._leakage import check_leakage

@@ -1,4 +1,4 @@
-"""What a data set is: raw files in a known format, read into interactions."""
+"""The definition of a data set: raw files in a known format, read into interactions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Dataset:
     needs_source : bool
         False where `read` generates its interactions and takes no files.
     finish : callable, optional
-        ``finish(table, interactions) -> (table, law)``: what the data set knows besides its interactions. The
+        ``finish(table, interactions) -> (table, law)``: further columns that the data set provides. The
         second table has the user's true distribution of each window as `theta_star`, instead of its
         frequencies.
 

@@ -1,4 +1,4 @@
-"""A log as numbers, and the interactions of some users at a time: what `prepare` needs to stay small.
+"""A log as numbers, joined for some users at a time to limit the memory of `prepare`.
 
 A log of millions of events is some bytes an event and some hundred a name; joined with the categories of its items and
 with texts in place of numbers it is many times that. So it is joined for a block of users, cut, written, and forgotten.
@@ -26,7 +26,7 @@ _EVENTS = 500_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Log:
-    """Events as numbers; the fields are those that `joined` takes.
+    """Events as numbers; the fields are the arguments of `joined`.
 
     Examples
     --------
@@ -58,18 +58,18 @@ class Log:
     metadata: Mapping[str, Any] | None = None
 
     def interactions(self) -> Interactions:
-        """Join all events with their categories."""
+        """Return all events joined with their categories."""
         return self._joined(slice(None))
 
     @functools.cached_property
     def described(self) -> dict[str, Any]:
-        """What the metadata of all interactions say, without joining them."""
+        """Return the metadata of all interactions without joining them."""
         empty = int((~self._bears).sum())
         return {**(self.metadata or {}), "events_read": len(self.user), "events_without_category": empty}
 
     @functools.cached_property
     def unused(self) -> tuple[str, ...]:
-        """Categories that no event has: they are in the taxonomy, and every reference spreads mass over them."""
+        """Return the categories of the taxonomy that no event has; references give them mass too."""
         owners = np.zeros(self.n_bundles + 1, dtype=bool)
         owners[self.bundle] = True
         used = np.unique(self.category[owners[self.owner]])
@@ -83,15 +83,15 @@ class Log:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Return what `digest_of` gives for all interactions."""
-        held = np.flatnonzero(self._bears)
+        """Return the digest of all interactions, as computed by `digest_of`."""
+        entries = np.flatnonzero(self._bears)
         return digest_of(
-            self.categories, (self._joined(held[at : at + _EVENTS]) for at in range(0, len(held), _EVENTS))
+            self.categories, (self._joined(entries[at : at + _EVENTS]) for at in range(0, len(entries), _EVENTS))
         )
 
     @functools.cached_property
     def n_users(self) -> int:
-        """How many users have an event with a category."""
+        """Return the number of users with an event that has a category."""
         return len(self._users[1])
 
     def parts(self, *, users: int, events: int = _EVENTS) -> Iterator[Interactions]:
@@ -120,16 +120,16 @@ class Log:
 
     @functools.cached_property
     def _users(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the events with a category, user by user, and how many there are of each."""
+        """Return the events with a category grouped by user, and their number per user."""
         import pandas as pd
 
-        held = np.flatnonzero(self._bears)
-        if not len(held):
+        entries = np.flatnonzero(self._bears)
+        if not len(entries):
             raise SchemaError(
                 f"{self.source}: no interaction has a category of the set; look at the categories and their names"
             )
-        code, _ = pd.factorize(self.user[held])
-        return held[np.argsort(code, kind="stable")], np.bincount(code)
+        code, _ = pd.factorize(self.user[entries])
+        return entries[np.argsort(code, kind="stable")], np.bincount(code)
 
     def _joined(self, rows: Any) -> Interactions:
         return joined(
@@ -153,7 +153,7 @@ class Log:
 
 
 def at_once(load: Callable[P, Log]) -> Callable[P, Interactions]:
-    """Make of a function that reads a log one that gives its interactions, all at once."""
+    """Return a function that reads all interactions, from one that reads a log."""
 
     @functools.wraps(load)
     def read(*args: P.args, **options: P.kwargs) -> Interactions:
@@ -164,7 +164,7 @@ def at_once(load: Callable[P, Log]) -> Callable[P, Interactions]:
 
 
 def digest_of(categories: tuple[str, ...], parts: Iterator[Interactions]) -> str:
-    """Digest columns and names of interactions, whatever types hold them and however they are cut into parts."""
+    """Return the digest of the columns and names of interactions, independent of their types and parts."""
     kinds = {"category": "<i8", "time": "<i8", "weight": "<f8"}
     columns = {name: hashlib.sha256() for name in ("user", "item", *kinds)}
     for part in parts:

@@ -1,4 +1,4 @@
-"""The columns of a CSV file, some hundred thousand rows at a time."""
+"""Columns of a CSV file, read in blocks of rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["ROWS", "check_encoding", "columns_of", "found_columns", "named", "wr
 ROWS = 200_000
 _OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _FOREIGN = {b"PK\x03\x04": "a ZIP archive", b"\x28\xb5\x2f\xfd": "compressed with zstd", b"PAR1": "a Parquet file"}
-"""How compressed files begin, and others that are no text."""
+"""First bytes of compressed and other binary files."""
 
 
 def columns_of(
@@ -36,14 +36,14 @@ def columns_of(
     delimiter: str = ",",
     encoding: str = "utf-8",
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the wanted columns of a CSV file as texts, some hundred thousand rows at a time."""
+    """Yield the selected columns of a CSV file as texts, in blocks of rows."""
     check_encoding(encoding)
     lines = _Lines(path, delimiter=delimiter, encoding=encoding)
     header = [cell.removeprefix("\ufeff").strip() for row in lines.take(1) for cell in row]
     if not any(header):
         raise SchemaError(f"{path}: empty; the first line must name the columns")
-    if (twice := first_twice(cell for cell in header if cell in wanted.values())) is not None:
-        raise SchemaError(f"{path}: column {twice!r} occurs twice; rename one of the two")
+    if (duplicate := first_twice(cell for cell in header if cell in wanted.values())) is not None:
+        raise SchemaError(f"{path}: column {duplicate!r} occurs twice; rename one of the two")
     check_delimiter(path, header, wanted, delimiter)
     places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
     first = 1
@@ -57,7 +57,7 @@ def columns_of(
 
 
 class _Lines:
-    """The rows of a CSV file, also a compressed one; whatever the libraries below raise is said in one line."""
+    """The rows of a CSV file, also a compressed one; errors of the libraries become one line."""
 
     def __init__(self, path: Path, *, delimiter: str, encoding: str) -> None:
         self.path, self.encoding = path, encoding
@@ -65,14 +65,14 @@ class _Lines:
         self._rows = self._read(delimiter)
 
     def take(self, most: int) -> list[list[str]]:
-        """Return the next rows that are not empty, so many at most."""
+        """Return the next non-empty rows, up to a maximum."""
         with reading(self.path, "CSV file"):
             try:
                 return list(islice(self._rows, most))
             except UnicodeError as error:
                 raise wrong_encoding(self.path, self.encoding) from error
             except csv.Error as error:
-                fix = "quote the cell whole, or save the file again"
+                fix = "quote the whole cell, or save the file again"
                 line = 0 if self._reader is None else self._reader.line_num
                 raise SchemaError(f"{self.path}: line {line}: {one_line(error)}; {fix}") from error
 
@@ -93,7 +93,7 @@ class _Lines:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse the name of an encoding that Python does not know as one of texts."""
+    """Check that Python knows a text encoding of this name."""
     try:
         "".encode(encoding)
         known = codecs.lookup(encoding)._is_text_encoding
@@ -104,7 +104,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def wrong_encoding(path: Path, encoding: str) -> SchemaError:
-    """Make the error for a file that has another encoding, with the option that reads it."""
+    """Return the error for a file in another encoding, with the option that reads it."""
     with path.open("rb") as file:
         marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     likely = (
@@ -114,14 +114,14 @@ def wrong_encoding(path: Path, encoding: str) -> SchemaError:
 
 
 def check_delimiter(path: Path, header: list[str], wanted: Mapping[str, str], delimiter: str) -> None:
-    """Refuse a header whose names are divided by something else, with the option that reads it."""
+    """Raise if the header has another delimiter; the error names the option that reads it."""
     if any(column in header for column in wanted.values()):
         return
     line = delimiter.join(header)
     for mark, name in ((";", ";"), ("\t", "tab"), ("|", "|"), (",", ",")):
         if mark != delimiter and any(column in _split(line, mark) for column in wanted.values()):
             raise SchemaError(
-                f"{path}: its columns are divided by {mark!r}, not {delimiter!r}; name it (delimiter={name!r})"
+                f"{path}: its columns are separated by {mark!r}, not {delimiter!r}; name it (delimiter={name!r})"
             )
 
 
@@ -129,19 +129,19 @@ def _split(line: str, mark: str) -> list[str]:
     return [cell.strip().strip('"') for cell in line.split(mark)]
 
 
-def named(held: Iterable[str], role: str) -> str:
-    """Say which columns a file has, and the option that names one."""
-    names = [str(name)[:40] for name in islice(held, 13)]
+def named(columns: Iterable[str], role: str) -> str:
+    """Return the columns of a file as text, with the option that names one."""
+    names = [str(name)[:40] for name in islice(columns, 13)]
     known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"it has {known}; name the right one ({role}='COLUMN')"
 
 
-def found_columns(path: Path, wanted: Mapping[str, str], held: list[str]) -> dict[str, str]:
-    """Hold the wanted columns against those of a file; a column ``title`` is taken where nobody names another."""
+def found_columns(path: Path, wanted: Mapping[str, str], columns: list[str]) -> dict[str, str]:
+    """Check that a file has the selected columns; a column ``title`` is the default for titles."""
     for role, column in wanted.items():
-        if column not in held:
-            known = ", ".join(str(name)[:40] for name in held[:12])
+        if column not in columns:
+            known = ", ".join(str(name)[:40] for name in columns[:12])
             raise SchemaError(
                 f"{path}: no column {column!r} for {role}; it has {known}; name the right one ({role}='COLUMN')"
             )
-    return {**wanted, "title": "title"} if "title" not in wanted and "title" in held else dict(wanted)
+    return {**wanted, "title": "title"} if "title" not in wanted and "title" in columns else dict(wanted)

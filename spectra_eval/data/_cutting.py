@@ -1,4 +1,4 @@
-"""One block of users, cut into histories and windows; what was left out is counted."""
+"""Division of a block of users into histories and windows, with counts of omitted users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WEIGHTINGS = ("fraction", "count")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """The records of some users, or None where none is left; `tally` counts users, `proof` what the check proved."""
+    """The records of some users, or None; `tally` counts users, `proof` the results of the leakage check."""
 
     table: PreferenceTable | None
     tally: Mapping[str, int]
@@ -60,7 +60,7 @@ class Cutter:
         limit: int | None = None,
         details: bool = False,
     ) -> Cutter:
-        """Check what is asked for."""
+        """Check the rules."""
         _check_options(
             weighting, split, ties, min_interactions, min_sessions, window_end, limit, dated=split_date is not None
         )
@@ -78,11 +78,11 @@ class Cutter:
 
     @property
     def records(self) -> int:
-        """How many records a user has."""
+        """Return the number of records per user."""
         return len(self.windows.context_windows or (0,)) * len(self.windows.horizons or ("long",))
 
     def cut(self, interactions: Interactions, *, limit: int | None, proven: bool = False) -> Piece:
-        """Cut some users, of whom at most `limit` are kept; the check is left out where it is `proven` already."""
+        """Divide some users, at most `limit`; the leakage check is skipped if the result is `proven` already."""
         windows, weighting = self.windows, self.weighting
         line = timeline(interactions)
         sessions = session_numbers(line, windows.gap)
@@ -93,7 +93,7 @@ class Cutter:
         undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
         idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < self.min_sessions)
         rows = np.flatnonzero(~few & ~undivided & ~idle)
-        starts, stops = windows.told_from(line, cut, sessions), windows.held_until(line, cut, sessions)
+        starts, stops = windows.told_from(line, cut, sessions), windows.window_end(line, cut, sessions)
         weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
         bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
         tally = {
@@ -108,14 +108,14 @@ class Cutter:
             return Piece(table=None, tally=tally, proof={})
         past = _Sums(line, weighting, rows)
         shown, at = [start[rows] for start in starts], cut.at[rows]
-        told = functools.partial(_told, begin=line.begin[rows], starts=shown, at=at, copies=len(stops))
+        histories = functools.partial(_histories, begin=line.begin[rows], starts=shown, at=at, copies=len(stops))
         table = PreferenceTable(
             users=np.repeat(line.names[rows], self.records),
             categories=interactions.categories,
             counts=_records(weighed, outer=len(starts)),
             n_window=_records([(stop - cut.at)[rows] for stop in stops], outer=len(starts)),
-            history=told(line.titles),
-            history_details=told(line.details(interactions.categories)) if self.details else None,
+            history=histories(line.titles),
+            history_details=histories(line.details(interactions.categories)) if self.details else None,
             history_counts=_records([past.between(start, cut.at) for start in starts], inner=len(stops)),
             context_window=_labels(windows.context_windows, len(rows), inner=len(stops)),
             horizon=_labels(windows.horizons, len(rows), outer=len(starts)),
@@ -125,7 +125,7 @@ class Cutter:
         return Piece(table=table, tally=tally, proof={} if proven else prove(table, line))
 
     def described(self, tally: Mapping[str, int], *, digest: str) -> dict[str, Any]:
-        """State the rules and the counts, for the metadata of a table."""
+        """Return the rules and the counts for the metadata of a table."""
         return {
             "split": {
                 **_split_rule(self.split, self.date),
@@ -140,8 +140,8 @@ class Cutter:
             "interactions_digest": digest,
         }
 
-    def nobody(self, tally: Mapping[str, int]) -> SchemaError:
-        """Say why no user is left."""
+    def no_users(self, tally: Mapping[str, int]) -> SchemaError:
+        """Return the error for an empty result, with the reasons."""
         return SchemaError(
             f"interactions: no user is left of {tally['users_read']}: {tally['users_with_too_few']} have fewer than "
             f"{self.min_interactions} interactions, {tally['users_undivided']} cannot be divided in time, "
@@ -191,7 +191,7 @@ def _sessions_told(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.n
 
 
 class _Sums:
-    """Sums the weights of the kept users' events by category, between two events of each."""
+    """Sums of the event weights of each user by category, between two positions."""
 
     def __init__(self, line: Timeline, weighting: str, rows: np.ndarray) -> None:
         user_of_place = np.repeat(np.arange(len(line.names)), line.total)
@@ -215,7 +215,7 @@ class _Sums:
 
 
 def _records(parts: list[np.ndarray], *, outer: int = 1, inner: int = 1) -> np.ndarray:
-    """Lay out one array a variant so that all records of a user stand together, context window before horizon."""
+    """Return the arrays of all variants as one, grouped by user, with context window before horizon."""
     stacked = np.stack(parts, axis=1)  # (users, variants, ...)
     stacked = np.repeat(stacked, inner, axis=1)
     if outer > 1:
@@ -229,21 +229,21 @@ def _labels(
     return None if names is None else np.tile(np.repeat(np.array(names), inner), users * outer)
 
 
-def _told(
+def _histories(
     values: np.ndarray, *, begin: np.ndarray, starts: list[np.ndarray], at: np.ndarray, copies: int
 ) -> np.ndarray:
-    """Return what each record tells of its events, oldest first; records that tell the same share one tuple."""
+    """Return the history of each record, oldest first; equal histories of a user share one tuple."""
     out = np.empty(len(at) * len(starts) * copies, dtype=object)
     place = 0
     for row, first in enumerate(begin.tolist()):
         titles = tuple(values[first : first + at[row]].tolist())
         for start in starts:
-            out[place : place + copies] = _same(titles[start[row] :], copies)
+            out[place : place + copies] = _repeat(titles[start[row] :], copies)
             place += copies
     return out
 
 
-def _same(titles: tuple[Any, ...], copies: int) -> np.ndarray:
+def _repeat(titles: tuple[Any, ...], copies: int) -> np.ndarray:
     held = np.empty(copies, dtype=object)
     for place in range(copies):
         held[place] = titles

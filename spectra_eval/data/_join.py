@@ -1,4 +1,4 @@
-"""Events meet the categories of what they fell on: the last step of every reader."""
+"""Join of events with categories, the last step of every reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Names", "joined", "text_column", "tidied"]
 
 
 class Names:
-    """Numbers names in the order in which they first appear; one string object a name, however many events bear it.
+    """Codes of names in the order of first appearance, with one string object per name.
 
     Examples
     --------
@@ -28,11 +28,11 @@ class Names:
         self.codes: dict[str, int] = {}
 
     def encode_one(self, name: str) -> int:
-        """Return the number of one name."""
+        """Return the code of one name."""
         return self.codes.setdefault(name, len(self.codes))
 
     def encode(self, names: np.ndarray) -> np.ndarray:
-        """Return the numbers of many names, (M,) int32."""
+        """Return the codes of many names, (M,) int32."""
         import pandas as pd
 
         local, found = pd.factorize(names)
@@ -40,7 +40,7 @@ class Names:
         return table[local]
 
     def array(self) -> np.ndarray:
-        """Return all names in the order of their numbers, (n,) of str."""
+        """Return all names in the order of their codes, (n,) of str."""
         return text_column(self.codes)
 
     def __len__(self) -> int:
@@ -48,21 +48,21 @@ class Names:
 
 
 def text_column(texts: Iterable[str]) -> np.ndarray:
-    """Make a column of Python strings, (M,) object.
+    """Return a column of Python strings, (M,) object.
 
     Examples
     --------
     >>> text_column(["a", "bc"])
     array(['a', 'bc'], dtype=object)
     """
-    held = list(texts)
-    column = np.empty(len(held), dtype=object)
-    column[:] = held
+    names = list(texts)
+    column = np.empty(len(names), dtype=object)
+    column[:] = names
     return column
 
 
 def tidied(names: np.ndarray) -> np.ndarray:
-    """Return a column of names, each of them `tidy`; a name that comes often is looked at once.
+    """Return a column of names normalised by `tidy`; each distinct name is processed once.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def joined(
     rating: np.ndarray | None = None,
     source: str,
 ) -> Interactions:
-    """Return each event the categories of its bundle.
+    """Return the events joined with the categories of their bundles.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def joined(
     >>> made.item.tolist(), made.category.tolist(), dict(made.metadata)
     (['x', 'x'], [0, 1], {'events_read': 2, 'events_without_category': 1})
     """
-    size = np.bincount(owner, minlength=n_bundles + 1)  # the last stands for the events without any set
+    size = np.bincount(owner, minlength=n_bundles + 1)  # the last entry is for events without a set
     first = np.cumsum(size) - size
     runs = size[bundle]
     event = np.repeat(np.arange(len(user)), runs)

@@ -1,4 +1,4 @@
-"""The proof, from a table and the interactions it was made of, that no window stands where a model can see it."""
+"""Leakage check: proof that no window occurs in a history or a text, from the table and its interactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ranges:
-    """(N,) places on a timeline: a record tells ``start`` to ``cut`` and is held against ``cut`` to ``stop``."""
+    """Ranges on a timeline, (N,) each: history from ``start`` to ``cut``, window from ``cut`` to ``stop``."""
 
     user: np.ndarray
     start: np.ndarray
@@ -38,7 +38,7 @@ def check_leakage(
 ) -> dict[str, int]:
     """Check that no interaction of a window occurs in the history, or in a text.
 
-    The table is not believed: from the interactions alone each record's history is found again as a run of its user's
+    The table is not trusted: each record's history is located in the interactions as a run of its user's
     events (titles and category weights), and its window as a run that begins where that one ends (category weights
     and number). Two runs of one timeline, the one before the other, share no event; where none is found, the
     history holds what it must not. The tie rule decides on which side of the cut an event of the same second
@@ -89,7 +89,7 @@ def check_leakage(
     ...     check_leakage(table.replace(history=[("Laura (1944)", "Heat (1995)")]), events)
     ... except LeakageError as error:
     ...     print(error)
-    row 1 (user 'ann'), column history: 'Heat (1995)' stands in the window; tell only what lies before it
+    row 1 (user 'ann'), column history: 'Heat (1995)' occurs in the window; keep only what precedes it
     """
     return prove(table, timeline(interactions), texts=texts)
 
@@ -97,7 +97,7 @@ def check_leakage(
 def prove(
     table: PreferenceTable, line: Timeline, *, texts: Iterable[str] | Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, int]:
-    """Do what `check_leakage` says, on a timeline that was made before."""
+    """Run `check_leakage` on an existing timeline."""
     ranges = located(table, line)
     same = line.time[ranges.cut - 1] == line.time[np.minimum(ranges.cut, len(line.time) - 1)]
     proof = {
@@ -116,12 +116,12 @@ def prove(
 
 
 def located(table: PreferenceTable, line: Timeline) -> Ranges:
-    """Find the events of each record's history and window on the timeline.
+    """Locate the events of each record's history and window on the timeline.
 
     Raises
     ------
     LeakageError
-        The history is no run of events that ends where the window begins.
+        The history is not a run of events that ends where the window begins.
     InputError
         A column is missing, or the user is not in the interactions.
     """
@@ -135,17 +135,17 @@ def located(table: PreferenceTable, line: Timeline) -> Ranges:
     weights = _Weights(table, line)
     size = table.n_users
     user, cut = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
-    told = np.fromiter(map(len, table.history), dtype=np.int64, count=size)
+    lengths = np.fromiter(map(len, table.history), dtype=np.int64, count=size)
     for row, name in enumerate(table.users.tolist()):
         if name not in numbers:
             raise InputError(f"row {row + 1} (user {name!r}): not in the interactions; give those of the table")
         user[row] = numbers[name]
         cut[row] = next(_cuts(table, line, row, numbers[name]), -1)
-    found = Ranges(user=user, start=cut - told, cut=cut, stop=cut + table.n_window)
+    found = Ranges(user=user, start=cut - lengths, cut=cut, stop=cut + table.n_window)
     for row in np.flatnonzero(~weights.agree(np.arange(size), found)).tolist():
-        # The titles fit at several places, or nowhere.
+        # The titles match at several positions, or at none.
         for other in _cuts(table, line, row, int(user[row])):
-            cut[row], found.start[row], found.stop[row] = other, other - told[row], other + table.n_window[row]
+            cut[row], found.start[row], found.stop[row] = other, other - lengths[row], other + table.n_window[row]
             if weights.agree(np.array([row]), found).all():
                 break
         else:
@@ -154,21 +154,21 @@ def located(table: PreferenceTable, line: Timeline) -> Ranges:
 
 
 def _cuts(table: PreferenceTable, line: Timeline, row: int, user: int) -> Iterator[int]:
-    """Return the places at which the titles of a record's history end, where its window has room behind them."""
+    """Yield the positions at which a record's history can end with room for its window."""
     assert table.history is not None
-    told, n_window = table.history[row], int(table.n_window[row])
+    shown, n_window = table.history[row], int(table.n_window[row])
     begin, end = int(line.begin[user]), int(line.begin[user + 1])
     titles = line.titles[begin:end].tolist()
-    wanted, length = list(told), len(told)
+    wanted, length = list(shown), len(shown)
     latest = end - begin - n_window
-    # The whole history, or a window up to the end, is what most records have.
+    # Most records have the complete history, or a window up to the end.
     for cut in dict.fromkeys([length, latest, *range(length, latest + 1)]):
         if length <= cut <= latest and titles[cut - length : cut] == wanted:
             yield begin + cut
 
 
 class _Weights:
-    """Recomputes category weights of ranges of events, a bounded number of cells at a time."""
+    """Category weights of ranges of events, computed with bounded memory."""
 
     def __init__(self, table: PreferenceTable, line: Timeline) -> None:
         order = np.argsort(line.place, kind="stable")
@@ -182,7 +182,7 @@ class _Weights:
         self.begin = line.begin
 
     def agree(self, rows: np.ndarray, ranges: Ranges) -> np.ndarray:
-        """Say for each row whether the weights of its ranges are those of the table."""
+        """Return for each row whether the weights of its ranges equal those of the table."""
         good = ranges.cut[rows] >= 0
         for name, low, high in (
             ("counts", ranges.cut, ranges.stop),
@@ -191,11 +191,11 @@ class _Weights:
             held = getattr(self.table, name)
             if held is not None:
                 kept = np.flatnonzero(good)
-                good[kept] = self._same(held, rows[kept], low[rows[kept]], high[rows[kept]])
+                good[kept] = self._equal_weights(held, rows[kept], low[rows[kept]], high[rows[kept]])
         return good
 
     def _counted_from(self, ranges: Ranges) -> np.ndarray:
-        """Return where weights of each history begin: with its first title, or earlier where only some are shown."""
+        """Return the start of the counted history of each record: its first title, or earlier if some are omitted."""
         counts = self.table.history_counts
         if counts is None or "titles" not in self.table.metadata:
             return ranges.start
@@ -203,15 +203,15 @@ class _Weights:
         low = np.searchsorted(self.upto, self.upto[np.maximum(ranges.cut, 0)] - total - _TOTAL * (1.0 + total))
         return np.minimum(np.maximum(low, self.begin[ranges.user]), ranges.start)
 
-    def _same(self, held: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def _equal_weights(self, values: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         good = np.ones(len(rows), dtype=bool)
-        k = held.shape[1]
+        k = values.shape[1]
         entries = self.first[high] - self.first[low]
         step = np.cumsum(np.maximum(entries, k)) // _AT_ONCE
         for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(step)) + 1):
             if len(part):
                 sums = self._sums(low[part], entries[part], k)
-                good[part] = np.isclose(sums, held[rows[part]], rtol=_RTOL, atol=_RTOL).all(axis=1)
+                good[part] = np.isclose(sums, values[rows[part]], rtol=_RTOL, atol=_RTOL).all(axis=1)
         return good
 
     def _sums(self, low: np.ndarray, entries: np.ndarray, k: int) -> np.ndarray:
@@ -221,29 +221,29 @@ class _Weights:
         return np.bincount(cell, weights=self.weight[entry], minlength=len(low) * k).reshape(len(low), k)
 
     def windows(self, row: int, low: int, high: int) -> list[int]:
-        """Return the places at which a window with the weights of this row may begin."""
+        """Return the positions at which a window with the weights of this row can begin."""
         n = int(self.table.n_window[row])
         starts = np.arange(low, high - n + 1)
         if self.table.counts is None or not len(starts):
             return []
-        return starts[self._same(self.table.counts, np.full(len(starts), row), starts, starts + n)].tolist()
+        return starts[self._equal_weights(self.table.counts, np.full(len(starts), row), starts, starts + n)].tolist()
 
 
 def _leak(table: PreferenceTable, line: Timeline, row: int, user: int, weights: _Weights) -> LeakageError:
-    """Say what is wrong with a record whose history does not end where its window begins."""
+    """Return the error for a record whose history does not end where its window begins."""
     assert table.history is not None
     place = f"row {row + 1} (user {str(table.users[row])!r})"
     begin, end = int(line.begin[user]), int(line.begin[user + 1])
-    told = table.history[row]
+    history = table.history[row]
     shown: list[list[str]] = []
     for cut in weights.windows(row, begin, end):
         before = set(line.titles[begin:cut].tolist())
         window = set(line.titles[cut : cut + int(table.n_window[row])].tolist())
-        shown.append([title for title in told if title in window - before])
-    # The window may fit at several places: it is accused only where each of them says the same.
+        shown.append([title for title in history if title in window - before])
+    # The window may match at several positions: leakage is reported only if all of them agree.
     if shown and all(shown):
         return LeakageError(
-            f"{place}, column history: {shown[-1][0]!r} stands in the window; tell only what lies before it"
+            f"{place}, column history: {shown[-1][0]!r} occurs in the window; keep only what precedes it"
         )
     return LeakageError(
         f"{place}: history and window are not found one before the other among this user's {end - begin} interactions; "
@@ -252,7 +252,7 @@ def _leak(table: PreferenceTable, line: Timeline, row: int, user: int, weights: 
 
 
 def _check_own_texts(line: Timeline, ranges: Ranges, texts: Mapping[str, Iterable[str]]) -> int:
-    """Hold each user's texts against the titles of the user's own windows."""
+    """Check each user's texts for titles of the user's own windows."""
     number = 0
     rows_of: dict[str, list[int]] = {}
     for row, user in enumerate(ranges.user.tolist()):
@@ -262,42 +262,42 @@ def _check_own_texts(line: Timeline, ranges: Ranges, texts: Mapping[str, Iterabl
         for row in rows_of.get(name, []):
             before = set(line.titles[line.begin[ranges.user[row]] : ranges.cut[row]].tolist())
             window = set(line.titles[ranges.cut[row] : ranges.stop[row]].tolist()) - before
-            held |= _unsaid(window, before)
+            held |= _without_phrases(window, before)
         index = _TitleIndex(held)
         for place, text in enumerate(own, start=1):
             number += 1
             title = index.first_in(text)
             if title is not None:
                 raise LeakageError(
-                    f"text {place} of user {name!r}: holds {title!r}, which stands in this user's window; leave it out"
+                    f"text {place} of user {name!r}: contains {title!r} of this user's window; leave it out"
                 )
     return number
 
 
 def _check_all_texts(line: Timeline, ranges: Ranges, texts: Iterable[str]) -> int:
-    """Hold texts of nobody in particular against the titles that only windows hold."""
+    """Check texts that belong to no user for titles that occur in windows only."""
     held_back = np.zeros(len(line.time), dtype=bool)
     for low, high in zip(ranges.cut.tolist(), ranges.stop.tolist(), strict=True):
         held_back[low:high] = True
     free = set(line.titles[~held_back].tolist())
-    index = _TitleIndex(_unsaid(set(line.titles[held_back].tolist()) - free, free))
+    index = _TitleIndex(_without_phrases(set(line.titles[held_back].tolist()) - free, free))
     number = 0
     for number, text in enumerate(texts, start=1):
         title = index.first_in(text)
         if title is not None:
-            raise LeakageError(f"text {number}: holds {title!r}, which only windows hold; leave it out")
+            raise LeakageError(f"text {number}: contains {title!r}, which occurs in windows only; leave it out")
     return number
 
 
-def _unsaid(titles: set[str], known: set[str]) -> set[str]:
-    """Leave out the titles that stand as a phrase in one that may be told: ``Crash`` in ``Crash Dive``."""
+def _without_phrases(titles: set[str], known: set[str]) -> set[str]:
+    """Return the titles that are not a phrase of an allowed title, such as ``Crash`` in ``Crash Dive``."""
     index = _TitleIndex(titles)
-    said = {found for title in known for found in index.all_in(clean_text(title))}
-    return {title for title in titles if clean_text(title) not in said}
+    phrases = {found for title in known for found in index.all_in(clean_text(title))}
+    return {title for title in titles if clean_text(title) not in phrases}
 
 
 class _TitleIndex:
-    """Finds whole titles in a text, by their first words."""
+    """Search for complete titles in a text, indexed by their first words."""
 
     def __init__(self, titles: Iterable[str]) -> None:
         self.by_word: dict[str, list[tuple[str, int]]] = {}
@@ -310,11 +310,11 @@ class _TitleIndex:
                 self.wordless.append(title)
 
     def first_in(self, text: str) -> str | None:
-        """Return a title that the text holds as a phrase of its own, or None."""
+        """Return a title that occurs as a phrase in the text, or None."""
         return next(self.all_in(text), None)
 
     def all_in(self, text: str) -> Iterator[str]:
-        """Return the titles that the text holds as phrases of their own, one after another."""
+        """Yield the titles that occur as phrases in the text."""
         plain = " ".join(text.split())
         for word in _WORD.finditer(plain):
             for title, offset in self.by_word.get(word[0], ()):

@@ -1,4 +1,4 @@
-"""A log of events that grows piece by piece: numbers instead of texts, so that gigabytes of text fit in memory."""
+"""A log of events that is read in pieces and stored as numbers, so that gigabytes of text fit in memory."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _NUMBER = r"[+-]?(\d{1,400}\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
 _EARLIEST, _LATEST, _USUAL = -2208988800, 4102444800, 631152000
-"""The beginnings of 1900, of 2100 and of 1990: a log has no moment outside the first two, and few before the third."""
+"""The starts of 1900, 2100 and 1990: times of a log are between the first two, and rarely before the third."""
 _SECOND_YEAR = 31536000
 _FAR = 9 * 10**18
 
 
 class EventLog:
-    """Takes events in pieces and holds 20 bytes for each (24 with a rating), and every name once.
+    """A log built from pieces, with 20 bytes per event (24 with a rating) and every name stored once.
 
     Parameters
     ----------
     source : Path
-        The file that refusals name.
+        The file, for messages.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class EventLog:
         weight: np.ndarray | None = None,
         rating: np.ndarray | None = None,
     ) -> None:
-        """Take a piece: names of users and items, seconds, the numbers of the sets of categories, and ratings."""
+        """Add a piece: names of users and items, seconds, codes of the sets of categories, and ratings."""
         piece = [self.users.encode(user), self.items.encode(item), np.asarray(time, dtype=np.int64)]
         piece += [np.asarray(bundle, dtype=np.int32)] if bundle is not None else []
         piece += [np.asarray(weight, dtype=np.float64)] if weight is not None else []
@@ -85,7 +85,7 @@ class EventLog:
         n_bundles: int,
         bundle_of_item: np.ndarray | None = None,
     ) -> Log:
-        """Return every event the categories of its own set, or of its item where `bundle_of_item` says which."""
+        """Return the events with the categories of their own set, or of their item given `bundle_of_item`."""
         if not len(self):
             raise SchemaError(f"{self.source}: holds no interactions; name a file with at least one")
         columns = [np.concatenate(column) for column in zip(*self.pieces, strict=True)]
@@ -122,12 +122,12 @@ class EventLog:
 
 
 class Clock:
-    """Reads a column of times, numbers or ISO dates, into whole seconds; the first piece says which of the two it is.
+    """Conversion of a column of times, numbers or ISO dates, to whole seconds; the first piece decides which.
 
     Parameters
     ----------
     source : Path
-        The file that refusals name.
+        The file, for messages.
     unit : {"s", "ms", "us", "ns"}
         What numbers count since 1970, in any notation. Parts of a second are cut off; dates without a zone are UTC.
         All moments are in the years 1900 to 2099: others are refused, with the unit that the numbers look like.
@@ -172,10 +172,10 @@ class Clock:
     def _check(self, good: np.ndarray, texts: np.ndarray, first: int, what: str) -> None:
         if not good.all():
             row = int(np.flatnonzero(~good)[0])
-            raise SchemaError(f"{self.source}: entry {first + row}, time: {texts[row]!r:.60} where {what} must stand")
+            raise SchemaError(f"{self.source}: entry {first + row}, time: {texts[row]!r:.60} but {what} is expected")
 
     def _check_years(self, found: np.ndarray, texts: np.ndarray, first: int) -> None:
-        """Refuse moments that no log holds: most often numbers that are read in the wrong unit."""
+        """Raise if times are implausible, most often because of the wrong unit."""
         far = (found < _EARLIEST) | (found >= _LATEST)
         if far.any():
             row = int(np.flatnonzero(far)[0])
@@ -200,12 +200,12 @@ class Clock:
             unit for unit, size in _UNITS.items() if unit != self.unit and _usual(np.array([v // size for v in raw]))
         ]
         if not units:
-            return f"name the unit of the numbers (time_unit={self.unit!r} is in effect), or correct it"
+            return f"name the unit of the numbers (now time_unit={self.unit!r}), or correct it"
         return f"it looks like {_WORDS[units[0]]} (time_unit={units[0]!r})"
 
 
 def check_years(source: Path, found: np.ndarray) -> None:
-    """Refuse seconds of a file with a fixed form that are not in the years 1900 to 2099."""
+    """Raise if times of a fixed format are not in the years 1900 to 2099."""
     far = (found < _EARLIEST) | (found >= _LATEST)
     if far.any():
         row = int(np.flatnonzero(far)[0])
@@ -214,7 +214,7 @@ def check_years(source: Path, found: np.ndarray) -> None:
 
 
 def _counted(column: pd.Series, size: int) -> np.ndarray:
-    """Read numbers of any notation into whole seconds; what int64 cannot hold becomes a number far away."""
+    """Convert numbers in any notation to whole seconds; numbers beyond int64 become an implausible one."""
     plain = column.str.fullmatch(r"-?\d{1,18}(\.\d*)?").to_numpy(dtype=bool)
     found = np.zeros(len(column), dtype=np.int64)
     found[plain] = column[plain].str.split(".", n=1).str[0].astype("int64").to_numpy() // size
@@ -224,12 +224,12 @@ def _counted(column: pd.Series, size: int) -> np.ndarray:
 
 
 def _usual(seconds: np.ndarray) -> bool:
-    """Whether all moments are in the years 1990 to 2099."""
+    """Return whether all times are in the years 1990 to 2099."""
     return bool(((seconds >= _USUAL) & (seconds < _LATEST)).all())
 
 
 def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> None:
-    """Refuse a blank name of a user or an item."""
+    """Raise if the name of a user or an item is blank."""
     for row, text in enumerate(texts.tolist()):
         if not text or text.isspace():
             raise SchemaError(f"{source}: entry {first + row}, column {column}: blank; every event needs a name there")
@@ -245,7 +245,7 @@ def _check_names(source: Path, what: str, names: list[str]) -> None:
 
 
 def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
-    """Read a column of ratings, (M,) float32; a blank is NaN, anything else that is no number is refused."""
+    """Read a column of ratings, (M,) float32; a blank is NaN; other text is an error."""
     import pandas as pd
 
     column = pd.Series(texts, dtype="str").str.strip()
@@ -253,7 +253,7 @@ def ratings(source: Path, texts: np.ndarray, first: int) -> np.ndarray:
     bad = ~np.isfinite(values) & (column != "").to_numpy()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise SchemaError(f"{source}: entry {first + row}: rating {texts[row]!r}; a number or nothing must stand there")
+        raise SchemaError(f"{source}: entry {first + row}: rating {texts[row]!r}; write a number or leave it empty")
     return values
 
 

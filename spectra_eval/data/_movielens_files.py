@@ -1,4 +1,4 @@
-"""The three shapes in which GroupLens has published MovieLens, each read into the same columns."""
+"""The three file layouts of MovieLens releases, read into the same columns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Raw:
 
 
 def read_raw(folder: Path) -> Raw:
-    """Read whichever shape the folder holds; the message of a refusal names file, place and mend."""
+    """Read a release in any layout; errors name the file, the place and the fix."""
     shape = _shape_of(folder)
     ratings, movies, *_ = SHAPES[shape]
     for name in SHAPES[shape]:
@@ -79,22 +79,22 @@ def read_raw(folder: Path) -> Raw:
 
 
 def _shape_of(folder: Path) -> str:
-    held = [shape for shape, names in SHAPES.items() if any((folder / name).is_file() for name in names[:2])]
-    if not held:
+    shapes = [shape for shape, names in SHAPES.items() if any((folder / name).is_file() for name in names[:2])]
+    if not shapes:
         known = ", or ".join(" and ".join(names) for names in SHAPES.values())
         place = folder / "ratings.csv"
         raise SchemaError(f"{place}: {missing(place)}; SOURCE is the folder that holds {known}")
-    if len(held) > 1:
-        names = " and ".join(SHAPES[shape][0] for shape in held)
+    if len(shapes) > 1:
+        names = " and ".join(SHAPES[shape][0] for shape in shapes)
         raise SchemaError(f"{folder}: holds {names}, two releases; keep each in a folder of its own")
-    return held[0]
+    return shapes[0]
 
 
 def _csv_ratings(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     columns = {"userId": "int64", "movieId": "int64", "timestamp": "int64"}
     read = _numbers(path, dtype={**columns, "rating": "float32"})
     if read is None or read.empty or not set(columns) <= set(read.columns) or (read[list(columns)] < 0).any(axis=None):
-        read = _table(path, columns)  # slow, and says what is wrong where
+        read = _table(path, columns)  # slow, but reports the place of an error
     user, item, time = (read[name].to_numpy() for name in columns)
     return user, item, time, _heights(path, read)
 
@@ -109,13 +109,13 @@ def _heights(path: Path, read: pd.DataFrame) -> np.ndarray:
     if not np.isfinite(heights).all():
         row = int(np.flatnonzero(~np.isfinite(heights))[0])
         raise SchemaError(
-            f"{path}: entry {row + 1}, column rating: {read['rating'].iloc[row]!r} where a number must stand"
+            f"{path}: entry {row + 1}, column rating: {read['rating'].iloc[row]!r} but a number is expected"
         )
     return heights
 
 
 def _plain_ratings(path: Path, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Read user, item, rating, time without a header; between two colons stands an empty column."""
+    """Read user, item, rating, time without a header; ``::`` is read as an empty column between colons."""
     names = ["userId", "movieId", "rating", "timestamp"]
     if shape == "dat":
         names = ["userId", "", "movieId", " ", "rating", "  ", "timestamp"]
@@ -148,14 +148,14 @@ def _plain_defect(path: Path, separator: str) -> str:
 
 
 def _numbers(path: Path, **how: Any) -> pd.DataFrame | None:
-    """Read straight into numbers, or give None where something is not one."""
+    """Return the columns as numbers, or None if an entry is not a number."""
     import pandas as pd
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, index_col=False, encoding="utf-8", keep_default_na=False, **how)
-    except Exception:  # whatever pandas raises: the caller finds the line and says what is wrong with it
+    except Exception:  # any error of pandas: the caller finds the line and reports it
         return None
 
 
@@ -181,7 +181,7 @@ def _dat_movies(folder: Path, lines: list[str]) -> tuple[np.ndarray, list[str], 
         if not line:
             continue
         cells = line.split("::")
-        # A title may hold the separator: only the first and the last are the file's.
+        # A title may contain the separator: only the first and the last separate fields.
         ids.append(_whole(path, number, cells[0], enough=len(cells) >= 3))
         titles.append(_title(path, number, "::".join(cells[1:-1])))
         genres.append(cells[-1].split("|"))
@@ -203,7 +203,7 @@ def _u_movies(folder: Path, lines: list[str]) -> tuple[np.ndarray, list[str], li
 
 
 def _u_genres(path: Path) -> list[str]:
-    """Return the names of the flags in the order of their numbers."""
+    """Return the names of the genres in the order of their numbers."""
     numbered: dict[int, str] = {}
     lines, _ = _lines(path)
     for number, line in enumerate(lines, start=1):
@@ -211,7 +211,7 @@ def _u_genres(path: Path) -> list[str]:
             continue
         name, bar, code = line.strip().rpartition("|")
         if not (bar and name and code.isascii() and code.isdigit()):
-            raise SchemaError(f"{path}: line {number}: {line!r} where a name, a bar and a number must stand")
+            raise SchemaError(f"{path}: line {number}: {line!r} but a name, a bar and a number are expected")
         numbered[int(code)] = name
     if sorted(numbered) != list(range(len(numbered))) or not numbered:
         raise SchemaError(f"{path}: the numbers are not 0, 1, 2 and so on; take the file from the release again")
@@ -238,7 +238,7 @@ def _ids(path: Path, ids: list[int]) -> np.ndarray:
 
 
 def _table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
-    """Read some columns of a CSV file; whatever is wrong with it is said in one line."""
+    """Read some columns of a CSV file; errors are one line."""
     import pandas as pd
 
     with reading(path, "CSV file of MovieLens"), warnings.catch_warnings():
@@ -256,7 +256,7 @@ def _table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
         if bad.any():
             row = int(np.flatnonzero(bad.to_numpy())[0])
             what = "a whole number" if kind == "int64" else "a text that is not blank"
-            raise SchemaError(f"{path}: entry {row + 1}, column {column}: {texts[row]!r} where {what} must stand")
+            raise SchemaError(f"{path}: entry {row + 1}, column {column}: {texts[row]!r} but {what} is expected")
         if kind == "int64":
             read[column] = texts.astype("int64")
     return read

@@ -1,4 +1,4 @@
-"""From interactions to a preference table: each user's past is cut in time into a history and a window."""
+"""Conversion of interactions to a preference table: each user's events are divided into history and window."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def prepare(
     limit: int | None = None,
     details: bool = False,
 ) -> PreferenceTable:
-    """Cut each user's interactions in time: those before the cut are the history, the next ones the window.
+    """Split each user's interactions in time: those before the cut are the history, the next ones the window.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def prepare(
     )
     piece = cutter.cut(interactions, limit=limit)
     if piece.table is None:
-        raise cutter.nobody(piece.tally)
+        raise cutter.no_users(piece.tally)
     digest = digest_of(interactions.categories, iter([interactions]))
     metadata = {**interactions.metadata, **cutter.described(piece.tally, digest=digest)}
     return piece.table.replace(metadata={**metadata, "leakage_checked": dict(piece.proof)})
@@ -164,7 +164,7 @@ class Prepared:
 def prepare_file(
     log: Log, path: str | os.PathLike[str], *, limit: int | None = None, events: int = _EVENTS, **rules: Any
 ) -> Prepared:
-    r"""Write the table that `prepare` makes of a log, with some of its users in memory at a time.
+    r"""Write the table of `prepare` for a log, with some of its users in memory at a time.
 
     The bytes are those of ``write_table(prepare(log.interactions(), ...), path)``, however many users a block has; the
     file appears whole or not at all.
@@ -222,8 +222,8 @@ def prepare_file(
                 kept += piece.table.n_users // cutter.records
                 yield piece.table
         if not kept:
-            raise cutter.nobody(tally)
-        if not metadata:  # the first of two passes has found out what the file says of itself
+            raise cutter.no_users(tally)
+        if not metadata:  # the first of two passes determined the metadata
             metadata.update(log.described)
             metadata.update(cutter.described(tally, digest=log.digest))
             metadata["leakage_checked"] = dict(proof)

@@ -1,4 +1,4 @@
-"""Two levels of categories: read from a file, and laid over the labels that items bear."""
+"""Two-level taxonomies: reading from a file, and application to the labels of items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["LEVELS", "TWO_PARENTS", "Labelled", "Taxonomy", "labelled", "pair_na
 LEVELS = ("fine", "coarse")
 TWO_PARENTS = ("refuse", "pair")
 _ABOVE = 1000
-"""A category stands under so many others at most: it bounds the time that a file can take."""
+"""The maximum number of ancestors of a category, which bounds the time for a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +140,14 @@ def _from_json(path: Path) -> list[tuple[str, str]]:
 
 def _name(path: Path, value: Any) -> str:
     if not isinstance(value, str):
-        raise SchemaError(f"{path}: {value!r:.40} where the name of a category must stand")
+        raise SchemaError(f"{path}: {value!r:.40} but the name of a category is expected")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise SchemaError(f"{path}: category {value!r:.40} holds half a character; write the name as UTF-8")
     return tidy(value)
 
 
 def _from_aliases(path: Path, entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Lead each category up to the top, by each of its parents."""
+    """Return the top-level ancestors of each category, through all of its parents."""
     titles = {_name(path, entry["alias"]): _name(path, entry["title"]) for entry in entries}
     above: dict[str, list[str]] = {}
     for entry in entries:
@@ -160,23 +160,23 @@ def _from_aliases(path: Path, entries: list[dict[str, Any]]) -> list[tuple[str, 
         while open_ends:
             here = open_ends.popleft()
             if here not in titles:
-                raise SchemaError(f"{path}: {alias!r} stands under {here!r}, which the file does not hold")
+                raise SchemaError(f"{path}: {alias!r} has the parent {here!r}, which is not in the file")
             if here in seen:
                 continue
             seen.add(here)
             if len(seen) > _ABOVE:
-                raise SchemaError(f"{path}: {alias!r} stands under more than {_ABOVE:,} others; flatten the taxonomy")
+                raise SchemaError(f"{path}: {alias!r} has more than {_ABOVE:,} ancestors; flatten the taxonomy")
             open_ends += above[here]
             if not above[here]:
                 tops.append(here)
         if not tops:
-            raise SchemaError(f"{path}: {alias!r} stands under itself; a taxonomy has a top")
+            raise SchemaError(f"{path}: {alias!r} is its own ancestor; remove the cycle")
         pairs += [(titles[alias], titles[top]) for top in tops]
     return pairs
 
 
 def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = None, level: str = "fine") -> Labelled:
-    """Turn the labels of each bundle into categories.
+    """Convert the labels of each bundle to categories.
 
     Without a taxonomy each label is a category, in alphabetical order. With one, a label is a category under its
     parent. A label with two parents means those of them that the same bundle bears too, and all of them where it
@@ -251,7 +251,7 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
 
 
 def pair_names(pairs: Sequence[tuple[str, str]], parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Name (parent, category) pairs: by the category where its parent is the only one, and by both where it is not.
+    """Return names of (parent, category) pairs: the category if its parent is unique, else both.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def _resolved(labels: set[str], taxonomy: Taxonomy) -> tuple[set[tuple[str, str]
         found.update((parent, label) for parent in ([p for p in held if p in labels] or held))
     tops = labels.intersection(taxonomy.tops)
     implied = {parent for parent, name in found if parent != name}
-    # A top that the file lists under itself is found already; it goes where a category below it stands.
+    # A top-level category that the file lists under itself exists already; it is placed with its categories.
     found = {(parent, name) for parent, name in found if parent != name or parent not in implied}
     found.update((top, top) for top in tops - implied)
     return found, labels - taxonomy.parents.keys() - set(taxonomy.tops)

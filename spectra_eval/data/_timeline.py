@@ -1,4 +1,4 @@
-"""Interactions in the order of each user's life: checked once, and numbered instead of named."""
+"""Interactions sorted by user and time, checked once, with codes instead of names."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Timeline:
 
     @property
     def total(self) -> np.ndarray:
-        """(U,) int: events of each user."""
+        """Return the number of events of each user, (U,) int."""
         return np.diff(self.begin)
 
     def details(self, names: tuple[str, ...]) -> np.ndarray:
-        """Return what is known of the event at each place besides its title, (E,) of `Detail`."""
+        """Return the details of the event at each place, (E,) of `Detail`."""
         order = np.argsort(self.place, kind="stable")
         labels = [names[category] for category in self.category[order].tolist()]
         first = np.searchsorted(self.place[order], np.arange(len(self.time) + 1)).tolist()
@@ -54,14 +54,14 @@ class Timeline:
         return out
 
     def entry_weights(self, weighting: str) -> np.ndarray:
-        """Return what each entry counts for, (M,): its weight, divided among its event's categories or not."""
+        """Return the weight of each entry, (M,), optionally divided by the number of categories of its event."""
         return self.weight / self.siblings if weighting == "fraction" else self.weight
 
 
 def timeline(interactions: Interactions) -> Timeline:
     """Check interactions and sort their events.
 
-    Entries of one event stand together, their categories in ascending order: a new event begins where user, item or
+    Entries of one event are consecutive, their categories in ascending order: a new event begins where user, item or
     time change, or where the category does not ascend. Events of one user and second keep the order of the file.
 
     Raises

@@ -1,4 +1,4 @@
-"""Where each user's past is cut, what a session is, and how much of either side a record shows.
+"""Rules for histories and windows: the cut, sessions, context windows and horizons.
 
 Words
 -----
@@ -6,10 +6,10 @@ session
     Interactions of one user with no pause between them that is longer than the gap. A cut inside a session divides
     it: its first part is the last session of the history, its second part the first session of the window.
 context window w
-    The last w sessions of the history: what a model is told. A user with fewer sessions is told all of them.
+    The last w sessions of the history, which the prompt shows; all of them for a user with fewer.
 horizon
     How far the window reaches. ``long`` is the whole window. ``short`` is its first session, or its first n
-    interactions where a number is asked for. The paper reports a long and a short horizon; the lengths behind its two
+    interactions if a number is given. The paper reports a long and a short horizon; the lengths behind its two
     names are not a standard of the field, so every table states these rules in its metadata.
 """
 
@@ -34,7 +34,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def pause(gap: str | int) -> int:
-    """Read the gap between sessions: seconds, or a number with s, m, h or d.
+    """Parse the gap between sessions: seconds, or a number with s, m, h or d.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def pause(gap: str | int) -> int:
 
 
 def moment(date: str | int) -> int:
-    """Read a date: seconds since 1970, or an ISO date, UTC where it names no zone.
+    """Parse a date: seconds since 1970, or an ISO date, UTC without a zone.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def moment(date: str | int) -> int:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
-    """(U,) ints, counted from each user's first event: history before `at`, window from there to before `end`."""
+    """Positions from each user's first event, (U,) ints: history before `at`, window from `at` to before `end`."""
 
     at: np.ndarray
     end: np.ndarray
@@ -75,14 +75,14 @@ class Cut:
 def cut_users(
     line: Timeline, *, share: float, date: int | None, ties: str, window_end: float, sessions: np.ndarray
 ) -> Cut:
-    """Cut each user's events, at a share of them or at a moment.
+    """Divide each user's events, at a proportion of them or at a time.
 
     Parameters
     ----------
     line : Timeline
         The events.
     share : float
-        ``floor(share * n)`` of n events are history, and at least one stands on either side.
+        ``floor(share * n)`` of n events are history, with at least one event on either side.
     date : int, optional
         The first second of the window, for everybody; then `share` is not used.
     ties : {"file-order", "together", "session"}
@@ -118,7 +118,7 @@ def _floored(share: float, total: np.ndarray) -> np.ndarray:
 
 
 def _borders(values: np.ndarray, begin: np.ndarray) -> np.ndarray:
-    """Return the places where a value changes, each user's first place, and the end."""
+    """Return the positions where a value changes, each user's first position, and the end."""
     fresh = np.ones(len(values) + 1, dtype=bool)
     fresh[1:-1] = values[1:] != values[:-1]
     fresh[begin] = True  # two users may share a second
@@ -126,11 +126,11 @@ def _borders(values: np.ndarray, begin: np.ndarray) -> np.ndarray:
 
 
 def _to_border(cut: np.ndarray, borders: np.ndarray, begin: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Move each user's cut to the nearer border; the one before where both are as near."""
+    """Move each user's cut to the nearest border; the earlier one for ties."""
     place = begin + cut
     after = borders[np.searchsorted(borders, place)] - begin
     before = borders[np.searchsorted(borders, place, side="right") - 1] - begin
-    # An end that leaves one side empty divides nothing.
+    # A border that leaves one side empty is not valid.
     nearer = (cut - before <= after - cut) & (before > 0)
     return np.where(nearer | ((after >= total) & (before > 0)), before, after)
 
@@ -155,7 +155,7 @@ def session_numbers(line: Timeline, gap: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """Which records a user has: one for each context window and horizon, in this order; None for no such column."""
+    """The records of a user: one for each context window and horizon, in this order; None for no such column."""
 
     context_windows: tuple[int, ...] | None
     horizons: tuple[str, ...] | None
@@ -170,7 +170,7 @@ class Windows:
         short: int | str,
         gap: str | int,
     ) -> Windows:
-        """Check what is asked for."""
+        """Check the settings."""
         for name, values in (("context_windows", context_windows), ("horizons", horizons)):
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise InputError(f"{name}: {list(values)}; name each once, and at least one")
@@ -200,7 +200,7 @@ class Windows:
         opened = np.searchsorted(sessions, np.arange(sessions[-1] + 1))  # sessions ascend along the timeline
         return [opened[np.maximum(last - size + 1, first)] - begin for size in self.context_windows]
 
-    def held_until(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
+    def window_end(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
         """Return where each horizon ends, (U,) ints, counted from the user's first event."""
         ends = []
         for name in self.horizons or ("long",):
@@ -215,7 +215,7 @@ class Windows:
         return ends
 
     def described(self) -> dict[str, object]:
-        """State the rules, for the metadata of a table."""
+        """Return the rules for the metadata of a table."""
         rules: dict[str, object] = {"session_gap_seconds": self.gap}
         if self.context_windows is not None:
             rules["context_windows"] = list(self.context_windows)

@@ -176,13 +176,13 @@ def _check_parents(path: Path, pairs: list[tuple[str, str]]) -> None:
     for category, departments in _parents(pairs).items():
         if category and len(departments) > 1:
             raise SchemaError(
-                f"{path}: category {category!r} stands under {departments[0]!r} and {departments[1]!r}; split it by "
+                f"{path}: category {category!r} is in both {departments[0]!r} and {departments[1]!r}; split it by "
                 "pair (two_parents='pair'), or take the departments (level='coarse')"
             )
 
 
 def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelled:
-    """Turn (department, category) into categories, in alphabetical order of department and category."""
+    """Convert (department, category) pairs to categories, in alphabetical order of both."""
     left_out: Counter[str] = Counter()
     if level == "coarse":
         keys = [(department, department) for department, _ in pairs]
@@ -207,7 +207,7 @@ def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelle
 def _quantities(path: Path, texts: np.ndarray, first: int) -> np.ndarray:
     for row, text in enumerate(texts.tolist()):
         if not (text.isascii() and text.isdigit()):
-            raise SchemaError(f"{path}: entry {first + row}, column quantity: {text!r} where a whole number must stand")
+            raise SchemaError(f"{path}: entry {first + row}, column quantity: {text!r} but a whole number is expected")
     return text_column(texts).astype(np.float64)
 
 

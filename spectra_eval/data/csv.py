@@ -1,4 +1,4 @@
-"""Any log in a CSV or Parquet file, one row an event: who, what, when, and the categories of it."""
+"""A log in a CSV or Parquet file with one row per event: user, item, time, categories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from spectra_eval.errors import InputError, SchemaError
 __all__ = ["load", "read"]
 
 _PARQUET = (".parquet", ".pq")
-_SEPARATOR = "\x1f"  # a list of labels as one text: no label holds this character
+_SEPARATOR = "\x1f"  # joins labels to one text: no label contains this character
 
 
 def load(
@@ -103,7 +103,7 @@ def load(
     if not path.is_file():
         raise SchemaError(f"{path}: {missing(path)}; SOURCE is a CSV or Parquet file with one row an event")
     if not separator:
-        raise InputError("separator: empty; name what stands between the categories of an event, for instance |")
+        raise InputError("separator: empty; give the separator of the categories of an event, for instance |")
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
     clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
     wanted = {"user": user, "item": item, "time": time, "categories": categories}
@@ -169,8 +169,8 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
         file = pq.ParquetFile(path)
     with file:
         names = file.schema_arrow.names
-        if (twice := first_twice(name for name in names if name in wanted.values())) is not None:
-            raise SchemaError(f"{path}: column {twice!r} occurs twice; rename one of the two")
+        if (duplicate := first_twice(name for name in names if name in wanted.values())) is not None:
+            raise SchemaError(f"{path}: column {duplicate!r} occurs twice; rename one of the two")
         columns = found_columns(path, wanted, names)
         read = list(dict.fromkeys(columns.values()))
         check_groups(path, file, read)
@@ -191,7 +191,7 @@ def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarra
 
 
 class _Cells:
-    """Lists of labels as one text each, made once however often a list comes."""
+    """Conversion of lists of labels to one text each, once per distinct list."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -199,7 +199,7 @@ class _Cells:
         self._size = 0
 
     def text(self, labels: tuple[str, ...]) -> str:
-        """Return the labels as one text; all together may take so much and no more."""
+        """Return the labels as one text; the total size is limited."""
         if labels not in self._made:
             self._size += sum(map(len, labels)) + len(labels)
             check_size(self.path, self._size, "the lists of its categories")

@@ -1,4 +1,4 @@
-"""MovieLens: ratings and genres in every shape in which GroupLens has published them."""
+"""MovieLens: ratings and genres in every published file layout."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     check_years(folder / ratings, raw.time)
     order = np.argsort(raw.ids, kind="stable")
     movie = order[np.minimum(np.searchsorted(raw.ids, raw.item, sorter=order), len(raw.ids) - 1)]
-    lost = raw.ids[movie] != raw.item
-    if lost.any():
-        line = int(np.flatnonzero(lost)[0])
+    missing = raw.ids[movie] != raw.item
+    if missing.any():
+        line = int(np.flatnonzero(missing)[0])
         raise SchemaError(
-            f"{folder / ratings}: rating {line + 1} is of movieId {raw.item[line]}, which {movies} does not hold; "
+            f"{folder / ratings}: rating {line + 1} is of movieId {raw.item[line]}, which is not in {movies}; "
             "take both files from one release"
         )
-    categories = _held(raw.genres) if genre_set == HELD else GENRE_SETS[genre_set]
+    categories = _present_genres(raw.genres) if genre_set == HELD else GENRE_SETS[genre_set]
     owner, category, outside = _genres(raw.genres, categories)
     if not np.isin(movie, owner).any():
         raise SchemaError(f"{folder / movies}: no rated movie has a genre of the set {genre_set!r}")
@@ -162,7 +162,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
 read = at_once(load)
 
 
-def _held(genres: list[list[str]]) -> tuple[str, ...]:
+def _present_genres(genres: list[list[str]]) -> tuple[str, ...]:
     borne = {_ALIASES.get(label, label) for labels in genres for label in labels}
     return tuple(name for name in GENRE_SETS["18+imax"] if name in borne)
 
@@ -173,7 +173,7 @@ def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.nd
     outside: Counter[str] = Counter()
     pairs = []
     for movie, labels in enumerate(genres):
-        # A movie without any flag or name says that it has no genre.
+        # A movie without flags or names has no genre.
         known = {_ALIASES.get(label, label) for label in labels if label} or {_NONE}
         outside.update(label for label in known if label not in place)
         pairs += [(movie, place[label]) for label in known if label in place]

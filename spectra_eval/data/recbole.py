@@ -49,7 +49,7 @@ def load(
     Parameters
     ----------
     source : str or Path
-        The folder with one ``.inter`` and one ``.item`` file, or the ``.inter`` file, whose ``.item`` bears its name.
+        The folder with one ``.inter`` and one ``.item`` file, or the ``.inter`` file of that name.
     user, item, time : str
         Columns of ``.inter``, without their types; `item` is also the column of ``.item``.
     categories : str, optional
@@ -109,7 +109,7 @@ def load(
     if unknown_items not in _UNKNOWN:
         raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")
     if separator == "":
-        raise InputError("separator: empty; name what stands between the categories of an item, for instance |")
+        raise InputError("separator: empty; give the separator of the categories of an item, for instance |")
     events, items = _files(Path(source))
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
     check_encoding(encoding)
@@ -150,10 +150,10 @@ def load(
         )
         first += len(piece["user"])
     bundle = np.array([known.codes.get(name, -1) for name in log.items.codes], dtype=np.int64)
-    lost = [name for name in log.items.codes if name not in known.codes]
-    if lost and unknown_items == "refuse":
+    missing = [name for name in log.items.codes if name not in known.codes]
+    if missing and unknown_items == "refuse":
         raise SchemaError(
-            f"{events}: item {lost[0]!r} is not in {items.name}; take both files from one data set, or leave such "
+            f"{events}: item {missing[0]!r} is not in {items.name}; take both files from one data set, or leave such "
             "events out (unknown_items='drop')"
         )
     files = [events, items] + ([] if taxonomy is None else [Path(taxonomy)])
@@ -166,7 +166,7 @@ def load(
             "dataset": "recbole",
             "columns": {"user": user, "item": item, "time": time, "categories": category_column, "title": title_column},
             "level": level,
-            "items_unknown": len(lost),
+            "items_unknown": len(missing),
             "files": {path.name: file_digest(path) for path in files},
         },
     )
@@ -176,7 +176,7 @@ read = at_once(load)
 
 
 def _files(source: Path) -> tuple[Path, Path]:
-    """Find the two files that belong together."""
+    """Return the two files of a data set."""
     if source.is_dir():
         found = sorted(source.glob("*.inter"))
         if len(found) != 1:
@@ -220,7 +220,7 @@ def _chosen(path: Path, types: dict[str, str], role: str, name: str | None, usua
 
 
 def _pieces(path: Path, wanted: dict[str, str], encoding: str) -> Iterator[dict[str, np.ndarray]]:
-    """Return the wanted columns as texts, some hundred thousand lines at a time."""
+    """Yield the selected columns as texts, in blocks of lines."""
     columns = list(_header(path, encoding))
     for role, name in wanted.items():
         if name not in columns:

@@ -1,4 +1,4 @@
-"""A made world: users whose laws are known, so that estimates and certificates can be held against the truth."""
+"""Synthetic data with known ground truth, for evaluating estimates and certificates."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class World:
     users, categories, groups, items : int
         How many; the categories have `groups` parents, and every category has items of its own.
     sessions, session_length : float
-        Their means a user and a session; both are 1 and a Poisson number, drawn without looking at the user's law.
+        Their means per user and per session; both are 1 plus a Poisson number, independent of the user's distribution.
     skew : float
         Category of popularity rank r is chosen in proportion to ``r ** -skew``; so is an item in its category.
     concentration : float
-        A user's law is drawn from a Dirichlet distribution around the popularity with this total; small is peculiar.
+        Total of the Dirichlet distribution around the popularity from which a user's distribution is drawn.
     niche : float
-        The proportion of users whose law is drawn around the tail (the least popular third of the categories) instead.
+        The proportion of users whose distribution is drawn around the tail, the least popular third of categories.
     drift : float
-        From the first day to the last a law moves this fraction of the way to a second one, drawn in the same way.
+        From the first day to the last a distribution moves this fraction of the way to a second one, drawn alike.
     days : int
         The length of the log; a user has at most one session a day, so sessions are 12 hours apart or more.
     seed : int
         Of everything.
     noise : float, optional
-        Where it is given, the table gets a `theta_s`: the law, its logarithms disturbed with this standard deviation.
+        If given, the table gets a `theta_s`: the true distribution with noise of this deviation on its logarithms.
     list_length : int
-        Where it is not 0, the table gets a `dg`: the best categories of another disturbed law.
+        If not 0, the table gets a `dg`: the largest categories of another noisy copy.
     list_noise : float
         How far that is disturbed.
     level : {"fine", "coarse"}
@@ -86,9 +86,9 @@ class World:
         for name, least in (("users", 1), ("groups", 1), ("categories", 2), ("seed", 0), ("list_length", 0)):
             check_whole(name, getattr(self, name), least=least, most=2**63 - 1)
         if self.categories < self.groups:
-            raise InputError(f"groups: {self.groups} for {self.categories} categories; every group holds at least one")
+            raise InputError(f"groups: {self.groups} for {self.categories} categories; every group has at least one")
         if self.items < self.categories:
-            raise InputError(f"items: {self.items} for {self.categories} categories; every category holds at least one")
+            raise InputError(f"items: {self.items} for {self.categories} categories; every category has at least one")
         check_whole("items", self.items, least=1)
         for name in ("sessions", "session_length", "niche", "drift", "skew", "list_noise", "concentration", "days"):
             check_number(name, getattr(self, name))
@@ -99,7 +99,7 @@ class World:
             raise InputError(f"days: {self.days}; give at least 4 days a session, {4 * self.sessions:g} here")
         for name in ("niche", "drift"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(f"{name}: {getattr(self, name)}; a share between 0 and 1")
+                raise InputError(f"{name}: {getattr(self, name)}; a proportion between 0 and 1")
         for name in ("skew", "list_noise", *(["noise"] if self.noise is not None else [])):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise InputError(f"{name}: {getattr(self, name)}; a finite number of at least 0")
@@ -110,16 +110,16 @@ class World:
 
     @property
     def group(self) -> np.ndarray:
-        """(K,) int: the group of each category; groups are dealt out in turn over the popularity ranks."""
+        """Return the group of each category, (K,) int, assigned in turn over the popularity ranks."""
         return np.arange(self.categories) % self.groups
 
     @property
     def popularity(self) -> np.ndarray:
-        """(K,) float: the share of each category, the most popular first."""
+        """Return the popularity of each category, (K,) float, the most popular first."""
         return _zipf(self.categories, self.skew)
 
     def laws(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw each user's law on the first day and the one it drifts to, (users, K) each, and who is niche."""
+        """Draw each user's first and last distribution, (users, K) each, and which users are niche."""
         rng = np.random.default_rng([self.seed, 1])
         niche = rng.random(self.users) < self.niche
         tail = np.arange(self.categories) >= self.categories - max(1, self.categories // 3)
@@ -133,8 +133,8 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     """Generate the interactions of a synthetic data set, drawn from distributions that `law_of` returns.
 
     Every item has one category, and no two interactions of a user share a second. How many interactions a user has,
-    and when, does not depend on the user's law: given the cut, the categories of a window are independent draws from
-    the law at their times.
+    and when, does not depend on the user's distribution: given the cut, the categories of a window are independent
+    draws from that distribution at their times.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
     ((20, 6), True, ('Group 1', 'Group 2', 'Group 1', 'Group 2', 'Group 1', 'Group 2'))
     """
     if source is not None:
-        raise InputError(f"source: {str(source)!r}; a synthetic world has no files, leave SOURCE out")
-    world = World(**{name: _knob(name, value) for name, value in options.items()})
+        raise InputError(f"source: {str(source)!r}; synthetic data has no files; leave SOURCE out")
+    world = World(**{name: _converted(name, value) for name, value in options.items()})
     user, time = _moments(world)
     category = _choices(world, user, time)
     rng = np.random.default_rng([world.seed, 3])
@@ -200,7 +200,7 @@ def read(source: str | Path | None = None, **options: Any) -> Interactions:
 
 
 def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
-    """Return the true distribution of each window: the mean, over its interactions, of the user's law at their times.
+    """Return the true distribution of each window: the mean of the user's distribution over its interactions.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
     Returns
     -------
     (N, K) float array
-        One law a record, rows on the simplex: the expectation of ``theta_star`` given who was drawn and when.
+        One distribution per record, rows on the simplex: the expectation of ``theta_star`` given users and times.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
     >>> bool(np.all(law[0] == law[1])), bool(np.all(law[0] == law[2]))
     (True, False)
     """
-    world = _world_of(interactions)
+    world = _settings_of(interactions)
     line = timeline(interactions)
     ranges = located(table, line)
     first, second, _ = world.laws()
@@ -241,14 +241,14 @@ def law_of(table: PreferenceTable, interactions: Interactions) -> np.ndarray:
 
 
 def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the prediction of a model of a given quality: the law with normal noise on its logarithms.
+    """Return the prediction of a model of a given quality: the true distribution with normal noise on its logarithms.
 
     Parameters
     ----------
     law : (N, K) float array
         Rows on the simplex.
     noise : float
-        Standard deviation in nats; 0 returns the law itself.
+        Standard deviation in nats; 0 returns the true distribution.
     rng : numpy.random.Generator
         Source of the noise.
 
@@ -268,7 +268,7 @@ def predicted(law: np.ndarray, *, noise: float, rng: np.random.Generator) -> np.
 
 
 def finish(table: PreferenceTable, interactions: Interactions) -> tuple[PreferenceTable, PreferenceTable]:
-    """Add the predictions of a model of the given quality to a table, and return the table of the laws with it.
+    """Add predictions of the given quality to a table; return it and the table of the true distributions.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def finish(table: PreferenceTable, interactions: Interactions) -> tuple[Preferen
     table : PreferenceTable
         With `theta_s` where `noise` was set, and `dg` where `list_length` was. Neither depends on a window.
     law : PreferenceTable
-        The same records and predictions with the law as `theta_star`; ``metadata["target"]`` is ``law``.
+        The same records and predictions with the true distribution as `theta_star`; ``metadata["target"]`` is ``law``.
 
     Raises
     ------
@@ -299,23 +299,23 @@ def finish(table: PreferenceTable, interactions: Interactions) -> tuple[Preferen
     >>> table.theta_s.shape, table.dg.shape, law.metadata["target"]
     ((3, 24), (3, 2), 'law')
     """
-    world = _world_of(interactions)
+    world = _settings_of(interactions)
     law = law_of(table, interactions)
     if world.list_length > law.shape[1]:
-        raise InputError(f"list_length: {world.list_length} of {law.shape[1]} categories; ask for fewer")
+        raise InputError(f"list_length: {world.list_length} of {law.shape[1]} categories; choose fewer")
     added: dict[str, Any] = {}
     if world.noise is not None:
         added["theta_s"] = predicted(law, noise=world.noise, rng=np.random.default_rng([world.seed, 4]))
     if world.list_length:
-        held = predicted(law, noise=world.list_noise, rng=np.random.default_rng([world.seed, 5]))
-        added["dg"] = np.argsort(-held, axis=1, kind="stable")[:, : world.list_length]
+        list_scores = predicted(law, noise=world.list_noise, rng=np.random.default_rng([world.seed, 5]))
+        added["dg"] = np.argsort(-list_scores, axis=1, kind="stable")[:, : world.list_length]
     table = table.replace(**added) if added else table
     metadata = {**table.metadata, "target": "law"}
     return table, table.replace(counts=None, theta_star=law, metadata=metadata)
 
 
-def _knob(name: str, value: Any) -> Any:
-    """Make the number that a knob takes; the command line gives texts."""
+def _converted(name: str, value: Any) -> Any:
+    """Convert an option to its type; the command line passes texts."""
     kinds = {item.name: str(item.type) for item in fields(World)}
     if name not in kinds:
         raise InputError(f"synthetic: no option {name!r}; choose from {', '.join(sorted(kinds))}")
@@ -327,10 +327,10 @@ def _knob(name: str, value: Any) -> Any:
         raise InputError(f"{name}: {value!r} is no {'whole ' if kinds[name] == 'int' else ''}number") from error
 
 
-def _world_of(interactions: Interactions) -> World:
+def _settings_of(interactions: Interactions) -> World:
     knobs = interactions.metadata.get("synthetic")
     if knobs is None:
-        raise SchemaError("interactions: no synthetic world; only such a world has a known law")
+        raise SchemaError("interactions: not synthetic; only synthetic data has known true distributions")
     return World(**knobs)
 
 
@@ -340,14 +340,14 @@ def _zipf(size: int, skew: float) -> np.ndarray:
 
 
 def _dirichlet(rng: np.random.Generator, concentrations: np.ndarray) -> np.ndarray:
-    """Draw a row for each row, without the rows of 0/0 that tiny concentrations give gamma draws."""
+    """Draw a Dirichlet row for each row, without 0/0 for tiny concentrations."""
     logs = np.log(rng.standard_gamma(concentrations + 1.0)) + np.log(rng.random(concentrations.shape)) / concentrations
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _moments(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """Draw who acts when: each session on a day of its own, between 9 and 17 o'clock, some minutes an event."""
+    """Draw users and times: one session per day, between 9 and 17 o'clock, some minutes between events."""
     rng = np.random.default_rng([world.seed, 2])
     users, times = [], []
     for user in range(world.users):
@@ -362,7 +362,7 @@ def _moments(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _moved(world: World, time: np.ndarray) -> np.ndarray:
-    """Return how far a law has moved from the first to the second, at each time."""
+    """Return the fraction of the drift that is completed at each time."""
     return world.drift * (time - _START) / (world.days * _DAY)
 
 
@@ -371,7 +371,7 @@ def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.nda
 
 
 def _choices(world: World, user: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Draw the category of each event from the user's law at its time."""
+    """Draw the category of each event from the user's distribution at its time."""
     rng = np.random.default_rng([world.seed, 6])
     first, second, _ = world.laws()
     share = _moved(world, time)
@@ -388,8 +388,8 @@ DATASETS.add(
     Dataset(
         name="synthetic",
         read=read,
-        summary="A made world whose laws are known: popularity skew, niche users, drift, sessions, two levels.",
-        reference="Dirichlet laws around a Zipf popularity; defined here",
+        summary="Synthetic data with known ground truth: popularity skew, niche users, drift, sessions, two levels.",
+        reference="Dirichlet distributions around a Zipf popularity; defined here",
         options=tuple(item.name for item in fields(World)),
         needs_source=False,
         finish=finish,

@@ -99,11 +99,11 @@ def load(
     known, titles, sets = _businesses(businesses)
     labels = labelled(sets, taxonomy=levels, level=level)
     log = _reviews(reviews)
-    lost = [name for name in log.items.codes if name not in known.codes]
-    if lost and unknown_items == "refuse":
+    missing = [name for name in log.items.codes if name not in known.codes]
+    if missing and unknown_items == "refuse":
         raise SchemaError(
-            f"{reviews}: business {lost[0]!r} is not in {businesses.name}; take both files from one release, or leave "
-            "such reviews out (unknown_items='drop')"
+            f"{reviews}: business {missing[0]!r} is not in {businesses.name}; take both files from one release, or "
+            "leave such reviews out (unknown_items='drop')"
         )
     files = [reviews, businesses] + ([] if taxonomy is None else [Path(taxonomy)])
     return log.finish(
@@ -114,7 +114,7 @@ def load(
         metadata={
             "dataset": "yelp",
             "level": level,
-            "items_unknown": len(lost),
+            "items_unknown": len(missing),
             "files": {path.name: file_digest(path) for path in files},
         },
     )
@@ -124,14 +124,14 @@ read = at_once(load)
 
 
 def _found(folder: Path, names: tuple[str, ...]) -> Path:
-    held = [folder / name for name in names if (folder / name).is_file()]
-    if not held:
+    present = [folder / name for name in names if (folder / name).is_file()]
+    if not present:
         place = folder / names[0]
         what = f"SOURCE is the folder that holds {_REVIEWS[0]} and {_BUSINESSES[0]}"
         raise SchemaError(f"{place}: {missing(place)}; {what}")
-    if len(held) > 1:
+    if len(present) > 1:
         raise SchemaError(f"{folder}: holds {names[0]} and {names[1]}; keep one of the two")
-    return held[0]
+    return present[0]
 
 
 def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
@@ -151,7 +151,7 @@ def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
 
 
 def _reviews(path: Path) -> EventLog:
-    """Keep four values of each review, and no text of it."""
+    """Yield four values of each review, without its text."""
     log, clock, first = EventLog(path), Clock(path), 1
     objects = _objects(path)
     while piece := [
@@ -169,7 +169,7 @@ def _reviews(path: Path) -> EventLog:
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Return the objects of a file, one a line, and the number of each line."""
+    """Yield the objects of a file, one per line, with line numbers."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(_LONGEST):
@@ -192,14 +192,14 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _text(path: Path, number: int, entry: dict[str, Any], name: str) -> str:
     value = entry.get(name)
     if not isinstance(value, str) or not value or value.isspace():
-        raise SchemaError(f"{path}: line {number}: {name} is {value!r}; every entry needs a text there")
+        raise SchemaError(f"{path}: line {number}: {name} is {value!r}; every entry needs a text")
     return value
 
 
 def _stars(path: Path, number: int, entry: dict[str, Any]) -> float:
     value = entry.get("stars", math.nan)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SchemaError(f"{path}: line {number}: stars is {value!r}; a number must stand there")
+        raise SchemaError(f"{path}: line {number}: stars is {value!r}; a number is expected")
     return float(value)
 
 

@@ -91,7 +91,7 @@ def read_item_scores(
     ------
     InputError, SchemaError
         In one line, with the file and the row: a column is missing, a value is no finite number, a category is
-        unknown, a pair comes twice, an item is not in the second file or has other categories elsewhere.
+        unknown, a pair occurs twice, an item is not in the second file or has other categories elsewhere.
 
     Examples
     --------

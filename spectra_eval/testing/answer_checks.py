@@ -28,8 +28,8 @@ def readout_checks(readout: Readout, *, categories: Sequence[str] = ("a", "b", "
         return
     facts = {"categories": tuple(categories), "parents": tuple(f"over {name}" for name in categories)}
     given = {name: facts[name] for name in readout.options if name in facts}
-    asked = {name: facts[name] for name in readout.asked_with if name in facts}
-    request = readout.ask(("A title", "Another"), tuple(categories), **asked)
+    context = {name: facts[name] for name in readout.asked_with if name in facts}
+    request = readout.ask(("A title", "Another"), tuple(categories), **context)
     scores = answer_scores(answers=len(request.answers), questions=len(request.suffixes))
 
     def theta(answers: AnswerScores) -> np.ndarray:

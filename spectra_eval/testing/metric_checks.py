@@ -122,34 +122,34 @@ def _differ(a: Any, b: Any, rtol: float = RTOL, atol: float = ATOL) -> bool:
     return np.shape(a) != np.shape(b) or not np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
 
 
-def _one_row_a_user(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    statistic = statistic_of(metric, star, held)
+def _one_row_a_user(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    statistic = statistic_of(metric, star, predicted)
     return statistic.ndim != 2 or len(statistic) != len(star)
 
 
-def _user_order(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    turned = statistic_of(metric, star[::-1], held[::-1])
-    return _differ(turned, statistic_of(metric, star, held)[::-1], ROW_RTOL, ROW_ATOL)
+def _user_order(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    turned = statistic_of(metric, star[::-1], predicted[::-1])
+    return _differ(turned, statistic_of(metric, star, predicted)[::-1], ROW_RTOL, ROW_ATOL)
 
 
-def _users_alone(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    alone = [statistic_of(metric, star[i : i + 1], held[i : i + 1]) for i in range(len(star))]
-    return _differ(np.concatenate(alone), statistic_of(metric, star, held), ROW_RTOL, ROW_ATOL)
+def _users_alone(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    alone = [statistic_of(metric, star[i : i + 1], predicted[i : i + 1]) for i in range(len(star))]
+    return _differ(np.concatenate(alone), statistic_of(metric, star, predicted), ROW_RTOL, ROW_ATOL)
 
 
-def _duplicated_users(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    twice = value_of(metric, np.concatenate([star, star]), np.concatenate([held, held]))
-    return _differ(twice, value_of(metric, star, held))
+def _duplicated_users(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    twice = value_of(metric, np.concatenate([star, star]), np.concatenate([predicted, predicted]))
+    return _differ(twice, value_of(metric, star, predicted))
 
 
-def _inputs_changed(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    one, other = star.copy(), held.copy()
+def _inputs_changed(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    one, other = star.copy(), predicted.copy()
     statistic_of(metric, one, other)
-    return not (np.array_equal(one, star) and np.array_equal(other, held))
+    return not (np.array_equal(one, star) and np.array_equal(other, predicted))
 
 
-def _outside_limits(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    value = value_of(metric, star, held)
+def _outside_limits(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    value = value_of(metric, star, predicted)
     low, high = metric.limits
     return not np.isnan(value) and not (low - RTOL <= value <= high * (1 + RTOL) + ATOL)
 
@@ -188,38 +188,40 @@ LAWS: dict[str, Property] = {
 """What every metric keeps."""
 
 
-def _asymmetric(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    return _differ(value_of(metric, star, held), value_of(metric, held, star))
+def _asymmetric(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    return _differ(value_of(metric, star, predicted), value_of(metric, predicted, star))
 
 
-def _not_zero_on_equal(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+def _not_zero_on_equal(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
     value = value_of(metric, star, star)
     return not np.isnan(value) and abs(value) > ATOL
 
 
-def _unbounded(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    value = value_of(metric, star, held)
+def _unbounded(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    value = value_of(metric, star, predicted)
     return not np.isnan(value) and not abs(value) <= 1e6
 
 
-def _category_order(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    before = value_of(metric, star, held)
+def _category_order(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    before = value_of(metric, star, predicted)
     places = np.arange(star.shape[1])
     # A turn round and a step on make every order of the categories between them.
-    return any(_differ(value_of(metric, star[:, o], held[:, o]), before) for o in (places[::-1], np.roll(places, 1)))
+    return any(
+        _differ(value_of(metric, star[:, o], predicted[:, o]), before) for o in (places[::-1], np.roll(places, 1))
+    )
 
 
-def _merging(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
+def _merging(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
     if star.shape[1] < 3:
         return False
-    merged = [np.concatenate([theta[:, :1] + theta[:, 1:2], theta[:, 2:]], axis=1) for theta in (star, held)]
-    before, after = value_of(metric, star, held), value_of(metric, *merged)
+    merged = [np.concatenate([theta[:, :1] + theta[:, 1:2], theta[:, 2:]], axis=1) for theta in (star, predicted)]
+    before, after = value_of(metric, star, predicted), value_of(metric, *merged)
     return bool(after > before + RTOL * abs(before) + ATOL)
 
 
-def _not_convex(metric: Metric, star: np.ndarray, held: np.ndarray) -> bool:
-    pooled = value_of(metric, star.mean(axis=0, keepdims=True), held.mean(axis=0, keepdims=True))
-    apart = value_of(metric, star, held)
+def _not_convex(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    pooled = value_of(metric, star.mean(axis=0, keepdims=True), predicted.mean(axis=0, keepdims=True))
+    apart = value_of(metric, star, predicted)
     return bool(pooled > apart + RTOL * abs(apart) + ATOL)
 
 

@@ -179,9 +179,9 @@ def refute(
     if climbed is not None:
         return _refutation(envelope, climbed, "optimisation", source)
     if envelope.counterexample is not None:
-        star, held = (np.atleast_2d(np.asarray(row, dtype=float)) for row in envelope.counterexample())
-        if violates(envelope, star, held):
-            return _refutation(envelope, (star, held), "its own counterexample", source)
+        star, predicted = (np.atleast_2d(np.asarray(row, dtype=float)) for row in envelope.counterexample())
+        if violates(envelope, star, predicted):
+            return _refutation(envelope, (star, predicted), "its own counterexample", source)
     return Refutation(bound=envelope.name, found=False)
 
 

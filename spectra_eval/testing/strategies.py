@@ -145,8 +145,8 @@ def adversarial_pairs(draw: Draw, *, envelope: Envelope | None = None) -> tuple[
     """
     if envelope is not None and envelope.witness is not None and draw(st.booleans()):
         low, high = envelope.valid or (0.0, 1.0)
-        star, held = envelope.witness(draw(st.floats(max(low, 1e-6), min(high, 1.0 - 1e-6))))
-        return _stepped(draw, np.atleast_2d(star)), np.maximum(np.atleast_2d(held), 0.0)
+        star, predicted = envelope.witness(draw(st.floats(max(low, 1e-6), min(high, 1.0 - 1e-6))))
+        return _stepped(draw, np.atleast_2d(star)), np.maximum(np.atleast_2d(predicted), 0.0)
     v = draw(st.sampled_from([1.0, 0.5]) | st.floats(1e-6, 1.0))
     shape = draw(st.sampled_from(["symmetric", "corner", "leftovers", "shifted", "spread"]))
     if shape == "symmetric":

@@ -44,9 +44,9 @@ def regret(theta_star: Any, theta_s: Any, *, k: int) -> Any:
     >>> round(regret([0.5, 0.3, 0.2], [0.3, 0.2, 0.5], k=1), 3)
     0.3
     """
-    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    star, predicted = as_simplex(theta_star=theta_star, theta_s=theta_s)
     check_cutoff(k, star.shape[-1])
-    out = np.asarray(np.maximum(0.0, _mass(star, _top_mask(star, k)) - _mass(star, _top_mask(held, k))))
+    out = np.asarray(np.maximum(0.0, _mass(star, _top_mask(star, k)) - _mass(star, _top_mask(predicted, k))))
     return float(out) if out.ndim == 0 else out
 
 
@@ -130,10 +130,10 @@ def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> An
     >>> round(order_regret_bound([1.0, 0.5], linf=0.02), 3)
     0.06
     """
-    held = _checked_weights(weights)
+    predicted = _checked_weights(weights)
     if lipschitz < 0:
         raise InputError(f"lipschitz: {lipschitz} is negative; f must be non-decreasing with a slope of at most it")
-    out = np.asarray(2 * lipschitz * np.asarray(_unit_interval("linf", linf)) * held.sum())
+    out = np.asarray(2 * lipschitz * np.asarray(_unit_interval("linf", linf)) * predicted.sum())
     return float(out) if out.ndim == 0 else out
 
 
@@ -148,9 +148,9 @@ def _mass(star: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _checked_weights(weights: Any) -> np.ndarray:
-    held = as_array("weights", weights)
-    if held.ndim != 1 or len(held) == 0:
+    checked = as_array("weights", weights)
+    if checked.ndim != 1 or len(checked) == 0:
         raise InputError("weights: give one number a rank")
-    if (held < 0).any() or (np.diff(held) > 0).any():
+    if (checked < 0).any() or (np.diff(checked) > 0).any():
         raise AssumptionError("weights: must be at least 0 and non-increasing, as discounts are")
-    return held
+    return checked

@@ -152,17 +152,17 @@ def route_t_blocks(
     >>> bool(found.certified), round(float(found.upper), 3)
     (True, 0.26)
     """
-    rows, held = as_simplex(means=means, theta_s=theta_s)
-    if rows.ndim != 2 or held.ndim != 1:
+    rows, predicted = as_simplex(means=means, theta_s=theta_s)
+    if rows.ndim != 2 or predicted.ndim != 1:
         raise ShapeError(
-            f"means: shape {rows.shape}, theta_s {held.shape}; give the blocks of one user and one readout"
+            f"means: shape {rows.shape}, theta_s {predicted.shape}; give the blocks of one user and one readout"
         )
     if len(rows) == 0:
         raise AssumptionError("means: no blocks; an empty window certifies nobody")
     first, second = _split(predicate_error, split)
     listed = as_whole("entries", entries)
     off = missed_mass(rows, np.broadcast_to(listed, (len(rows), len(listed))))
-    upper = min(1.0, float(tv(held, rows.mean(axis=0))) + math.sqrt(-math.log(first) / (2 * len(rows))))
+    upper = min(1.0, float(tv(predicted, rows.mean(axis=0))) + math.sqrt(-math.log(first) / (2 * len(rows))))
     if mass_bound == "hoeffding":
         lower = max(0.0, float(off.mean()) - math.sqrt(-math.log(second) / (2 * len(rows))))
     elif mass_bound == "betting":

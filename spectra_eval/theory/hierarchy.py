@@ -234,12 +234,12 @@ def parent_scores(scores: Any, parents: Any, *, temperature: float = 1.0) -> np.
     >>> parent_scores([0.0, 0.0, 0.0], [0, 1, 1]).round(4).tolist()
     [0.0, 0.6931]
     """
-    held, owner = as_array("scores", scores), as_whole("parents", parents)
+    values, owner = as_array("scores", scores), as_whole("parents", parents)
     if temperature <= 0:
         raise InputError(f"temperature: {temperature} is not positive")
-    if owner.shape != held.shape[-1:] or not np.array_equal(np.unique(owner), np.arange(owner.max(initial=-1) + 1)):
+    if owner.shape != values.shape[-1:] or not np.array_equal(np.unique(owner), np.arange(owner.max(initial=-1) + 1)):
         raise ShapeError("parents: give one of 0..A-1 for each category, every one used")
-    columns = [special.logsumexp(held[..., owner == a] / temperature, axis=-1) for a in range(owner.max() + 1)]
+    columns = [special.logsumexp(values[..., owner == a] / temperature, axis=-1) for a in range(owner.max() + 1)]
     return np.asarray(temperature * np.stack(columns, axis=-1))
 
 

@@ -48,10 +48,10 @@ def root_js(theta_star: Any, theta_s: Any) -> Any:
     >>> root_js([1.0, 0.0], [0.0, 1.0])
     1.0
     """
-    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
-    js = np.asarray(js_nats(star, held))
-    total = star + held
-    ratio = np.where(total > 0, np.abs(star - held) / np.where(total > 0, total, 1.0), 0.0)
+    star, predicted = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    js = np.asarray(js_nats(star, predicted))
+    total = star + predicted
+    ratio = np.where(total > 0, np.abs(star - predicted) / np.where(total > 0, total, 1.0), 0.0)
     # The root of each term, without squaring a small ratio first: psi(r) is r²/2 there.
     parts = np.sqrt(total) * np.where(ratio < 1e-100, ratio / 2, np.sqrt(psi_nats(ratio) / 2))
     largest = parts.max(axis=-1, keepdims=True)

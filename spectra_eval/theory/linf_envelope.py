@@ -172,12 +172,12 @@ def small_linf_pair(tv: float, *, n_categories: int) -> tuple[np.ndarray, np.nda
         raise InputError(
             f"n_categories: {n_categories} leaves no room for two distributions that differ; choose 2 or more"
         )
-    star, held = np.zeros((1, n_categories)), np.zeros((1, n_categories))
-    star[0, :half], held[0, half : 2 * half] = v / half, v / half
+    star, predicted = np.zeros((1, n_categories)), np.zeros((1, n_categories))
+    star[0, :half], predicted[0, half : 2 * half] = v / half, v / half
     common = (1.0 - v) / (2 * half)
     star[0, : 2 * half] += common
-    held[0, : 2 * half] += common
-    return star, held
+    predicted[0, : 2 * half] += common
+    return star, predicted
 
 
 def _half(n_categories: int) -> int:

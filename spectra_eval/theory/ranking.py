@@ -178,14 +178,14 @@ def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = N
     >>> bool(found.holds[0]), float(found.mass_top[0]) > float(found.mass_list[0])
     (True, True)
     """
-    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    star, predicted = as_simplex(theta_star=theta_star, theta_s=theta_s)
     gap = _gap(star, k)
     on_list = _on_list(star, lists, None)
     if (on_list.sum(axis=-1) > k).any():
         raise AssumptionError(f"lists: one has more than k = {k} categories; cut it to its first {k} or raise k")
-    distance = np.asarray(linf(star, held))
+    distance = np.asarray(linf(star, predicted))
     radius = distance if eps is None else as_array("eps", eps)
-    best, found = _top_mask(star, k), _top_mask(held, k)
+    best, found = _top_mask(star, k), _top_mask(predicted, k)
     recovers = (distance <= radius) & (gap > 2 * radius)
     differs = np.asarray((on_list != best).any(axis=-1))
     return Theorem1(
@@ -229,8 +229,8 @@ def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
     >>> theorem_1_symmetric([[0.6, 0.3, 0.1], [0.4, 0.35, 0.25]], k=1, eps=0.1).tolist()
     [True, False]
     """
-    (held,) = as_simplex(theta_s=theta_s)
-    out = np.asarray(_gap(held, k) > 2 * np.asarray(_unit_interval("eps", eps)))
+    (predicted,) = as_simplex(theta_s=theta_s)
+    out = np.asarray(_gap(predicted, k) > 2 * np.asarray(_unit_interval("eps", eps)))
     return bool(out) if out.ndim == 0 else out
 
 

@@ -120,7 +120,7 @@ def theorem_4(
     >>> found.differs, found.strict, found.value_top > found.value_list
     (False, True, True)
     """
-    star, held = as_simplex(theta_star=theta_star, theta_s=theta_s)
+    star, predicted = as_simplex(theta_star=theta_star, theta_s=theta_s)
     if star.ndim != 1:
         raise ShapeError(f"theta_star: shape {star.shape}; give one user, as one row of categories")
     check_cutoff(k, len(star))
@@ -132,9 +132,9 @@ def theorem_4(
     by_share = np.argsort(-star, kind="stable")
     _check_utility(earned[by_share], short=len(chosen) < k)
 
-    distance = float(linf(star, held))
+    distance = float(linf(star, predicted))
     radius = distance if eps is None else float(eps)
-    best, found = by_share[:k], np.argsort(-held, kind="stable")[:k]
+    best, found = by_share[:k], np.argsort(-predicted, kind="stable")[:k]
     inner = -np.diff(star[best])
     recovers_set = distance <= radius and float(_gap(star, k)) > 2 * radius
     recovers_order = weights is None or bool((inner[inner > 0] > 2 * radius).all())
@@ -265,14 +265,14 @@ def _case(
     name: str,
     fails: str,
     star: tuple[float, ...],
-    held: tuple[float, ...],
+    predicted: tuple[float, ...],
     entries: tuple[int, ...],
     weights: tuple[float, ...] | None,
     utility: _Utility,
 ) -> Counterexample:
-    found = theorem_4(star, held, entries, k=2, utility=utility, weights=weights)
+    found = theorem_4(star, predicted, entries, k=2, utility=utility, weights=weights)
     return Counterexample(
-        name=name, fails=fails, theta_star=star, theta_s=held, entries=entries, weights=weights, found=found
+        name=name, fails=fails, theta_star=star, theta_s=predicted, entries=entries, weights=weights, found=found
     )
 
 

@@ -262,9 +262,9 @@ def list_optimal(theta_star: Any, lists: Any, *, k: int | None = None) -> np.nda
     check_cutoff(1 if k is None else k)
     theta_star, lists = matched(theta_star=theta_star, lists=lists)
     (star,) = as_simplex(theta_star=theta_star)
-    kept = np.where(_on_list(star, lists, k), star, 0.0)
-    total = kept.sum(axis=-1, keepdims=True)
-    return np.where(total > 0, kept / np.where(total > 0, total, 1.0), np.nan)
+    listed_mass = np.where(_on_list(star, lists, k), star, 0.0)
+    total = listed_mass.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, listed_mass / np.where(total > 0, total, 1.0), np.nan)
 
 
 def _on_list(star: np.ndarray, lists: Any, k: int | None) -> np.ndarray:

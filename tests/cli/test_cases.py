@@ -36,7 +36,7 @@ ROWS = [
     ("latin.csv", "merge w.parquet --groups FILE -o m.parquet", 3, "latin.csv: line 2 is not UTF-8 (byte 16)"),
     ("dupkeys.jsonl", "evaluate FILE", 3, "dupkeys.jsonl: line 1: 'c19999' is named twice in one object"),
     ("cert-noclaims.json", VERIFY, 3, "it makes no claim"),
-    ("cert-dupclaim.json", VERIFY, 3, "the claim 'fraction.law' is made twice"),
+    ("cert-dupclaim.json", VERIFY, 3, "the claim 'fraction.law' is repeated"),
     ("cert-extra_top.json", VERIFY, 3, "note: unknown; a certificate has no such entry"),
     ("cert-opt_k_True.json", VERIFY, 3, "options.k: 'True' is not a whole number"),
     ("cert-opt_require_x.json", VERIFY, 3, "options.require: 'x' is not an object"),

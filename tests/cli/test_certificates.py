@@ -52,7 +52,7 @@ def test_cutoffs_are_declared_together_and_verified_together(table: Path, tmp_pa
     document["certificates"][1]["claims"][0]["n_users"] += 1
     path.write_text(json.dumps(document), encoding="utf-8")
     changed = run("verify", path, table)
-    assert changed.exit_code == 3 and "changed after it was sealed" in changed.stderr
+    assert changed.exit_code == 3 and "does not match its digest" in changed.stderr
     rows = run("certify", table, "-k", "1,3", "--claim", "mean.law", "--format", "csv").stdout.splitlines()
     assert rows[0].startswith("k,claim,verdict") and [row[0] for row in rows[1:]] == ["1", "3"]
     failed = run("certify", table, "-k", "1,3", "--require", "mean.law=0.99")
@@ -77,7 +77,7 @@ def test_edited_documents_end_with_one_line(table: Path, document: dict[str, Any
     claims, options = document["claims"], document["options"]
     for change, said in (
         ({"claims": []}, "it makes no claim"),
-        ({"claims": [*claims, claims[0]]}, "is made twice"),
+        ({"claims": [*claims, claims[0]]}, "is repeated"),
         ({"note": "approved"}, "note: unknown"),
         ({"options": {**options, "k": True}}, "options.k: 'True' is not a whole number"),
         ({"options": {**options, "require": "x"}}, "options.require: 'x' is not an object"),
@@ -101,11 +101,11 @@ def test_certificate_and_help_say_that_claims_hold_one_by_one(table: Path) -> No
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--require", "regime.printed=0.5"), 3, "licenses nothing"),
+        (("--require", "regime.printed=0.5"), 3, "has no bound"),
         (("--require", "truncation=0.1", "--require", "truncation=0.9"), 2, "required twice"),
         (("--require", "truncation=nan"), 3, "not a finite number"),
         (("--require", "truncation=90"), 3, "outside [0, 1]"),
-        (("--seed", "3"), 3, "only betting takes a seed"),
+        (("--seed", "3"), 3, "only betting has a seed"),
         (("--seed", "-1", "--scope", "population", "--bound", "betting"), 2, "--seed"),
         (("--level", "nan"), 3, "level: nan"),
         (("--declared", "9" * 400), 3, "declared: an integer of"),

@@ -188,11 +188,11 @@ def _differences(where: str, found: Any, expected: Any, rtol: float, atol: float
             return
         for place, (one, other) in enumerate(zip(found, expected, strict=True)):
             yield from _differences(f"{where}[{place}]", one, other, rtol, atol)
-    elif not _same(found, expected, rtol, atol):
+    elif not _close(found, expected, rtol, atol):
         yield f"{where}: computed {found!r}, expected {expected!r}"
 
 
-def _same(found: Any, expected: Any, rtol: float, atol: float) -> bool:
+def _close(found: Any, expected: Any, rtol: float, atol: float) -> bool:
     both_numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (found, expected))
     if not both_numbers:
         return bool(found == expected)

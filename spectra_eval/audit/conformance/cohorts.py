@@ -87,21 +87,21 @@ _ROUTE_INPUTS = ("counts", "theta_s", "L", "beta_tv", "beta_m", "lambda_js", "la
 
 @group("routes", *_ROUTE_INPUTS, function="theory.route_t, route_j, route_k")
 def _routes(case: _Case) -> _Case:
-    counts, held = np.array([case["counts"]], dtype=float), np.array([case["theta_s"]], dtype=float)
+    counts, predicted = np.array([case["counts"]], dtype=float), np.array([case["theta_s"]], dtype=float)
     lists = np.array([case["L"]], dtype=int)
     first, second = case["beta_tv"], case["beta_m"]
     n = counts.sum()
     window = counts / n if n else np.full(counts.shape, np.nan)
     off = np.ones(counts.shape[1])
     off[lists[0]] = 0
-    loose = routes.tv_upper_hoeffding(counts, held, error=first)[0]
-    exact = routes.tv_upper_exact(counts, held, error=first)[0]
+    loose = routes.tv_upper_hoeffding(counts, predicted, error=first)[0]
+    exact = routes.tv_upper_exact(counts, predicted, error=first)[0]
     lower = routes.missed_mass_lower(counts, lists, error=second)[0]
-    js = routes.js_upper(counts, held, error=first, rate=case["lambda_js"])
-    kl = routes.kl_upper(counts, held, error=first, rate=case["lambda_kl"])
+    js = routes.js_upper(counts, predicted, error=first, rate=case["lambda_js"])
+    kl = routes.kl_upper(counts, predicted, error=first, rate=case["lambda_kl"])
     return {
         "n": float(n),
-        "tv_hat": float(np.asarray(metrics.total_variation(window, held))[0]) if n else float("nan"),
+        "tv_hat": float(np.asarray(metrics.total_variation(window, predicted))[0]) if n else float("nan"),
         "m_hat": float((window * off).sum()) if n else float("nan"),
         "u_tv_hoeffding": loose,
         "u_tv_knapsack": exact,

@@ -17,11 +17,11 @@ _Case = Mapping[str, Any]
 _BUCKETS = ("head", "mid", "tail")
 
 
-def _measured(name: str, star: Any, held: Any, *, lists: Any = None, freq: Any = None, **options: Any) -> float:
+def _measured(name: str, star: Any, predicted: Any, *, lists: Any = None, freq: Any = None, **options: Any) -> float:
     """Evaluate a registered metric on rows as they are: the files hold weights that are not scaled to one."""
-    star, held = (np.atleast_2d(np.asarray(rows, dtype=float)) for rows in (star, held))
+    star, predicted = (np.atleast_2d(np.asarray(rows, dtype=float)) for rows in (star, predicted))
     buckets = category_buckets(np.ones(star.shape[1]) if freq is None else freq)
-    comparison = Comparison(theta_star=star, theta_s=held, lists=lists, bucket=buckets)
+    comparison = Comparison(theta_star=star, theta_s=predicted, lists=lists, bucket=buckets)
     entry = METRICS[name]
     statistic = entry.statistic(comparison, **{**entry.options, **options})
     return float(entry.value(statistic.mean(axis=0), **options))
@@ -64,23 +64,23 @@ def _tail_quartiles(case: _Case) -> _Case:
 
 @group("calibration", "P", "T", "bins", "freq", function="metrics.soft_ece, soft_ece_head, top1_ece, head_bias, ...")
 def _calibration(case: _Case) -> _Case:
-    held, star = (np.asarray(case[name], dtype=float) for name in ("P", "T"))
+    predicted, star = (np.asarray(case[name], dtype=float) for name in ("P", "T"))
     bins = {"bins": int(case["bins"])}
     buckets = category_buckets(case["freq"])
     made: dict[str, Any] = {
-        "ece": _measured("soft_ece", star, held, **bins),
-        "top1_ece": _measured("top1_ece", star, held, **bins),
-        "n_pairs": held.size,
+        "ece": _measured("soft_ece", star, predicted, **bins),
+        "top1_ece": _measured("top1_ece", star, predicted, **bins),
+        "n_pairs": predicted.size,
         **_members(buckets),
     }
     for place, name in enumerate(_BUCKETS):
         inside = buckets == place
         made |= {
-            f"ece_{name}": _measured(f"soft_ece_{name}", star, held, freq=case["freq"], **bins),
-            f"n_{name}": int(inside.sum()) * len(held),
-            f"mass_{name}": float(held[:, inside].sum(axis=1).mean()),
+            f"ece_{name}": _measured(f"soft_ece_{name}", star, predicted, freq=case["freq"], **bins),
+            f"n_{name}": int(inside.sum()) * len(predicted),
+            f"mass_{name}": float(predicted[:, inside].sum(axis=1).mean()),
             f"true_mass_{name}": float(star[:, inside].sum(axis=1).mean()),
-            f"mab_{name}": _measured(f"{name}_bias", star, held, freq=case["freq"]),
+            f"mab_{name}": _measured(f"{name}_bias", star, predicted, freq=case["freq"]),
         }
     return made
 

@@ -17,10 +17,10 @@ _Case = Mapping[str, Any]
 
 @group("ranking", "theta_star", "theta_s", "L", "k", function="theory.theorem_1, regret, regret_bound, missed_mass")
 def _ranking(case: _Case) -> _Case:
-    star, held = np.array([case["theta_star"]]), np.array([case["theta_s"]])
+    star, predicted = np.array([case["theta_star"]]), np.array([case["theta_s"]])
     lists, k = np.array([case["L"]], dtype=int).reshape(1, -1), int(case["k"])
-    found = theory.theorem_1(star, held, lists, k=k)
-    distance, largest = metrics.total_variation(star, held), metrics.linf_error(star, held)
+    found = theory.theorem_1(star, predicted, lists, k=k)
+    distance, largest = metrics.total_variation(star, predicted), metrics.linf_error(star, predicted)
     bound = theory.regret_bound(k=k, n_categories=star.shape[1], tv=distance, linf=largest)
     return {
         "gap": found.gap[0],
@@ -28,11 +28,11 @@ def _ranking(case: _Case) -> _Case:
         "tv": np.asarray(distance)[0],
         "hyp_i_ii": bool(found.recovers[0]),
         "hyp_iii": bool(found.differs[0]),
-        "L_S": theory.top_k(held, k=k)[0],
+        "L_S": theory.top_k(predicted, k=k)[0],
         "mass_LS": found.mass_top[0],
         "mass_L": found.mass_list[0],
         "mass_best": found.mass_best[0],
-        "regret_LS": theory.regret(star, held, k=k)[0],
+        "regret_LS": theory.regret(star, predicted, k=k)[0],
         "regret_L": found.mass_best[0] - found.mass_list[0],
         "regret_bound": bound[0],
         "m_tau": theory.missed_mass(star, lists)[0],
@@ -64,16 +64,16 @@ def _plackett_luce(case: _Case) -> _Case:
 
 @group("hierarchy", "P1", "P2", "Q1", "Q2", "explored", function="theory.kl_chain, js_chain, tv_chain, expand")
 def _hierarchy(case: _Case) -> _Case:
-    star, held = theory.two_level(case["P1"], case["P2"]), theory.two_level(case["Q1"], case["Q2"])
-    bounds, js = theory.tv_chain(star, held), theory.js_chain(star, held)
+    star, predicted = theory.two_level(case["P1"], case["P2"]), theory.two_level(case["Q1"], case["Q2"])
+    bounds, js = theory.tv_chain(star, predicted), theory.js_chain(star, predicted)
     part = theory.expand(star, [int(branch) for branch in case["explored"]])
-    full, other = star.leaves(), held.leaves()
+    full, other = star.leaves(), predicted.leaves()
     return {
         "tv": bounds.value,
         "tv_bound": bounds.upper,
         "tv_l1": bounds.lower,
         "kl_nats": metrics.kl_divergence(full[None], other[None]).nats[0],
-        "kl_chain_nats": theory.kl_chain(star, held).total.nats,
+        "kl_chain_nats": theory.kl_chain(star, predicted).total.nats,
         "js_bits": metrics.js_divergence(full[None], other[None]).bits[0],
         "js_chain_bits": js.total.bits,
         "js_l1_bits": js.top.bits,
@@ -85,17 +85,17 @@ def _hierarchy(case: _Case) -> _Case:
 
 @group("cost_ratio", "T_pre", "T_suf", "K", function="theory.token_ratio")
 def _cost_ratio(case: _Case) -> _Case:
-    asked = {"prefix": int(case["T_pre"]), "suffix": int(case["T_suf"]), "n_categories": int(case["K"])}
-    return {"ratio": theory.token_ratio(**asked)}
+    arguments = {"prefix": int(case["T_pre"]), "suffix": int(case["T_suf"]), "n_categories": int(case["K"])}
+    return {"ratio": theory.token_ratio(**arguments)}
 
 
 @group("multinomial_radius", "K", "n", "beta", function="theory.weissman_tv_radius, agrawal_kl_radius, ...")
 def _multinomial_radius(case: _Case) -> _Case:
     n, k, error = int(case["n"]), int(case["K"]), case["beta"]
-    asked = {"n_categories": k, "error": error}
+    arguments = {"n_categories": k, "error": error}
     # The two radii stop at one, where the file goes on.
-    weissman = theory.weissman_tv_radius(n, **asked)
-    mcdiarmid = theory.mcdiarmid_tv_radius(n, **asked)
+    weissman = theory.weissman_tv_radius(n, **arguments)
+    mcdiarmid = theory.mcdiarmid_tv_radius(n, **arguments)
     if weissman >= 1:
         weissman = math.sqrt((k * math.log(2) + math.log1p(-(2.0 ** (1 - k))) - math.log(error)) / (2 * n))
     if mcdiarmid >= 1:
@@ -103,8 +103,8 @@ def _multinomial_radius(case: _Case) -> _Case:
     return {
         "weissman_tv": weissman,
         "mcdiarmid_tv": mcdiarmid,
-        "agrawal_nats_times_n": theory.agrawal_kl_radius(n, **asked).nats * n,
-        "types_nats_times_n": theory.types_kl_radius(n, **asked).nats * n,
+        "agrawal_nats_times_n": theory.agrawal_kl_radius(n, **arguments).nats * n,
+        "types_nats_times_n": theory.types_kl_radius(n, **arguments).nats * n,
         "oracle_set_tv": theory.hoeffding_radius(n, error=error),
         "js_bounded_difference_bits_times_n": Information(theory.js_bounded_difference(n).nats * n).bits,
     }

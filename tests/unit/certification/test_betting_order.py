@@ -72,7 +72,7 @@ def test_the_order_is_that_of_a_keyed_hash_and_the_seed_is_recorded() -> None:
 
 
 def test_a_seed_that_orders_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="only betting takes a seed"):
+    with pytest.raises(InputError, match="only betting has a seed"):
         Options(seed=3)
     assert Options().seed is None and Options(scope="population", bound="betting").seed == 0
 
@@ -81,5 +81,5 @@ def test_a_betting_certificate_by_position_is_refused_in_one_line() -> None:
     table = cohort(np.ones(N, dtype=bool), [f"u{i:03}" for i in range(N)])
     document = certify(table, k=1, scope="population", bound="betting").to_json()
     del document["together"], document["options"]["seed"], document["options"]["claims"]
-    with pytest.raises(SchemaError, match="by the position of their rows"):
+    with pytest.raises(SchemaError, match="used the order of the rows"):
         verify(document, table)

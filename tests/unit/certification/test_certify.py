@@ -248,9 +248,9 @@ def test_a_user_who_was_selected_many_times_is_refused() -> None:
 def test_a_user_who_is_given_many_times_without_a_context_window_is_refused(again: int) -> None:
     table = simulated(20)
     one = table.select(slice(3, 4))
-    with pytest.raises(InputError, match="'u00003' comes twice"):
+    with pytest.raises(InputError, match="'u00003' occurs twice"):
         certify(iter([one] * 60), k=3)
-    with pytest.raises(InputError, match="'u00003' comes twice"):
+    with pytest.raises(InputError, match="'u00003' occurs twice"):
         certify(iter([table.select(slice(i, i + again)) for i in range(0, 20, again)] + [one]), k=3)
     assert certify(iter([table.select(slice(i, i + again)) for i in range(0, 20, again)]), k=3).facts["n_users"] == 20
 

@@ -32,7 +32,7 @@ def test_numbers_of_any_notation_are_times() -> None:
 
 @pytest.mark.parametrize(("text", "words"), [("e9", "a number since 1970"), ("1e", "a number"), ("1e9999", "a number")])
 def test_what_only_begins_like_a_number_is_refused(text: str, words: str) -> None:
-    with pytest.raises(SchemaError, match=f"entry 2, time: '{text}' where {words}"):
+    with pytest.raises(SchemaError, match=f"entry 2, time: '{text}' but {words}"):
         seconds("1.6e9", text)
 
 
@@ -45,7 +45,7 @@ def test_what_only_begins_like_a_number_is_refused(text: str, words: str) -> Non
         ("1.6e12", "s", r"it looks like milliseconds \(time_unit='ms'\)"),
         (f"{NOW}000000", "ms", r"it looks like microseconds \(time_unit='us'\)"),
         (f"{NOW}000000000", "us", r"it looks like nanoseconds \(time_unit='ns'\)"),
-        ("9e99", "s", r"name the unit of the numbers \(time_unit='s' is in effect\), or correct it"),
+        ("9e99", "s", r"name the unit of the numbers \(now time_unit='s'\), or correct it"),
         ("-9e99", "ns", r"name the unit of the numbers"),
         ("-2208988801", "s", r"is not in the years 1900 to 2099"),
         ("4102444800", "s", r"is not in the years 1900 to 2099"),
@@ -76,7 +76,7 @@ def test_the_years_that_are_read_have_ends() -> None:
 def test_another_delimiter_is_named(tmp_path: Path, mark: str, name: str) -> None:
     path = tmp_path / "log.csv"
     path.write_text((HEADER + "ann,x,1,A\n").replace(",", mark))
-    with pytest.raises(SchemaError, match=rf"divided by .*, not ','; name it \(delimiter='{name}'\)"):
+    with pytest.raises(SchemaError, match=rf"separated by .*, not ','; name it \(delimiter='{name}'\)"):
         read(path)
     assert read(path, delimiter="tab" if mark == "\t" else mark, separator="/").user.tolist() == ["ann"]
 

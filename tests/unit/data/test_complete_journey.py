@@ -103,7 +103,7 @@ def test_names_titles_and_weights(folder: Path) -> None:
 
 
 def test_a_category_under_two_departments_may_be_refused(folder: Path) -> None:
-    with pytest.raises(SchemaError, match=r"'SALAD BAR' stands under 'DELI' and 'SALAD BAR'.*two_parents='pair'"):
+    with pytest.raises(SchemaError, match=r"'SALAD BAR' is in both 'DELI' and 'SALAD BAR'.*two_parents='pair'"):
         read(folder, two_parents="refuse")
 
 

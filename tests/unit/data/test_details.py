@@ -92,17 +92,17 @@ def test_a_log_without_ratings_tells_none(tmp_path: Path) -> None:
 def test_a_rating_that_is_no_number_is_refused(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "log.csv"
     path.write_text(f'user,item,time,categories,rating\nann,x,5,A,3\nann,y,6,A,"{bad}"\n')
-    with pytest.raises(SchemaError, match=r"entry 2: rating '.*'; a number or nothing"):
+    with pytest.raises(SchemaError, match=r"entry 2: rating '.*'; write a number"):
         DATASETS["csv"].read(path, rating="rating")
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Heat,Crime\n")
     (tmp_path / "ratings.csv").write_text(f'userId,movieId,rating,timestamp\n1,1,3,5\n1,1,"{bad}",6\n')
-    with pytest.raises(SchemaError, match=r"entry 2, column rating: .* where a number must stand"):
+    with pytest.raises(SchemaError, match=r"entry 2, column rating: .* but a number is expected"):
         DATASETS["movielens"].read(tmp_path)
     (tmp_path / "business.json").write_text('{"business_id": "b", "name": "B", "categories": "A"}')
     (tmp_path / "review.json").write_text(
         f'{{"user_id": "u", "business_id": "b", "date": "2020-01-01", "stars": "{bad}"}}'
     )
-    with pytest.raises(SchemaError, match=r"line 1: stars is '.*'; a number must stand there"):
+    with pytest.raises(SchemaError, match=r"line 1: stars is '.*'; a number is expected"):
         DATASETS["yelp"].read(tmp_path)
 
 

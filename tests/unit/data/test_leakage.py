@@ -54,7 +54,7 @@ def test_a_cut_inside_a_second_is_counted() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"history": [(*TITLES[:5], "Heat (1995)")]}, r"row 1 \(user 'u'\), column history: 'Heat \(1995\)' stands in"),
+        ({"history": [(*TITLES[:5], "Heat (1995)")]}, r"row 1 \(user 'u'\), column history: 'Heat \(1995\)' occurs in"),
         ({"history": [(*TITLES[:6], "Heat (1995)")]}, "'Heat"),
         ({"history": [("Not of this log",)]}, "not found one before the other among this user's 10"),
         ({"history": [tuple(reversed(TITLES[:6]))]}, "not found one before"),
@@ -135,7 +135,7 @@ def test_a_users_texts_hold_nothing_of_the_users_window(text: str, leaks: str | 
     else:
         with pytest.raises(LeakageError) as caught:
             check_leakage(table, log, texts=texts)
-        assert str(caught.value).startswith(f"text 2 of user 'ann': holds {leaks!r}")
+        assert str(caught.value).startswith(f"text 2 of user 'ann': contains {leaks!r}")
 
 
 def test_a_title_without_a_word_is_found_too() -> None:
@@ -147,7 +147,7 @@ def test_a_title_without_a_word_is_found_too() -> None:
 def test_texts_of_nobody_hold_no_title_that_only_windows_hold() -> None:
     table, log = two()
     assert check_leakage(table, log, texts=["Heat (1995)", "Alien (1979)"])["texts"] == 2  # told to the other user
-    with pytest.raises(LeakageError, match=r"text 2: holds 'Heat \(1995\)', which only windows hold"):
+    with pytest.raises(LeakageError, match=r"text 2: contains 'Heat \(1995\)', which occurs in windows"):
         check_leakage(prepare(LOG, split=0.6), LOG, texts=iter(["Dune", "Heat (1995)"]))
 
 
@@ -189,5 +189,5 @@ def test_a_title_that_is_part_of_one_told_before_proves_nothing() -> None:
     assert check_leakage(table, log, texts={"ann": told})["texts"] == 4
     assert check_leakage(table, log, texts=told)["texts"] == 4
     for texts in ({"ann": ["Crash Dive 2!"]}, ["Crash Dive 2!"]):
-        with pytest.raises(LeakageError, match="holds 'Crash Dive 2'"):
+        with pytest.raises(LeakageError, match="contains 'Crash Dive 2'"):
             check_leakage(table, log, texts=texts)

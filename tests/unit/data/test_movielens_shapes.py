@@ -89,7 +89,7 @@ def test_nineteen_is_refused_with_both_meanings(tmp_path: Path) -> None:
         ("ratings.dat", "1:3:4:5\n", "line 1: not user"),
         ("ratings.dat", "1::3::4::-5\n", "line 1: not user"),
         ("ratings.dat", "1::3::good::5\n", "a rating is not a number"),
-        ("ratings.dat", "1::4::4::5\n", "rating 1 is of movieId 4, which movies.dat"),
+        ("ratings.dat", "1::4::4::5\n", "rating 1 is of movieId 4, which is not in movies.dat"),
         ("movies.dat", "", "holds no rows"),
         ("movies.dat", "3::No genres\n", "line 1: not number::title::genres"),
         ("movies.dat", "3:: ::Drama\n", "line 1: a blank title"),

@@ -159,6 +159,6 @@ def test_a_list_longer_than_the_taxonomy_and_a_real_log_are_refused() -> None:
     with pytest.raises(InputError, match="list_length: 10 of 9"):
         finish(prepare(events), events)
     real = Interactions(**{**vars(events), "metadata": {}})
-    with pytest.raises(SchemaError, match="no synthetic world"):
+    with pytest.raises(SchemaError, match="not synthetic"):
         law_of(prepare(real), real)
     assert not DATASETS["synthetic"].needs_source

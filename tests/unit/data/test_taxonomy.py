@@ -63,12 +63,12 @@ def test_two_parents_are_refused_by_name(tmp_path: Path, form: str) -> None:
         ("t.csv", "category,parent\nA,B\nB,C\n", "two levels are read"),
         ("t.json", "{", "line 1, column 2: not JSON"),
         ("t.json", "[]", "no taxonomy; write"),
-        ("t.json", '{"A": [1]}', "1 where the name"),
-        ("t.json", '[{"alias": "a", "title": "A", "parents": ["b"]}]', "does not hold"),
+        ("t.json", '{"A": [1]}', "1 but the name"),
+        ("t.json", '[{"alias": "a", "title": "A", "parents": ["b"]}]', "not in the file"),
         (
             "t.json",
             '[{"alias": "a", "title": "A", "parents": ["b"]}, {"alias": "b", "title": "B", "parents": ["a"]}]',
-            "under itself",
+            "its own ancestor",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_texts_hold_no_title_that_only_the_window_holds() -> None:
     for text in texts(events):  # with the windows: the check must bite, or it proves nothing
         if text.user:
             everything.setdefault(text.user, []).append(text.text)
-    with pytest.raises(LeakageError, match="stands in this user's window"):
+    with pytest.raises(LeakageError, match="of this user's window"):
         check_leakage(table, events, texts=everything)
 
 
@@ -185,7 +185,7 @@ def test_what_is_told_beside_titles_is_proven_too() -> None:
             break
     (place,) = np.flatnonzero(earlier[0].users == user)
     histories = [(*told, fresh[0]) if at == place else told for at, told in enumerate(earlier[0].history)]
-    with pytest.raises(LeakageError, match="stands in this user's window"):
+    with pytest.raises(LeakageError, match="of this user's window"):
         proof_of(table, events, earlier, 20, [earlier[0].replace(history=histories)])
 
 
