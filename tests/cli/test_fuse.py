@@ -72,7 +72,7 @@ def test_every_form_of_the_same_scores_gives_the_same(files: Path) -> None:
         ("user,item,score,category\n", "no rows"),
         ("user,item,score,category\n000,1,high,Noir\n", "row 1, column score: 'high' is no finite number"),
         ("user,item,score,category\n000,1,inf,Noir\n", "is no finite number"),
-        ("user,item,score,category\n000,1,2,Jazz\n", "row 1 (item '1'), column category: 'Jazz' is none"),
+        ("user,item,score,category\n000,1,2,Jazz\n", "row 1 (item '1'), column category: 'Jazz' is not"),
         ("user,item,score,category\n000,1,2,Noir\n000,1,3,Noir\n", "row 2 (user '000', item '1'): occurs twice"),
         ("user,item,score,category\n000,1,2,Noir\n001,1,3,War\n", "row 2: item '1' has other categories"),
         ("user,item,score,category\nx,1,2,Noir\n", "user 'x' is not in the table"),
