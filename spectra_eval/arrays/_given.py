@@ -86,7 +86,7 @@ def as_numbers(name: str, given: Given, *, boolean: bool) -> Given:
             floats = values.astype(np.float64) if values.dtype.itemsize > 8 else values
         return replace(given, values=floats, eps=given.eps or EPS.get(values.dtype.name, 0.0))
     if values.size == 0:
-        return replace(given, values=values.astype(np.float64) if kind != "V" else np.empty(values.shape))
+        return replace(given, values=np.empty(values.shape))
     if kind == "O" and all(isinstance(x, numbers.Real | Decimal) and not isinstance(x, bool) for x in values.flat):
         try:
             return replace(given, values=values.astype(np.float64))

@@ -335,3 +335,15 @@ def test_rows_that_do_not_select_are_refused(rows: Any) -> None:
         table.select(rows)
     assert table.select(1).users.tolist() == ["v"]
     assert len(table.select([])) == 0
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_a_number_beyond_float64_is_refused(number: int) -> None:
+    with pytest.raises(InputError, match="x: holds a number that float64 cannot hold"):
+        as_array("x", [number, 1.0])
+
+
+@pytest.mark.parametrize("kind", [object, np.dtype([("a", "f8")]), "U3"])
+def test_an_empty_array_of_any_type_is_an_empty_array_of_numbers(kind: Any) -> None:
+    array = as_array("x", np.zeros((0, 2), dtype=kind))
+    assert array.shape == (0, 2) and array.dtype == np.float64
