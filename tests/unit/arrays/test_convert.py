@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from spectra_eval import metrics, stats, theory
+from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, SimplexError, SpectraError
 from spectra_eval.tables import PreferenceTable
 
@@ -337,7 +338,7 @@ def test_rows_that_do_not_select_are_refused(rows: Any) -> None:
     assert len(table.select([])) == 0
 
 
-@pytest.mark.parametrize("number", [10**400, -(10**400)])
+@pytest.mark.parametrize("number", [10**400, -(10**400)], ids=["large", "small"])
 def test_a_number_beyond_float64_is_refused(number: int) -> None:
     with pytest.raises(InputError, match="x: holds a number that float64 cannot hold"):
         as_array("x", [number, 1.0])
