@@ -348,3 +348,10 @@ def test_a_number_beyond_float64_is_refused(number: int) -> None:
 def test_an_empty_array_of_any_type_is_an_empty_array_of_numbers(kind: Any) -> None:
     array = as_array("x", np.zeros((0, 2), dtype=kind))
     assert array.shape == (0, 2) and array.dtype == np.float64
+
+
+def test_whole_numbers_of_pandas_keep_their_sign_and_their_size() -> None:
+    large = pd.Series([2**63 + 2048, 1], dtype="uint64")
+    assert as_array("x", large).tolist() == [float(2**63 + 2048), 1.0]
+    assert as_array("x", pd.Series([-3, 2], dtype="Int64")).tolist() == [-3.0, 2.0]
+    assert as_array("x", pd.DataFrame({"a": np.array([1], "uint8"), "b": np.array([-1])})).tolist() == [[1.0, -1.0]]

@@ -162,3 +162,9 @@ def test_a_list_longer_than_the_taxonomy_and_a_real_log_are_refused() -> None:
     with pytest.raises(SchemaError, match="not synthetic"):
         law_of(prepare(real), real)
     assert not DATASETS["synthetic"].needs_source
+
+
+def test_users_and_items_are_numbered_from_one() -> None:
+    events = made(users=60)
+    assert sorted(set(events.user.tolist()), key=lambda name: int(name[1:])) == [f"u{i + 1}" for i in range(60)]
+    assert {name[0] for name in events.item.tolist()} == {"i"} and "i0" not in set(events.item.tolist())

@@ -63,3 +63,9 @@ def test_the_bound_for_very_many_trials_is_a_little_below_the_exact_one() -> Non
     exact = clopper_pearson_lower(3_000_000, 10_000_000, error=0.01)
     loose = clopper_pearson_lower(3_000_001, 10_000_001, error=0.01)
     assert exact - 2e-4 < loose < exact
+
+
+def test_arrays_that_do_not_fit_together_are_refused() -> None:
+    for bound in (clopper_pearson_lower, clopper_pearson_upper):
+        with pytest.raises(InputError, match="arrays of them that fit together"):
+            bound([1, 2], [3, 4, 5], error=0.05)
