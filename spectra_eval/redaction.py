@@ -14,7 +14,7 @@ __all__ = ["escaped", "escaped_json", "hide", "redacted", "shown"]
 
 _HIDDEN = "[hidden]"
 _SHORT = 8
-"""A secret shorter than this is removed only where it is a whole word, since its letters occur in other words."""
+"""A secret shorter than this is removed only where it is a whole word, since longer words may contain it."""
 _SECRETS: dict[str, re.Pattern[str]] = {}
 # Control characters, separators of lines, direction marks, tags, and lone surrogates.
 _UNSAFE = re.compile(

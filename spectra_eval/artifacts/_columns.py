@@ -76,8 +76,8 @@ class ReadSpec:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        said = self.mapping if isinstance(self.mapping, Mapping) else {0: 0}
-        if not all(isinstance(name, str) for pair in said.items() for name in pair):
+        pairs = self.mapping if isinstance(self.mapping, Mapping) else {0: 0}
+        if not all(isinstance(name, str) for pair in pairs.items() for name in pair):
             raise InputError(f"mapping: {str(self.mapping)[:60]} maps no names to columns; write {{'target': 'y'}}")
         if self.empty_windows not in ("refuse", "keep"):
             raise InputError(f"empty_windows: {self.empty_windows!r}; choose 'refuse' or 'keep'")

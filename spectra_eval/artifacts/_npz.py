@@ -76,8 +76,8 @@ def _array(archive: Any, name: str, column: str, spec: ReadSpec) -> np.ndarray:
         try:
             value = archive[column]
         except ValueError as error:
-            said = str(error)
-            if "pickle" not in said or "Header" in said:  # NumPy speaks of it where a header is too long, too
+            message = str(error)
+            if "pickle" not in message or "Header" in message:  # NumPy speaks of it where a header is too long, too
                 raise
             fix = "save numbers and texts with a plain dtype"
             raise spec.fail(

@@ -1,4 +1,4 @@
-"""A printed number knows how far it was rounded; a finding says whether printed numbers can stand together."""
+"""Printed numbers with their rounding, and findings about their consistency."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Status = Literal["pass", "fail", "undetermined"]
 
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?")
 _SLACK = 1e-12
-"""Rounding of this machine, beside which the rounding of print is large."""
+"""Machine rounding, which is small relative to the rounding of printed numbers."""
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as printed: every number within `half` of `value` could have been meant.
+    """A number as printed: the exact number is within `half` of `value`.
 
     Attributes
     ----------
     value : float
-        As it stands.
+        The printed value.
     half : float
         Half a unit of the last printed digit; 0 for a count.
     """
@@ -35,20 +35,20 @@ class Printed:
 
     @property
     def low(self) -> float:
-        """The smallest number that it may stand for."""
+        """Return the smallest possible exact number."""
         return self.value - self.half
 
     @property
     def high(self) -> float:
-        """The largest number that it may stand for."""
+        """Return the largest possible exact number."""
         return self.value + self.half
 
     def scaled(self, factor: float) -> Printed:
-        """Give it in another unit."""
+        """Return the number in another unit."""
         return Printed(self.value * factor, self.half * abs(factor))
 
     def nats_in_bits(self) -> Printed:
-        """Read it as nats and give it in bits.
+        """Return the number in bits, read as nats.
 
         Examples
         --------
@@ -66,14 +66,14 @@ class Printed:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came out of one check.
+    """The result of one check.
 
     Attributes
     ----------
     check : str
         Name of the check.
     status : str
-        ``pass``: the numbers stand together. ``fail``: no numbers that round to those printed do. ``undetermined``:
+        ``pass``: the numbers are consistent. ``fail``: no numbers that round to those printed do. ``undetermined``:
         only others than those printed, that round to them, do; or something is not printed.
     reason : str
         One sentence.
@@ -88,12 +88,12 @@ class Finding:
 
 
 def printed(text: str) -> Printed:
-    """Read a number with its rounding off its digits.
+    """Parse a number; its digits give the rounding.
 
     Parameters
     ----------
     text : str
-        Such as ``".316"``, ``"-0.28"``, ``"38 %"``, ``"9,755"``, ``"7.62e-56"``. Per cent become shares. A number
+        Such as ``".316"``, ``"-0.28"``, ``"38 %"``, ``"9,755"``, ``"7.62e-56"``. Per cent become proportions. A number
         without a decimal point is rounded to a whole; say `exact` for a count.
 
     Returns
@@ -122,7 +122,7 @@ def printed(text: str) -> Printed:
 
 
 def exact(value: float | int) -> Printed:
-    """Take a count, or a number that is not rounded.
+    """Return a count, or a number that is not rounded, as `Printed`.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def at_most(check: str, left: Printed, right: Printed, *, says: str) -> Finding:
 
 
 def agrees(check: str, claimed: Printed, computed: Printed, *, says: str) -> Finding:
-    """Check that a printed number can be what other printed numbers give.
+    """Check that a printed number is consistent with a value computed from other printed numbers.
 
     Parameters
     ----------

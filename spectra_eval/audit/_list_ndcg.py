@@ -1,4 +1,4 @@
-"""The most that the mean NDCG of lists can be, given what the lists capture and how peaked the users are."""
+"""An upper bound on the mean NDCG of lists, given their captured mass and the concentration of users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
     captured : float
         The mean mass on the lists is at most this.
     top : float
-        The mean of the users' largest shares is at least this.
+        The mean of the users' largest proportions is at least this.
     k : int
         The length of the lists, and the cut-off.
     n_categories : int
@@ -60,7 +60,7 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
     below, even = (block_diag([cell[place] for cell in cells]) for place in (0, 1))
 
     def over_all(*of_kind: np.ndarray) -> csr_matrix:
-        """Repeat the marks of the two kinds of users over all intervals."""
+        """Return the flags of the two kinds of users repeated over all intervals."""
         return csr_matrix(np.tile(np.concatenate(of_kind), _CELLS))
 
     people, listed, gain = (_marks(k, places) for places in ([0], range(1, k + 1), [k + 3]))
@@ -74,7 +74,7 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
         method="highs",
     )
     if found.status != 0:
-        raise InputError(f"lists of {k}: no cohort has a largest share of {top:.4g} on average ({found.message})")
+        raise InputError(f"lists of {k}: no cohort has a largest proportion of {top:.4g} on average ({found.message})")
     return -float(found.fun)
 
 
@@ -89,9 +89,9 @@ def _cell(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the constraints of users whose ideal gain is in an interval: rows at most zero, and rows that are zero.
 
-    Their largest share is on the list, or `outside` of it. The unknowns are the proportion of these users, the masses
-    on the k places, that of the largest category outside, that of each further one, and the sum of the NDCG; where no
-    category outside is singled out, its mass is zero.
+    Their largest proportion is on the list, or `outside` of it. The unknowns are the proportion of these users, the
+    masses on the k places, that of the largest category outside, that of each further one, and the sum of the NDCG;
+    where no category outside is singled out, its mass is zero.
     """
     k = len(weights)
     order = [*range(1, k + 1)]
@@ -124,7 +124,7 @@ def list_ndcg_from_captured(ndcg: Printed, captured: Printed, top: Printed, *, k
     captured : Printed
         The mean mass on the same lists.
     top : Printed
-        A mean that the users' largest shares have at least, such as the mean share of one category.
+        A lower bound on the mean of the users' largest proportions, such as the mean proportion of one category.
     k, n_categories : int
         The length of the lists, and how many categories there are.
 

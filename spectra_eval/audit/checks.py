@@ -1,4 +1,4 @@
-"""Checks of published numbers against each other: each takes numbers as printed, and asks for no data."""
+"""Consistency checks of published numbers; each uses printed numbers only."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def aggregate_at_most_mean(aggregate: Printed, mean: Printed) -> Finding:
 
 
 def coarse_js_floor(truth: Sequence[Printed], model: Sequence[Printed]) -> tuple[float, float]:
-    """Give the JS in bits of merged cells as printed, and the least over all cells that round to them.
+    """Return the JS in bits of merged cells as printed, and the smallest over all cells that round to them.
 
     Merging raises no divergence, so that either is a floor under the JS of the averages, and under the mean JS.
 
     Parameters
     ----------
     truth, model : sequence of Printed
-        Shares of the same merged cells, summing to one within their rounding.
+        Proportions of the same merged cells, which sum to one within their rounding.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def truncation_floor(js_dg: Printed, missed: Printed) -> Finding:
 
 
 def mean_between_strata(overall: Printed, strata: Sequence[Printed]) -> Finding:
-    """Check that an overall mean lies between the means of strata that partition the same users.
+    """Check that an overall mean is between the means of strata that partition the same users.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def mean_between_strata(overall: Printed, strata: Sequence[Printed]) -> Finding:
 
 
 def in_range(value: Printed, low: float, high: float) -> Finding:
-    """Check that a number lies in the range of its quantity.
+    """Check that a number is in the range of its quantity.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def in_range(value: Printed, low: float, high: float) -> Finding:
 
 
 def entropy_in_range(value: Printed, *, k: int, n_categories: int, unit: str = "bit") -> Finding:
-    """Check that the exposure entropy of full lists of k lies between log k and log K.
+    """Check that the exposure entropy of full lists of k is between log k and log K.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def half_width_is_possible(mean: Printed, half_width: Printed, *, n: int, level:
 
 
 def zero_sum(biases: Sequence[Printed], sizes: Sequence[int]) -> Finding:
-    """Signed mean biases over all categories sum to zero, each stratum weighted by its size.
+    """Check that signed mean biases over all categories sum to zero, with strata weighted by size.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def count_product(pairs: int, *, users: int, n_categories: int) -> Finding:
 
 
 def groups_sum_to(total: Printed, groups: Sequence[Printed]) -> Finding:
-    """Check that groups that partition something sum to its size.
+    """Check that the sizes of the groups of a partition sum to the total.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def difference(claimed: Printed, left: Printed, right: Printed) -> Finding:
 
 
 def ratio(claimed: Printed, top: Printed, bottom: Printed) -> Finding:
-    """Check that a printed ratio lies in the box that the rounding of its two terms leaves.
+    """Check that a printed ratio is within the range that the rounding of its two terms allows.
 
     Examples
     --------
@@ -279,7 +279,7 @@ def ratio(claimed: Printed, top: Printed, bottom: Printed) -> Finding:
 
 
 def relative_change(claimed: Printed, new: Printed, old: Printed) -> Finding:
-    """Check that a printed relative change lies in the box that the rounding of its two terms leaves.
+    """Check that a printed relative change is within the range that the rounding of its two terms allows.
 
     Examples
     --------
@@ -321,7 +321,7 @@ def envelope_covers(value: Printed, js: Printed) -> Finding:
 
 
 def _ratio(top: Printed, bottom: Printed) -> Printed:
-    """Give a ratio with the larger of its two deviations over the box; NaN where the bottom may be zero."""
+    """Return a ratio with the larger of its two deviations; NaN if the denominator may be zero."""
     if bottom.low <= 0 <= bottom.high:
         return Printed(math.nan)
     value = top.value / bottom.value

@@ -106,7 +106,7 @@ def _finding(where: str, check: str, kind: str, given: list[Any], note: str = ""
 
 
 def _number(form: Any) -> Any:
-    """Return the printed number, or the list of them, that a form of the table stands for."""
+    """Return the printed number, or the list of them, that a table entry means."""
     match form:
         case str():
             return printed(form)

@@ -35,7 +35,7 @@ class Dataset:
     needs_source : bool
         False where `read` generates its interactions and takes no files.
     finish : callable, optional
-        ``finish(table, interactions) -> (table, law)``: further columns that the data set provides. The
+        ``finish(table, interactions) -> (table, truth)``: further columns that the data set provides. The
         second table has the user's true distribution of each window as `theta_star`, instead of its
         frequencies.
 

@@ -91,9 +91,9 @@ class Cutter:
         )
         few = line.total < self.min_interactions
         undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
-        idle = ~few & ~undivided & (_sessions_told(line, cut.at, sessions) < self.min_sessions)
+        idle = ~few & ~undivided & (_count_sessions(line, cut.at, sessions) < self.min_sessions)
         rows = np.flatnonzero(~few & ~undivided & ~idle)
-        starts, stops = windows.told_from(line, cut, sessions), windows.window_end(line, cut, sessions)
+        starts, stops = windows.history_start(line, cut, sessions), windows.window_end(line, cut, sessions)
         weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
         bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
         tally = {
@@ -185,7 +185,7 @@ def _split_rule(share: float, date: int | None) -> dict[str, object]:
     return {"rule": rule, "share": share}
 
 
-def _sessions_told(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+def _count_sessions(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
     begin = line.begin[:-1]
     return sessions[begin + np.maximum(at, 1) - 1] - sessions[begin] + 1
 
@@ -198,11 +198,11 @@ class _Sums:
         row_of_user = np.full(len(line.names), -1)
         row_of_user[rows] = np.arange(len(rows))
         user = user_of_place[line.place]
-        held = row_of_user[user] >= 0
-        self.row = row_of_user[user[held]]
-        self.position = (line.place - line.begin[user])[held]
-        self.category = line.category[held]
-        self.weight = line.entry_weights(weighting)[held]
+        kept_events = row_of_user[user] >= 0
+        self.row = row_of_user[user[kept_events]]
+        self.position = (line.place - line.begin[user])[kept_events]
+        self.category = line.category[kept_events]
+        self.weight = line.entry_weights(weighting)[kept_events]
         self.rows, self.shape = rows, (len(rows), line.n_categories)
 
     def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -244,7 +244,7 @@ def _histories(
 
 
 def _repeat(titles: tuple[Any, ...], copies: int) -> np.ndarray:
-    held = np.empty(copies, dtype=object)
+    column = np.empty(copies, dtype=object)
     for place in range(copies):
-        held[place] = titles
-    return held
+        column[place] = titles
+    return column

@@ -99,13 +99,13 @@ def prove(
 ) -> dict[str, int]:
     """Run `check_leakage` on an existing timeline."""
     ranges = located(table, line)
-    same = line.time[ranges.cut - 1] == line.time[np.minimum(ranges.cut, len(line.time) - 1)]
+    split_second = line.time[ranges.cut - 1] == line.time[np.minimum(ranges.cut, len(line.time) - 1)]
     proof = {
         "records": table.n_users,
         "users": len(np.unique(ranges.user)),
         "told": int((ranges.cut - ranges.start).sum()),
         "held_back": int((ranges.stop - ranges.cut).sum()),
-        "cut_inside_a_second": int((same & (ranges.start < ranges.cut) & (ranges.cut < ranges.stop)).sum()),
+        "cut_inside_a_second": int((split_second & (ranges.start < ranges.cut) & (ranges.cut < ranges.stop)).sum()),
         "texts": 0,
     }
     if isinstance(texts, Mapping):
@@ -188,10 +188,10 @@ class _Weights:
             ("counts", ranges.cut, ranges.stop),
             ("history_counts", self._counted_from(ranges), ranges.cut),
         ):
-            held = getattr(self.table, name)
-            if held is not None:
+            column = getattr(self.table, name)
+            if column is not None:
                 kept = np.flatnonzero(good)
-                good[kept] = self._equal_weights(held, rows[kept], low[rows[kept]], high[rows[kept]])
+                good[kept] = self._equal_weights(column, rows[kept], low[rows[kept]], high[rows[kept]])
         return good
 
     def _counted_from(self, ranges: Ranges) -> np.ndarray:
@@ -258,12 +258,12 @@ def _check_own_texts(line: Timeline, ranges: Ranges, texts: Mapping[str, Iterabl
     for row, user in enumerate(ranges.user.tolist()):
         rows_of.setdefault(str(line.names[user]), []).append(row)
     for name, own in texts.items():
-        held = set[str]()
+        hidden = set[str]()
         for row in rows_of.get(name, []):
             before = set(line.titles[line.begin[ranges.user[row]] : ranges.cut[row]].tolist())
             window = set(line.titles[ranges.cut[row] : ranges.stop[row]].tolist()) - before
-            held |= _without_phrases(window, before)
-        index = _TitleIndex(held)
+            hidden |= _without_phrases(window, before)
+        index = _TitleIndex(hidden)
         for place, text in enumerate(own, start=1):
             number += 1
             title = index.first_in(text)

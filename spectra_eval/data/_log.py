@@ -93,13 +93,13 @@ class EventLog:
         user, item, time, *more = columns
         bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
         check_table(self.source, 1, len(labels.categories))
-        held = {
+        names_of = {
             "user": self.users.codes,
             "item": self.items.codes,
             "title": titles.values(),
             "category": labels.categories,
         }
-        for what, names in held.items():
+        for what, names in names_of.items():
             _check_names(self.source, what, list(names))
         return Log(
             user=user,

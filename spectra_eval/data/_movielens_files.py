@@ -16,7 +16,7 @@ from spectra_eval.errors import SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SHAPES", "Raw", "read_raw"]
+__all__ = ["SHAPES", "Release", "read_raw"]
 
 SHAPES = {
     "csv": ("ratings.csv", "movies.csv"),
@@ -30,7 +30,7 @@ _WHOLE = r"\d{1,18}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Raw:
+class Release:
     """`user`, `item`, `time`: (M,) int64, `rating`: (M,) float32; `ids`: (I,) int64, each with title and genres."""
 
     shape: str
@@ -45,7 +45,7 @@ class Raw:
     files: dict[str, str]
 
 
-def read_raw(folder: Path) -> Raw:
+def read_raw(folder: Path) -> Release:
     """Read a release in any layout; errors name the file, the place and the fix."""
     shape = _shape_of(folder)
     ratings, movies, *_ = SHAPES[shape]
@@ -64,7 +64,7 @@ def read_raw(folder: Path) -> Raw:
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
         raise SchemaError(f"{folder / movies}: movieId {values[times > 1][0]} occurs twice; keep one of the two")
-    return Raw(
+    return Release(
         shape=shape,
         encoding=encoding,
         user=user,

@@ -91,24 +91,24 @@ def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
     for category, parent in pairs:
         if not (category and parent):
             raise SchemaError(f"{path}: category {category!r} under {parent!r}: both need a name that is not blank")
-        held = parents.setdefault(category, [])
-        if parent not in held:
-            held.append(parent)
+        own = parents.setdefault(category, [])
+        if parent not in own:
+            own.append(parent)
     if not parents:
         raise SchemaError(f"{path}: holds no category; write one line a category, with its parent")
     _check_levels(path, parents, two_parents)
-    tops = tuple(dict.fromkeys(parent for held in parents.values() for parent in held))
-    return Taxonomy(parents={name: tuple(held) for name, held in parents.items()}, tops=tops)
+    tops = tuple(dict.fromkeys(parent for own in parents.values() for parent in own))
+    return Taxonomy(parents={name: tuple(own) for name, own in parents.items()}, tops=tops)
 
 
 def _check_levels(path: Path, parents: Mapping[str, list[str]], two_parents: str) -> None:
-    for category, held in parents.items():
-        if len(held) > 1 and two_parents == "refuse":
+    for category, own in parents.items():
+        if len(own) > 1 and two_parents == "refuse":
             raise SchemaError(
-                f"{path}: category {category!r} has the parents {held[0]!r} and {held[1]!r}; keep one, or split it by "
+                f"{path}: category {category!r} has the parents {own[0]!r} and {own[1]!r}; keep one, or split it by "
                 "pair (two_parents='pair')"
             )
-        for parent in held:
+        for parent in own:
             if parents.get(parent, [parent]) != [parent]:
                 raise SchemaError(
                     f"{path}: {parent!r} is the parent of {category!r} and has the parent {parents[parent][0]!r} "
@@ -126,8 +126,8 @@ def _from_csv(path: Path) -> list[tuple[str, str]]:
 
 def _from_json(path: Path) -> list[tuple[str, str]]:
     document = read_json(path)
-    if isinstance(document, dict) and all(isinstance(held, list) for held in document.values()):
-        return [(_name(path, name), _name(path, parent)) for parent, held in document.items() for name in held]
+    if isinstance(document, dict) and all(isinstance(members, list) for members in document.values()):
+        return [(_name(path, name), _name(path, parent)) for parent, members in document.items() for name in members]
     entries = document if isinstance(document, list) else []
     if entries and all(isinstance(entry, dict) and {"category", "parent"} <= set(entry) for entry in entries):
         return [(_name(path, entry["category"]), _name(path, entry["parent"])) for entry in entries]
@@ -240,10 +240,10 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
     else:
         spot = {key: number for number, key in enumerate(ordered)}
     warn_of_case(names)
-    held = np.array(sorted({(number, spot[key]) for number, key in pairs}), dtype=np.int64).reshape(-1, 2)
+    members = np.array(sorted({(number, spot[key]) for number, key in pairs}), dtype=np.int64).reshape(-1, 2)
     return Labelled(
-        owner=held[:, 0],
-        category=held[:, 1],
+        owner=members[:, 0],
+        category=members[:, 1],
         categories=names,
         parents=parents,
         left_out=dict(sorted(left_out.items())),
@@ -266,8 +266,8 @@ def pair_names(pairs: Sequence[tuple[str, str]], parents: Mapping[str, Sequence[
 def _resolved(labels: set[str], taxonomy: Taxonomy) -> tuple[set[tuple[str, str]], set[str]]:
     found: set[tuple[str, str]] = set()
     for label in labels & taxonomy.parents.keys():
-        held = taxonomy.parents[label]
-        found.update((parent, label) for parent in ([p for p in held if p in labels] or held))
+        own = taxonomy.parents[label]
+        found.update((parent, label) for parent in ([p for p in own if p in labels] or own))
     tops = labels.intersection(taxonomy.tops)
     implied = {parent for parent, name in found if parent != name}
     # A top-level category that the file lists under itself exists already; it is placed with its categories.

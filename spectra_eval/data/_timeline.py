@@ -48,9 +48,9 @@ class Timeline:
         rating = np.full(len(self.time), np.nan) if self.rating is None else self.rating
         out, sets = np.empty(len(self.time), dtype=object), dict[tuple[str, ...], tuple[str, ...]]()
         for place, (time, height) in enumerate(zip(self.time.tolist(), rating.tolist(), strict=True)):
-            held = tuple(labels[first[place] : first[place + 1]])
+            names = tuple(labels[first[place] : first[place + 1]])
             known = None if math.isnan(height) else height
-            out[place] = Detail(time=time, rating=known, categories=sets.setdefault(held, held))
+            out[place] = Detail(time=time, rating=known, categories=sets.setdefault(names, names))
         return out
 
     def entry_weights(self, weighting: str) -> np.ndarray:

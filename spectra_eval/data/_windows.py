@@ -190,7 +190,7 @@ class Windows:
             gap=pause(gap),
         )
 
-    def told_from(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
+    def history_start(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
         """Return the first event that each context window shows, (U,) ints, counted from the user's first."""
         if self.context_windows is None:
             return [np.zeros_like(cut.at)]

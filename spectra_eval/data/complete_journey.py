@@ -193,8 +193,8 @@ def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelle
         left_out.update(_BLANK for _, category in pairs if not category)
     ordered = sorted({key for key in keys if key[1]})
     spot = {key: number for number, key in enumerate(ordered)}
-    held = [(number, spot[key]) for number, key in enumerate(keys) if key in spot]
-    owner, category = np.array(held, dtype=np.int64).reshape(-1, 2).T
+    rows = [(number, spot[key]) for number, key in enumerate(keys) if key in spot]
+    owner, category = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     return Labelled(
         owner=owner,
         category=category,

@@ -214,7 +214,7 @@ def _texts(cells: _Cells, array: Any, role: str, name: str, first: int) -> np.nd
 
     if role == "categories" and is_list(array.type):
         lists = as_lists(array, fail)
-        return text_column(cells.text(tuple(label or "" for label in held or ())) for held in lists)
+        return text_column(cells.text(tuple(label or "" for label in labels or ())) for labels in lists)
     found = times(array, fail) if role == "time" else texts(array, fail, names=role not in ("weight", "rating"))
     if None in found and role not in ("categories", "title", "rating"):
         raise fail(found.index(None), "null; every event needs a value there")

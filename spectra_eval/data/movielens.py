@@ -177,8 +177,8 @@ def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.nd
         known = {_ALIASES.get(label, label) for label in labels if label} or {_NONE}
         outside.update(label for label in known if label not in place)
         pairs += [(movie, place[label]) for label in known if label in place]
-    held = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    return held[:, 0], held[:, 1], dict(sorted(outside.items()))
+    rows = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1], dict(sorted(outside.items()))
 
 
 DATASETS.add(

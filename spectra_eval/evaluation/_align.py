@@ -52,12 +52,12 @@ def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dic
             )
     if not common:
         _check_records(places)
-    kept = [key for key in _keys(first) if all(key in place for place in places.values())]
-    if not kept:
+    common_keys = [key for key in _keys(first) if all(key in place for place in places.values())]
+    if not common_keys:
         raise InputError(f"tables: no record (user, context_window, horizon) is in all of {', '.join(tables)}")
     out = {}
     for name, table in tables.items():
-        rows = np.array([places[name][key] for key in kept])
+        rows = np.array([places[name][key] for key in common_keys])
         order = [table.categories.index(category) for category in first.categories]
         out[name] = _ordered(table.select(rows), order)
     truth = out[first_name]

@@ -199,7 +199,7 @@ def _titles(table: PreferenceTable, mapping: Mapping[str, str]) -> dict[str, Any
     known = table.metadata.get(TITLE_CATEGORIES)
     if not isinstance(known, Mapping):
         return {}
-    renamed = {title: list(dict.fromkeys(mapping.get(name, name) for name in held)) for title, held in known.items()}
+    renamed = {title: list(dict.fromkeys(mapping.get(name, name) for name in names)) for title, names in known.items()}
     return {TITLE_CATEGORIES: renamed}
 
 

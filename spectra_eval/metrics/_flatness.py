@@ -16,7 +16,7 @@ EXACT = 1e-9
 FLAT = 0.02
 """A prediction whose mean total variation to uniform is below this is flat."""
 NEARLY = 0.1
-"""A prediction is ``nearly flat`` if its distance is below this proportion of the distance of the target."""
+"""A prediction is close to uniform if its distance is below this proportion of the distance of the target."""
 
 _BLOCK = 65_536
 """Records in a block, which limits the size of temporary arrays."""
@@ -42,7 +42,7 @@ class Flatness:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return the verdict (``uniform``, ``flat`` or ``nearly flat``) with the numbers; empty if none applies."""
+        """Return the verdict of a uniform or almost uniform prediction with its numbers; empty otherwise."""
         if not self.n:
             return {}
         distance, truth = self._of_prediction / self.n, self._of_truth / self.n

@@ -172,14 +172,16 @@ def _around(values: Sequence[float]) -> tuple[float, float]:
 def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
     top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=(3.2, 1.0))
     rows = [row for row in figure.rows if row[2] > 0]
-    said, seen = [row[3] for row in rows], [row[4] for row in rows]
-    reach = min(1.0, max([*said, *seen, 0.1]) * 1.06)
+    x_values, y_values = [row[3] for row in rows], [row[4] for row in rows]
+    reach = min(1.0, max([*x_values, *y_values, 0.1]) * 1.06)
     across = upward = (0.0, reach)
     if figure.extra.get("close"):  # otherwise only the diagonal would be visible
-        across, upward = (_around(values) for values in ([*(row[0] for row in rows), *(row[1] for row in rows)], seen))
+        across, upward = (
+            _around(values) for values in ([*(row[0] for row in rows), *(row[1] for row in rows)], y_values)
+        )
     top.plot([0, 1], [0, 1], color=colours.muted, linewidth=1.0, linestyle=(0, (4, 3)))
-    top.vlines(said, said, seen, color=colours.blue, linewidth=1.0, alpha=0.5)
-    top.plot(said, seen, color=colours.blue, marker="o", markersize=5.5, linewidth=1.3)
+    top.vlines(x_values, x_values, y_values, color=colours.blue, linewidth=1.0, alpha=0.5)
+    top.plot(x_values, y_values, color=colours.blue, marker="o", markersize=5.5, linewidth=1.3)
     top.set_xlim(*across)
     top.set_ylim(*upward)
     top.set_ylabel(figure.labels[1])
@@ -202,18 +204,20 @@ def _reliability(canvas: Any, figure: Figure, colours: Palette) -> None:
 
 def _scatter(canvas: Any, figure: Figure, colours: Palette) -> None:
     axes = canvas.subplots()
-    truth, held = (np.array([row[i] for row in figure.rows], dtype=float) for i in (1, 2))
-    reach = max(truth.max(), held.max()) * 1.12 or 1.0
+    truth, predicted = (np.array([row[i] for row in figure.rows], dtype=float) for i in (1, 2))
+    reach = max(truth.max(), predicted.max()) * 1.12 or 1.0
     axes.plot([0, reach], [0, reach], color=colours.muted, linewidth=1.0, linestyle=(0, (4, 3)))
-    axes.vlines(truth, np.minimum(truth, held), np.maximum(truth, held), color=colours.blue, linewidth=1.0, alpha=0.45)
-    axes.plot(truth, held, linestyle="", marker="o", markersize=6, color=colours.blue)
+    axes.vlines(
+        truth, np.minimum(truth, predicted), np.maximum(truth, predicted), color=colours.blue, linewidth=1.0, alpha=0.45
+    )
+    axes.plot(truth, predicted, linestyle="", marker="o", markersize=6, color=colours.blue)
     axes.set_xlim(-0.01 * reach, reach)
     axes.set_ylim(-0.01 * reach, reach)
     names = [_clipped(row[0]) for row in figure.rows]
-    for point, above in _labelled(truth, held, reach, names):
+    for point, above in _labelled(truth, predicted, reach, names):
         axes.annotate(
             names[point],
-            (truth[point], held[point]),
+            (truth[point], predicted[point]),
             xytext=(0, 7 if above else -7),
             textcoords="offset points",
             ha="center",
@@ -226,17 +230,17 @@ def _scatter(canvas: Any, figure: Figure, colours: Palette) -> None:
     axes.grid(color=colours.rule, linewidth=0.7)
 
 
-def _labelled(truth: np.ndarray, held: np.ndarray, reach: float, names: Sequence[str]) -> list[tuple[int, bool]]:
+def _labelled(truth: np.ndarray, predicted: np.ndarray, reach: float, names: Sequence[str]) -> list[tuple[int, bool]]:
     """Return the points to label, and whether above: the farthest from the line first, without overlaps.
 
     A label is a box centred over its point; it must not contain other points or touch other labels.
     """
-    x, y = truth / reach, held / reach
+    x, y = truth / reach, predicted / reach
     chosen: list[tuple[int, bool]] = []
     boxes: list[tuple[float, float, float, float]] = []
-    for point in np.argsort(-np.abs(truth - held), kind="stable").tolist():
+    for point in np.argsort(-np.abs(truth - predicted), kind="stable").tolist():
         half = 0.5 * _LETTER * len(names[point])
-        outward = bool(held[point] >= truth[point])
+        outward = bool(predicted[point] >= truth[point])
         for above in (outward, not outward):
             low = y[point] + _LIFT if above else y[point] - _LIFT - _LINE
             box = (x[point] - half, x[point] + half, low, low + _LINE)

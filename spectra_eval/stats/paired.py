@@ -108,8 +108,8 @@ def signed_rank(differences: Any) -> SignedRank:
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise InputError(f"differences: row {row} is {given[row]}; leave out users without a value")
-    kept = given[given != 0]
-    n, median = len(kept), float(np.median(given))
+    nonzero = given[given != 0]
+    n, median = len(nonzero), float(np.median(given))
     if not n:
         return SignedRank(
             p_value=1.0,
@@ -124,9 +124,9 @@ def signed_rank(differences: Any) -> SignedRank:
             median=median,
             rank_biserial=0.0,
         )
-    ranks, sizes = _mean_ranks(np.abs(kept))
+    ranks, sizes = _mean_ranks(np.abs(nonzero))
     total = n * (n + 1) / 2
-    w_plus = float(ranks[kept > 0].sum())
+    w_plus = float(ranks[nonzero > 0].sum())
     w_minus = total - w_plus
     least = min(w_plus, w_minus)
     z: float | None = None

@@ -1,4 +1,4 @@
-"""What a check is: a search for a counterexample, and what it found."""
+"""The definition of a check: a search for a counterexample, and its result."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Check:
             raise AssertionError(f"{self}: {finding.message}\n{finding.counterexample or ''}")
 
     def __str__(self) -> str:
-        """Name the check as a test runner should."""
+        """Return the name of the check for a test runner."""
         return f"{self.subject}: {self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a check found; `counterexample` is runnable Python, the smallest that was found.
+    """The result of a check; `counterexample` is runnable Python, the smallest that was found.
 
     `declared` tells whether anything was declared: what is refuted was then declared to be refutable.
     """
@@ -91,7 +91,7 @@ def _drawn(examples: Any, max_examples: int, seed: int) -> tuple[Any, ...]:
 
 
 def search(check: Check, *, max_examples: int, seed: int, shrink: bool = True) -> tuple[Any, Exception | None] | None:
-    """Look for the smallest example that violates, or that raises; None when there is none.
+    """Search for the smallest example that violates, or that raises; None if there is none.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _judged_alike(check: Check, kind: type, example: Any) -> bool:
 
 
 def _verdict(check: Check, example: Any) -> bool | Exception:
-    """Judge a copy, so that a function which writes into its input spoils nothing but that one call."""
+    """Evaluate a copy, so that a function that changes its input affects only that call."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -174,15 +174,15 @@ def run(check: Check, *, max_examples: int = 300, seed: int = 0, shrink: bool = 
 
 
 def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> list[Finding]:
-    """Run checks one after the other; those that share a strategy are judged on the same draws.
+    """Run checks one after the other; those with the same strategy use the same draws.
 
-    Without `shrink` the first counterexample is returned as it was drawn, which is quicker.
+    Without `shrink` the first counterexample is returned as drawn, which is faster.
     """
     return [run(check, max_examples=max_examples, seed=seed, shrink=shrink) for check in checks]
 
 
 def python_of(value: Any) -> str:
-    """Write a value as Python that makes it again.
+    """Return Python code that reproduces a value.
 
     Examples
     --------

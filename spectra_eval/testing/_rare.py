@@ -1,4 +1,4 @@
-"""Pairs that refute properties which drawing refutes too seldom: tried beside whatever is drawn.
+"""Pairs that refute properties which random draws rarely refute; they are tried in addition.
 
 Each is a pair (theta_star, theta_s) of (N, K) rows on the simplex, small and exact in binary where it can be.
 """
@@ -14,7 +14,7 @@ def _pair(theta_star: list[list[float]], theta_s: list[list[float]]) -> tuple[np
     return np.array(theta_star), np.array(theta_s)
 
 
-# Two errors of one bin cancel for the cohort; for the mean user they stand in two bins. Six categories, so that a
+# Two errors of one bin cancel for the cohort; for the mean user they are in two bins. Six categories, so that a
 # third of them is two; the pair is turned so that each third has it once.
 _CANCELLING = _pair(
     [[0.25, 0.0, 0.25, 0.0, 0.5, 0.0], [0.125, 0.75, 0.125, 0.0, 0.0, 0.0]],

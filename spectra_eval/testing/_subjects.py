@@ -1,4 +1,4 @@
-"""What people hand to the checks, taken for what it is; and how a counterexample imports it again."""
+"""Conversion of the subjects of checks, and the code that imports them in a counterexample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["as_metric", "registered", "source_of"]
 
 
 def registered(function: Any) -> Metric | None:
-    """Give the entry of the registry that a public function was registered as, if it was."""
+    """Return the registered entry of a public function, or None."""
     name = getattr(function, "__name__", "")
     if name not in METRICS:
         return None
@@ -27,13 +27,13 @@ def registered(function: Any) -> Metric | None:
 
 
 def as_metric(subject: Any, *, name: str) -> tuple[Metric, bool]:
-    """Take a `Metric`, or an ordinary function of (theta_star, theta_s), and give a `Metric`.
+    """Return a `Metric` from a `Metric` or an ordinary function of (theta_star, theta_s).
 
     Parameters
     ----------
     subject : Metric or function
-        A function gives one number a user, shape (N,), plain or as `Information`; one that is registered stands
-        for its entry.
+        A function returns one number per user, shape (N,), plain or as `Information`; a registered one means its
+        entry.
     name : str
         What to call a function in messages.
 
@@ -90,7 +90,7 @@ def as_metric(subject: Any, *, name: str) -> tuple[Metric, bool]:
 
 
 def source_of(subject: Any, source: str | None = None) -> str:
-    """Give the line of Python that binds `subject` again, for a counterexample that can be run.
+    """Return the line of Python that binds `subject`, for a runnable counterexample.
 
     Examples
     --------

@@ -20,9 +20,9 @@ __all__ = ["backend_checks", "readout_checks", "session_checks"]
 
 
 def readout_checks(readout: Readout, *, categories: Sequence[str] = ("a", "b", "c", "d")) -> Iterator[Check]:
-    """Yield the checks that apply to one readout over named categories; none to one that reads words.
+    """Yield the checks that apply to one readout over named categories; none for one that reads words.
 
-    Of a readout with two levels, each category is a parent with one child: all is asked in the first round.
+    Of a readout with two levels, each category is a parent with one child: all prompts are in the first round.
     """
     if readout.form == "text":
         return
@@ -72,12 +72,12 @@ def backend_checks(
     refused: Sequence[ProbeRequest] = (),
     **options: Any,
 ) -> Iterator[Check]:
-    """Yield the checks that apply to a backend: those of a session, and how it refuses and closes.
+    """Yield the checks that apply to a backend: those of a session, and those of errors and closing.
 
     Parameters
     ----------
     backend : Backend
-        It is opened when the first check is asked for, and closed after the last.
+        It is opened before the first check and closed after the last.
     requests : sequence of ProbeRequest
         Requests that it must answer.
     model : str

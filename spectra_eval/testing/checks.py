@@ -39,12 +39,12 @@ __all__ = [
 
 
 def of(subject: Any, *, source: str | None = None) -> list[Check]:
-    """Give the checks that apply to a metric, a bound or a readout, or to a function that is a metric.
+    """Return the checks that apply to a metric, a bound or a readout, or to a function that is a metric.
 
     Parameters
     ----------
     subject : Metric, Envelope, Readout, or function of (theta_star, theta_s)
-        An ordinary function must keep the laws of every metric; its properties are reported, not required.
+        An ordinary function must satisfy the axioms of every metric; its properties are reported, not required.
     source : str, optional
         ``MODULE:NAME`` where it can be imported from, for the counterexamples; found where possible.
 

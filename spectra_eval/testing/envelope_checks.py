@@ -1,4 +1,4 @@
-"""Checks for bounds: never violated by drawn pairs, ordered, monotone, attained where they say so."""
+"""Checks for bounds: never violated by random pairs, ordered, monotone, attained if declared tight."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def _unit(kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Keep a quantity of the unit interval inside it, whatever the last bit does."""
+    """Return a kernel whose values are clipped to the unit interval."""
     return lambda p, q: np.minimum(kernel(p, q), 1.0)
 
 
@@ -54,7 +54,7 @@ QUANTITIES: dict[tuple[str, str], Callable[[np.ndarray, np.ndarray], np.ndarray]
     ("hellinger_squared", "1"): _unit(simplex.hellinger_squared),
     ("hellinger", "1"): _unit(lambda p, q: np.sqrt(simplex.hellinger_squared(p, q))),
 }
-"""Plain kernels for the quantities that bounds speak of; any other metric of a user is measured by its own entry."""
+"""Kernels for the quantities of bounds; any other metric per user is computed by its own entry."""
 
 
 def units_of(name: str) -> list[str]:
@@ -64,12 +64,12 @@ def units_of(name: str) -> list[str]:
 
 
 def quantity(name: str, unit: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the function that measures a quantity on pairs; refuse a name that is not known."""
+    """Return the function that measures a quantity on pairs; raise for an unknown name."""
     if unit not in units_of(name):
         raise InputError(f"quantity {name}:{unit} is not measured on pairs; known: {', '.join(known_quantities())}")
     if (name, unit) in QUANTITIES:
         return QUANTITIES[name, unit]
-    return lambda star, held: statistic_of(METRICS[name], star, held)[:, 0]
+    return lambda star, predicted: statistic_of(METRICS[name], star, predicted)[:, 0]
 
 
 def known_quantities() -> list[str]:
@@ -78,7 +78,7 @@ def known_quantities() -> list[str]:
 
 
 def known_range(envelope: Envelope) -> tuple[float, float]:
-    """Return the values of the known quantity that are worth drawing, inside `valid` where there is one."""
+    """Return the values of the known quantity to draw, inside `valid` if it is given."""
     low, high = envelope.valid or (0.0, np.inf)
     top = _largest(envelope)
     if np.isinf(top):
@@ -92,17 +92,17 @@ def _measured(envelope: Envelope, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 
 def violates(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> bool:
-    """Tell whether a pair shows that the bound is false, beyond the rounding of both quantities."""
+    """Return whether a pair violates the bound beyond the rounding of both quantities."""
     if not _speaks_of(envelope, theta_star):
         return False
     given, of = _measured(envelope, (theta_star, theta_s))
     if np.isnan(given).any() or np.isnan(of).any():
         return False
-    held = envelope.holds(given, of, rtol=RTOL, atol=ATOL)
+    holds = envelope.holds(given, of, rtol=RTOL, atol=ATOL)
     for moved in (1 - GIVEN_RTOL, 1 + GIVEN_RTOL):
-        if not held.all():
-            held |= envelope.holds(np.minimum(given * moved, _largest(envelope)), of, rtol=RTOL, atol=ATOL)
-    return not bool(held.all())
+        if not holds.all():
+            holds |= envelope.holds(np.minimum(given * moved, _largest(envelope)), of, rtol=RTOL, atol=ATOL)
+    return not bool(holds.all())
 
 
 def _speaks_of(envelope: Envelope, theta: np.ndarray) -> bool:
@@ -116,7 +116,7 @@ def _largest(envelope: Envelope) -> float:
 
 
 def excess(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
-    """Tell by how much one pair lies outside, relative to the bounded quantity: positive means broken."""
+    """Return the relative excess of a pair over the bound: positive means violated."""
     if not _speaks_of(envelope, theta_star):
         return -np.inf
     given, of = (float(x[0]) for x in _measured(envelope, (theta_star, theta_s)))
@@ -215,8 +215,8 @@ def envelope_checks(envelope: Envelope, *, source: str | None = None) -> Iterato
 
 
 def _rows(pair: Any) -> Pair:
-    star, held = (np.atleast_2d(np.asarray(row, dtype=float)) for row in pair)
-    return star, held
+    star, predicted = (np.atleast_2d(np.asarray(row, dtype=float)) for row in pair)
+    return star, predicted
 
 
 def _in_valid(envelope: Envelope, pair: Pair) -> bool:
@@ -226,7 +226,7 @@ def _in_valid(envelope: Envelope, pair: Pair) -> bool:
 
 
 def _attained(envelope: Envelope, x: float) -> bool:
-    """Tell whether the witness lies on the upper curve, read at what the rounded pair really has."""
+    """Return whether the witness is on the upper curve, evaluated at the quantities of the rounded pair."""
     assert envelope.witness is not None
     assert envelope.upper is not None
     given, of = (float(value[0]) for value in _measured(envelope, _rows(envelope.witness(x))))
@@ -234,7 +234,7 @@ def _attained(envelope: Envelope, x: float) -> bool:
 
 
 def shown(envelope: Envelope, pair: Pair, line: str) -> str:
-    """Give the Python that measures a pair, and ends in the inequality that it breaks."""
+    """Return Python code that measures a pair and asserts the inequality that it violates."""
     given, of = (float(x[0]) for x in _measured(envelope, pair))
     parts = []
     if envelope.lower is not None and not _at(envelope.lower, given) <= of:

@@ -1,4 +1,4 @@
-"""The search for weights at which a claimed bound on being in a list of k distinct draws is false."""
+"""The search for weights that violate a claimed bound on an inclusion probability."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class InclusionRefutation:
 
     @property
     def python(self) -> str | None:
-        """Runnable Python that shows it."""
+        """Return runnable Python code of the counterexample."""
         if not self.found:
             return None
         return (
@@ -43,7 +43,7 @@ class InclusionRefutation:
 
 
 def bounds_inclusion(subject: Any) -> bool:
-    """Tell whether a function claims to bound an inclusion probability: it takes weights, `category` and `k`."""
+    """Return whether a function claims to bound an inclusion probability: it takes weights, `category` and `k`."""
     try:
         parameters = inspect.signature(subject).parameters
     except (TypeError, ValueError):
@@ -103,7 +103,7 @@ def _breaks(bound: Callable[..., float], weights: np.ndarray, category: int, k: 
     try:
         claimed = float(bound(weights, category=category, k=k))
     except SpectraError:
-        return False  # weights that the bound itself refuses show nothing
+        return False  # weights that the bound itself refuses are skipped
     return inclusion_probability(weights, category=category, k=k) > claimed * (1 + 1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Checks for metrics: what every metric must keep, and the properties that it may declare."""
+"""Checks for metrics: the axioms of every metric, and declared properties."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from spectra_eval.testing.strategies import pairs
 __all__ = ["LAWS", "PROPERTIES", "Property", "as_metric", "comparison_of", "metric_checks", "statistic_of", "value_of"]
 
 RTOL, ATOL = 1e-9, 1e-12
-"""Two values are the same within this; a row in other company may differ in its last bits only."""
+"""Relative tolerance: the value of a row may depend on other rows in its last bits only."""
 ROW_RTOL, ROW_ATOL = 1e-12, 1e-15
 
 _PAIRS = pairs()
-"""One strategy for all metrics, so that they are judged on the same draws."""
+"""One strategy for all metrics, so that they share their draws."""
 
 Judge = Callable[[Metric, np.ndarray, np.ndarray], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
-    """How a property is judged on a pair, and the assertion that says it in Python.
+    """The check of a property on a pair, and its assertion in Python.
 
     The assertion may use `theta_star`, `theta_s`, `metric`, `value` and `statistic` (functions of the two).
     """
@@ -45,7 +45,7 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
     Parameters
     ----------
     metric : Metric or function of (theta_star, theta_s)
-        An ordinary function gives one number a user.
+        An ordinary function returns one number per user.
     declared : bool, optional
         Whether its properties are declared, and so required; by default they are for a `Metric` and not for an
         ordinary function.
@@ -79,7 +79,7 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
     for name, prop in PROPERTIES.items():
         expected = "either" if not declared else ("holds" if name in found.properties else "fails")
         if name == "bounded" and expected == "fails" and np.isfinite(found.limits).all():
-            expected = "either"  # its limits say it already
+            expected = "either"  # implied by its limits
         yield check(name, prop, expected)
 
 
@@ -95,7 +95,7 @@ def _head(metric: Metric, source: str) -> str:
 
 
 def comparison_of(theta_star: np.ndarray, theta_s: np.ndarray) -> Comparison:
-    """Give a pair as metrics see it: no named lists, and thirds of the categories as head, mid and tail."""
+    """Return a pair as a comparison without lists, with thirds of the categories as head, mid and tail."""
     k = theta_star.shape[1]
     return Comparison(theta_star=theta_star, theta_s=theta_s, lists=None, bucket=np.minimum(np.arange(k) * 3 // k, 2))
 
@@ -110,12 +110,12 @@ def statistic_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) ->
 
 
 def value_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
-    """Compute the value over the users that have one; NaN where nobody has."""
+    """Compute the value over the users that have one; NaN if no user has one."""
     statistic = statistic_of(metric, theta_star, theta_s)
-    kept = ~np.isnan(statistic).any(axis=1)
-    if not kept.any():
+    valid = ~np.isnan(statistic).any(axis=1)
+    if not valid.any():
         return float("nan")
-    return float(metric.value(statistic[kept].mean(axis=0), **_options(metric, theta_star.shape[1])))
+    return float(metric.value(statistic[valid].mean(axis=0), **_options(metric, theta_star.shape[1])))
 
 
 def _differ(a: Any, b: Any, rtol: float = RTOL, atol: float = ATOL) -> bool:
@@ -185,7 +185,7 @@ LAWS: dict[str, Property] = {
         "+ 1e-12",
     ),
 }
-"""What every metric keeps."""
+"""The axioms of every metric."""
 
 
 def _asymmetric(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
@@ -205,7 +205,7 @@ def _unbounded(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
 def _category_order(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
     before = value_of(metric, star, predicted)
     places = np.arange(star.shape[1])
-    # A turn round and a step on make every order of the categories between them.
+    # A reversal and a rotation generate every order of the categories.
     return any(
         _differ(value_of(metric, star[:, o], predicted[:, o]), before) for o in (places[::-1], np.roll(places, 1))
     )

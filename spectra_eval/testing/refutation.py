@@ -1,4 +1,4 @@
-"""The search for a pair that breaks a claimed bound: by drawing, and by climbing."""
+"""The search for a pair that violates a claimed bound: random draws, then hill climbing."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["Refutation", "as_bound", "refute"]
 
 @dataclass(frozen=True, kw_only=True)
 class Refutation:
-    """A pair that breaks a bound, or None where the search found none.
+    """A pair that violates a bound, or None.
 
-    `excess` is by how much the bounded quantity lies outside the curve, in its own unit; `found_by` says how.
+    `excess` is the distance of the bounded quantity from the curve, in its unit; `found_by` names the method.
     """
 
     bound: str
@@ -43,7 +43,7 @@ class Refutation:
 def as_bound(
     subject: Any, *, name: str, given: str | None = None, of: str | None = None, side: str | None = None
 ) -> Envelope:
-    """Take an `Envelope`, or a function of one number that claims to bound one quantity by another.
+    """Return an `Envelope` from an `Envelope` or a function that claims to bound one quantity by another.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def as_bound(
 
 
 def _curve(subject: Any, name: str, given_unit: str, of_unit: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Make an elementwise curve of plain numbers of a function of numbers, or of one of amounts of information."""
+    """Return an elementwise curve of plain numbers from a function of numbers or of amounts of information."""
 
     def informed(x: float) -> Any:
         return subject(Information.from_bits(x) if given_unit == "bit" else Information(x))
@@ -120,7 +120,7 @@ def _curve(subject: Any, name: str, given_unit: str, of_unit: str) -> Callable[[
 def refute(
     envelope: Envelope, *, max_examples: int = 2000, restarts: int = 16, seed: int = 0, source: str | None = None
 ) -> Refutation:
-    """Search for a pair that breaks a bound.
+    """Search for a pair that violates a bound.
 
     First pairs are drawn: of the shapes at which inequalities between divergences are tight, of the bound's own
     witnesses, and free ones; what is found is made as small as possible. Then a climb: the excess is maximised
@@ -137,7 +137,7 @@ def refute(
     seed : int
         The search is the same for the same seed.
     source : str, optional
-        ``MODULE:NAME`` where the bound can be imported from, for the Python that is given back.
+        ``MODULE:NAME`` where the bound can be imported from, for the returned Python code.
 
     Returns
     -------
@@ -235,7 +235,7 @@ def _refutation(envelope: Envelope, pair: tuple[np.ndarray, np.ndarray], how: st
 
 
 def _python(envelope: Envelope, pair: tuple[np.ndarray, np.ndarray], source: str | None) -> str:
-    """Give the Python that shows it; a function becomes a bound again by the same words."""
+    """Return runnable Python code of the counterexample."""
     text = shown(envelope, pair, source_of(envelope, source))
     if source is None or ":" not in source:
         return text

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for everything that travels: distributions, pairs, tables, taxonomies, answers.
+"""Hypothesis strategies for distributions, pairs, tables, taxonomies and answers.
 
 They draw what breaks numerical code: zeros, ties, corners, pairs that differ in the last bit,
 subnormal entries, two categories and many.
@@ -110,7 +110,7 @@ def pairs(draw: Draw, *, max_users: int = 3, max_categories: int = 6) -> tuple[n
 
 
 def _on(theta: np.ndarray, part: slice) -> np.ndarray:
-    """Push each row onto some categories; a row with nothing there becomes uniform on them."""
+    """Restrict each row to some categories; a row without mass there becomes uniform on them."""
     out = np.zeros_like(theta)
     piece = theta[:, part]
     sums = piece.sum(axis=1, keepdims=True)
@@ -204,7 +204,7 @@ def taxonomies(draw: Draw, *, max_parents: int = 4, max_children: int = 4) -> tu
 def preference_tables(
     draw: Draw, *, max_users: int = 5, max_categories: int = 6, two_level: bool = False, own_options: bool = False
 ) -> PreferenceTable:
-    """Draw whole tables: counts, readout, lists and history counts; with a taxonomy, or a support, when asked."""
+    """Draw whole tables: counts, readout, lists and history counts; optionally with a taxonomy or a support."""
     parents = draw(taxonomies()) if two_level else None
     k = len(parents) if parents is not None else draw(st.integers(2, max_categories))
     n = draw(st.integers(1, max_users))
@@ -232,7 +232,7 @@ def preference_tables(
 
 
 def taxonomised_tables(*, max_users: int = 5) -> st.SearchStrategy[PreferenceTable]:
-    """Draw whole tables whose categories stand under parents."""
+    """Draw whole tables whose categories have parents."""
     return preference_tables(max_users=max_users, two_level=True)
 
 

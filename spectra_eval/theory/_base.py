@@ -1,4 +1,4 @@
-"""What a bound is: a curve that a quantity stays below or above, with its hypotheses and its standing."""
+"""The definition of a bound: curves that limit a quantity, with assumptions and standing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Envelope:
     name : str
         The name in the registry.
     given, of : str
-        The quantity that is known and the one that is bounded: names of metrics, ``kl_divergence`` say.
+        The known quantity and the bounded one: names of metrics, ``kl_divergence`` say.
     given_unit, of_unit : str
         ``nat``, ``bit`` or ``1``.
     statement : str
@@ -102,7 +102,7 @@ class Envelope:
     pitfalls: str = ""
 
     def __post_init__(self) -> None:
-        """Say in words what the other fields say."""
+        """Derive the missing texts from the other fields."""
         sides = " and ".join(side for side in ("lower", "upper") if getattr(self, side) is not None)
         unit = "" if self.given_unit == "1" else f" in {self.given_unit}s"
         words = {
@@ -115,7 +115,7 @@ class Envelope:
             object.__setattr__(self, name, getattr(self, name) or text)
 
     def _limits(self) -> Iterator[str]:
-        """Yield where the bound does not apply, in sentences."""
+        """Yield the limitations of the bound, in sentences."""
         if self.standing == "printed":
             yield "As a source states it; it certifies nothing."
         if self.valid is None:
@@ -128,16 +128,16 @@ class Envelope:
 
     @property
     def definition(self) -> str:
-        """The bound itself."""
+        """Return the bound as text."""
         return self.statement
 
     @property
     def summary(self) -> str:
-        """One line for listings."""
+        """Return one line for listings."""
         return self.statement
 
     def holds(self, given: Any, of: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> np.ndarray:
-        """Return, elementwise, whether measured quantities lie between the curves, within rounding."""
+        """Return, elementwise, whether measured quantities are between the curves, up to rounding."""
         given, of = as_array("given", given), as_array("of", of)
         good = np.ones(np.broadcast_shapes(given.shape, of.shape), dtype=bool)
         if self.upper is not None:

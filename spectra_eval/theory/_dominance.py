@@ -1,4 +1,4 @@
-"""Statements that compare a readout with a list, and the rule that decides them."""
+"""Statements that compare a readout with a list, and their decision rule."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = [
 
 
 _SLACK = 1e-12
-"""A JS outside [0, 1] bit by no more than this is rounding."""
+"""Tolerance for a JS outside [0, 1] bit."""
 
 
 _SERIES = (
@@ -184,7 +184,7 @@ def _near_zero(j: np.ndarray) -> np.ndarray:
 
 
 def _newton(j: np.ndarray) -> np.ndarray:
-    """Solve psi(v) = j from above: psi is convex, so that the steps fall onto the root."""
+    """Solve psi(v) = j from above: psi is convex, so the steps converge to the root."""
     v = np.sqrt(-np.expm1(2 * LN2 * np.log1p(-j)))
     for _ in range(8):
         before, v = v, v - (psi_nats(v) - j * LN2) / np.arctanh(v)

@@ -99,7 +99,7 @@ def _curve(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _binary_kl(v: np.ndarray, q: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return KL of (q - v, rest + v) from (q, rest); v is kept whole, so that nothing cancels for a small one."""
+    """Return KL of (q - v, rest + v) from (q, rest); v is an argument of its own, against cancellation."""
     return q * _kl_generator(-np.minimum(v / q, 1.0)) + rest * _kl_generator(v / rest)
 
 
@@ -114,7 +114,7 @@ def _langevin_shares(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _solve(target: np.ndarray, which: int, start: np.ndarray) -> np.ndarray:
     """Solve _curve(t)[which] = target from below, by Newton's steps in the logarithms, where both curves are concave.
 
-    What is made of t does not feel its last digits: it is stationary there, or corrected once more.
+    Results are insensitive to the last digits of t: they are stationary there, or corrected once more.
     """
     t = start
     for _ in range(40):

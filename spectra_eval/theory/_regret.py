@@ -1,4 +1,4 @@
-"""What a top list of theta_s loses against the best list of theta_star."""
+"""The regret of a top list of theta_s against the best list of theta_star."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def regret_bound(*, k: int, n_categories: int, tv: Any = None, linf: Any = None)
 
 
 def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> Any:
-    """Bound what the order of theta_s loses in sum w_i f(theta_star(pi_i)): 2 c Linf times the sum of weights.
+    """Bound the loss from the order of theta_s in sum w_i f(theta_star(pi_i)): 2 c Linf times the sum of weights.
 
     Parameters
     ----------

@@ -24,16 +24,16 @@ __all__ = [
 
 
 _CELLS = 4_000_000
-"""Entries of one table of the knapsack that are held at a time."""
+"""Maximum number of entries of a knapsack table in memory."""
 
 
 _EXACT = 1 << 18
-"""Interactions of one window up to which form (b) is solved. Beyond, form (a) is above by at most its own radius,
+"""The largest window for which form (b) is solved. Beyond, form (a) is larger by at most its own radius,
 0.0034 at error 0.0025, while memory and time would grow with the window."""
 
 
 _SHARED = 1 << 12
-"""Windows up to this size are common enough for their bounds to be kept."""
+"""Bounds of windows up to this size are cached."""
 
 
 def missed_mass_lower(counts: Any, lists: Any, *, error: float, whole: bool | None = None) -> np.ndarray:
@@ -290,7 +290,7 @@ def _mask(counts: np.ndarray, lists: Any) -> np.ndarray:
 
 
 def _chernoff(plug_in: Any, n: np.ndarray, parts: float, span: Any, error: float, rate: float) -> np.ndarray:
-    """Return (plug-in + ln(1/error)/(parts n rate)) / (1 - r/rate); infinite where that is no bound."""
+    """Return (plug-in + ln(1/error)/(parts n rate)) / (1 - r/rate); infinite where that is not a bound."""
     check_level("error", error)
     check_level("rate", rate)
     ratio = (np.expm1(-rate * span) + rate * span) / (np.expm1(-span) + span)
@@ -324,7 +324,7 @@ def _knapsack(counts: np.ndarray, theta: np.ndarray, totals: np.ndarray, error: 
 
 @functools.lru_cache(maxsize=512)
 def _floors(n: int, error: float) -> np.ndarray:
-    """Return Clopper-Pearson's bound for each count out of n: users with windows of one size share them."""
+    """Return Clopper-Pearson's bound for each count out of n: cached by window size."""
     floors = np.asarray(clopper_pearson_lower(np.arange(n + 1), n, error=error))
     floors.flags.writeable = False
     return floors

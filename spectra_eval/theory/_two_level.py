@@ -1,4 +1,4 @@
-"""Distributions over parents and their children, known as a whole or in part."""
+"""Distributions over parents and their children, known completely or in part."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TwoLevel:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many children each parent has."""
+        """Return the number of children of each parent."""
         return tuple(branch.shape[-1] for branch in self.branches)
 
     def leaves(self) -> np.ndarray:
@@ -54,7 +54,7 @@ class TwoLevel:
 
 
 def check_levels(**named: Any) -> None:
-    """Refuse what is no `TwoLevel`."""
+    """Check that a value is a `TwoLevel`."""
     for name, value in named.items():
         if not isinstance(value, TwoLevel):
             what = f"{name}: {type(value).__name__} has no two levels"
@@ -69,7 +69,7 @@ def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     top : (..., A) float array
         Probabilities of the parents.
     branches : sequence of (..., size_a) float arrays
-        Probabilities of the children within each parent; each sums to one by itself.
+        Probabilities of the children within each parent; each sums to one.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def two_level(top: Any, branches: Sequence[Any]) -> TwoLevel:
     branches = branches if isinstance(branches, list | tuple) else list(as_array("branches", branches))
     if len(branches) != parents.shape[-1]:
         raise ShapeError(f"branches: {len(branches)} for {parents.shape[-1]} parents; give one a parent")
-    held = tuple(as_simplex(**{f"branches[{a}]": branch})[0] for a, branch in enumerate(branches))
-    for a, branch in enumerate(held):
+    children = tuple(as_simplex(**{f"branches[{a}]": branch})[0] for a, branch in enumerate(branches))
+    for a, branch in enumerate(children):
         if branch.shape[:-1] != parents.shape[:-1]:
             raise ShapeError(
                 f"branches[{a}]: shape {branch.shape} for top {parents.shape}; the leading axes must agree"
             )
-    return TwoLevel(top=parents, branches=held)
+    return TwoLevel(top=parents, branches=children)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -110,7 +110,7 @@ class PartialExpansion:
     explored : tuple of int
         Parents whose branch is known, ascending.
     sizes : tuple of int
-        How many children each parent has, known or not.
+        The number of children of each parent, known or not.
     leaves : (..., K) float array
         Probabilities of the explored children; NaN elsewhere.
     residuals : (..., A) float array
@@ -134,7 +134,7 @@ class PartialExpansion:
     residual: Any
 
     def fill(self, method: str = "coarse") -> np.ndarray:
-        """Make a distribution of it, in a way that has to be chosen.
+        """Return a full or coarse distribution, by the chosen method.
 
         Parameters
         ----------
@@ -161,15 +161,15 @@ class PartialExpansion:
             spread = np.repeat(self.residuals / np.array(self.sizes), self.sizes, axis=-1)
             return np.where(self._known(), self.leaves, spread)
         if method == "renormalise":
-            kept = np.where(self._known(), self.leaves, 0.0)
-            total = kept.sum(axis=-1, keepdims=True)
+            known = np.where(self._known(), self.leaves, 0.0)
+            total = known.sum(axis=-1, keepdims=True)
             if (total <= 0).any():
                 raise AssumptionError("explored: those branches hold no mass; explore another one or fill otherwise")
-            return kept / total
+            return known / total
         raise InputError(f"method: {method!r} is none of coarse, renormalise, uniform")
 
     def merge(self, theta: Any) -> np.ndarray:
-        """Bring a full distribution over the K leaves into the form of ``fill("coarse")``; raises no divergence."""
+        """Return a full distribution over the K leaves in the form of ``fill("coarse")``; increases no divergence."""
         (rows,) = as_simplex(theta=theta)
         if rows.shape[-1] != sum(self.sizes):
             raise ShapeError(f"theta: {rows.shape[-1]} categories for {sum(self.sizes)} leaves")
@@ -179,7 +179,7 @@ class PartialExpansion:
 
     @property
     def uniform_fill_radius(self) -> Any:
-        """Upper bound on the total variation of the uniform filling: sum of residual_a (1 - 1/size_a)."""
+        """Return an upper bound on the total variation of the uniform filling: sum of residual_a (1 - 1/size_a)."""
         return _plain(np.sum(self.residuals * (1 - 1 / np.array(self.sizes)), axis=-1))
 
     def _unexplored(self) -> list[int]:
@@ -195,7 +195,7 @@ def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
     Parameters
     ----------
     readout : TwoLevel
-        The full readout; the branches that are not explored are not looked at but for their size.
+        The full readout; of unexplored branches only the size is used.
     explored : sequence of int
         Parents whose branch is explored.
 
@@ -218,13 +218,13 @@ def expand(readout: TwoLevel, explored: Sequence[int]) -> PartialExpansion:
     check_levels(readout=readout)
     explored = as_whole("explored", explored).ravel().tolist()
     count = readout.top.shape[-1]
-    kept = tuple(sorted({int(a) for a in explored}))
-    if any(not 0 <= a < count for a in kept):
+    parents = tuple(sorted({int(a) for a in explored}))
+    if any(not 0 <= a < count for a in parents):
         raise InputError(f"explored: {list(explored)} names no parent of 0..{count - 1}")
-    here = np.isin(np.arange(count), kept)
+    here = np.isin(np.arange(count), parents)
     residuals = np.where(here, 0.0, readout.top)
     return PartialExpansion(
-        explored=kept,
+        explored=parents,
         sizes=readout.sizes,
         leaves=np.where(np.repeat(here, readout.sizes), readout.leaves(), np.nan),
         residuals=residuals,

@@ -1,4 +1,4 @@
-"""Two categories: what a JS says about one share of the truth, and how large a JS can be."""
+"""Two categories: bounds on one probability from a JS, and the largest JS."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def binary_js_interval(share: float, js: Information) -> tuple[float, float]:
         return float("nan"), float("nan")
     if limit <= 0:
         return q, q
-    # A JS so small that rounding of the share itself exceeds it leaves the share alone.
+    # A JS smaller than the rounding of the probability does not change it.
     low = high = q
     if excess(0.0) <= 0:
         low = 0.0

@@ -14,7 +14,7 @@ from spectra_eval.simplex import kl_nats
 __all__ = ["clopper_pearson_lower", "clopper_pearson_upper"]
 
 _TRUSTED = 10**7
-"""Trials up to which SciPy's quantile of the beta distribution was found right to six digits in 10^6 random cases."""
+"""Number of trials up to which SciPy's beta quantile was correct to six digits in 10^6 random cases."""
 
 
 def clopper_pearson_lower(successes: Any, trials: Any, *, error: float) -> Any:

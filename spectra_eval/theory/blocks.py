@@ -1,4 +1,4 @@
-"""Route T for one user whose interactions depend on each other, or bear several categories each.
+"""Route T for one user whose interactions are dependent or have several categories each.
 
 Sessions, series and albums come in runs, so that n interactions are fewer independent ones. Cut the window into
 blocks that are independent given the history; each block gives the mean of its interactions, a vector on the
@@ -104,7 +104,7 @@ def block_means(vectors: Any, blocks: Any) -> np.ndarray:
 def route_t_blocks(
     means: Any, theta_s: Any, entries: Any, *, predicate_error: float, split: float = 0.5, mass_bound: str = "hoeffding"
 ) -> RouteResult:
-    """Certify one user by Route T, form (a), with the number of blocks in place of the number of interactions.
+    """Certify one user by Route T, form (a), with the number of blocks instead of the number of interactions.
 
     TV(theta_s, mean of blocks) + sqrt(ln(1/beta1)/(2B)) is compared with a lower bound on the mass off the list.
 

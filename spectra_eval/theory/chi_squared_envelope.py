@@ -1,4 +1,4 @@
-"""What a chi-squared divergence says about a total variation and about a KL."""
+"""Bounds on the total variation and the KL from a chi-squared divergence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of means and of whole distribution functions, and the paper's Theorem 5 beside what its steps give."""
+"""Confidence radii of means and distribution functions, and the paper's Theorem 5 with a corrected version."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 def hoeffding_radius(n_users: Whole, *, error: Number, width: Number = 1.0) -> float:
     """Return the one-sided radius of a mean of independent numbers in an interval of some width.
 
-    The numbers need not be identically distributed, so that it serves either scope.
+    The numbers need not be identically distributed, so it applies to both scopes.
 
     Parameters
     ----------
     n_users : int
-        How many numbers.
+        The number of values.
     error : float
         Probability with which the bound may fail; halve it for a two-sided one.
     width : float
@@ -173,12 +173,12 @@ def dkw_radius(n_users: Whole, *, error: Number) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DkwCurve:
-    """For every threshold at once: Pr[margin > threshold] is at least `lower`, with the stated error.
+    """Simultaneous lower bounds on Pr[margin > threshold] for all thresholds, with the stated error.
 
     Attributes
     ----------
     thresholds : (T,) float array
-        Where the curve is evaluated.
+        Thresholds at which the curve is evaluated.
     share : (T,) float array
         Observed proportion of users with a margin above each threshold.
     lower : (T,) float array
@@ -208,9 +208,9 @@ def dkw_lower(margins: Any, *, error: float, thresholds: Any = None) -> DkwCurve
     Parameters
     ----------
     margins : (N,) float array
-        One margin a user.
+        One margin per user.
     error : float
-        Probability with which any point of the curve may be too high.
+        Probability that any point of the curve is too high.
     thresholds : (T,) float array, optional
         Where to read the curve; by default at each margin.
 

@@ -1,4 +1,4 @@
-r"""From divergences to "the readout is closer than the list": for one user, for means, for shares of users.
+r"""From divergences to "the readout is closer than the list": for one user, for means, for proportions of users.
 
 Writes d for JS(theta_star, theta_s), m for the mass of theta_star off the list, T and B for the total
 variations of theta_s and of a distribution on the list. What each input licenses, and what it does not, is

@@ -1,4 +1,4 @@
-"""What a Hellinger distance says about a total variation.
+"""Bounds on the total variation from a Hellinger distance.
 
 Everywhere H² is the *squared* Hellinger distance scaled to [0, 1]: one minus the Bhattacharyya coefficient, half
 the squared Euclidean distance of the square roots. The distance without the half is sqrt(2) H.

@@ -206,7 +206,7 @@ def tv_chain(theta_star: TwoLevel, theta_s: TwoLevel) -> TvChain:
 
 
 def parent_scores(scores: Any, parents: Any, *, temperature: float = 1.0) -> np.ndarray:
-    """Return the parents' scores, tau logsumexp(children / tau), with which the two-level readout is the flat softmax.
+    """Return the parents' scores, tau logsumexp(children / tau), for which the two-level readout is the flat softmax.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def _weighted_js(p: np.ndarray, q: np.ndarray, w: np.ndarray) -> Any:
 def _half(weight: np.ndarray, row: np.ndarray, other: np.ndarray, step: np.ndarray, middle: np.ndarray) -> Any:
     """Return weight * middle * f(u), f(u) = (1+u) ln(1+u) - u, with u = row/middle - 1 = other * step / middle.
 
-    Taken from the step, u does not cancel, however near the two rows are; it is never below -1.
+    Computed from the step, u has no cancellation for close rows; it is never below -1.
     """
     some = middle > 0
     base = np.where(some, middle, 1.0)

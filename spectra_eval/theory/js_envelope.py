@@ -1,4 +1,4 @@
-r"""What a Jensen-Shannon divergence says about a total variation, and back: the exact envelope.
+r"""The exact envelope between a Jensen-Shannon divergence and a total variation, in both directions.
 
 For every number of categories the largest total variation at a given JS is attained by the symmetric
 pair ((1+v)/2, (1-v)/2) and its mirror image: merging the categories to {p >= q} and its complement keeps

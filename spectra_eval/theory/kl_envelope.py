@@ -1,4 +1,4 @@
-r"""What a Kullback-Leibler divergence says about a total variation, and back: the exact envelope.
+r"""The exact envelope between a Kullback-Leibler divergence and a total variation, in both directions.
 
 Merging the categories to {q >= p} and its complement keeps TV and does not raise KL, so two categories suffice. Among
 the Bernoulli pairs at one TV the smallest KL is attained on a curve with parameter t > 0: with L(t) = coth t - 1/t,
@@ -38,7 +38,7 @@ __all__ = [
 
 
 TV_ROUNDING = 1e-15
-"""A measured TV is known to this; registered curves that are infinitely steep at TV = 1 are read this much below."""
+"""Precision of a measured TV; curves that are infinitely steep at TV = 1 are evaluated this much below it."""
 
 
 def tv_upper_from_kl(kl: Information, *, method: str = "exact") -> Any:
@@ -186,7 +186,7 @@ _CLOSED: dict[str, Callable[[Any], Any]] = {
 
 
 def _log_gap(x: Any) -> Any:
-    """Return x - ln(1+x), by its series where the two nearly cancel."""
+    """Return x - ln(1+x), by its series where the terms nearly cancel."""
     small = np.abs(x) < 0.05
     series = np.zeros_like(np.where(small, x, 0.0))
     for power in range(16, 1, -1):
@@ -197,7 +197,7 @@ def _log_gap(x: Any) -> Any:
 def kl_lower_from_js(js: Information) -> Information:
     """Bound the KL, in either direction, from below by the JS: KL >= (2/ln 2) JS, both in one unit.
 
-    The paper's "Topsøe bridge" is this inequality turned round, which is false: no bound KL <= c JS exists.
+    The paper's "Topsøe bridge" is the converse inequality, which is false: no bound KL <= c JS exists.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the largest difference in one category and the total variation say about each other.
+"""Bounds between the largest difference in one category and the total variation.
 
 Every upper bound on TV by the JS, the KL, chi-squared or the Hellinger distance bounds Linf too, and as tightly:
 merging to {category, rest} raises no divergence, and for two categories the two distances are one. Lower bounds

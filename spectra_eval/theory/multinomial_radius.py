@@ -1,7 +1,8 @@
-"""How far a window's frequencies lie from the law they were drawn from: radii that grow with the number of categories.
+"""Confidence radii of a window's frequencies around the true distribution, growing with the number of categories.
 
-All need n independent interactions, one category each, from one law theta_star. They are kept to compare with the
-routes of `routes`, which need no such radius, and for two-sided statements. The paper defines no "Kamath", no "HJW".
+All need n independent interactions, one category each, from one distribution theta_star. They are kept to compare with
+the routes of `routes`, which need no such radius, and for two-sided statements.
+The paper defines no "Kamath", no "HJW".
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def mcdiarmid_tv_radius(n: int, *, n_categories: int, error: float) -> float:
 def tv_radius(n: int, *, n_categories: int, error: float) -> float:
     """Return the smaller of the two TV radii.
 
-    Neither depends on the data, so that the choice costs nothing.
+    Neither depends on the data, so the choice needs no correction.
 
     Parameters
     ----------
@@ -230,7 +231,7 @@ def types_kl_radius(n: int, *, n_categories: int, error: float) -> Information:
 def kl_radius(n: int, *, n_categories: int, error: float) -> Information:
     """Return the smaller of the two KL radii.
 
-    Neither depends on the data, so that the choice costs nothing.
+    Neither depends on the data, so the choice needs no correction.
 
     Parameters
     ----------
@@ -390,7 +391,7 @@ def js_mcdiarmid_radius(n: int, *, error: float) -> Information:
 
 
 def _some(n: int, n_categories: int, error: float) -> bool:
-    """Check the arguments; False where there is nothing to bound: no interaction, or a single category."""
+    """Check the arguments; return False if there is nothing to bound: no interaction, or a single category."""
     check_level("error", error)
     lowest = -(2**63)
     whole = check_whole("n", n, least=lowest, most=2**63), check_whole("n_categories", n_categories, least=lowest)

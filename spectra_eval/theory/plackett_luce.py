@@ -1,6 +1,6 @@
-"""How often a list drawn without replacement holds a category: exact inclusion, and bounds on it.
+"""The probability that a list sampled without replacement has a category: exact value and bounds.
 
-Drawing k distinct categories one after the other, each with probability proportional to its weight among those left
+Sampling k distinct categories sequentially, each with probability proportional to its weight among those left
 (Plackett-Luce; the Gumbel top-k trick), is a race of exponential clocks with these weights as rates: the list is the
 first k to ring. Theorem 2 of the paper takes k times the bound on the *first* pick: false without replacement.
 """
@@ -28,10 +28,10 @@ __all__ = [
 ]
 
 _MOST = 20
-"""Up to this many categories the recursion over subsets is allowed."""
+"""The largest number of categories for the recursion over subsets."""
 
 _FEW = 11
-"""Up to this many *other* categories it is preferred, as the faster of the two."""
+"""The largest number of *other* categories for which the recursion is the faster method."""
 
 
 def inclusion_probability(weights: Any, *, category: int, k: int, method: str = "auto") -> float:
@@ -79,7 +79,7 @@ def inclusion_probability(weights: Any, *, category: int, k: int, method: str = 
 
 @dataclass(frozen=True, kw_only=True)
 class InclusionBounds:
-    """Upper bounds on an inclusion probability, all proven; with the ratio r_k they are made of.
+    """Proven upper bounds on an inclusion probability, with the ratio r_k that they use.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class InclusionBounds:
 
     @property
     def best(self) -> float:
-        """The least of the bounds, and at most one."""
+        """Return the smallest of the bounds, at most one."""
         return min(1.0, self.step, self.heads, self.product)
 
 
@@ -289,7 +289,7 @@ def excluded_surely(ratio: float) -> bool:
 
 
 def printed_union_bound(weights: Any, *, category: int, k: int) -> float:
-    """Return the paper's union bound k w/w_head, which is no bound for draws without replacement if k > 1.
+    """Return the paper's union bound k w/w_head, which is not a bound for sampling without replacement if k > 1.
 
     Parameters
     ----------
@@ -346,16 +346,16 @@ def printed_union_counterexample() -> tuple[np.ndarray, int, int]:
 
 def _split(weights: Any, category: int, k: int) -> tuple[float, np.ndarray]:
     """Return the weight of the category and the others, largest first."""
-    held = as_array("weights", weights)
-    if held.ndim != 1 or len(held) == 0 or not np.isfinite(held).all() or (held < 0).any():
+    values = as_array("weights", weights)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise InputError("weights: give one finite number a category, none of them negative")
     check_whole("category", category, least=-(10**9))
-    if not 0 <= category < len(held):
-        raise InputError(f"category: {category} is none of 0..{len(held) - 1}")
-    check_cutoff(k, len(held))
-    if held[category] <= 0:
+    if not 0 <= category < len(values):
+        raise InputError(f"category: {category} is none of 0..{len(values) - 1}")
+    check_cutoff(k, len(values))
+    if values[category] <= 0:
         raise InputError(f"category: {category} has weight 0 and is never drawn before all others")
-    return float(held[category]), np.sort(np.delete(held, category))[::-1]
+    return float(values[category]), np.sort(np.delete(values, category))[::-1]
 
 
 def _subsets(target: float, others: np.ndarray, k: int) -> float:
@@ -382,7 +382,7 @@ def _subsets(target: float, others: np.ndarray, k: int) -> float:
 
 
 def _race(target: float, others: np.ndarray, k: int) -> float:
-    """Integrate over the time at which the target's clock rings: fewer than k others may have rung."""
+    """Integrate over the arrival time of the target: fewer than k others may have arrived."""
     # t = e^y; the density of the ring is target t exp(-target t) dy. On this scale the trapezoid rule converges
     # faster than any power of its step, however far the weights lie apart.
     top = max(target, float(others[0]))

@@ -1,4 +1,4 @@
-"""The bounds as the paper prints them, valid or not: to reproduce its numbers, never to certify.
+"""The bounds as printed in the paper, valid or not: to reproduce its numbers, never to certify.
 
 The paper gives four envelopes of the total variation by the JS (F.2, F.6). The formulas leave open whether
 nats or bits go in, and the numbers printed come from a third arithmetic; so each envelope has its
@@ -50,7 +50,7 @@ _CURVES: dict[tuple[str, str], _Curve] = {
     ("th", "printed_a"): _root(8 * LN2),
     ("th", "printed_b"): _root(2 * LN2),
 }
-"""Each printed envelope, in each reading, as a function of JS in bits."""
+"""The printed envelopes in each reading, as functions of the JS in bits."""
 
 _NOWHERE = {("ps", "nats"), ("ps", "printed"), ("bh", "printed")}
 _UP_TO = {("bh", "nats"), ("bh", "bits")}
@@ -64,7 +64,7 @@ class PrintedValue:
     Attributes
     ----------
     value : float or float array
-        As the formula gives it, also above 1.
+        The value of the formula, also above 1.
     valid : bool or bool array
         Whether it is an upper bound on the total variation at this JS; of the same shape.
     valid_interval : tuple of two float, or None
@@ -112,7 +112,7 @@ def readings(name: str) -> tuple[str, ...]:
 
 
 def paper_phi(name: str, js: Information, *, reading: str) -> PrintedValue:
-    """Evaluate an envelope of the paper in one reading, and say whether it is a bound there.
+    """Evaluate an envelope of the paper in one reading, and whether it is a bound there.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a hierarchical probe costs beside a flat one: questions and tokens."""
+"""The cost of a hierarchical probe relative to a flat one: prompts and tokens."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["prompt_count", "token_ratio"]
 
 
 def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None = None) -> int:
-    """Count the questions of a hierarchical probe: one a parent, and one a child of each explored parent.
+    """Count the prompts of a hierarchical probe: one per parent, and one per child of each explored parent.
 
     Parameters
     ----------
     sizes : sequence of int
-        Children of each parent; a flat probe asks their sum.
+        Children of each parent; a flat probe needs their sum.
     explored : int or sequence of int, optional
         Parents that are expanded; a number means that many of the largest. By default all, which always
         costs more than the flat probe.
@@ -47,7 +47,7 @@ def prompt_count(sizes: Sequence[int], *, explored: int | Sequence[int] | None =
 
 
 def token_ratio(*, prefix: int, suffix: int, n_categories: int) -> float:
-    """Return the tokens of K questions that share a prefix, over those of one question.
+    """Return the tokens of K prompts that share a prefix, divided by those of one prompt.
 
     The ratio is (T_pre + K T_suf)/(T_pre + T_suf).
 

@@ -1,4 +1,4 @@
-"""How far a distribution may be from the truth before its top k can differ: the exact radii."""
+"""The exact radii within which a distribution has the same top k."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RankRadii:
 
 
 def rank_radii(theta: Any, *, k: int) -> RankRadii:
-    """Return the smallest divergence at which some distribution loses the top k of theta.
+    """Return the smallest divergence at which some distribution has another top k than theta.
 
     Parameters
     ----------
@@ -166,9 +166,9 @@ def rank_flip(theta: Any, *, k: int, past: float = 0.0) -> np.ndarray:
 
 
 def _boundary(rows: np.ndarray, k: int) -> tuple[Any, Any, Any]:
-    """Return the shares at ranks k and k+1, and the sum of all the others.
+    """Return the probabilities at ranks k and k+1, and the sum of all others.
 
-    What the two leave of one is not that sum: where there is no third category, rounding would make one up.
+    The sum is not computed as a difference from one, where rounding would add mass without a third category.
     """
     check_cutoff(k)
     n_categories = rows.shape[-1]

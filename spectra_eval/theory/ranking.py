@@ -1,6 +1,6 @@
-"""When a near enough distribution ranks right, and what it loses where it does not.
+"""Conditions for the correct ranking by a close distribution, and bounds on the loss otherwise.
 
-G* is the set of the k categories with the largest shares in theta_star, M(L) the mass of theta_star on a list L.
+G* is the set of the k categories with the largest probabilities in theta_star, M(L) the mass of theta_star on a list L.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
 def js_ceiling_through_phi(k: int) -> Information:
     """Return the JS from which on phi* certifies no ranking at cut-off k: psi(1/(2k)).
 
-    theta_star at rank k is at most 1/k, so that half a gap is at most 1/(2k). The exact radius reaches further:
+    theta_star at rank k is at most 1/k, so half a gap is at most 1/(2k). The exact radius reaches further:
     `rank_radius.js_ceiling`.
 
     Parameters
@@ -266,14 +266,14 @@ def js_ceiling_through_phi(k: int) -> Information:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectationForm:
-    """A lower bound on an expected gain, and the probability from which on it is positive.
+    """A lower bound on an expected gain, and the probability above which it is positive.
 
     Attributes
     ----------
     lower : float
         Lower bound on the expected gain.
     threshold : float
-        Probability of the favourable event from which on the bound is positive.
+        Probability of the favourable event above which the bound is positive.
 
     Examples
     --------

@@ -72,7 +72,7 @@ def theorem_4(
     weights: Any = None,
     eps: float | None = None,
 ) -> Theorem4:
-    """Check for one user whether a near enough distribution earns a higher utility than a list.
+    """Check for one user whether a close distribution has a higher utility than a list.
 
     Parameters
     ----------
@@ -160,12 +160,12 @@ def theorem_4(
 
 @dataclass(frozen=True, kw_only=True)
 class Counterexample:
-    """A case in which the printed Theorem 4 claims a strictly better utility, and it is not.
+    """A counterexample to the strict inequality of the printed Theorem 4.
 
     Attributes
     ----------
     name : str
-        What the case shows.
+        The description of the case.
     fails : str
         The hypothesis of `Theorem4` that fails.
     theta_star, theta_s : tuple of K float
@@ -281,7 +281,7 @@ def _same(share: np.ndarray) -> np.ndarray:
 
 
 def _places(entries: Any, n_categories: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ranks and the categories of the entries that count: known, and named for the first time."""
+    """Return the ranks and the categories of the valid entries: known and not repeated."""
     listed = as_whole("entries", entries)
     if listed.ndim != 1:
         raise ShapeError(f"entries: shape {listed.shape}; give one list")
@@ -305,6 +305,6 @@ def _check_utility(sorted_values: np.ndarray, *, short: bool) -> None:
 
 
 def _strictly_wrong(weights: np.ndarray, earned: np.ndarray) -> bool:
-    """Return whether some entry stands after one that earns less, at a rank that weighs less."""
+    """Return whether some entry follows one with a lower gain, at a rank with a lower weight."""
     wrong = (weights[:, None] > weights[None, :]) & (earned[:, None] < earned[None, :])
     return bool(wrong.any())

@@ -1,9 +1,9 @@
-r"""One user's finite window: when it shows that the readout beats every distribution on the list.
+r"""Certificates for one user from a finite window: the readout is closer than every distribution on the list.
 
-The interactions are independent draws from one law theta_star, given the history and their number n. Each
+The interactions are independent draws from one distribution theta_star, given the history and their number n. Each
 route bounds TV(theta_s, theta_star) from above with error beta1 and the mass that the list misses from
-below with error beta2; the user is certified where the first lies below the second. What is certified, with
-error beta1 + beta2 for a user who does not deserve it, is TV(theta_s) < TV(dg) against the law, for
+below with error beta2; the user is certified if the first is below the second. What is certified, with
+error beta1 + beta2 for a user who does not deserve it, is TV(theta_s) < TV(dg) to the true distribution, for
 every dg on the list.
 
 Route T needs no union over sets and does not depend on K: A = {theta_s > theta_star} is a *fixed* set, with

@@ -1,4 +1,4 @@
-r"""What no distribution on a short list can get below: Lemma 1 and its strengthening in Jensen-Shannon divergence.
+r"""Lower bounds for every distribution on a short list: Lemma 1 and its version in Jensen-Shannon divergence.
 
 A list L of decoded categories misses the mass m = theta_star(complement of L). Merging the categories to
 {L, rest} raises no f-divergence and leaves the pair (1, 0), (1-m, m).
@@ -65,7 +65,7 @@ def missed_mass(theta_star: Any, lists: Any, *, k: int | None = None) -> np.ndar
 
 
 def truncated_tv_lower(missed: Any) -> Any:
-    """Bound the total variation of every distribution on the list from below by the mass it misses (Lemma 1).
+    """Bound the total variation of every distribution on the list from below by its missed mass (Lemma 1).
 
     Equality iff dg >= theta_star on the whole list.
 

@@ -48,11 +48,13 @@ def excess_squared_distance(theta_star: Any, theta_s: Any, *, n: Any) -> np.ndar
     >>> excess_squared_distance([[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]], n=[4, 4]).round(4).tolist()
     [0.5, -0.1667]
     """
-    truth, held = (np.atleast_2d(row) for row in as_simplex(theta_star=theta_star, theta_s=theta_s))
+    truth, predicted = (np.atleast_2d(row) for row in as_simplex(theta_star=theta_star, theta_s=theta_s))
     number = np.atleast_1d(as_array("n", n))
-    if truth.shape != held.shape or number.shape != truth.shape[:1]:
-        raise ShapeError(f"theta_star, theta_s, n: shapes {truth.shape}, {held.shape} and {number.shape} do not fit")
+    if truth.shape != predicted.shape or number.shape != truth.shape[:1]:
+        raise ShapeError(
+            f"theta_star, theta_s, n: shapes {truth.shape}, {predicted.shape} and {number.shape} do not fit"
+        )
     if not (number > 0).all():
         raise InputError("n: a window without interactions; leave its user out")
     own = np.where(number >= 2, np.sum(truth * (1.0 - truth), axis=1) / np.maximum(number - 1.0, 1.0), np.nan)
-    return np.sum((truth - held) ** 2, axis=1) - own
+    return np.sum((truth - predicted) ** 2, axis=1) - own

@@ -1,8 +1,12 @@
-"""What a person reads outside the code uses the words of the field: the pages, and the help of every command."""
+"""The pages, the help of every command, and the docstrings and errors of the code use the words of the field."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +68,73 @@ def found(text: str, allowed: tuple[tuple[str, str], ...] = ()) -> list[str]:
             line = text.count("\n", 0, match.start()) + 1
             hits.append(f"line {line}: {' '.join(match[0].split())!r}: write {instead}")
     return hits
+
+
+ROOMS = (
+    "errors.py",
+    "redaction.py",
+    "registry.py",
+    "settings.py",
+    "units.py",
+    "simplex.py",
+    "arrays",
+    "tables",
+    "artifacts",
+    "stats",
+    "metrics",
+    "baselines",
+    "evaluation",
+    "fusion",
+    "report",
+    "certification",
+    "theory",
+    "data",
+    "testing",
+    "audit",
+)
+"""Modules and packages whose docstrings, comments and errors are checked, below spectra_eval."""
+OPENERS = {"Give", "Say", "Tell", "Hold", "Put", "Take", "Look", "Lay", "Whether"}
+"""First words of a function's docstring for which there is a verb of the field, such as Return or Check."""
+EXAMPLE = re.compile(r"^ *>>>.*(?:\n.*\S.*)*|^ *\w+(?:, \w+)* : .*$|``[^`\n]+``|\"\w+\"", re.M)
+"""In docstrings: examples with their output, names of parameters, code, values in quotes."""
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield each docstring: its line, its text without code, and whether it is that of a function."""
+    functions = {}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions[node.body[0]] = node
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            text = EXAMPLE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), inspect.cleandoc(node.value.value))
+            yield node.lineno, re.sub(r"^ +", "", text, flags=re.M), node in functions
+
+
+def errors(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of the errors raised, but for reasons that certificates record and `verify` compares."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and node.exc is not None and "NoClaim" not in ast.unparse(node.exc):
+            parts = [part for part in ast.walk(node.exc) if isinstance(part, ast.Constant)]
+            yield node.lineno, " … ".join(part.value for part in parts if isinstance(part.value, str))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_code_is_in_plain_words(room: str) -> None:
+    place = ROOT / "spectra_eval" / room
+    hits = []
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        texts = [*errors(path)]
+        for line, text, of_function in docstrings(path):
+            texts.append((line, text))
+            if of_function and text.split(maxsplit=1)[:1] in [[word] for word in OPENERS]:
+                hits.append(f"{path.name}:{line}: begins with {text.split()[0]}")
+        with tokenize.open(path) as source:
+            tokens = [*tokenize.generate_tokens(source.readline)]
+        texts += [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+        hits += [f"{path.name}:{line}, {hit}" for line, text in texts for hit in found(text)]
+    assert hits == []
 
 
 @pytest.mark.parametrize("page", PAGES)

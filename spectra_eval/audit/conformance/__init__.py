@@ -1,4 +1,4 @@
-"""Golden vectors held against the public functions that compute them: what `spectra-eval conformance` runs."""
+"""Golden vectors compared with the public functions, for `spectra-eval conformance`."""
 
 from spectra_eval.audit.conformance._run import GROUPS, Group, GroupResult, conform
 

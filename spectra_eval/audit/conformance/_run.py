@@ -1,4 +1,4 @@
-"""How one case of a vector file is computed and compared."""
+"""Computation and comparison of the cases of a vector file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectra_eval.errors import DuplicateNameError, SchemaError, SpectraError, o
 __all__ = ["GROUPS", "Group", "GroupResult", "conform", "group", "numbers"]
 
 RTOL, ATOL = 1e-9, 1e-300
-"""Where a case does not say otherwise: |computed - expected| <= ATOL + RTOL |expected|."""
+"""The default tolerance: |computed - expected| <= ATOL + RTOL |expected|."""
 
 _OWN = {"rtol", "atol", "name"}
 
@@ -38,7 +38,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupResult:
-    """What came of one group: `cases` hold ``computed``, ``ok``, and where it applies ``differs`` and ``disputed``."""
+    """The result of one group: `cases` hold ``computed``, ``ok``, and where it applies ``differs`` and ``disputed``."""
 
     name: str
     function: str
@@ -202,7 +202,7 @@ def _close(found: Any, expected: Any, rtol: float, atol: float) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Give a value as strict JSON: numbers that JSON does not have become the text that the file uses."""
+    """Return a value as strict JSON: infinities and NaN become the text that the file uses."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):

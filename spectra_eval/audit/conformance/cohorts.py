@@ -1,4 +1,4 @@
-"""The groups of bounds on shares, means and windows."""
+"""The groups of bounds on proportions, means and windows."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _binary_js_interval(case: _Case) -> _Case:
 
 
 def _one(value: Any) -> float:
-    """Give the number of the only user."""
+    """Return the number of the only user."""
     return float(np.asarray(value).reshape(-1)[0])
 
 

@@ -1,4 +1,4 @@
-"""The groups of rankings, frequency bias, two levels and distances of counts from their law."""
+"""The groups of rankings, frequency bias, two levels and distances of counts from their distribution."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _cost_ratio(case: _Case) -> _Case:
 def _multinomial_radius(case: _Case) -> _Case:
     n, k, error = int(case["n"]), int(case["K"]), case["beta"]
     arguments = {"n_categories": k, "error": error}
-    # The two radii stop at one, where the file goes on.
+    # The two radii are capped at one, unlike in the file.
     weissman = theory.weissman_tv_radius(n, **arguments)
     mcdiarmid = theory.mcdiarmid_tv_radius(n, **arguments)
     if weissman >= 1:

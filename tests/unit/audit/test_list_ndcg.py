@@ -46,7 +46,7 @@ def test_lists_that_may_hold_everything_may_be_ideal() -> None:
 
 
 def test_what_no_cohort_has_is_refused() -> None:
-    with pytest.raises(InputError, match=r"no cohort has a largest share of 1\.2"):
+    with pytest.raises(InputError, match=r"no cohort has a largest proportion of 1\.2"):
         most_list_ndcg(captured=0.5, top=1.2, k=2, n_categories=6)
 
 
