@@ -4,7 +4,7 @@ First, all tests of the mathematics run once, to record which tests reach which 
 (`--reached` names a file that keeps this for the next run). Then a seeded sample of mutants (operators of Cosmic Ray)
 over the mathematics and the data is tested by the tests that reach the changed line: first by the unit tests of its
 folder, the quickest in front, then by all others. Survivors are printed with their change.
-`--known` names a file of survivors that no test can kill, one ``PATH:LINE OLD => NEW  # REASON`` a line.
+`--known` names a file of survivors that no test can kill, one ``PATH OLD => NEW  # REASON`` a line.
 
 Example: ``python benchmarks/mutation.py --sample 300 --seed 1 --workers 2 -o outcomes.jsonl``
 """
@@ -67,12 +67,18 @@ class Mutant:
 
     @property
     def label(self) -> str:
-        """The line before and after."""
+        """The place, and the line before and after."""
+        place, change = self.change.split(" ", 1)
+        return f"{place}:{self.line} {change}"
+
+    @property
+    def change(self) -> str:
+        """The file, and the line before and after: what stays the same when lines are added above."""
         before = (ROOT / self.path).read_text(encoding="utf-8").splitlines()
         after = self.code.splitlines()
         row = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), self.line - 1)
         new = after[row].strip() if row < len(after) else "(removed)"
-        return f"{self.path}:{row + 1} {before[row].strip()} => {new}"
+        return f"{self.path} {before[row].strip()} => {new}"
 
 
 def lines_that_run(source: str) -> set[int]:
@@ -242,10 +248,10 @@ def main() -> None:
         rows = [json.dumps({"mutant": m.label, "outcome": results[m]}) for m in mutants]
         options.output.write_text("\n".join(rows) + "\n", encoding="utf-8")
     reasons = options.known.read_text(encoding="utf-8").splitlines() if options.known.is_file() else []
-    known = {line.split("  # ")[0]: line.split("  # ")[1] for line in reasons if "  # " in line}
+    known = dict(line.split("  # ", 1) for line in reasons if "  # " in line)
     survived = [m for m in mutants if results[m] == "survived"]
     for mutant in survived:
-        print(f"survived: {mutant.label}  # {known.get(mutant.label, 'NO REASON GIVEN')}")
+        print(f"survived: {mutant.label}  # {known.get(mutant.change, 'NO REASON GIVEN')}")
     killed = len(mutants) - len(survived)
     unit = sum(found == "killed" for found in results.values())
     print(f"{unit} of {len(mutants)} killed by the unit tests of their folder ({unit / len(mutants):.1%})")
