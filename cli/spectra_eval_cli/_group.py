@@ -104,13 +104,13 @@ class LazyGroup(click.Group):
         except BaseException as error:  # a library or a file of the user's that calls sys.exit or panics, too
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
                 say(traceback.format_exc(), err=True, nl=False)
-            code, message = _judged(error)
+            code, message = _exit_code_and_message(error)
             with contextlib.suppress(OSError):  # the exit code tells it where stderr cannot be written
                 _say(_typed_names(str(message)))
             ctx.exit(code)
 
 
-def _judged(error: BaseException) -> tuple[int, object]:
+def _exit_code_and_message(error: BaseException) -> tuple[int, object]:
     """Return the exit code of an error and its message; an error that was not foreseen is a fault of the program."""
     from spectra_eval.errors import BackendError, SpectraError
 
@@ -150,9 +150,9 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Say a warning in one line, without the place in the code that a user cannot mend."""
-    said = " ".join(str(message).split())
+    line = " ".join(str(message).split())
     where = f" ({category.__name__}, {filename}:{lineno})" if _meta().get(_VERBOSE) else ""
-    log(f"note: {said}{where}", quiet=bool(_meta().get(_QUIET)))
+    log(f"note: {line}{where}", quiet=bool(_meta().get(_QUIET)))
 
 
 def _meta() -> dict[str, Any]:
@@ -189,10 +189,10 @@ def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
         return
     renamed = ", ".join(name if name == column else f"{name} from {column}" for name, column in columns.items())
     divided = ", rows divided by their sums" if read.get("renormalised") else ""
-    said = (
+    line = (
         f"read: {path} as {read.get('format')}, {read.get('n_categories')} categories, target as {read.get('target')}"
     )
-    log(f"{said} ({renamed}){divided}{_options(read)}", quiet=quiet)
+    log(f"{line} ({renamed}){divided}{_options(read)}", quiet=quiet)
 
 
 def _options(read: Mapping[str, Any]) -> str:

@@ -46,17 +46,17 @@ def bar_line(what: str, words: Sequence[str], share: float, *, width: int) -> st
     from rich.console import Console
     from rich.progress_bar import ProgressBar
 
-    kept = list(words)
-    while len(kept) > 1 and width - len(what) - len(", ".join(kept)) - 2 < _BAR:
-        del kept[-2 if len(kept) > 2 else -1]
-    said = ", ".join(kept)
-    room = width - len(what) - len(said) - 2
+    shown_words = list(words)
+    while len(shown_words) > 1 and width - len(what) - len(", ".join(shown_words)) - 2 < _BAR:
+        del shown_words[-2 if len(shown_words) > 2 else -1]
+    text = ", ".join(shown_words)
+    room = width - len(what) - len(text) - 2
     if room < 1:
-        return f"{what}: {said}"
+        return f"{what}: {text}"
     buffer = io.StringIO()
     console = Console(file=buffer, width=room, color_system=None, legacy_windows=False)
     console.print(ProgressBar(total=1.0, completed=share, width=room), end="")
-    return f"{what} {buffer.getvalue():{room}} {said}"
+    return f"{what} {buffer.getvalue():{room}} {text}"
 
 
 def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None) -> Callable[[int, int], Any]:
@@ -66,12 +66,12 @@ def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None)
     """
     from rich.console import Console
 
-    started = said = time.monotonic()
+    started = last_shown = time.monotonic()
     first: int | None = None
     terminal = sys.stderr.isatty()
 
     def show(done: int, total: int) -> None:
-        nonlocal first, said
+        nonlocal first, last_shown
         now = time.monotonic()
         first = done if first is None else first
         rate = (done - first) / (now - started) if now > started else 0.0
@@ -88,8 +88,8 @@ def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None)
         if terminal:
             line = bar_line(what, words, done / max(total, 1), width=Console(stderr=True).width - 1)
             say(line, err=True, nl=done >= total, over=True)
-        elif done >= total or now - said >= 60:
-            said = now
+        elif done >= total or now - last_shown >= 60:
+            last_shown = now
             say(f"{what}: {', '.join(words)}", err=True)
 
     return show

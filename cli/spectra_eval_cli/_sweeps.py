@@ -26,7 +26,7 @@ def sweep_table(
     templates: Sequence[Template],
     limit: int | None,
     quiet: bool,
-    **asked: Any,
+    **choices: Any,
 ) -> None:
     """Probe a table once a variant, and print the comparison."""
     from spectra_eval.artifacts import read_table
@@ -37,7 +37,7 @@ def sweep_table(
     words: dict[str, Any] = {"templates": templates} if kind == "prompts" else {}
     if kind != "prompts" and templates:
         words["template"] = templates[0]
-    shared = {"readout": asked["readout"], "options": asked["options"]}
+    shared = {"readout": choices["readout"], "options": choices["options"]}
     found = variants(kind, read, **shared, **words)  # what cannot be swept is refused before a model is loaded
     log(f"sweep: {len(found)} variants: {', '.join(one.name for one in found)}", quiet=quiet)
 
@@ -45,7 +45,7 @@ def sweep_table(
         return None if quiet else progress(name, "records")
 
     with open_session() as session:
-        made = sweep(read, session, kind=kind, run=run, limit=limit, progress=show, **words, **asked)
+        made = sweep(read, session, kind=kind, run=run, limit=limit, progress=show, **words, **choices)
     lines = made.lines()
     emit(lines, style="table", title=SWEEPS[kind], right=list(lines[0])[2:], keys=2)
     log(f"sweep: {run / 'sweep.json'}, and the same as sweep.md and sweep.tex", quiet=quiet)

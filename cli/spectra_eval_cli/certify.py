@@ -172,7 +172,7 @@ def show(document: dict[str, object]) -> None:
     # A pipe or a file gets the same lines everywhere; a terminal gets its own width.
     width = max(60, min(110, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
 
-    def asked(claim: dict[str, object]) -> bool:
+    def required(claim: dict[str, object]) -> bool:
         return claim["claim"] in options["require"]  # type: ignore[index]
 
     for claim in document["claims"]:  # type: ignore[attr-defined]
@@ -180,9 +180,8 @@ def show(document: dict[str, object]) -> None:
         say()
         against = ""
         if claim["bound"] is not None and claim["threshold"] is not None:
-            against = (
-                f" (bound {claim['bound']:.4f}, {'asked for' if asked(claim) else 'to exceed'} {claim['threshold']:g})"
-            )
+            verb = "asked for" if required(claim) else "to exceed"
+            against = f" (bound {claim['bound']:.4f}, {verb} {claim['threshold']:g})"
         say(f"{marks[word]} {claim['claim']}: {word}{against}", fg=colours.get(word), bold=True)
         say(textwrap.fill(claim["statement"], width, initial_indent="  ", subsequent_indent="  "))
         for assumption in claim["assumptions"]:

@@ -38,7 +38,7 @@ def command(
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
-    **asked: Any,
+    **further: Any,
 ) -> None:
     """Compare the readouts of TABLES on the same users.
 
@@ -51,7 +51,7 @@ def command(
     from spectra_eval.evaluation import compare
 
     read = {name: read_table(path, **reading) for path, name in zip(tables, table_names(tables), strict=True)}
-    found = compare(read, baselines=baselines or (), rng=np.random.default_rng(seed), **asked)
+    found = compare(read, baselines=baselines or (), rng=np.random.default_rng(seed), **further)
     document = {**found.to_json(), "seed": seed}
     rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]
     right = [column for column in rows[0] if column not in ("metric", "systems", "better")]

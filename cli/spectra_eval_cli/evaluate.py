@@ -46,7 +46,7 @@ def command(
     output: Path | None,
     reading: dict[str, Any],
     quiet: bool,
-    **asked: Any,
+    **further: Any,
 ) -> None:
     """Evaluate systems against the observed interactions.
 
@@ -70,7 +70,7 @@ def command(
             table,
             columns=None if columns is None else further_columns(columns, table.users.tolist()),
             rng=np.random.default_rng(seed),
-            **asked,
+            **further,
         )
         say_read(path, table.metadata, quiet=quiet)
         document = result.to_json()
@@ -151,12 +151,12 @@ def interval_lines(rows: Sequence[Mapping[str, Any]]) -> str:
     forms: dict[str, list[str]] = {}
     for row in rows:
         if row["interval"] is not None:
-            said = f"intervals at {100 * row['interval']['level']:.4g} %: {row['interval']['method']}"
-            forms.setdefault(said, []).append(row["metric"])
+            line = f"intervals at {100 * row['interval']['level']:.4g} %: {row['interval']['method']}"
+            forms.setdefault(line, []).append(row["metric"])
     everywhere = len(forms) == 1
     return "".join(
-        f"{said}{'' if everywhere else ' (' + ', '.join(dict.fromkeys(metrics)) + ')'}\n"
-        for said, metrics in forms.items()
+        f"{line}{'' if everywhere else ' (' + ', '.join(dict.fromkeys(metrics)) + ')'}\n"
+        for line, metrics in forms.items()
     )
 
 

@@ -115,11 +115,11 @@ def command(
     read = read_table(table)
     interactions = _interactions(read, source, dataset, more)
     if hold_out > 0:
-        read, kept = split_users(read, hold_out, seed=recipe["seed"])
-        beside = output.parent / f"{output.name}.held-out.parquet"
+        read, held_out = split_users(read, hold_out, seed=recipe["seed"])
+        held_out_path = output.parent / f"{output.name}.held-out.parquet"
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_table(kept, beside)
-        log(f"held out: {beside}, {len(set(kept.users.tolist()))} users", quiet=quiet)
+        write_table(held_out, held_out_path)
+        log(f"held out: {held_out_path}, {len(set(held_out.users.tolist()))} users", quiet=quiet)
     settings = Recipe(**recipe)
     manifest = finetune(
         read,
@@ -176,15 +176,15 @@ def _progress() -> Callable[[int, int, float], None]:
     import sys
     import time
 
-    said = time.monotonic()
+    last_shown = time.monotonic()
 
     def show(done: int, total: int, loss: float) -> None:
-        nonlocal said
+        nonlocal last_shown
         line = f"training: step {done} of {total}, loss {loss:.4f}"
         if sys.stderr.isatty():
             say(line, err=True, nl=done >= total, over=True)
-        elif done >= total or time.monotonic() - said >= 60:
-            said = time.monotonic()
+        elif done >= total or time.monotonic() - last_shown >= 60:
+            last_shown = time.monotonic()
             say(line, err=True)
 
     return show

@@ -87,8 +87,8 @@ def command(
     ]
     fields = ("claim", "threshold", "given", "n_users", "n_interactions", "method", "reason")
     documents = [{name: getattr(need, name) for name in fields} | {"given": dict(need.given)} for need in needs]
-    said = {"schema": "spectra-eval/plan/1", "power": power, "level": level, "scope": scope, "bound": bound}
-    document = {**said, "needs": documents}
+    header = {"schema": "spectra-eval/plan/1", "power": power, "level": level, "scope": scope, "bound": bound}
+    document = {**header, "needs": documents}
     emit(rows, style=style, document=document, right=["to pass", "users", "interactions each"])
 
 

@@ -147,8 +147,8 @@ def command(
         raise click.UsageError("--texts: it is held against the table of --check; name that too")
     entry = DATASETS[dataset]
     named = {"genre_set": genres, "taxonomy": taxonomy, "two_parents": two_parents, "level": level, "seed": seed}
-    asked = {name: value for name, value in named.items() if value is not None}
-    options = _options(entry, {**asked, **mapping, **{name.replace("-", "_"): value for name, value in more.items()}})
+    given = {name: value for name, value in named.items() if value is not None}
+    options = _options(entry, {**given, **mapping, **{name.replace("-", "_"): value for name, value in more.items()}})
     if entry.needs_source == (source is None):
         raise click.UsageError(f"{dataset}: {'name the SOURCE' if entry.needs_source else 'has no SOURCE'}")
     if entry.terms:
@@ -171,9 +171,9 @@ def command(
                 if is_stdout(output):
                     log("note: the table with the law as theta_star is written beside a file only", quiet=quiet)
                 else:
-                    beside = output.with_suffix(f".law{output.suffix}")
-                    write_table(law, beside)
-                    log(f"law: {beside}, the same records with the law as theta_star", quiet=quiet)
+                    law_path = output.with_suffix(f".law{output.suffix}")
+                    write_table(law, law_path)
+                    log(f"law: {law_path}, the same records with the law as theta_star", quiet=quiet)
             write_table(table, output)
             users, records = len(set(table.users.tolist())), table.n_users
             categories, metadata = table.n_categories, table.metadata
@@ -202,16 +202,18 @@ def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
         yield
     except InputError as error:
         names = "|".join(sorted({*entry.options, *rules}))
-        said = re.sub(rf"^({names}): ", lambda found: f"{_spelled(entry, found[1])}: ", str(error))
-        said = re.sub(rf"\b({names})='([^']*)'", lambda found: _spelled(entry, found[1], shlex.quote(found[2])), said)
-        raise type(error)(said) from error
+        message = re.sub(rf"^({names}): ", lambda found: f"{_spelled(entry, found[1])}: ", str(error))
+        message = re.sub(
+            rf"\b({names})='([^']*)'", lambda found: _spelled(entry, found[1], shlex.quote(found[2])), message
+        )
+        raise type(error)(message) from error
 
 
-def _options(entry: Dataset, asked: dict[str, Any]) -> dict[str, Any]:
+def _options(entry: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     """Refuse what the data set does not take."""
-    for name in asked:
+    for name in given:
         if name not in entry.options:
             known = ", ".join(_spelled(entry, option) for option in entry.options) or "none"
             asked_for = _FLAGS.get(name, name.replace("_", "-"))
             raise click.UsageError(f"{entry.name} takes no option {asked_for!r}; it takes {known}")
-    return asked
+    return given

@@ -83,7 +83,7 @@ def command(
     output: Path,
     reading: dict[str, Any],
     quiet: bool,
-    **asked: Any,
+    **probe_options: Any,
 ) -> None:
     """Run a model on every user's prompts.
 
@@ -94,17 +94,17 @@ def command(
     from spectra_eval.probing.backends._base import CachedSession
     from spectra_eval.probing.templates import read_template
 
-    asked["options"] = {name: int(v) if v.lstrip("-").isdecimal() else v for name, v in choices.items()}
+    probe_options["options"] = {name: int(v) if v.lstrip("-").isdecimal() else v for name, v in choices.items()}
     open_session = functools.partial(open_named, backend, adapter=adapter, seed=seed, **opening)
     worded = [read_template(name) for name in templates]
     if sweep is not None:
-        how: dict[str, Any] = {"reading": reading, "templates": worded, "limit": limit, "seed": seed, **asked}
+        how: dict[str, Any] = {"reading": reading, "templates": worded, "limit": limit, "seed": seed, **probe_options}
         sweep_table(table, open_session, kind=sweep, run=output, quiet=quiet, **how)
         return
     if len(worded) > 1:
         raise click.UsageError("--template: name one, or ask in all of them with --sweep prompts")
     if worded:
-        asked["template"] = worded[0]
+        probe_options["template"] = worded[0]
     source = FileSource(table, limit=limit, reading=reading)  # what cannot be read is refused before a model is loaded
     detail(f"table: {source.n_records} records x {source.head.n_categories} categories")
     try:
@@ -112,13 +112,13 @@ def command(
             detail(f"model: {dict(session.description)}")
             cached = (lambda: session.cached_share) if isinstance(session, CachedSession) else None
             show = None if quiet else progress("probing", "users", cached=cached)
-            probed = probe_file(source, session, run=output, seed=seed, progress=show, **asked)
+            probed = probe_file(source, session, run=output, seed=seed, progress=show, **probe_options)
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             say(err=True)
         try:
-            kept = f"{records_kept(output)} of {source.n_records} users are kept in {output}"
-            say(f"stopped: {kept}; the same command goes on from there", err=True)
+            count = f"{records_kept(output)} of {source.n_records} users are kept in {output}"
+            say(f"stopped: {count}; the same command goes on from there", err=True)
         except InputError as error:
             say(f"stopped: {error}", err=True)
         ctx.exit(130)

@@ -106,29 +106,29 @@ def diagnose(
     ...     diagnose(session).verdict
     'this probe measures nothing that can be relied on: categories tell apart, history matters'
     """
-    histories, categories = _material(table, users, titles)
-    findings = list(_of_tokens(session, histories[0], categories))
+    histories, categories = _inputs(table, users, titles)
+    findings = list(_token_findings(session, histories[0], categories))
     if not any(finding.status == "fail" for finding in findings):
         size = None if table is None else (table.n_users, table.n_categories)
-        findings += _of_answers(session, histories, categories, size, compare)
+        findings += _answer_findings(session, histories, categories, size, compare)
     return Diagnosis(findings=tuple(findings))
 
 
-def _material(table: PreferenceTable | None, users: int, titles: int) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+def _inputs(table: PreferenceTable | None, users: int, titles: int) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     if users < 2 or titles < 1:
         raise InputError(f"users {users}, titles {titles}: give at least 2 users, to compare them, and 1 title")
     if table is None:
         return list(_HISTORIES), _CATEGORIES
     if table.history is None:
         raise InputError("column history: missing; the model must be told what each user chose, see `prepare`")
-    kept = dict.fromkeys(tuple(h[-titles:]) for h in table.history if h)
-    if len(kept) < 2:
+    distinct = dict.fromkeys(tuple(h[-titles:]) for h in table.history if h)
+    if len(distinct) < 2:
         raise InputError("column history: fewer than two users have one that differs; there is nothing to compare")
     step = max(1, math.ceil(table.n_categories / _MOST_CATEGORIES))
-    return list(kept)[:users], table.categories[::step]
+    return list(distinct)[:users], table.categories[::step]
 
 
-def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[str]) -> Iterator[Finding]:
+def _token_findings(session: Session, history: Sequence[str], categories: Sequence[str]) -> Iterator[Finding]:
     """Look at what can be seen without asking: answer tokens, labels, the template, control tokens in a title."""
     if not isinstance(session, ViewedSession):
         for name in ("answer tokens", "template tail", "template answer", "template clock", "title stays text"):
@@ -154,9 +154,9 @@ def _of_tokens(session: Session, history: Sequence[str], categories: Sequence[st
             status="ok" if len(labels) >= len(categories) else "warn",
             found=f"{len(labels)} of {len(LABELS)} are one token: up to {len(labels)} options in one question",
         )
-    yield _tail(view)
-    yield _beginning(view)
-    yield _dated(view)
+    yield _template_tail(view)
+    yield _answer_start(view)
+    yield _template_clock(view)
     yield titles_stay_text(session, history, categories, view)
 
 
@@ -170,7 +170,7 @@ def _answer_tokens(view: PromptView, answers: Sequence[str]) -> Finding:
     return Finding(name="answer tokens", status="ok", found=f"single and distinct, {how}: {shown}")
 
 
-def _tail(view: PromptView) -> Finding:
+def _template_tail(view: PromptView) -> Finding:
     shown = repr(view.tail[-60:])
     if opens_thought(view.tail):
         return Finding(name="template tail", status="fail", found=f"opens a thought, so no answer comes next: {shown}")
@@ -179,21 +179,21 @@ def _tail(view: PromptView) -> Finding:
     return Finding(name="template tail", status="ok", found=shown)
 
 
-def _beginning(view: PromptView) -> Finding:
+def _answer_start(view: PromptView) -> Finding:
     """Tell whether the template shows how an answer begins."""
     if view.assumed:
         return Finding(name="template answer", status="warn", found=view.assumed)
     return Finding(name="template answer", status="ok", found="an answer directly continues the prompt")
 
 
-def _dated(view: PromptView) -> Finding:
+def _template_clock(view: PromptView) -> Finding:
     if view.dated:
         found = "the chat template reads the clock: prompts change with the date; write a fixed date into a copy of it"
         return Finding(name="template clock", status="warn", found=found)
     return Finding(name="template clock", status="ok", found="the chat template does not read the clock")
 
 
-def _of_answers(
+def _answer_findings(
     session: Session,
     histories: list[tuple[str, ...]],
     categories: tuple[str, ...],
@@ -207,13 +207,13 @@ def _of_answers(
     seconds = (time.perf_counter() - began) / len(requests)
     readings = [likelihood.read(some) for some in answers]
     scores = np.stack([reading.scores for reading in readings])
-    yield _mass(readings, histories)
-    yield _reply(session, requests[0])
-    alone = [session.score([request])[0] for request in requests[::-1]][::-1]
-    noise = max(_gap(session.score(requests), answers), _gap(alone, answers))
+    yield _answer_mass(readings, histories)
+    yield _first_words(session, requests[0])
+    separate = [session.score([request])[0] for request in requests[::-1]][::-1]
+    noise = max(_largest_difference(session.score(requests), answers), _largest_difference(separate, answers))
     spread = float(scores.std(axis=1).mean())
-    yield _told_apart(spread, noise)
-    yield _matters(scores, session, categories, noise)
+    yield _category_spread(spread, noise)
+    yield _history_effect(scores, session, categories, noise)
     status: Any = "ok" if noise <= _EXACT else "warn" if noise < spread else "fail"
     yield Finding(
         name="noise", status=status, found=f"asked again and alone, a log-probability moves by {noise:.2g} nats"
@@ -222,15 +222,15 @@ def _of_answers(
         yield _parity("shared and naive", answers, session.score_naively(requests), spread)
     if compare is not None:
         yield _parity("the two backends", answers, compare.score(requests), spread)
-    yield _position(session, histories, categories)
+    yield _position_bias(session, histories, categories)
     yield injection(session, histories[0], categories)
     began = time.perf_counter()
-    yield _lists(session, histories, categories)
+    yield _decoded_lists(session, histories, categories)
     listing = (time.perf_counter() - began) / len(histories)
     yield _speed(seconds, listing, len(categories), size)
 
 
-def _mass(readings: Sequence[Reading], histories: Sequence[Sequence[str]]) -> Finding:
+def _answer_mass(readings: Sequence[Reading], histories: Sequence[Sequence[str]]) -> Finding:
     masses = np.concatenate([reading.answer_mass for reading in readings])
     mean, least = float(masses.mean()), float(masses.min())
     status: Any = "ok" if mean >= SOME_MASS else "warn" if mean >= LOW_MASS else "fail"
@@ -242,7 +242,7 @@ def _mass(readings: Sequence[Reading], histories: Sequence[Sequence[str]]) -> Fi
     return Finding(name="answer mass", status=status, found=found)
 
 
-def _reply(session: Session, request: ProbeRequest) -> Finding:
+def _first_words(session: Session, request: ProbeRequest) -> Finding:
     """Let the model write: a reply that begins otherwise shows what the probability went to."""
     one = ProbeRequest(
         prefix=request.prefix, suffixes=request.suffixes[:1], answers=request.answers, system=request.system
@@ -252,12 +252,12 @@ def _reply(session: Session, request: ProbeRequest) -> Finding:
     return Finding(name="first words", status="ok" if begins else "warn", found=f"left to itself it writes {text!r}")
 
 
-def _told_apart(spread: float, noise: float) -> Finding:
+def _category_spread(spread: float, noise: float) -> Finding:
     status: Any = "fail" if spread <= max(10 * noise, 1e-6) else "ok"
     return Finding(name="categories tell apart", status=status, found=f"scores of one user spread by {spread:.3g} nats")
 
 
-def _matters(scores: np.ndarray, session: Session, categories: tuple[str, ...], noise: float) -> Finding:
+def _history_effect(scores: np.ndarray, session: Session, categories: tuple[str, ...], noise: float) -> Finding:
     """Hold what moves with the user against what does not: the part of the scores that all users share."""
     shape = scores - scores.mean(axis=1, keepdims=True)
     moved = float((shape - shape.mean(axis=0)).std())
@@ -282,7 +282,7 @@ def _parity(name: str, one: Sequence[AnswerScores], other: Sequence[AnswerScores
     )
 
 
-def _position(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
+def _position_bias(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
     try:
         runner = ReadoutRunner(session, readout="generative", categories=categories)
         readings = runner.read(histories)
@@ -294,7 +294,7 @@ def _position(session: Session, histories: list[tuple[str, ...]], categories: tu
     return Finding(name="position bias", status="ok" if bias <= spread else "warn", found=found)
 
 
-def _lists(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
+def _decoded_lists(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
     """Let the model write lists, and count what in them is no category."""
     length = min(5, len(categories))
     try:
@@ -303,27 +303,27 @@ def _lists(session: Session, histories: list[tuple[str, ...]], categories: tuple
         return Finding(name="decoded lists", status="unseen", found=str(error))
     lists = np.array(found)
     named, bad = int((lists != PAD).sum()), int((lists == OUT_OF_VOCABULARY).sum())
-    said = f"{named} of {lists.size} entries are written, {bad} of them name no category"
+    found_text = f"{named} of {lists.size} entries are written, {bad} of them name no category"
     good = named - bad
     status: Any = "ok" if good > lists.size / 2 else "warn"
-    return Finding(name="decoded lists", status=status, found=said + ("" if good else "; ask with --constrained"))
+    return Finding(name="decoded lists", status=status, found=found_text + ("" if good else "; ask with --constrained"))
 
 
-def _speed(seconds: float, listing: float, asked: int, size: tuple[int, int] | None) -> Finding:
-    found = f"{seconds:.2f} s a user with {asked} categories, {listing:.2f} s more for a list"
+def _speed(seconds: float, listing: float, n_asked: int, size: tuple[int, int] | None) -> Finding:
+    found = f"{seconds:.2f} s a user with {n_asked} categories, {listing:.2f} s more for a list"
     if size is not None:
         n_users, n_categories = size
-        whole = seconds * n_users * n_categories / asked
-        found += f"; {n_users} users with {n_categories} take about {_clock(whole)}, with lists "
-        found += _clock(whole + listing * n_users)
+        whole = seconds * n_users * n_categories / n_asked
+        found += f"; {n_users} users with {n_categories} take about {_duration(whole)}, with lists "
+        found += _duration(whole + listing * n_users)
     return Finding(name="speed", status="ok", found=found)
 
 
-def _clock(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def _gap(one: Sequence[AnswerScores], other: Sequence[AnswerScores]) -> float:
+def _largest_difference(one: Sequence[AnswerScores], other: Sequence[AnswerScores]) -> float:
     return max(float(np.abs(a.log_probs - b.log_probs).max()) for a, b in zip(one, other, strict=True))

@@ -112,12 +112,12 @@ class RunFolder:
                 self._manifest["parts"] = self._manifest["parts"][:number]
                 return
 
-    def check(self, asked: Iterator[PreferenceTable], *, width: int, scored: bool) -> None:
+    def check(self, records: Iterator[PreferenceTable], *, width: int, scored: bool) -> None:
         """Compare the finished parts with the records that were asked about, part by part.
 
         Parameters
         ----------
-        asked : iterator of PreferenceTable
+        records : iterator of PreferenceTable
             The same records of the table.
         width : int
             Entries of a list; 0 where none was asked for.
@@ -129,16 +129,16 @@ class RunFolder:
         SchemaError
             A part holds other records, or not the answers that it should hold.
         """
-        for entry, table in zip(self._manifest["parts"], asked, strict=False):
+        for entry, table in zip(self._manifest["parts"], records, strict=False):
             place = own_file(self.path / "parts" / entry["file"])
             part = read_table(place, empty_windows="keep")
-            wrong = _unlike(part, table)
-            if wrong is None:
-                wrong = _unanswered(part, entry["noticed"], width=width, scored=scored)
-            if wrong is not None:
-                raise SchemaError(f"{place}: {wrong}; remove this file, and its users are asked again")
+            problem = _record_mismatch(part, table)
+            if problem is None:
+                problem = _answer_mismatch(part, entry["noticed"], width=width, scored=scored)
+            if problem is not None:
+                raise SchemaError(f"{place}: {problem}; remove this file, and its users are asked again")
 
-    def check_table(self, asked: Iterator[PreferenceTable]) -> None:
+    def check_table(self, records: Iterator[PreferenceTable]) -> None:
         """Compare the whole table with the records that were asked about.
 
         Raises
@@ -147,16 +147,16 @@ class RunFolder:
             It holds other records.
         """
         found = iter_table(self.table, block=self.sizes[0], empty_windows="keep")
-        wrong = None
-        for table in asked:
+        problem = None
+        for table in records:
             part = next(found, None)
-            wrong = "records are missing" if part is None else _unlike(part, table)
-            if wrong is not None:
+            problem = "records are missing" if part is None else _record_mismatch(part, table)
+            if problem is not None:
                 break
-        if wrong is None and next(found, None) is not None:
-            wrong = "it holds more records than were asked about"
-        if wrong is not None:
-            raise SchemaError(f"{self.table}: {wrong}; remove this file, and it is made again")
+        if problem is None and next(found, None) is not None:
+            problem = "it holds more records than were asked about"
+        if problem is not None:
+            raise SchemaError(f"{self.table}: {problem}; remove this file, and it is made again")
 
     def seen(self) -> dict[str, Any]:
         """Sum what was noticed in the finished parts."""
@@ -165,7 +165,7 @@ class RunFolder:
             total = added(total, entry["noticed"])
         return total
 
-    def keep(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> None:
+    def add_part(self, part: PreferenceTable, noticed: Mapping[str, Any]) -> None:
         """Write the next part, then the manifest that names it."""
         name = _part_name(self.n_parts)
         place = own_file(self.path / "parts" / name)
@@ -234,9 +234,9 @@ class RunFolder:
         if rows != self.sizes[: len(rows)]:
             raise SchemaError(f"its parts are cut otherwise than this version does; {_FIX}")
         whole = known["status"] == "complete"
-        said = (known["configuration_digest"], known["progress"], whole, whole and len(rows) < len(self.sizes))
+        recorded = (known["configuration_digest"], known["progress"], whole, whole and len(rows) < len(self.sizes))
         progress = {"done": sum(rows), "total": sum(self.sizes)}
-        if said != (self._manifest["configuration_digest"], progress, known["table"] is not None, False):
+        if recorded != (self._manifest["configuration_digest"], progress, known["table"] is not None, False):
             raise SchemaError(f"its digest, progress, status and parts contradict each other; {_FIX}")
 
 
@@ -309,7 +309,7 @@ def _part_name(number: int) -> str:
     return f"part-{number:05d}.parquet"
 
 
-def _unlike(part: PreferenceTable, table: PreferenceTable) -> str | None:
+def _record_mismatch(part: PreferenceTable, table: PreferenceTable) -> str | None:
     """Say how the records of a part differ from those that were asked about."""
     if part.categories != table.categories:
         return "its categories are not those of the table"
@@ -323,7 +323,7 @@ def _unlike(part: PreferenceTable, table: PreferenceTable) -> str | None:
     return None
 
 
-def _unanswered(part: PreferenceTable, noticed: Mapping[str, Any], *, width: int, scored: bool) -> str | None:
+def _answer_mismatch(part: PreferenceTable, noticed: Mapping[str, Any], *, width: int, scored: bool) -> str | None:
     """Say which answers are missing in a part, or are not those that were counted."""
     if part.theta_s is None or part.answer_mass is None or (scored and part.scores is None):
         return "it lacks answers"

@@ -131,7 +131,7 @@ def probe(
     """
     check_table(table)
     _check(limit, titles, decoding, seed)
-    asked = _questions(
+    questions = _questions(
         session,
         table,
         readout=readout,
@@ -148,8 +148,8 @@ def probe(
     )
     source = TableSource(table, limit=limit)
     if run is None:
-        return _in_memory(source, asked, asked.configuration(source, seed), progress)
-    place = _kept(source, asked, asked.configuration(source, seed), Path(run), progress)
+        return _probe_in_memory(source, questions, questions.configuration(source, seed), progress)
+    place = _probe_in_folder(source, questions, questions.configuration(source, seed), Path(run), progress)
     return read_table(place.run / "table.parquet", empty_windows="keep")
 
 
@@ -210,7 +210,7 @@ def probe_file(
     """
     _check(limit, titles, decoding, seed)
     source = path if isinstance(path, FileSource) else FileSource(path, limit=limit, reading=reading)
-    asked = _questions(
+    questions = _questions(
         session,
         source.head,
         titles=titles,
@@ -219,7 +219,7 @@ def probe_file(
         list_length=list_length if dg else None,
         **options,
     )
-    return _kept(source, asked, asked.configuration(source, seed), Path(run), progress)
+    return _probe_in_folder(source, questions, questions.configuration(source, seed), Path(run), progress)
 
 
 def _check(limit: int | None, titles: int, decoding: str, seed: int) -> None:
@@ -285,60 +285,60 @@ def _part_size(n_records: int) -> int:
     return max(_PART, math.ceil(n_records / _MOST_PARTS))
 
 
-def _in_memory(
-    source: TableSource, asked: Questions, configuration: Mapping[str, Any], progress: _Progress | None
+def _probe_in_memory(
+    source: TableSource, questions: Questions, configuration: Mapping[str, Any], progress: _Progress | None
 ) -> PreferenceTable:
     seen: dict[str, Any] = {}
     done: list[PreferenceTable] = []
-    _tell(progress, 0, source.n_records)
+    _report(progress, 0, source.n_records)
     for part in source.parts(_part_size(source.n_records), skip=0):
-        answered, noticed = asked.ask(part)
+        answered, noticed = questions.ask(part)
         seen = added(seen, noticed)
         done.append(answered)
-        _tell(progress, sum(p.n_users for p in done), source.n_records)
+        _report(progress, sum(p.n_users for p in done), source.n_records)
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in done])
-        for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if asked.decoder else ()))
+        for name in ("scores", "theta_s", "answer_mass", "history", *(("dg",) if questions.decoder else ()))
     }
     if source.head.history_details is not None:
         columns["history_details"] = np.concatenate([part.history_details for part in done])
     whole = source.head.replace(**columns)
-    metadata = _metadata(source, asked, configuration, seen)
-    if asked.fitted:
-        theta, metadata["fold_temperatures"] = _scaled([whole])
+    metadata = _metadata(source, questions, configuration, seen)
+    if questions.fitted:
+        theta, metadata["fold_temperatures"] = _scaled_theta([whole])
         whole = whole.replace(theta_s=theta)
     return whole.replace(metadata=metadata)
 
 
-def _kept(
-    source: Source, asked: Questions, configuration: Mapping[str, Any], run: Path, progress: _Progress | None
+def _probe_in_folder(
+    source: Source, questions: Questions, configuration: Mapping[str, Any], run: Path, progress: _Progress | None
 ) -> Probed:
     size, total = _part_size(source.n_records), source.n_records
     sizes = [min(size, total - start) for start in range(0, total, size)]
     with open_folder(run, configuration, sizes) as folder:
         folder.resume()
         if folder.n_parts:
-            width = 0 if asked.decoder is None else asked.decoder.list_length
-            folder.check(source.parts(size, skip=0), width=width, scored=asked.fitted)
-        _tell(progress, folder.n_done, total)
+            width = 0 if questions.decoder is None else questions.decoder.list_length
+            folder.check(source.parts(size, skip=0), width=width, scored=questions.fitted)
+        _report(progress, folder.n_done, total)
         if folder.n_parts < len(sizes):
             for part in source.parts(size, skip=folder.n_parts):
-                folder.keep(*asked.ask(part, partial(_tell_within, progress, folder.n_done, total)))
-                _tell(progress, folder.n_done, total)
-        metadata = _metadata(source, asked, configuration, folder.seen())
+                folder.add_part(*questions.ask(part, partial(_report_within, progress, folder.n_done, total)))
+                _report(progress, folder.n_done, total)
+        metadata = _metadata(source, questions, configuration, folder.seen())
         theta = None
-        if asked.fitted:
-            theta, metadata["fold_temperatures"] = _scaled(folder.blocks())
+        if questions.fitted:
+            theta, metadata["fold_temperatures"] = _scaled_theta(folder.blocks())
         if folder.is_complete():
             folder.check_table(source.parts(size, skip=0))
         else:
-            folder.finish(lambda: _final(folder, theta, asked), metadata)
+            folder.finish(lambda: _final_blocks(folder, theta, questions), metadata)
     return Probed(run=run, n_users=total, metadata=metadata)
 
 
-def _final(folder: RunFolder, theta: np.ndarray | None, asked: Questions) -> Iterator[PreferenceTable]:
+def _final_blocks(folder: RunFolder, theta: np.ndarray | None, questions: Questions) -> Iterator[PreferenceTable]:
     """Give the finished parts as the whole table has them."""
-    width = 0 if asked.decoder is None else asked.decoder.list_length
+    width = 0 if questions.decoder is None else questions.decoder.list_length
     first = 0
     for part in folder.blocks():
         changed: dict[str, Any] = {}
@@ -351,13 +351,15 @@ def _final(folder: RunFolder, theta: np.ndarray | None, asked: Questions) -> Ite
 
 
 def _metadata(
-    source: Source, asked: Questions, configuration: Mapping[str, Any], seen: Mapping[str, Any]
+    source: Source, questions: Questions, configuration: Mapping[str, Any], seen: Mapping[str, Any]
 ) -> dict[str, Any]:
-    found = asked.summary(seen, source.n_records, source.head.n_categories)
+    found = questions.summary(seen, source.n_records, source.head.n_categories)
     return {**source.head.metadata, **configuration, **found}
 
 
-def _scaled(blocks: Iterator[PreferenceTable] | Sequence[PreferenceTable]) -> tuple[np.ndarray, list[float | None]]:
+def _scaled_theta(
+    blocks: Iterator[PreferenceTable] | Sequence[PreferenceTable],
+) -> tuple[np.ndarray, list[float | None]]:
     """Divide the scores of each user by a temperature that was fitted on others."""
     columns = [(_offered_scores(part), part.theta_star, part.users, part.observed) for part in blocks]
     scores, truth, users, observed = (
@@ -381,10 +383,10 @@ def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:
     return out
 
 
-def _tell_within(progress: _Progress | None, before: int, total: int, done: int) -> None:
-    _tell(progress, before + done, total)
+def _report_within(progress: _Progress | None, before: int, total: int, done: int) -> None:
+    _report(progress, before + done, total)
 
 
-def _tell(progress: _Progress | None, done: int, total: int) -> None:
+def _report(progress: _Progress | None, done: int, total: int) -> None:
     if progress is not None:
         progress(done, total)

@@ -44,13 +44,13 @@ class Questions:
     titles: int
 
     def ask(
-        self, table: PreferenceTable, tell: Callable[[int], Any] | None = None
+        self, table: PreferenceTable, report: Callable[[int], Any] | None = None
     ) -> tuple[PreferenceTable, dict[str, Any]]:
         """Ask about some users; give them with the answers, and sums over them of what else was noticed.
 
         Where records have options of their own, theta_s is that of the readout given that one of them is chosen.
 
-        Of many users `tell` hears in between how many were asked about.
+        Of many users `report` is called in between with how many are done.
         """
         assert table.history is not None
         columns: dict[str, list[Any]] = {"scores": [], "theta_s": [], "answer_mass": [], "history": []}
@@ -58,9 +58,9 @@ class Questions:
         lists: list[np.ndarray] = []
         noticed: dict[str, Any] = {"prompts_truncated": 0}
         for start in range(0, table.n_users, _AT_ONCE):
-            if start and tell is not None:
-                tell(start)
-            whole = self._told(table.select(slice(start, start + _AT_ONCE)))
+            if start and report is not None:
+                report(start)
+            whole = self._histories(table.select(slice(start, start + _AT_ONCE)))
             shown = [self._fitting(titles[max(0, len(titles) - self.titles) :]) for titles in whole]
             cut = sum(len(k) < min(len(h), self.titles) for k, h in zip(shown, whole, strict=True))
             readings = self.runner.read(shown)
@@ -74,8 +74,8 @@ class Questions:
                 lists += found
                 noticed = added(noticed, {"list_mass": sum(mass)} if mass else {})
         noticed["answer_mass"] = float(np.sum(columns["answer_mass"]))
-        kept = {name: columns.pop(name) for name in ("history", "history_details")}
-        answered: dict[str, Any] = {name: np.array(values) for name, values in columns.items()} | kept
+        shown_columns = {name: columns.pop(name) for name in ("history", "history_details")}
+        answered: dict[str, Any] = {name: np.array(values) for name, values in columns.items()} | shown_columns
         answered["theta_s"] = restricted(answered["theta_s"], table.support)
         answered["history_details"] = answered["history_details"] if table.history_details is not None else None
         if self.decoder is not None:
@@ -95,9 +95,9 @@ class Questions:
         """Say everything that the answers depend on."""
         template = self.runner.template
         title = template.tell(("{title}",))
-        asked = [self.runner.request(title)]
+        requests = [self.runner.request(title)]
         if self.decoder is not None:
-            asked.append(self.decoder.request(title))
+            requests.append(self.decoder.request(title))
         return {
             "readout": self.runner.readout.name,
             "readout_options": self.runner.choices,
@@ -109,7 +109,7 @@ class Questions:
             "titles": self.titles,
             "template": template.name,
             "template_digest": template.digest,
-            "prompt_digest": prompt_digest(*asked),
+            "prompt_digest": prompt_digest(*requests),
             "input_digest": source.input_digest,
             "history_digest": source.history_digest,
             "n_records": source.n_records,
@@ -128,7 +128,7 @@ class Questions:
             "readout_means": {name: total / n_users for name, total in sorted(means.items())},
         }
 
-    def _told(self, table: PreferenceTable) -> list[History]:
+    def _histories(self, table: PreferenceTable) -> list[History]:
         """Give the whole histories, in the words of the template."""
         assert table.history is not None
         details = [None] * table.n_users if table.history_details is None else table.history_details

@@ -89,22 +89,22 @@ class ReadoutRunner:
         self._given = given
         self._content_free: np.ndarray | None = None
         if self.readout.form != "text":
-            self.request(self._nobody)  # what cannot be asked is refused before the first user
+            self.request(self._content_free_history)  # what cannot be asked is refused before the first user
 
     def request(self, history: Sequence[str]) -> ProbeRequest:
         """Give the questions about one user; of a readout with two rounds, those of the first."""
-        return self.readout.ask(self._told(history), self.categories, **self._some(self.readout.asked_with))
+        return self.readout.ask(self._as_history(history), self.categories, **self._keywords(self.readout.asked_with))
 
     def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
         """Count the tokens of the longest prompt about one user, with room for the reply where one is written."""
-        history = self._told(history)
+        history = self._as_history(history)
         request = self.request(history)
         longest = count_tokens(request)
         if self.readout.follow is not None:
             shape = (len(request.suffixes), len(request.answers))
             any_answers = AnswerScores(log_probs=np.full(shape, -9.0), n_prompt_tokens=np.zeros(shape[0], np.int64))
             given = {
-                name: None if name == "budget" else v for name, v in self._some(self.readout.followed_with).items()
+                name: None if name == "budget" else v for name, v in self._keywords(self.readout.followed_with).items()
             }
             more = self.readout.follow(history, self.categories, any_answers, **given)
             longest = max(longest, 0 if more is None else count_tokens(more))
@@ -123,18 +123,18 @@ class ReadoutRunner:
         BackendError
             The model fails, or an answer cannot be read; the message counts the users from 1.
         """
-        readings = self._raw(histories)
+        readings = self._raw_readings(histories)
         if not self.debias:
             return readings
         if self._content_free is None:
-            self._content_free = self._raw([self._nobody])[0].scores
+            self._content_free = self._raw_readings([self._content_free_history])[0].scores
         return [debiased(reading, self._content_free, temperature=self.temperature) for reading in readings]
 
-    def _told(self, history: Sequence[str]) -> History:
+    def _as_history(self, history: Sequence[str]) -> History:
         return history if isinstance(history, History) else self.template.tell(history)
 
     @property
-    def _nobody(self) -> History:
+    def _content_free_history(self) -> History:
         return self.template.tell(CONTENT_FREE)
 
     @property
@@ -142,15 +142,15 @@ class ReadoutRunner:
         """(K,) raw scores about nobody, nats; None before the first debiased reading."""
         return self._content_free
 
-    def _raw(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
-        histories = list(map(self._told, histories))
+    def _raw_readings(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
+        histories = list(map(self._as_history, histories))
         requests = [self.request(history) for history in histories]
         replies: Sequence[AnswerScores | Generation]
         if self.readout.form == "text":
             replies = [reply for (reply,) in self.session.generate(requests, max_tokens=self.reply_tokens)]
         else:
-            replies = self._rounds(histories, self.session.score(requests))
-        given = self._some(self.readout.options)
+            replies = self._second_round(histories, self.session.score(requests))
+        given = self._keywords(self.readout.options)
         readings = []
         for number, (history, reply) in enumerate(zip(histories, replies, strict=True), start=1):
             try:
@@ -160,17 +160,17 @@ class ReadoutRunner:
                 raise ProbeError(f"user {number} of {len(histories)} asked ({last}): {error}") from error
         return readings
 
-    def _rounds(self, histories: Sequence[Sequence[str]], first: Sequence[AnswerScores]) -> list[AnswerScores]:
+    def _second_round(self, histories: Sequence[Sequence[str]], first: Sequence[AnswerScores]) -> list[AnswerScores]:
         """Put the second round where the readout has one, and join its rows to those of the first."""
         follow = self.readout.follow
         if follow is None:
             return list(first)
-        given = self._some(self.readout.followed_with)
+        given = self._keywords(self.readout.followed_with)
         more = [follow(h, self.categories, a, **given) for h, a in zip(histories, first, strict=True)]
         scored = iter(self.session.score([request for request in more if request is not None]))
         return [stacked(a, None if request is None else next(scored)) for a, request in zip(first, more, strict=True)]
 
-    def _some(self, names: Sequence[str]) -> dict[str, Any]:
+    def _keywords(self, names: Sequence[str]) -> dict[str, Any]:
         return {name: self._given[name] for name in names if name in self._given}
 
     def _check(self) -> None:
@@ -277,22 +277,22 @@ class ListDecoder:
         That mass is the probability that a free reply would have begun with the name of a category.
         """
         if self.constrained:
-            return self._chosen(histories)
-        asked = [self.request(history) for history in histories]
+            return self._constrained_lists(histories)
+        requests = [self.request(history) for history in histories]
         size = lists.max_tokens(self.categories, self.list_length)
         drawn: dict[str, Any] = {} if self.sampling is None else {"sampling": self.sampling}
-        replies = self.session.generate(asked, max_tokens=size, **drawn)
+        replies = self.session.generate(requests, max_tokens=size, **drawn)
         found = [
             lists.read(r.text, self.categories, list_length=self.list_length, truncated=r.truncated) for (r,) in replies
         ]
         return found, []
 
-    def _chosen(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
+    def _constrained_lists(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
         named: list[list[int]] = [[] for _ in histories]
         mass: list[float] = []
         for turn in range(self.list_length):
-            asked = [self.request(h, n) for h, n in zip(histories, named, strict=True)]
-            for some, request, answers in zip(named, asked, self.session.score(asked), strict=True):
+            requests = [self.request(h, n) for h, n in zip(histories, named, strict=True)]
+            for indices, request, answers in zip(named, requests, self.session.score(requests), strict=True):
                 log_probs = lists.alone(answers.log_probs[0], self.categories)
                 if turn == 0:
                     mass.append(min(float(np.exp(log_probs).sum()), 1.0))
@@ -300,9 +300,9 @@ class ListDecoder:
                     prompt = f"{request.prefix}{request.suffixes[0]}"
                     draw = np.random.default_rng(sampling_seed(self.sampling, prompt))
                     log_probs = log_probs / self.sampling.temperature + draw.gumbel(size=len(log_probs))
-                log_probs[some] = -np.inf
-                some.append(int(log_probs.argmax()))
-        return [np.array(some, dtype=np.int32) for some in named], mass
+                log_probs[indices] = -np.inf
+                indices.append(int(log_probs.argmax()))
+        return [np.array(indices, dtype=np.int32) for indices in named], mass
 
 
 def sums(readings: Sequence[Reading]) -> dict[str, float]:
@@ -320,7 +320,7 @@ def sums(readings: Sequence[Reading]) -> dict[str, float]:
     return found
 
 
-def added(some: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def added(totals: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Add numbers by name.
 
     Examples
@@ -328,4 +328,4 @@ def added(some: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     >>> added({"a": 1}, {"a": 2, "b": 3})
     {'a': 3, 'b': 3}
     """
-    return {**some, **{name: some.get(name, 0) + value for name, value in more.items()}}
+    return {**totals, **{name: totals.get(name, 0) + value for name, value in more.items()}}

@@ -79,8 +79,8 @@ class FileSource:
             far.update({name: max(far.get(name, 0.0), off) for name, off in found.get("deviation", {}).items()})
             head = head if head is not None else block
         assert head is not None  # a table without rows is refused when it is read
-        said = {"rows_divided": dict(divided), **({"deviation": far} if far else {})}
-        read = {"read": {**head.metadata["read"], **said}} if "read" in head.metadata else {}
+        counts = {"rows_divided": dict(divided), **({"deviation": far} if far else {})}
+        read = {"read": {**head.metadata["read"], **counts}} if "read" in head.metadata else {}
         self.head = head.replace(metadata={**head.metadata, **read})
         self.input_digest, self.history_digest = digest.done()
 

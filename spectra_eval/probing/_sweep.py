@@ -124,7 +124,7 @@ def sweep(
     bootstrap: int = 1000,
     level: float = 0.95,
     progress: Callable[[str], Callable[[int, int], Any] | None] | None = None,
-    **asked: Any,
+    **further: Any,
 ) -> Sweep:
     """Probe a table once for every variant, and compare what comes of it.
 
@@ -143,7 +143,7 @@ def sweep(
         As for `evaluate`.
     progress : callable, optional
         Given the name of a variant, gives the `progress` of its run.
-    **asked
+    **further
         Further options of `probe`.
 
     Returns
@@ -185,7 +185,12 @@ def sweep(
         shown = None if progress is None else progress(one.name)
         own = one.table if limit is None else one.table.select(slice(0, limit))
         probed[one.name] = probe(
-            own, session, readout=readout, run=own_folder(place / one.name), progress=shown, **{**asked, **one.options}
+            own,
+            session,
+            readout=readout,
+            run=own_folder(place / one.name),
+            progress=shown,
+            **{**further, **one.options},
         )
         rows += _rows(one.name, probed[one.name], how)
         if one.merged is not None:
@@ -237,9 +242,9 @@ def _pairs(probed: Mapping[str, PreferenceTable], how: Mapping[str, Any]) -> Ite
     if len(alike) < len(others):
         return
     metrics = how["metrics"][:1]
-    told = compare(probed, metrics=metrics, bootstrap=how["bootstrap"], level=how["level"])
+    comparison = compare(probed, metrics=metrics, bootstrap=how["bootstrap"], level=how["level"])
     for name in others:
-        pair = next(one for one in told.pairs if {one.first, one.second} == {first, name})
+        pair = next(one for one in comparison.pairs if {one.first, one.second} == {first, name})
         sign = 1.0 if pair.first == name else -1.0
         ends = _bounds(pair.interval)
         if pair.interval is not None and sign < 0:

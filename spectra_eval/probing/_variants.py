@@ -86,13 +86,13 @@ def variants(
         raise InputError(f"sweep: {kind!r} is unknown; choose {', '.join(SWEEPS)}")
     shared = {"options": dict(options or {}), "template": template}
     if kind == "prompts":
-        found = _worded(table, shared, template, templates)
+        found = _prompt_variants(table, shared, template, templates)
     elif kind == "verbalisers":
-        found = _answered(table, shared, readout)
+        found = _verbaliser_variants(table, shared, readout)
     elif kind == "windows":
-        found = _windowed(table, shared)
+        found = _window_variants(table, shared)
     else:
-        found = _coarsened(table, shared)
+        found = _taxonomy_variants(table, shared)
     names = [file_name(one.name, f"sweep {kind}: variant") for one in found]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -100,16 +100,16 @@ def variants(
     return found
 
 
-def _worded(
+def _prompt_variants(
     table: PreferenceTable, shared: Mapping[str, Any], template: Template, more: Sequence[Template]
 ) -> list[Variant]:
-    told = [one for one in known_templates().values() if table.history_details is not None or not one.shows]
-    differing = {one.digest: one for one in [*more, *reversed(told), template]}  # the last of two alike stays
-    ordered = [template, *(one for one in [*told, *more] if differing[one.digest] is one and one is not template)]
+    usable = [one for one in known_templates().values() if table.history_details is not None or not one.shows]
+    differing = {one.digest: one for one in [*more, *reversed(usable), template]}  # the last of two alike stays
+    ordered = [template, *(one for one in [*usable, *more] if differing[one.digest] is one and one is not template)]
     return [Variant(name=one.name, table=table, options={**shared, "template": one}) for one in ordered]
 
 
-def _answered(table: PreferenceTable, shared: Mapping[str, Any], readout: str) -> list[Variant]:
+def _verbaliser_variants(table: PreferenceTable, shared: Mapping[str, Any], readout: str) -> list[Variant]:
     if "verbaliser" not in READOUTS[readout].options:
         raise InputError(f"sweep: readout {readout!r} has no verbaliser; sweep that of 'likelihood'")
     return [
@@ -118,7 +118,7 @@ def _answered(table: PreferenceTable, shared: Mapping[str, Any], readout: str) -
     ]
 
 
-def _windowed(table: PreferenceTable, shared: Mapping[str, Any]) -> list[Variant]:
+def _window_variants(table: PreferenceTable, shared: Mapping[str, Any]) -> list[Variant]:
     sizes = [None] if table.context_window is None else sorted(set(table.context_window.tolist()))
     names = [None] if table.horizon is None else sorted(set(table.horizon.tolist()))
     if len(sizes) * len(names) < 2:
@@ -138,7 +138,7 @@ def _windowed(table: PreferenceTable, shared: Mapping[str, Any]) -> list[Variant
     return found
 
 
-def _coarsened(table: PreferenceTable, shared: Mapping[str, Any]) -> list[Variant]:
+def _taxonomy_variants(table: PreferenceTable, shared: Mapping[str, Any]) -> list[Variant]:
     found = [Variant(name="fine", table=table, options=shared)]
     if table.parents is not None and 2 <= len(set(table.parents)) < table.n_categories:
         above = dict(zip(table.categories, table.parents, strict=True))

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from spectra_eval.probing.templates import MAX_TITLE, clean_text, told
+from spectra_eval.probing.templates import MAX_TITLE, as_history, clean_text
 from spectra_eval.tables import ProbeRequest
 
 __all__ = [
@@ -60,10 +60,10 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
     Will the next items that this user chooses belong to the category below? Answer Yes or No.
     Category: Noir
     """
-    asked = told(history)
+    shown = as_history(history)
     words = {"yes": answers[0], "no": answers[len(answers) // 2]}
-    endings = tuple(asked.ending(name, **words) for name in categories)
-    return ProbeRequest(prefix=asked.opening(**words), suffixes=endings, answers=tuple(answers))
+    endings = tuple(shown.ending(name, **words) for name in categories)
+    return ProbeRequest(prefix=shown.opening(**words), suffixes=endings, answers=tuple(answers))
 
 
 def list_request(history: Sequence[str], categories: Sequence[str], *, list_length: int) -> ProbeRequest:
@@ -94,14 +94,14 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
     Which of the categories fits this user best? Write one category name.
     """
     names = tuple(clean_text(name) for name in categories)
-    asked = (
+    question = (
         "Which of the categories fits this user best? Write one category name."
         if list_length == 1
         else f"Which {list_length} of the categories fit this user best? "
         f"Write a numbered list of {list_length} category names."
     )
-    prefix = f"{told(history).text()}\n\nCategories: {'; '.join(names)}.\n"
-    return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
+    prefix = f"{as_history(history).text()}\n\nCategories: {'; '.join(names)}.\n"
+    return ProbeRequest(prefix=prefix, suffixes=(question,), answers=names)
 
 
 def next_request(history: Sequence[str], categories: Sequence[str], named: Sequence[int]) -> ProbeRequest:
@@ -121,8 +121,8 @@ def next_request(history: Sequence[str], categories: Sequence[str], named: Seque
     before = "; ".join(opening.answers[i] for i in named)
     verb = "was" if len(named) == 1 else "were"
     which = "the other" if named else "the"
-    asked = f"Which of {which} categories fits this user best? Write one category name."
-    words = f"{before} {verb} named before. {asked}" if named else asked
+    question = f"Which of {which} categories fits this user best? Write one category name."
+    words = f"{before} {verb} named before. {question}" if named else question
     return ProbeRequest(prefix=opening.prefix, suffixes=(words,), answers=opening.answers, many_tokens=True)
 
 
@@ -155,7 +155,7 @@ def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, l
     """
     width = max(len(offer) for offer in offers)
     prefix = (
-        f"{told(history).text()}\n"
+        f"{as_history(history).text()}\n"
         "Which category will the next items that this user chooses belong to? Answer with one label.\n"
     )
     endings = tuple(
@@ -178,9 +178,9 @@ def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequ
     >>> request.answers, request.many_tokens
     (('Noir', 'War'), True)
     """
-    asked = "Which category will the next items that this user chooses belong to? Answer with its name alone."
+    question = "Which category will the next items that this user chooses belong to? Answer with its name alone."
     names = tuple(clean_text(name) for name in categories)
-    return ProbeRequest(prefix=f"{told(history).text()}\n", suffixes=(asked,), answers=names, many_tokens=True)
+    return ProbeRequest(prefix=f"{as_history(history).text()}\n", suffixes=(question,), answers=names, many_tokens=True)
 
 
 def document_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
@@ -197,7 +197,7 @@ def document_request(history: Sequence[str], categories: Sequence[str], *, answe
     """
     prefix = (
         "<Instruct>: Given the items that a user chose, judge whether the items chosen next belong to the category\n"
-        f"<Query>: {told(history).text()}\n<Document>:"
+        f"<Query>: {as_history(history).text()}\n<Document>:"
     )
     endings = tuple(f" {clean_text(name)}" for name in categories)
     return ProbeRequest(prefix=prefix, suffixes=endings, answers=tuple(answers), system=_RERANKER)
@@ -221,15 +221,15 @@ def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRe
     """
     names = tuple(clean_text(name) for name in categories)
     prefix = (
-        f"{told(history).text()}\n"
+        f"{as_history(history).text()}\n"
         "Which share of the next items that this user chooses will belong to each of these categories?\n"
     )
-    asked = (
+    question = (
         "\n".join(f"- {name}" for name in names)
         + "\nWrite one line for each category, its name, a colon and a percentage, such as\n"
         + f"{names[0]}: {100 / len(names):.0f}%\nThe percentages must sum to 100. Write nothing else."
     )
-    return ProbeRequest(prefix=prefix, suffixes=(asked,), answers=names)
+    return ProbeRequest(prefix=prefix, suffixes=(question,), answers=names)
 
 
 def prompt_digest(*requests: ProbeRequest) -> str:

@@ -59,11 +59,11 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
     line = timeline(interactions)
     until = _windows_begin(table, line)
     owner = np.searchsorted(line.begin, line.place, side="right") - 1
-    kept = line.place < until[owner]
-    if not kept.any():
+    selected = line.place < until[owner]
+    if not selected.any():
         raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
     values = {column.name: getattr(interactions, column.name) for column in dataclasses.fields(interactions)}
-    columns: dict[str, Any] = {name: value[kept] for name, value in values.items() if isinstance(value, np.ndarray)}
+    columns: dict[str, Any] = {name: value[selected] for name, value in values.items() if isinstance(value, np.ndarray)}
     return dataclasses.replace(interactions, **columns)
 
 
@@ -159,10 +159,10 @@ def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple
     check_level("share", share)
     check_seed(seed)
     names = [hashlib.sha256(f"{seed}\x1f{user}".encode()).digest() for user in table.users.tolist()]
-    kept = np.array([int.from_bytes(name[:8], "big") < share * 2.0**64 for name in names])
-    if kept.all() or not kept.any():
+    selected = np.array([int.from_bytes(name[:8], "big") < share * 2.0**64 for name in names])
+    if selected.all() or not selected.any():
         raise InputError(f"share: {share} leaves one side of {len(set(names))} users empty; choose another")
-    return table.select(~kept), table.select(kept)
+    return table.select(~selected), table.select(selected)
 
 
 def proof_of(
@@ -187,8 +187,8 @@ def proof_of(
     by_user: dict[str, list[str]] = {}
     for one in shown or earlier:
         assert one.history is not None
-        for user, told in zip(one.users.tolist(), one.history, strict=True):
-            by_user.setdefault(user, []).append("\n".join(told[-titles:]))
+        for user, history in zip(one.users.tolist(), one.history, strict=True):
+            by_user.setdefault(user, []).append("\n".join(history[-titles:]))
     return check_leakage(table, interactions, texts=by_user)
 
 

@@ -107,15 +107,15 @@ def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Ro
     if len(example.request.suffixes) != 1:
         raise InputError(f"example: {len(example.request.suffixes)} questions; a name answers one")
     (prompt,) = tokens.prompts(example.request)
-    held = np.flatnonzero(example.target > 0).tolist()
+    targets = np.flatnonzero(example.target > 0).tolist()
     words = tokens.answer_tokens(example.request.answers)
-    replies = [[*words[place], *([] if stop is None else [stop])] for place in held]
+    replies = [[*words[place], *([] if stop is None else [stop])] for place in targets]
     # The last token of the prompt is read once for every reply, so each reply carries it along.
     ids, branch, depth, ends = packed([prompt + reply[:-1] for reply in replies], opening=len(prompt) - 1)
     reads: list[int] = []
     labels: list[int] = []
     weights: list[float] = []
-    for end, reply, place in zip(ends.tolist(), replies, held, strict=True):
+    for end, reply, place in zip(ends.tolist(), replies, targets, strict=True):
         reads += range(end - len(reply) + 1, end + 1)
         labels += reply
         weights += [float(example.target[place])] * len(reply)

@@ -243,16 +243,16 @@ def _check(stage: str, objective: str, *, added: bool, leaky: bool) -> None:
 def _text_rows(
     table: PreferenceTable, interactions: Interactions, tokenizer: Any, *, titles: int, length: int
 ) -> tuple[list[Row], dict[str, int]]:
-    told = texts(past_of(table, interactions), titles=titles)
+    corpus = texts(past_of(table, interactions), titles=titles)
     by_user: dict[str, list[str]] = {}
-    for text in told:
+    for text in corpus:
         if text.user is not None:
             by_user.setdefault(text.user, []).append(text.text)
-    items = [text.text for text in told if text.user is None]
+    items = [text.text for text in corpus if text.user is None]
     proof = check_leakage(table, interactions, texts=by_user)
     proof["texts"] += check_leakage(table, interactions, texts=items)["texts"]
     prompter = Prompter(tokenizer)
-    encoded = [prompter.text_ids(text.text) for text in told]
+    encoded = [prompter.text_ids(text.text) for text in corpus]
     return text_rows(encoded, length=length, stop=int(tokenizer.eos_token_id)), proof
 
 
@@ -273,10 +273,10 @@ def _probe_rows(
     for one in earlier:
         end = begin + one.n_users
         if objective in ("scores", "both"):
-            asked = score_examples(
+            examples = score_examples(
                 one, likelihood.ask, titles=titles, offset=None if known is None else known[begin:end]
             )
-            rows += [score_row(example, prompter) for example in asked]
+            rows += [score_row(example, prompter) for example in examples]
         if objective in ("names", "both"):
             named = name_examples(one, rng=rng, draws=draws, titles=titles)
             rows += [name_row(example, prompter, stop=int(tokenizer.eos_token_id)) for example in named]

@@ -27,13 +27,13 @@ from spectra_eval.artifacts import (
     written_path,
 )
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.probing.backends._model_files import said_by
+from spectra_eval.probing.backends._model_files import reason_of
 
 __all__ = ["TrainingFolder"]
 
 _STATE = "state.safetensors"
 _FIX = "name a new folder for the training"
-_KEPT = ("weight", "first", "second")
+_STATE_KEYS = ("weight", "first", "second")
 """What a state holds of each weight: itself and its two moments."""
 _LOG = {
     "step": COUNT,
@@ -97,15 +97,15 @@ class TrainingFolder:
         check_trained(self.path, self.manifest)
         return True
 
-    def keep(self, step: int, model: Any, optimizer: Any) -> None:
+    def save_state(self, step: int, model: Any, optimizer: Any) -> None:
         """Write what the next step depends on: trained weights and both moments of each; no more is random."""
         from safetensors.torch import save_file
 
         tensors: dict[str, Any] = {}
         for name, parameter in _trained(model):
             moments = optimizer.state[parameter]
-            kept = (parameter.detach(), moments["exp_avg"], moments["exp_avg_sq"])
-            tensors |= {f"{kind}/{name}": tensor.contiguous() for kind, tensor in zip(_KEPT, kept, strict=True)}
+            values = (parameter.detach(), moments["exp_avg"], moments["exp_avg_sq"])
+            tensors |= {f"{kind}/{name}": tensor.contiguous() for kind, tensor in zip(_STATE_KEYS, values, strict=True)}
         log = json.dumps(self.log[:step])
         with written_path(own_file(self.path / _STATE)) as fresh:
             save_file(tensors, fresh, metadata={"step": str(step), "log": log, "digest": self._digest})
@@ -128,7 +128,7 @@ class TrainingFolder:
         try:
             step, self.log = self._restored(place, model, optimizer)
         except (ValueError, SafetensorError, OSError) as error:
-            raise InputError(f"{place}: {said_by(error)}; remove this file, and the training begins again") from error
+            raise InputError(f"{place}: {reason_of(error)}; remove this file, and the training begins again") from error
         self.write_log()
         return step
 
@@ -138,23 +138,23 @@ class TrainingFolder:
         from safetensors import safe_open
 
         with safe_open(place, framework="pt") as state:
-            said, names = state.metadata() or {}, set(state.keys())
-            if said.get("digest") != self._digest:
+            metadata, names = state.metadata() or {}, set(state.keys())
+            if metadata.get("digest") != self._digest:
                 raise SchemaError("belongs to another training")
-            log = parse_json(said.get("log", ""))
+            log = parse_json(metadata.get("log", ""))
             check_document(log, [_LOG], fix="the log in it is damaged")
-            if said.get("step") != str(len(log)) or [entry["step"] for entry in log] != [*range(1, len(log) + 1)]:
+            if metadata.get("step") != str(len(log)) or [entry["step"] for entry in log] != [*range(1, len(log) + 1)]:
                 raise SchemaError("it does not hold the log of every step before it")
             trained = _trained(model)
             for name, parameter in trained:
-                for kind in _KEPT:
+                for kind in _STATE_KEYS:
                     if (key := f"{kind}/{name}") not in names:
                         raise SchemaError(f"lacks {key}")
                     if (shape := state.get_slice(key).get_shape()) != list(parameter.shape):
                         raise SchemaError(f"{key} has the shape {shape}, where {list(parameter.shape)} is meant")
             with torch.no_grad():
                 for name, parameter in trained:
-                    weight, first, second = (state.get_tensor(f"{kind}/{name}") for kind in _KEPT)
+                    weight, first, second = (state.get_tensor(f"{kind}/{name}") for kind in _STATE_KEYS)
                     parameter.copy_(weight)
                     optimizer.state[parameter] = {
                         "step": torch.tensor(float(len(log))),
@@ -163,7 +163,7 @@ class TrainingFolder:
                     }
         return len(log), log
 
-    def noted(self, entry: dict[str, Any]) -> None:
+    def log_step(self, entry: dict[str, Any]) -> None:
         """Add one line to the log, at once."""
         self.log.append(entry)
         with open_own(self.path / "log.jsonl", "a") as stream:
@@ -174,12 +174,12 @@ class TrainingFolder:
         lines = "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in self.log)
         write_text(lines, own_file(self.path / "log.jsonl"))
 
-    def finish(self, **said: Any) -> None:
+    def finish(self, **results: Any) -> None:
         """Digest the files, say that the training is over, and drop the state: a kill in between loses nothing."""
         found = (p for p in self.path.rglob("*") if p.is_file() and not p.is_symlink())
         names = sorted(p.relative_to(self.path).as_posix() for p in found)
         files = {name: file_digest(self.path / name) for name in names if _of_training(name)}
-        self.manifest |= {"status": "finished", **said, "files": files}
+        self.manifest |= {"status": "finished", **results, "files": files}
         write_json(self.manifest, own_file(self.path / "manifest.json"))
         (self.path / _STATE).unlink(missing_ok=True)
 

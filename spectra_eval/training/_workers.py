@@ -8,20 +8,20 @@ from typing import Any
 
 from spectra_eval.errors import BackendUnavailable, InputError
 
-__all__ = ["Alone", "Several", "workers"]
+__all__ = ["AccelerateProcesses", "SingleProcess", "training_processes"]
 
 
-class Alone:
+class SingleProcess:
     """One process, one device."""
 
     count = 1
-    leads = True
+    is_main = True
 
-    def placed(self, model: Any) -> Any:
+    def prepared(self, model: Any) -> Any:
         """Leave the model where it is."""
         return model
 
-    def plain(self, model: Any) -> Any:
+    def unwrapped(self, model: Any) -> Any:
         """Give the model itself."""
         return model
 
@@ -29,7 +29,7 @@ class Alone:
         """Give (place in the batch, number of the row) of what this process does: all of it."""
         return list(enumerate(batch))
 
-    def apart(self, model: Any) -> AbstractContextManager[Any]:
+    def no_sync(self, model: Any) -> AbstractContextManager[Any]:
         """Nothing is shared, so nothing waits."""
         return nullcontext()
 
@@ -41,7 +41,7 @@ class Alone:
         """Nobody else has to come."""
 
 
-class Several:
+class AccelerateProcesses:
     """Processes started by ``accelerate launch``; gradients are averaged by its own means."""
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class Several:
             raise BackendUnavailable("accelerate: not installed: pip install 'spectra-eval[train]'") from error
         self._accelerator = Accelerator()
         self.count = int(self._accelerator.num_processes)
-        self.leads = bool(self._accelerator.is_main_process)
+        self.is_main = bool(self._accelerator.is_main_process)
 
-    def placed(self, model: Any) -> Any:
+    def prepared(self, model: Any) -> Any:
         """Move the model to the device of this process and let its gradients be shared."""
         return self._accelerator.prepare(model)
 
-    def plain(self, model: Any) -> Any:
+    def unwrapped(self, model: Any) -> Any:
         """Give the model without its wrapping."""
         return self._accelerator.unwrap_model(model)
 
@@ -73,10 +73,10 @@ class Several:
             raise InputError(f"batch: {len(batch)} rows for {self.count} processes; give every process one at least")
         return list(enumerate(batch))[self._accelerator.process_index :: self.count]
 
-    def apart(self, model: Any) -> AbstractContextManager[Any]:
+    def no_sync(self, model: Any) -> AbstractContextManager[Any]:
         """Keep gradients to this process until the last row of its part."""
-        held: AbstractContextManager[Any] = self._accelerator.no_sync(model)
-        return held
+        context: AbstractContextManager[Any] = self._accelerator.no_sync(model)
+        return context
 
     def total(self, value: Any) -> float:
         """Give the sum over the processes."""
@@ -87,6 +87,6 @@ class Several:
         self._accelerator.wait_for_everyone()
 
 
-def workers(*, several: bool) -> Alone | Several:
+def training_processes(*, several: bool) -> SingleProcess | AccelerateProcesses:
     """Give this process alone, or all that ``accelerate launch`` started."""
-    return Several() if several else Alone()
+    return AccelerateProcesses() if several else SingleProcess()

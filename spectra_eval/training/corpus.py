@@ -117,24 +117,24 @@ def texts(past: Interactions, *, users: Sequence[str] | None = None, titles: int
     user | The 2 items that a user chose fall into these categories: War 75%, Crime 25%.
     trace | A user chose these items, oldest first: / - Patton (1970) (War) / - Ran (1985) (Crime, War)
     """
-    kept = np.ones(len(past.user), dtype=bool) if users is None else np.isin(past.user.astype(str), list(users))
-    if not kept.any():
+    selected = np.ones(len(past.user), dtype=bool) if users is None else np.isin(past.user.astype(str), list(users))
+    if not selected.any():
         raise InputError("texts: no interaction is left before the windows of these users; name others")
     named = _named_categories(past)
-    shown = {item: clean_text(past.titles[item]) for item in dict.fromkeys(past.item[kept].tolist())}
-    told = [
+    shown = {item: clean_text(past.titles[item]) for item in dict.fromkeys(past.item[selected].tolist())}
+    found = [
         Text(kind="item", text=f"{title} belongs to these categories: {named[item]}.") for item, title in shown.items()
     ]
-    for user, items, shares in _lives(past, kept):
+    for user, items, shares in _lives(past, selected):
         ranked = sorted(range(len(shares)), key=lambda k: (-shares[k], k))[:_SHOWN]
         listed = ", ".join(f"{clean_text(past.categories[k])} {shares[k]:.0%}" for k in ranked if shares[k] > 0)
         profile = f"The {len(items)} items that a user chose fall into these categories: {listed}."
-        told.append(Text(kind="user", text=profile, user=user))
+        found.append(Text(kind="user", text=profile, user=user))
         for start in range(0, len(items), titles):
             lines = [f"- {shown[item]} ({named[item]})" for item in items[start : start + titles]]
             trace = "\n".join(["A user chose these items, oldest first:", *lines])
-            told.append(Text(kind="trace", text=trace, user=user))
-    return told
+            found.append(Text(kind="trace", text=trace, user=user))
+    return found
 
 
 def score_examples(
@@ -180,11 +180,11 @@ def score_examples(
     return [
         Example(
             user=str(table.users[row]),
-            request=ask(told, table.categories),
+            request=ask(history, table.categories),
             target=np.array(table.theta_star[row]),
             offset=None if given is None else given[row],
         )
-        for row, told in _records(table, titles)
+        for row, history in _records(table, titles)
     ]
 
 
@@ -218,10 +218,10 @@ def name_examples(
     return [
         Example(
             user=str(table.users[row]),
-            request=name_request(told, table.categories),
+            request=name_request(history, table.categories),
             target=rng.multinomial(draws, table.theta_star[row]) / draws,
         )
-        for row, told in _records(table, titles)
+        for row, history in _records(table, titles)
     ]
 
 
@@ -244,10 +244,10 @@ def _named_categories(interactions: Interactions) -> dict[str, str]:
     return {item: ", ".join(interactions.categories[c] for c in sorted(found)) for item, found in of_item.items()}
 
 
-def _lives(past: Interactions, kept: np.ndarray) -> list[tuple[str, list[str], np.ndarray]]:
+def _lives(past: Interactions, selected: np.ndarray) -> list[tuple[str, list[str], np.ndarray]]:
     """Give each user's items in the order of time, and shares of categories with one event counted once."""
-    numbers = {user: number for number, user in enumerate(dict.fromkeys(past.user[kept].tolist()))}
-    rows = np.flatnonzero(kept)
+    numbers = {user: number for number, user in enumerate(dict.fromkeys(past.user[selected].tolist()))}
+    rows = np.flatnonzero(selected)
     owner = np.array([numbers[user] for user in past.user[rows].tolist()])
     rows = rows[np.lexsort((np.asarray(past.time)[rows], owner))]  # stable: equal times keep the order of the file
     lives = []

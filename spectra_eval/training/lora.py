@@ -26,7 +26,7 @@ from spectra_eval.training._loss import row_loss
 from spectra_eval.training._pack import Row
 from spectra_eval.training._plot import draw_loss
 from spectra_eval.training._state import TrainingFolder
-from spectra_eval.training._workers import workers
+from spectra_eval.training._workers import training_processes
 
 __all__ = ["Recipe", "adapted", "learning_rate", "train"]
 
@@ -239,57 +239,57 @@ def train(
         raise InputError("rows: none; there is nothing to train on")
     if keep_every < 1:
         raise InputError(f"keep_every: {keep_every} is below 1")
-    crew = workers(several=several)
+    processes = training_processes(several=several)
     total = recipe.total(len(rows))
     configuration = {
         **about,
         "recipe": asdict(recipe),
         "rows": len(rows),
         "steps": total,
-        "processes": crew.count,
+        "processes": processes.count,
         "versions": {
             "spectra-eval": __version__,
             **{name: version(name) for name in ("torch", "transformers", "peft")},
         },
     }
-    if crew.leads:
+    if processes.is_main:
         TrainingFolder(folder, configuration)
-    crew.wait()
-    held = TrainingFolder(folder, configuration)
-    if held.finished:
-        return _written(model, held, recipe)
+    processes.wait()
+    run = TrainingFolder(folder, configuration)
+    if run.finished:
+        return _load_finished(model, run, recipe)
     with _own_randomness():
-        with _quiet():
+        with _no_warnings():
             made = adapted(model, recipe, start=start, base=str(about.get("model", "")))
             made.train()
             if recipe.checkpointing:
                 made.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        whole = crew.placed(made)
+        whole = processes.prepared(made)
         optimizer = torch.optim.AdamW(
             [p for p in whole.parameters() if p.requires_grad],
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
-        done = held.resume(crew.plain(whole), optimizer)
+        done = run.resume(processes.unwrapped(whole), optimizer)
         for step in range(done, total):
-            entry = _step(whole, rows, recipe, optimizer, step, total, crew)
+            entry = _step(whole, rows, recipe, optimizer, step, total, processes)
             if not math.isfinite(entry["loss"]):
                 raise BackendError(f"step {step + 1}: the loss is {entry['loss']}; lower the learning rate")
-            if crew.leads:
-                held.noted(entry)
+            if processes.is_main:
+                run.log_step(entry)
                 if (step + 1) % keep_every == 0 and step + 1 < total:
-                    held.keep(step + 1, crew.plain(whole), optimizer)
-            if progress is not None and crew.leads:
+                    run.save_state(step + 1, processes.unwrapped(whole), optimizer)
+            if progress is not None and processes.is_main:
                 progress(step + 1, total, entry["loss"])
     made.eval()
-    if crew.leads:
-        _write(crew.plain(whole), held, recipe)
-    crew.wait()
-    return crew.plain(whole)
+    if processes.is_main:
+        _save(processes.unwrapped(whole), run, recipe)
+    processes.wait()
+    return processes.unwrapped(whole)
 
 
 def _step(
-    model: Any, rows: Sequence[Row], recipe: Recipe, optimizer: Any, step: int, total: int, crew: Any
+    model: Any, rows: Sequence[Row], recipe: Recipe, optimizer: Any, step: int, total: int, processes: Any
 ) -> dict[str, Any]:
     """Do one step and say how it went."""
     import torch
@@ -299,7 +299,7 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = rate
     batch = _batch(len(rows), recipe, step)
-    part = crew.part(batch)
+    part = processes.part(batch)
     narrow = recipe.bf16 and recipe.how == "full"
     device = next(model.parameters()).device
     summed, tokens = torch.zeros((), device=device), 0
@@ -309,11 +309,11 @@ def _step(
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow):
             if last:
                 loss = row_loss(model, rows[number]) / len(batch)
-                (loss * crew.count).backward()  # the processes average what is meant to be summed
+                (loss * processes.count).backward()  # the processes average what is meant to be summed
             else:
-                with crew.apart(model):
+                with processes.no_sync(model):
                     loss = row_loss(model, rows[number]) / len(batch)
-                    (loss * crew.count).backward()
+                    (loss * processes.count).backward()
         summed += loss.detach()
         tokens += len(rows[number].ids)
     norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], recipe.clip)
@@ -321,11 +321,11 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     return {
         "step": step + 1,
-        "loss": crew.total(summed),
+        "loss": processes.total(summed),
         "learning_rate": rate,
         "gradient_norm": float(norm),
         "rows": len(batch),
-        "tokens": int(crew.total(torch.tensor(tokens, device=device))),
+        "tokens": int(processes.total(torch.tensor(tokens, device=device))),
         "seconds": round(time.monotonic() - began, 3),
     }
 
@@ -343,30 +343,30 @@ def _seed(seed: int, step: int, place: int) -> int:
     return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _written(model: Any, held: TrainingFolder, recipe: Recipe) -> Any:
+def _load_finished(model: Any, run: TrainingFolder, recipe: Recipe) -> Any:
     """Give the model of a training that is over."""
     if recipe.how == "lora":
-        with _own_randomness(), _quiet():
+        with _own_randomness(), _no_warnings():
             return adapted(
-                model, recipe, start=held.path, base=str(held.manifest["configuration"].get("model", ""))
+                model, recipe, start=run.path, base=str(run.manifest["configuration"].get("model", ""))
             ).eval()
     from safetensors.torch import load_model
 
-    load_model(model, held.path / "model" / "model.safetensors")
+    load_model(model, run.path / "model" / "model.safetensors")
     return model.eval()
 
 
-def _write(model: Any, held: TrainingFolder, recipe: Recipe) -> None:
-    with _quiet():
+def _save(model: Any, run: TrainingFolder, recipe: Recipe) -> None:
+    with _no_warnings():
         if recipe.how == "full":
-            model.save_pretrained(held.path / "model")
+            model.save_pretrained(run.path / "model")
         else:
-            model.save_pretrained(str(held.path), save_embedding_layers=False)
+            model.save_pretrained(str(run.path), save_embedding_layers=False)
     if recipe.how == "lora":
-        (held.path / "README.md").unlink(missing_ok=True)  # a form that the library leaves to be filled in
-    drawn = draw_loss(held.log, held.path / "loss.svg")
-    held.finish(
-        final_loss=held.log[-1]["loss"],
+        (run.path / "README.md").unlink(missing_ok=True)  # a form that the library leaves to be filled in
+    drawn = draw_loss(run.log, run.path / "loss.svg")
+    run.finish(
+        final_loss=run.log[-1]["loss"],
         loss_plot="loss.svg" if drawn else "not drawn: matplotlib is not installed (extra plots)",
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
@@ -382,7 +382,7 @@ def _own_randomness() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _no_warnings() -> Iterator[None]:
     """Keep to themselves what the libraries say to each other of their own futures."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

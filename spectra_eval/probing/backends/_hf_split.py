@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spectra_eval.probing.backends._hf_tree import Ask, chunks_of, common_opening, log_probs
+from spectra_eval.probing.backends._hf_tree import TokenRequest, chunks_of, common_opening, log_probs
 from spectra_eval.probing.backends._hf_weights import Memory, Weights
 
 __all__ = ["split"]
@@ -25,7 +25,7 @@ _MOST_HEADS = 8
 """Beginnings that are remembered; a session knows one for each message to the system."""
 
 
-def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
+def split(model: Any, token_requests: Sequence[TokenRequest], *, chunk: int) -> list[np.ndarray]:
     """Read the common opening of each request once, and its endings packed side by side.
 
     An ending attends to its opening and to itself. The requests go side by side through the products: in the last
@@ -35,7 +35,7 @@ def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
     ----------
     model : transformers.PreTrainedModel
         Of one of `_hf_weights.FAMILIES`, without windows, in evaluation mode. Its matrices become views of fused ones.
-    asks : sequence of Ask
+    token_requests : sequence of TokenRequest
         What is read in one go. The `lead` of each is read once, by itself, and remembered: what follows is the same
         whichever request came first.
     chunk : int
@@ -56,9 +56,9 @@ def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
     if model not in _READ:
         _READ[model] = Weights.of(model)
     weights = _READ[model]
-    found = [np.empty((len(ask.prompts), len(ask.answers))) for ask in asks]
+    found = [np.empty((len(item.prompts), len(item.answers))) for item in token_requests]
     with torch.inference_mode():
-        trees = [_Tree.of(weights, ask, chunk) for ask in asks]
+        trees = [_Tree.of(weights, item, chunk) for item in token_requests]
         for number in range(max(len(tree.pieces) for tree in trees) - 1):
             some = [tree for tree in trees if number < len(tree.pieces) - 1]
             _pass(weights, [_Walk(tree, tree.pieces[number], range(0)) for tree in some])
@@ -67,7 +67,7 @@ def split(model: Any, asks: Sequence[Ask], *, chunk: int) -> list[np.ndarray]:
             walks = [trees[i].walk(number) for i in places]
             logits = model.get_output_embeddings()(weights.norm(_pass(weights, walks)))
             for i, walk, rows in zip(places, walks, logits.split([len(walk.part) for walk in walks]), strict=True):
-                found[i][[walk.tree.order[j] for j in walk.part]] = log_probs(rows, asks[i].answers)
+                found[i][[walk.tree.order[j] for j in walk.part]] = log_probs(rows, token_requests[i].answers)
     return found
 
 
@@ -99,13 +99,13 @@ class _Tree:
     memory: Memory
 
     @classmethod
-    def of(cls, weights: Weights, ask: Ask, chunk: int) -> _Tree:
+    def of(cls, weights: Weights, item: TokenRequest, chunk: int) -> _Tree:
         """Lay out a request; called in inference mode."""
-        opening = common_opening(ask.prompts)
-        head = list(ask.prompts[0][:opening])
-        order = sorted(range(len(ask.prompts)), key=lambda i: len(ask.prompts[i]))
-        endings = [list(ask.prompts[i][opening:]) for i in order]
-        lead = min(ask.lead, opening)
+        opening = common_opening(item.prompts)
+        head = list(item.prompts[0][:opening])
+        order = sorted(range(len(item.prompts)), key=lambda i: len(item.prompts[i]))
+        endings = [list(item.prompts[i][opening:]) for i in order]
+        lead = min(item.lead, opening)
         memory = Memory.empty(weights, opening)
         if lead:
             known = _remembered(weights, head[:lead], chunk)
@@ -144,9 +144,9 @@ def _remembered(weights: Weights, head: list[int], chunk: int) -> Memory:
         if len(weights.heads_read) >= _MOST_HEADS:
             weights.heads_read.clear()
         memory = Memory.empty(weights, len(head))
-        alone = _Tree(head, [], [], _pieces(0, len(head), chunk), [], memory)
-        for piece in alone.pieces:
-            _pass(weights, [_Walk(alone, piece, range(0))])
+        tree = _Tree(head, [], [], _pieces(0, len(head), chunk), [], memory)
+        for piece in tree.pieces:
+            _pass(weights, [_Walk(tree, piece, range(0))])
         weights.heads_read[key] = memory
     return weights.heads_read[key]
 
@@ -223,7 +223,7 @@ class _Grid:
         place = np.arange(longest)
         start = n_lead + np.cumsum(sizes) - sizes
         rows = start[:, None] + np.minimum(place, sizes[:, None] - 1)
-        held = place < sizes[:, None]
+        filled = place < sizes[:, None]
 
         def moved(array: np.ndarray) -> Any:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
@@ -233,10 +233,10 @@ class _Grid:
             own=slice(first, first + n_lead + int(sizes.sum())),
             shape=(len(sizes), longest),
             rows=moved(rows.ravel()),
-            back=moved(np.flatnonzero(held.ravel())),
+            back=moved(np.flatnonzero(filled.ravel())),
             last=moved(start + sizes - 1),
             unseen=moved(place[None, :] > place[:, None]),
-            last_unseen=moved(~held),
+            last_unseen=moved(~filled),
         )
 
 
@@ -274,8 +274,8 @@ def _layer(
         q, k = _turned(joined[:, : n_q + n_kv].view(-1, heads + kv_heads, width), turn).split([heads, kv_heads], dim=1)
     v = joined[:, -n_kv:].view(-1, kv_heads, width)
     seen: list[Any] = []
-    asked = q.split([grid.shape[0] for grid in grids]) if last else [q[grid.own] for grid in grids]
-    for grid, own_q in zip(grids, asked, strict=True):
+    queries = q.split([grid.shape[0] for grid in grids]) if last else [q[grid.own] for grid in grids]
+    for grid, own_q in zip(grids, queries, strict=True):
         seen += _attended(own_q, k[grid.own], v[grid.own], number, grid, weights.scaling, last=last)
     if not seen:  # the last layer of a pass without endings: only its keys and values are wanted
         return hidden

@@ -267,8 +267,8 @@ class Prompter:
 
     def _frame_at(self, moment: str) -> str:
         """Return what the template puts around a message when its clock says `moment`, or `moment` where it fails."""
-        said = f"{moment} {moment} {moment}-{moment}-{moment} {moment}:{moment}"  # for templates that take it to pieces
-        clock = f"{{% macro strftime_now(format) %}}{said}{{% endmacro %}}"
+        text = f"{moment} {moment} {moment}-{moment}-{moment} {moment}:{moment}"  # for templates that take it to pieces
+        clock = f"{{% macro strftime_now(format) %}}{text}{{% endmacro %}}"
         try:
             return str(
                 self._tokenizer.apply_chat_template(

@@ -19,8 +19,8 @@ import numpy as np
 from spectra_eval.errors import ProbeError
 
 __all__ = [
-    "Ask",
     "Prompts",
+    "TokenRequest",
     "chunks_of",
     "common_opening",
     "last_logits",
@@ -34,7 +34,7 @@ Prompts = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Ask:
+class TokenRequest:
     """One request, as token ids.
 
     Attributes
@@ -190,21 +190,21 @@ def last_logits(
         positions = (text.cumsum(axis=1) - 1).clip(min=0)[:, -ids.shape[1] :]
         for key, value in {"attention_mask": text.astype(np.int64), "position_ids": positions}.items():
             settings[key] = torch.from_numpy(np.ascontiguousarray(value)).to(model.device)
-    holders = _holders(model) if remember else []
-    if holders and memory is None:
-        memory = _Held.nothing(model, len(holders))
-    for (module, key), state in zip(holders, memory.states if holders else [], strict=True):
+    layers = _stateful_layers(model) if remember else []
+    if layers and memory is None:
+        memory = _LayerStates.nothing(model, len(layers))
+    for (module, key), state in zip(layers, memory.states if layers else [], strict=True):
         setattr(module, key, state)
     if memory is not None:
-        settings[name] = memory.cache if holders else memory
+        settings[name] = memory.cache if layers else memory
     settings = {key: value for key, value in settings.items() if key in known}
     out = model(input_ids=ids, use_cache=remember, **settings)
-    kept = getattr(out, name, None) if remember else None
-    if holders:
-        kept = _Held(memory.cache, [getattr(module, key) for module, key in holders])
-    if remember and kept is None:
+    cache = getattr(out, name, None) if remember else None
+    if layers:
+        cache = _LayerStates(memory.cache, [getattr(module, key) for module, key in layers])
+    if remember and cache is None:
         raise ProbeError("the model remembers nothing of a prompt")
-    return out.logits[:, -1], kept
+    return out.logits[:, -1], cache
 
 
 _MEMORIES = ("past_key_values", "cache_params", "state")
@@ -216,14 +216,14 @@ _STATES = ("conv1d_state", "recurrent_states")
 
 
 @dataclass
-class _Held:
+class _LayerStates:
     """A cache, and the states that layers keep in themselves; it is copied as a cache is."""
 
     cache: Any
     states: list[Any]
 
     @classmethod
-    def nothing(cls, model: Any, count: int) -> _Held:
+    def nothing(cls, model: Any, count: int) -> _LayerStates:
         """Return what is remembered before anything is read."""
         from transformers import DynamicCache
 
@@ -235,7 +235,7 @@ class _Held:
         self.states = [state.index_select(0, rows) for state in self.states]
 
 
-def _holders(model: Any) -> list[tuple[Any, str]]:
+def _stateful_layers(model: Any) -> list[tuple[Any, str]]:
     """List the layers that keep a state in themselves, with the name of each."""
     if not getattr(model, "_is_stateful", False):
         return []
@@ -276,8 +276,8 @@ def switch_length(config: Any) -> int | None:
     >>> switch_length(config)
     4096
     """
-    said = getattr(config.get_text_config(), "rope_parameters", None) or {}
-    ropes = [said, *(rope for rope in said.values() if isinstance(rope, Mapping))]
+    parameters = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    ropes = [parameters, *(rope for rope in parameters.values() if isinstance(rope, Mapping))]
     found = [rope["original_max_position_embeddings"] for rope in ropes if rope.get("rope_type") == "longrope"]
     return int(found[0]) if found else None
 

@@ -24,7 +24,7 @@ from spectra_eval.probing.backends._model_settings import (
     check_model_sizes,
 )
 
-__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "loading", "said_by", "shapes_of", "silenced"]
+__all__ = ["ADAPTER_KINDS", "load_adapter", "load_part", "loading", "reason_of", "shapes_of", "silenced"]
 
 Part = Literal["tokenizer", "model", "config", "generation"]
 
@@ -108,7 +108,7 @@ def load_part(part: Part, place: Path, **options: Any) -> Any:
     except BaseException as error:  # damaged files, unknown architectures, code that would have to run
         if not _foreign(error):
             raise
-        raise ModelLoadError(f"{place.name}: {problem}: {said_by(error)}; {_FIX}") from error
+        raise ModelLoadError(f"{place.name}: {problem}: {reason_of(error)}; {_FIX}") from error
     if missing := sorted(seen["missing_keys"]):
         raise ModelLoadError(
             f"{place.name}: {problem}: its weights lack {len(missing)} of those that its config.json describes, "
@@ -151,7 +151,7 @@ def loading(what: str) -> Iterator[None]:
     except BaseException as error:  # settings that only show where they are used
         if not _foreign(error):
             raise
-        raise ModelLoadError(f"{what}: {said_by(error)}; {_FIX}") from error
+        raise ModelLoadError(f"{what}: {reason_of(error)}; {_FIX}") from error
 
 
 def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
@@ -174,7 +174,7 @@ def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
         with silenced():
             return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     except Exception as error:  # shapes and names that do not fit, damaged files
-        raise ModelLoadError(f"{adapter}: does not fit this model: {said_by(error)}") from error
+        raise ModelLoadError(f"{adapter}: does not fit this model: {reason_of(error)}") from error
 
 
 def _foreign(error: BaseException) -> bool:
@@ -183,15 +183,15 @@ def _foreign(error: BaseException) -> bool:
     return panic or (isinstance(error, Exception) and not isinstance(error, SpectraError | MemoryError))
 
 
-def said_by(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the first line of an error that says something, with its class where that is one of Python's own."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     if "ignore_mismatched_sizes" in str(error):
         return "config.json asks for other sizes than its weights have"
-    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-    return f"{type(error).__name__}: {said}" if isinstance(error, _BARE) else said
+    reason = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return f"{type(error).__name__}: {reason}" if isinstance(error, _BARE) else reason
 
 
 @contextmanager
@@ -253,4 +253,4 @@ def shapes_of(weights: Path) -> dict[str, list[int]]:
         with safe_open(weights, framework="np") as state:
             return {name: state.get_slice(name).get_shape() for name in state.keys()}
     except (SafetensorError, OSError) as error:
-        raise ModelLoadError(f"{weights}: not a readable safetensors file: {said_by(error)}") from error
+        raise ModelLoadError(f"{weights}: not a readable safetensors file: {reason_of(error)}") from error

@@ -131,9 +131,9 @@ def check_adapter_sizes(place: Path, settings: Mapping[str, Any], shapes: Iterab
         With the setting and both sizes.
     """
     largest = max((size for shape in shapes for size in shape), default=0)
-    said = [(name, settings.get(name)) for name in _SIZES]
-    said += [(f"rank_pattern.{key}", rank) for key, rank in (settings.get("rank_pattern") or {}).items()]
-    for name, size in said:
+    sizes = [(name, settings.get(name)) for name in _SIZES]
+    sizes += [(f"rank_pattern.{key}", rank) for key, rank in (settings.get("rank_pattern") or {}).items()]
+    for name, size in sizes:
         if isinstance(size, int) and size > max(largest, _SMALL):
             raise ModelLoadError(f"{place}: {name[:60]} is {size}, and no weight has more than {largest} rows; {_FIX}")
 

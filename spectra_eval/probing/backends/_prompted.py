@@ -103,12 +103,12 @@ class PromptedSession(ABC):
         """
         if max_tokens < 1:
             raise InputError(f"max_tokens: {max_tokens} is below 1")
-        asked = [self._prompter.prompts(request) for request in requests]
-        flat = [prompt for prompts in asked for prompt in prompts]
+        tokens = [self._prompter.prompts(request) for request in requests]
+        flat = [prompt for prompts in tokens for prompt in prompts]
         for prompt in flat:
             self._check_length(len(prompt), max_tokens)
         written = iter(zip(flat, self._write(flat, max_tokens, sampling) if flat else [], strict=True))
-        return [[self._generation(*next(written)) for _ in prompts] for prompts in asked]
+        return [[self._generation(*next(written)) for _ in prompts] for prompts in tokens]
 
     @abstractmethod
     def _read(self, questions: Sequence[Question]) -> list[list[float]]:
@@ -127,9 +127,9 @@ class PromptedSession(ABC):
         for row in range(len(request.suffixes)):
             found: dict[tuple[int, ...], float] = {}
             for opening in steps:
-                (asked, ids), values = next(read)
+                (tokens, ids), values = next(read)
                 check_mass(values)
-                lengths[row] = len(asked) - len(opening)
+                lengths[row] = len(tokens) - len(opening)
                 found |= {(*opening, token): value for token, value in zip(ids, values, strict=True)}
             log_probs[row] = [sum(found[tuple(some[: k + 1])] for k in range(len(some))) for some in answers]
         if not np.isfinite(log_probs).all():

@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
-_AGAIN = frozenset({408, 429, 502, 503, 504})
+_RETRY_CODES = frozenset({408, 429, 502, 503, 504})
 _MOST_BYTES = 1 << 26
-_MOST_SAID = 4096
+_MOST_ERROR_BYTES = 4096
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
 _NOT_ONE = "is this an OpenAI-compatible address ending in /v1?"
 
 
-class _Again(Exception):
+class _Retry(Exception):
     """A request failed in a way that may pass, and the server may have said when to ask again."""
 
-    def __init__(self, problem: ProbeError, told: float | None = None) -> None:
+    def __init__(self, problem: ProbeError, retry_after: float | None = None) -> None:
         super().__init__(str(problem))
         self.problem = problem
-        self.told = told
+        self.retry_after = retry_after
 
 
 class Client:
@@ -163,14 +163,14 @@ class Client:
         replies = self._all([("POST", f"{self._base}/completions", body) for body in bodies])
         return [_choices(reply, body["prompt"]) for reply, body in zip(replies, bodies, strict=True)]
 
-    def _all(self, asked: Sequence[tuple[str, str, Mapping[str, Any] | None]]) -> list[dict[str, Any]]:
-        answer = self._portal.start_task_soon(self._gathered, asked)
+    def _all(self, requests: Sequence[tuple[str, str, Mapping[str, Any] | None]]) -> list[dict[str, Any]]:
+        answer = self._portal.start_task_soon(self._gathered, requests)
         try:
             return answer.result()
         finally:
             answer.cancel()  # after an interrupt nothing is waited for
 
-    async def _gathered(self, asked: Sequence[tuple[str, str, Mapping[str, Any] | None]]) -> list[dict[str, Any]]:
+    async def _gathered(self, requests: Sequence[tuple[str, str, Mapping[str, Any] | None]]) -> list[dict[str, Any]]:
         """Send all requests, at most so many at once; the first that fails ends the others."""
         free = asyncio.Semaphore(self._concurrent)
 
@@ -180,7 +180,7 @@ class Client:
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(*request)) for request in asked]
+                tasks = [group.create_task(one(*request)) for request in requests]
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         return [task.result() for task in tasks]
@@ -192,15 +192,15 @@ class Client:
             await self._turn()
             try:
                 return await self._once(method, address, body)
-            except _Again as again:
+            except _Retry as retry:
                 if attempt == self._retries:
-                    raise again.problem from again.__cause__
-                wait = again.told
+                    raise retry.problem from retry.__cause__
+                wait = retry.retry_after
                 if wait is None:
                     wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + self._jitter() / 2)
                 elif wait > self._timeout:
                     late = f"it wants to be asked again in {wait:.0f} s, past the timeout"
-                    raise ProbeError(f"{again.problem}; {late}") from again
+                    raise ProbeError(f"{retry.problem}; {late}") from retry
             await self._wait(wait)
             attempt += 1
 
@@ -212,18 +212,18 @@ class Client:
                 async with self._http.stream(method, address, json=body) as response:
                     if response.is_success:
                         return _parsed(await _body(response, _MOST_BYTES))
-                    said = _said(await _body(response, _MOST_SAID, cut=True))
-                    problem = ProbeError(f"the server declines ({response.status_code}): {said}")
-                    if response.status_code in _AGAIN:
-                        raise _Again(problem, _told_wait(response))
+                    reason = _error_text(await _body(response, _MOST_ERROR_BYTES, cut=True))
+                    problem = ProbeError(f"the server declines ({response.status_code}): {reason}")
+                    if response.status_code in _RETRY_CODES:
+                        raise _Retry(problem, _retry_after(response))
                     raise problem
         except TimeoutError as error:
             late = f"no whole answer from {address} within {self._timeout:g} s"
             raise ProbeError(f"{late}; set a longer timeout or a smaller batch") from error
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             # Refused, reset, cut off, a wrong certificate, a name that cannot be looked up.
-            said = redacted(one_line(error)) or type(error).__name__
-            raise _Again(ProbeError(f"no answer from {address}: {said}")) from error
+            reason = redacted(one_line(error)) or type(error).__name__
+            raise _Retry(ProbeError(f"no answer from {address}: {reason}")) from error
 
     async def _turn(self) -> None:
         """Wait until the rate allows one more request."""
@@ -313,24 +313,24 @@ def _choices(reply: Mapping[str, Any], prompts: Sequence[Sequence[int]]) -> list
     return sorted(listed, key=lambda choice: choice["index"])
 
 
-def _told_wait(response: httpx.Response) -> float | None:
+def _retry_after(response: httpx.Response) -> float | None:
     """Return how long the server asks to wait, in seconds or until a date; None where it says nothing."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isascii() and told.isdecimal() and len(told) < 10:
-        return float(told)
+    header = response.headers.get("Retry-After", "").strip()
+    if header.isascii() and header.isdecimal() and len(header) < 10:
+        return float(header)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _said(raw: bytes) -> str:
+def _error_text(raw: bytes) -> str:
     """Return the first line of a server's own words, without the key."""
     text = raw.decode("utf-8", "replace")
     try:
         value = json.loads(text)
-        told = value.get("error", value) if isinstance(value, dict) else value
-        text = str(told.get("message", told) if isinstance(told, dict) else told)
+        error = value.get("error", value) if isinstance(value, dict) else value
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
     except (ValueError, RecursionError):
         pass
     return (redacted(text).strip().splitlines() or ["no reason given"])[0][:300]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError, first_line
-from spectra_eval.probing.backends._crew import threads_each
+from spectra_eval.probing.backends._worker_pool import threads_each
 
 __all__ = [
     "CPU_BLOCK",
@@ -183,14 +183,14 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
             arguments |= _warmed()
     arguments |= options
     several = options["tensor_parallel_size"] * options["pipeline_parallel_size"] > 1
-    alone = current_platform.is_cpu() and not several and not _HERE
-    apart = not alone if apart is None else apart
+    in_process = current_platform.is_cpu() and not several and not _HERE
+    apart = not in_process if apart is None else apart
     if apart and getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ModelLoadError(_MAIN_GUARD)
     import torch
     from vllm import envs
 
-    kept = torch.set_num_threads
+    original = torch.set_num_threads
     settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": str(int(apart))}
     if current_platform.is_cpu() and several and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
         # It gives each worker a memory node of its own, and refuses to start on a machine that has fewer.
@@ -202,7 +202,7 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
         except Exception as error:  # settings, memory, unknown architectures, workers that die
             raise ModelLoadError(f"{folder.name}: vllm does not start: {_reason(error)}") from error
         finally:
-            torch.set_num_threads = kept  # the CPU build replaces it, for every other model in this process too
+            torch.set_num_threads = original  # the CPU build replaces it, for every other model in this process too
     if not apart:
         _HERE.add(engine)
     return engine

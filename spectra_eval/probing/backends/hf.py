@@ -19,7 +19,6 @@ from typing import Any
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.probing.backends._adapter import adapter_facts, attached
 from spectra_eval.probing.backends._base import BACKENDS, Backend, Session
-from spectra_eval.probing.backends._crew import NaiveCrew, Place, threads_each
 from spectra_eval.probing.backends._hf_load import (
     DTYPES,
     check_device,
@@ -32,6 +31,7 @@ from spectra_eval.probing.backends._hf_load import (
 )
 from spectra_eval.probing.backends._hf_session import STRATEGIES, HFSession
 from spectra_eval.probing.backends._model_files import loading
+from spectra_eval.probing.backends._worker_pool import NaiveWorkerPool, WorkerSpec, threads_each
 
 __all__ = ["HFSession", "open_hf"]
 
@@ -102,22 +102,22 @@ def open_hf(
     if min(chunk, batch, together) < 1:
         raise InputError(f"chunk {chunk}, batch {batch}, together {together}: give at least 1 each")
     require_libraries()
-    places = [place.strip() for place in devices.split(",")]
-    for place in places:
-        check_device(place)
-    if len(places) > 1:
+    names = [name.strip() for name in devices.split(",")]
+    for name in names:
+        check_device(name)
+    if len(names) > 1:
         options: dict[str, Any] = {"model": model, "dtype": dtype, "download": download, "strategy": strategy}
         options |= {"chunk": chunk, "batch": batch, "together": together, "adapter": adapter}
-        crew = _crew(places, options, at_once=together)
+        pool = _pool(names, options, batch_size=together)
         try:
-            yield crew
+            yield pool
         finally:
-            crew.close()
+            pool.close()
         return
     folder, name = find_folder(model, download=download)
     facts = model_facts(folder) if adapter is None else adapter_facts(Path(adapter), folder)
     merge = None if adapter is None else partial(attached, adapter=Path(adapter), name=name)
-    loaded, tokenizer = load(folder, dtype=dtype, device=places[0], merge=merge)
+    loaded, tokenizer = load(folder, dtype=dtype, device=names[0], merge=merge)
     description = {
         "backend": "hf",
         "model": name,
@@ -148,13 +148,13 @@ def open_hf(
         session.close()
 
 
-def _crew(devices: list[str], options: Mapping[str, Any], *, at_once: int) -> NaiveCrew:
+def _pool(devices: list[str], options: Mapping[str, Any], *, batch_size: int) -> NaiveWorkerPool:
     """Hold the model once on each device; those on processors share them."""
     on_cpu = sum(device.startswith("cpu") for device in devices)
     threads = threads_each(on_cpu) if on_cpu else None
-    return NaiveCrew(
+    return NaiveWorkerPool(
         [
-            Place(
+            WorkerSpec(
                 name=f"device {device}",
                 backend="hf",
                 options={**options, "devices": device},
@@ -162,7 +162,7 @@ def _crew(devices: list[str], options: Mapping[str, Any], *, at_once: int) -> Na
             )
             for device in devices
         ],
-        at_once=at_once,
+        batch_size=batch_size,
     )
 
 

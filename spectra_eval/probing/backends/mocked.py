@@ -64,12 +64,12 @@ class MockedSession:
     @property
     def description(self) -> Mapping[str, Any]:
         """What stands in the record; the digest covers everything that an answer depends on."""
-        held: Any = self._model
+        known: Any = self._model
         if isinstance(self._theta, Mapping):
-            held = {name: [float(value) for value in values] for name, values in self._theta.items()}
+            known = {name: [float(value) for value in values] for name, values in self._theta.items()}
         elif self._theta is not None:
-            held = f"{self._theta.__module__}.{getattr(self._theta, '__qualname__', type(self._theta).__qualname__)}"
-        options = {"held": held, "seed": self._seed, "noise": self._noise, "temperature": self._temperature}
+            known = f"{self._theta.__module__}.{getattr(self._theta, '__qualname__', type(self._theta).__qualname__)}"
+        options = {"held": known, "seed": self._seed, "noise": self._noise, "temperature": self._temperature}
         return {
             "backend": "mocked",
             "model": self._model if self._theta is None else "given",
@@ -119,9 +119,9 @@ class MockedSession:
         self._seen += int(tokens.sum())
         self._cached += max(len(tokens) - 1, 0) * len(f"{request.system} {request.prefix}".split())
         if request.many_tokens:
-            held = np.log(ANSWER_MASS * np.maximum(self._weights(request, request.answers), _TINY))
+            known = np.log(ANSWER_MASS * np.maximum(self._weights(request, request.answers), _TINY))
             counts = np.array([len(answer.split()) for answer in request.answers], dtype=np.int64)
-            rows = np.tile(held, (len(request.suffixes), 1))
+            rows = np.tile(known, (len(request.suffixes), 1))
             return AnswerScores(log_probs=rows, n_prompt_tokens=tokens, n_answer_tokens=counts)
         if offered := _offered(request):
             return AnswerScores(log_probs=self._choose(request, offered), n_prompt_tokens=tokens)
@@ -140,10 +140,10 @@ class MockedSession:
     def _choose(self, request: ProbeRequest, offered: list[list[str]]) -> np.ndarray:
         """Answer multiple-choice questions: a label holds what its option holds among those of its question."""
         names = tuple(dict.fromkeys(name for options in offered for name in options))
-        held = dict(zip(names, np.maximum(self._weights(request, names), _TINY), strict=True))
+        known = dict(zip(names, np.maximum(self._weights(request, names), _TINY), strict=True))
         log_probs = np.full((len(offered), len(request.answers)), np.log((1 - ANSWER_MASS) / 2 / len(request.answers)))
         for row, (suffix, options) in enumerate(zip(request.suffixes, offered, strict=True)):
-            odds = self._temperature * np.log([held[name] for name in options])
+            odds = self._temperature * np.log([known[name] for name in options])
             if self._noise:
                 odds = odds + self._noise * _draw(self._seed, request, suffix).normal(size=len(options))
             log_probs[row, : len(options)] = odds - np.logaddexp.reduce(odds) + np.log(ANSWER_MASS)
@@ -158,9 +158,9 @@ class MockedSession:
             seed = sampling_seed(sampling, json.dumps([request.system, request.prefix, list(request.suffixes)]))
             order = order / sampling.temperature + np.random.default_rng(seed).gumbel(size=len(order))
         text = "\n".join(request.answers[i] for i in np.argsort(-order, kind="stable"))
-        kept, cut = _first_words(text, max_tokens)
+        shortened, cut = _first_words(text, max_tokens)
         return [
-            Generation(text=kept, truncated=cut, n_prompt_tokens=len(f"{request.prefix}{suffix}".split()))
+            Generation(text=shortened, truncated=cut, n_prompt_tokens=len(f"{request.prefix}{suffix}".split()))
             for suffix in request.suffixes
         ]
 

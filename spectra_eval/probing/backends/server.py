@@ -97,38 +97,38 @@ class ServerSession(PromptedSession):
             for first in range(0, len(answers), _MOST_IDS):
                 groups.setdefault(tuple(answers[first : first + _MOST_IDS]), []).append(i)
         for ids, places in groups.items():
-            asked = {
+            fields = {
                 "max_tokens": 1,
                 "logprobs": 1,
                 "logprob_token_ids": list(ids),
                 "return_tokens_as_token_ids": True,
             }
-            replies = self._ask([questions[i][0] for i in places], asked)
+            replies = self._request_all([questions[i][0] for i in places], fields)
             for i, reply in zip(places, replies, strict=True):
                 found[i] += self._chosen(reply, ids)
         return found
 
     def _chosen(self, reply: Mapping[str, Any], ids: Sequence[int]) -> list[float]:
         """Take the asked ids out of a reply, and see that the numbers are log-probabilities."""
-        held = _first(reply, "top_logprobs")
+        log_probs = _first(reply, "top_logprobs")
         best = _first(reply, "token_logprobs")
-        if not isinstance(held, dict):
+        if not isinstance(log_probs, dict):
             raise ProbeError("the server returns no log-probabilities")
-        check_mass([float(max(_LOWEST, min(value, 1))) for value in held.values() if _number(value)])
-        missing = [i for i in ids if f"token_id:{i}" not in held]
+        check_mass([float(max(_LOWEST, min(value, 1))) for value in log_probs.values() if _number(value)])
+        missing = [i for i in ids if f"token_id:{i}" not in log_probs]
         if missing:
             raise ProbeError(f"the server did not return the tokens {missing[:5]} that were asked for by id")
         if not _number(best) or not self._lowest_best <= best <= _SLACK:
             raise ProbeError(f"the server's best token has {_short(best)}, no log-probability; let it use raw_logprobs")
-        return [_checked(held[f"token_id:{i}"]) for i in ids]
+        return [_checked(log_probs[f"token_id:{i}"]) for i in ids]
 
     def _by_echo(self, questions: Sequence[Question]) -> list[list[float]]:
         flat = [[*prompt, i] for prompt, answers in questions for i in answers]
-        replies = iter(self._ask(flat, {"max_tokens": 1, "logprobs": 1, "echo": True}))
+        replies = iter(self._request_all(flat, {"max_tokens": 1, "logprobs": 1, "echo": True}))
         return [[_last(next(replies), len(prompt)) for _ in answers] for prompt, answers in questions]
 
     def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
-        asked: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "max_tokens": max_tokens,
             "logprobs": 1,
             "return_tokens_as_token_ids": True,
@@ -136,10 +136,10 @@ class ServerSession(PromptedSession):
             "repetition_penalty": 1,
         }
         if sampling is None:
-            replies = self._ask(prompts, asked)
+            replies = self._request_all(prompts, fields)
         else:  # a seed of its own for each prompt, so that the batch leaves no trace: one request a prompt
             drawn = {"temperature": sampling.temperature, "top_k": 0, "min_p": 0}
-            bodies = [{**asked, **drawn, "seed": sampling_seed(sampling, prompt)} for prompt in prompts]
+            bodies = [{**fields, **drawn, "seed": sampling_seed(sampling, prompt)} for prompt in prompts]
             replies = self._send([([prompt], body) for prompt, body in zip(prompts, bodies, strict=True)])
         written = []
         for reply in replies:
@@ -150,14 +150,14 @@ class ServerSession(PromptedSession):
             written.append([_token_id(name) for name in names])
         return written
 
-    def _ask(self, prompts: Sequence[list[int]], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _request_all(self, prompts: Sequence[list[int]], fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         parts = [list(prompts[first : first + self._batch]) for first in range(0, len(prompts), self._batch)]
-        return self._send([(part, asked) for part in parts])
+        return self._send([(part, fields) for part in parts])
 
     def _send(self, requests: Sequence[tuple[Sequence[list[int]], Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
         if self._client is None:
             raise ProbeError("server: the session is closed; ask inside its with block")
-        bodies = [{"model": self._model, "prompt": list(some), **_GREEDY, **asked} for some, asked in requests]
+        bodies = [{"model": self._model, "prompt": list(some), **_GREEDY, **fields} for some, fields in requests]
         return [choice for choices in self._client.complete(bodies) for choice in choices]
 
 
@@ -242,12 +242,12 @@ def _opened(
     limit = served.get("max_model_len")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ModelLoadError(f"{model} at {url}: the server says max_model_len {_short(limit)}, no length")
-    told = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
+    served_facts = {key: served[key] for key in ("id", "root", "owned_by", "max_model_len") if key in served}
     description = {
         "backend": "server",
         "model": redacted(served["id"]),
         # What a server says of itself: the weights behind it cannot be seen from here.
-        "model_digest": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+        "model_digest": hashlib.sha256(json.dumps(served_facts, sort_keys=True).encode()).hexdigest(),
         "dtype": "unknown",
         "tokenizer": tokenizer_name,
         "versions": {"server": client.version() or "unknown", "transformers": version("transformers")},

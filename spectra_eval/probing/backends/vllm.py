@@ -19,7 +19,6 @@ import numpy as np
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError, first_line
 from spectra_eval.probing.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.probing.backends._base import BACKENDS, Backend, Session, sampling_seed
-from spectra_eval.probing.backends._crew import Crew, Place
 from spectra_eval.probing.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
 from spectra_eval.probing.backends._model_files import load_part
 from spectra_eval.probing.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
@@ -33,6 +32,7 @@ from spectra_eval.probing.backends._vllm_engine import (
     stop,
     versions,
 )
+from spectra_eval.probing.backends._worker_pool import WorkerPool, WorkerSpec
 from spectra_eval.tables import Sampling
 
 __all__ = ["VLLMSession", "open_vllm"]
@@ -77,16 +77,16 @@ class VLLMSession(PromptedSession):
         most = max(len(answers) for _, answers in questions)
         for first in range(0, most, MOST_IDS):
             places = [i for i, (_, answers) in enumerate(questions) if answers[first:]]
-            asked = [questions[i][1][first : first + MOST_IDS] for i in places]
-            outputs = self._run([questions[i][0] for i in places], max_tokens=1, asked=asked)
-            for i, ids, output in zip(places, asked, outputs, strict=True):
-                found[i] |= _asked_only(output, ids)
+            wanted = [questions[i][1][first : first + MOST_IDS] for i in places]
+            outputs = self._run([questions[i][0] for i in places], max_tokens=1, wanted=wanted)
+            for i, ids, output in zip(places, wanted, outputs, strict=True):
+                found[i] |= _wanted_only(output, ids)
         return [[row[i] for i in answers] for row, (_, answers) in zip(found, questions, strict=True)]
 
     def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
         if self._route == "classify":
             raise ProbeError("route 'classify' reads answers and writes nothing; open the model with route 'generate'")
-        outputs = self._run(prompts, max_tokens=max_tokens, asked=None, sampling=sampling)
+        outputs = self._run(prompts, max_tokens=max_tokens, wanted=None, sampling=sampling)
         return [list(output.outputs[0].token_ids) for output in outputs]
 
     def _run(
@@ -94,7 +94,7 @@ class VLLMSession(PromptedSession):
         prompts: Sequence[list[int]],
         *,
         max_tokens: int,
-        asked: Sequence[list[int]] | None,
+        wanted: Sequence[list[int]] | None,
         sampling: Sampling | None = None,
     ) -> list[Any]:
         engine = self._open_engine()
@@ -113,7 +113,7 @@ class VLLMSession(PromptedSession):
                 detokenize=False,
             )
 
-        parameters = [settings(None, p) for p in prompts] if asked is None else [settings(ids) for ids in asked]
+        parameters = [settings(None, p) for p in prompts] if wanted is None else [settings(ids) for ids in wanted]
         return self._call(
             lambda: engine.generate(_as_prompts(prompts), parameters, use_tqdm=False, lora_request=self._adapter)
         )
@@ -233,13 +233,13 @@ def open_vllm(
         raise InputError(f"kv_cache_gib: {kv_cache_gib} is no amount of memory; give GiB above 0")
     library = require_vllm()
     if data_parallel > 1:
-        asked = {"model": model, "dtype": dtype, "download": download, "route": route, "adapter": adapter}
-        asked |= {"serve_adapter": serve_adapter, **sizes, "max_model_len": max_model_len}
-        crew = _copies(data_parallel, {**asked, "kv_cache_gib": kv_cache_gib, "apart": apart, "engine": engine})
+        wanted = {"model": model, "dtype": dtype, "download": download, "route": route, "adapter": adapter}
+        wanted |= {"serve_adapter": serve_adapter, **sizes, "max_model_len": max_model_len}
+        pool = _copies(data_parallel, {**wanted, "kv_cache_gib": kv_cache_gib, "apart": apart, "engine": engine})
         try:
-            yield crew
+            yield pool
         finally:
-            crew.close()
+            pool.close()
         return
     folder, name = find_folder(model, download=download)
     description: dict[str, Any] = {
@@ -292,17 +292,17 @@ def open_vllm(
         session.close()
 
 
-def _copies(count: int, options: Mapping[str, Any]) -> Crew:
+def _copies(count: int, options: Mapping[str, Any]) -> WorkerPool:
     """Start engines side by side: offline vLLM runs one copy of a model in a process."""
     devices = options["tensor_parallel"] * options["pipeline_parallel"]
     one = {**options, "data_parallel": 1}
     if devices == 1 and one["apart"] is None:
         one["apart"] = False  # the process of the copy is that of its engine
-    places = [
-        Place(name=f"copy {number} of {count}", backend="vllm", options=one, environment=environment)
+    specs = [
+        WorkerSpec(name=f"copy {number} of {count}", backend="vllm", options=one, environment=environment)
         for number, environment in enumerate(environments(count, devices), start=1)
     ]
-    return Crew(places, facts={"data_parallel": count})
+    return WorkerPool(specs, facts={"data_parallel": count})
 
 
 def _check_options(
@@ -363,7 +363,7 @@ def _as_prompts(prompts: Sequence[list[int]]) -> list[dict[str, list[int]]]:
     return [{"prompt_token_ids": prompt} for prompt in prompts]
 
 
-def _asked_only(output: Any, ids: Sequence[int]) -> dict[int, float]:
+def _wanted_only(output: Any, ids: Sequence[int]) -> dict[int, float]:
     """Take the asked ids out of a reply; each of them must have come back."""
     steps = output.outputs[0].logprobs
     given = steps[0] if steps else {}

@@ -159,13 +159,13 @@ def _openings(categories: tuple[str, ...]) -> tuple[tuple[int, tuple[int, ...]],
     """Return each name that opens others, with those of them that no other of them opens."""
     names = [clean_text(name) for name in categories]
 
-    def goes_on(longer: str, name: str) -> bool:
+    def extends(longer: str, name: str) -> bool:
         return longer != name and longer.startswith(name) and not longer[len(name)].isalnum()
 
     found = []
     for place, name in enumerate(names):
-        longer = [i for i, other in enumerate(names) if goes_on(other, name)]
-        direct = tuple(i for i in longer if not any(goes_on(names[i], names[j]) for j in longer))
+        longer = [i for i, other in enumerate(names) if extends(other, name)]
+        direct = tuple(i for i in longer if not any(extends(names[i], names[j]) for j in longer))
         if direct:
             found.append((place, direct))
     return tuple(found)

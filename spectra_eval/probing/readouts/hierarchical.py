@@ -104,10 +104,10 @@ def follow(
     """
     names, parent = _taxonomy(len(categories), parents)
     scores = likelihood.read(_rows(answers, 0, len(names))).scores
-    asked = _asked(parent, explored_branches(scores, parent, branches=branches, budget=budget))
-    if not asked.any():
+    prompted = _prompted(parent, explored_branches(scores, parent, branches=branches, budget=budget))
+    if not prompted.any():
         return None
-    endings = [f"{names[parent[child]]}: {categories[child]}" for child in _branch_order(parent, asked)]
+    endings = [f"{names[parent[child]]}: {categories[child]}" for child in _branch_order(parent, prompted)]
     return yes_no_request(history, endings, answers=likelihood.POSITIVE + likelihood.NEGATIVE)
 
 
@@ -227,19 +227,19 @@ def read(
         raise InputError(f"residual: {residual!r} is none of {', '.join(RESIDUALS)}")
     top = likelihood.read(_rows(answers, 0, len(names)), temperature=temperature)
     explored = explored_branches(top.scores, parent, branches=branches, budget=budget)
-    asked = _asked(parent, explored)
-    n_rows = len(names) + int(asked.sum())
+    prompted = _prompted(parent, explored)
+    n_rows = len(names) + int(prompted.sum())
     answers = dataclasses.replace(answers, log_probs=as_array("log_probs", answers.log_probs))
     if len(answers.log_probs) != n_rows:
         raise ShapeError(f"log_probs: {len(answers.log_probs)} rows; the two rounds have {n_rows}")
     scores, mass = np.full(len(parent), np.nan), top.answer_mass[parent]
-    if asked.any():
-        order = _branch_order(parent, asked)
+    if prompted.any():
+        order = _branch_order(parent, prompted)
         second = likelihood.read(_rows(answers, len(names), n_rows))
         scores[order], mass[order] = second.scores, second.answer_mass
     within = np.where(explored[parent], 1.0, np.nan)
     for place in np.flatnonzero(explored):
-        children = (parent == place) & asked
+        children = (parent == place) & prompted
         if children.any():
             within[children] = softmax(scores[children], temperature)
     residuals = np.where(explored, 0.0, top.theta_s)
@@ -280,10 +280,10 @@ def _filled(
     if residual == "uniform":
         spread = (residuals / np.bincount(parent))[parent]
         return np.where(known, leaves, spread), None
-    kept = np.where(known, leaves, 0.0)
-    if not kept.sum() > 0:
+    explored_leaves = np.where(known, leaves, 0.0)
+    if not explored_leaves.sum() > 0:
         raise InputError("residual: no branch was explored, so nothing can be renormalised; give a larger budget")
-    return kept / kept.sum(), None
+    return explored_leaves / explored_leaves.sum(), None
 
 
 def _taxonomy(n_categories: int | None, parents: Sequence[str] | None) -> tuple[list[str], np.ndarray]:
@@ -296,14 +296,14 @@ def _taxonomy(n_categories: int | None, parents: Sequence[str] | None) -> tuple[
     return list(place), np.array([place[name] for name in parents], dtype=np.int64)
 
 
-def _asked(parent: np.ndarray, explored: np.ndarray) -> np.ndarray:
+def _prompted(parent: np.ndarray, explored: np.ndarray) -> np.ndarray:
     sizes = np.bincount(parent, minlength=len(explored))
     return np.asarray((explored & (sizes > 1))[parent])
 
 
-def _branch_order(parent: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _branch_order(parent: np.ndarray, prompted: np.ndarray) -> np.ndarray:
     """Return the children that are asked about, parent after parent."""
-    children = np.flatnonzero(asked)
+    children = np.flatnonzero(prompted)
     return children[np.argsort(parent[children], kind="stable")]
 
 

@@ -11,7 +11,7 @@ from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.probing.prompts import clean_text, name_request
 from spectra_eval.probing.readouts._base import READOUTS, Reading, Readout, check_log_probs, check_temperature, softmax
 from spectra_eval.probing.readouts._debias import CONTENT_FREE
-from spectra_eval.probing.templates import told
+from spectra_eval.probing.templates import as_history
 from spectra_eval.tables import AnswerScores, ProbeRequest
 
 __all__ = ["MEASURES", "ask", "read"]
@@ -56,7 +56,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "su
     if measure != "pmi":
         return request
     # The context without content is one more ending: both are asked in the same breath.
-    empty = name_request(told(history).template.tell(CONTENT_FREE), categories)
+    empty = name_request(as_history(history).template.tell(CONTENT_FREE), categories)
     return ProbeRequest(
         prefix="",
         suffixes=(request.prefix + request.suffixes[0], empty.prefix + empty.suffixes[0]),
@@ -132,9 +132,9 @@ def _reading(
 ) -> Reading:
     scores = (log_probs[0] - log_probs[1] if measure == "pmi" else log_probs[0]) / lengths
     # What opens another name holds that one's probability already.
-    alone = [not any(n != name and name.startswith(n) for n in names) for name in names]
-    held = np.exp(log_probs[0])[alone] if names else np.exp(log_probs[0])
-    mass = min(float(held.sum()), 1.0)
+    unextended = [not any(n != name and name.startswith(n) for n in names) for name in names]
+    probabilities = np.exp(log_probs[0])[unextended] if names else np.exp(log_probs[0])
+    mass = min(float(probabilities.sum()), 1.0)
     return Reading(
         scores=scores,
         theta_s=softmax(scores, temperature),

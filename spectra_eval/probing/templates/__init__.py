@@ -28,14 +28,14 @@ __all__ = [
     "PLAIN",
     "History",
     "Template",
+    "as_history",
     "clean_text",
     "history_texts",
     "known_templates",
     "read_template",
-    "told",
 ]
 
-_UNSAID = "unknown"
+_UNKNOWN = "unknown"
 _FOLDER = Path(__file__).parent
 _FIELD = re.compile(r"\{(\w+)\}")
 _DETAILS = ("categories", "date", "time", "rating")
@@ -185,14 +185,14 @@ class History(Sequence[str]):
         return _filled(self.template.item, values)
 
 
-def told(history: Sequence[str]) -> History:
+def as_history(history: Sequence[str]) -> History:
     """Give a history as it is, and plain titles as `PLAIN` tells them."""
     return history if isinstance(history, History) else PLAIN.tell(history)
 
 
 def _shown(detail: Detail | None) -> dict[str, str]:
     """Write what is known of an item; what is not is said to be unknown."""
-    values = dict.fromkeys(_DETAILS, _UNSAID)
+    values = dict.fromkeys(_DETAILS, _UNKNOWN)
     if detail is None:
         return values
     if detail.categories:

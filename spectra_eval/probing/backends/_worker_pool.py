@@ -25,14 +25,14 @@ from spectra_eval.errors import ModelLoadError, ProbeError
 from spectra_eval.probing.backends._base import PromptView
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 
-__all__ = ["Crew", "NaiveCrew", "Place", "threads_each"]
+__all__ = ["NaiveWorkerPool", "WorkerPool", "WorkerSpec", "threads_each"]
 
 _GRACE, _PATIENCE = 2.0, 10.0
 """Seconds that the processes get to end of themselves, and that each then gets when told to."""
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerSpec:
     """Where one copy of a model works, and how it is opened there.
 
     Attributes
@@ -56,37 +56,37 @@ class Place:
     threads: int | None = None
 
 
-def threads_each(shares: int) -> int:
+def threads_each(workers: int) -> int:
     """Give the threads of PyTorch that each of some shares of the processors has, 1 at least."""
     import torch
 
-    return max(1, torch.get_num_threads() // shares)
+    return max(1, torch.get_num_threads() // workers)
 
 
 @dataclass(frozen=True)
 class _Worker:
-    place: Place
+    spec: WorkerSpec
     process: Any
     channel: Connection
 
 
 @dataclass(frozen=True)
-class _Reply:
+class _Response:
     """What a process sends: a value or an error, and the warnings on the way to it."""
 
     value: Any = None
     error: tuple[str, str] | None = None
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
-class Crew:
+class WorkerPool:
     """Sessions of one backend, each in a process of its own, that work as one.
 
     Parameters
     ----------
-    places : sequence of Place
+    specs : sequence of WorkerSpec
         One process each.
-    at_once : int, optional
+    batch_size : int, optional
         Most requests that one copy scores in one go; None gives each its share of all of them.
     facts : mapping, optional
         What stands in the record in the place of what a copy says of itself.
@@ -98,31 +98,31 @@ class Crew:
     """
 
     def __init__(
-        self, places: Sequence[Place], *, at_once: int | None = None, facts: Mapping[str, Any] | None = None
+        self, specs: Sequence[WorkerSpec], *, batch_size: int | None = None, facts: Mapping[str, Any] | None = None
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self._at_once = at_once
+        self._batch_size = batch_size
         self._workers: list[_Worker] = []
         atexit.register(self.close)  # before the standard library waits for the processes, for ever
         try:
-            for place in places:
+            for spec in specs:
                 ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs, place), name=place.name)
+                process = context.Process(target=_serve, args=(theirs, spec), name=spec.name)
                 process.start()
                 theirs.close()
-                self._workers.append(_Worker(place=place, process=process, channel=ours))
+                self._workers.append(_Worker(spec=spec, process=process, channel=ours))
             found = [self._received(worker) for worker in self._workers]
         except BaseException:
             self.close()
             raise
-        description, self._limit = found[0]
+        description, self._context_limit = found[0]
         for worker, (other, _) in zip(self._workers, found, strict=True):
             for name in {**description, **other}:
                 if description.get(name) != other.get(name):
                     self.close()
                     raise ModelLoadError(
-                        f"{name} is {description.get(name)!r} on {places[0].name} and {other.get(name)!r} on "
-                        f"{worker.place.name}; name devices of one kind"
+                        f"{name} is {description.get(name)!r} on {specs[0].name} and {other.get(name)!r} on "
+                        f"{worker.spec.name}; name devices of one kind"
                     )
         self._description = {**description, **(facts or {})}
 
@@ -134,37 +134,37 @@ class Crew:
     @property
     def context_limit(self) -> int | None:
         """Most tokens that the model was made for, prompt and reply together; None where it does not say."""
-        return self._limit
+        return self._context_limit
 
     @property
     def cached_share(self) -> float:
         """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
-        counts = [self._asked(worker, "counted") for worker in self._open_workers()]
+        counts = [self._call(worker, "counted") for worker in self._open_workers()]
         cached, seen = (sum(some) for some in zip(*counts, strict=True))
         return cached / seen if seen else math.nan
 
     def count_tokens(self, request: ProbeRequest) -> int:
         """Count the tokens of the longest prompt of a request."""
-        return int(self._asked(self._open_workers()[0], "count_tokens", request))
+        return int(self._call(self._open_workers()[0], "count_tokens", request))
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
-        return tuple(self._asked(self._open_workers()[0], "labels", count))
+        return tuple(self._call(self._open_workers()[0], "labels", count))
 
     def view(self, request: ProbeRequest) -> PromptView:
         """Show a request as the model sees it."""
-        found: PromptView = self._asked(self._open_workers()[0], "view", request)
+        found: PromptView = self._call(self._open_workers()[0], "view", request)
         return found
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give the log-probability of every answer to every question, request by request."""
-        return self._spread("score", list(requests), size=self._at_once)
+        return self._distribute("score", list(requests), size=self._batch_size)
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
         """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
-        return self._spread("generate", list(requests), max_tokens=max_tokens, sampling=sampling)
+        return self._distribute("generate", list(requests), max_tokens=max_tokens, sampling=sampling)
 
     def close(self) -> None:
         """End every process; every further question is refused."""
@@ -181,7 +181,9 @@ class Crew:
                     worker.process.join(_PATIENCE)
             worker.process.close()
 
-    def _spread(self, name: str, requests: list[ProbeRequest], *, size: int | None = None, **options: Any) -> list[Any]:
+    def _distribute(
+        self, name: str, requests: list[ProbeRequest], *, size: int | None = None, **options: Any
+    ) -> list[Any]:
         """Hand pieces of some requests to whoever is idle; give the answers in the order of the requests.
 
         A piece has `size` requests, or a share of all as large as the others'.
@@ -190,12 +192,12 @@ class Crew:
         pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
         answers: list[list[Any]] = [[] for _ in pieces]
         failed: dict[int, Exception] = {}
-        idle, following = list(self._open_workers()), 0
+        free, following = list(self._open_workers()), 0
         busy: dict[Any, tuple[_Worker, int]] = {}
         try:
             while busy or (following < len(pieces) and not failed):
-                while idle and following < len(pieces) and not failed:
-                    worker = idle.pop()
+                while free and following < len(pieces) and not failed:
+                    worker = free.pop()
                     self._send(worker, (name, (pieces[following],), options))
                     busy[worker.channel] = (worker, following)
                     following += 1
@@ -207,7 +209,7 @@ class Crew:
                         if not worker.process.is_alive():
                             raise
                         failed[number] = error  # the others finish what they have in hand, and are asked no more
-                    idle.append(worker)
+                    free.append(worker)
         except BaseException:
             self.close()
             raise
@@ -215,22 +217,22 @@ class Crew:
             raise failed[min(failed)]
         return [answer for some in answers for answer in some]
 
-    def _asked(self, worker: _Worker, name: str, *arguments: Any) -> Any:
+    def _call(self, worker: _Worker, name: str, *arguments: Any) -> Any:
         self._send(worker, (name, arguments, {}))
         return self._received(worker)
 
-    def _send(self, worker: _Worker, question: Any) -> None:
+    def _send(self, worker: _Worker, message: Any) -> None:
         try:
-            worker.channel.send(question)
+            worker.channel.send(message)
         except OSError as error:
-            raise _death(worker) from error
+            raise _died(worker) from error
 
     def _received(self, worker: _Worker) -> Any:
         try:
-            reply: _Reply = worker.channel.recv()
+            reply: _Response = worker.channel.recv()
         except (EOFError, OSError) as error:
-            raise _death(worker) from error
-        for words in reply.said:
+            raise _died(worker) from error
+        for words in reply.messages:
             warnings.warn(words, stacklevel=4)
         if reply.error is not None:
             kind, words = reply.error
@@ -243,31 +245,31 @@ class Crew:
         return self._workers
 
 
-class NaiveCrew(Crew):
+class NaiveWorkerPool(WorkerPool):
     """A crew whose copies can read every prompt whole and alone."""
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Give what `score` gives, with every prompt read whole and alone."""
-        return self._spread("score_naively", list(requests), size=self._at_once)
+        return self._distribute("score_naively", list(requests), size=self._batch_size)
 
 
-def _death(worker: _Worker) -> ProbeError:
+def _died(worker: _Worker) -> ProbeError:
     worker.process.join(_PATIENCE)
     code = worker.process.exitcode
     how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
     return ProbeError(
-        f"the process on {worker.place.name} {how} (out of memory ends one so); run it again, it goes on where it "
+        f"the process on {worker.spec.name} {how} (out of memory ends one so); run it again, it goes on where it "
         "was. A script that asks for several devices or copies needs `if __name__ == '__main__':`"
     )
 
 
-def _serve(channel: Connection, place: Place) -> None:
+def _serve(channel: Connection, spec: WorkerSpec) -> None:
     """Open a session in a process of its own and answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; who asks decides what becomes of it
-    os.environ.update(place.environment)
+    os.environ.update(spec.environment)
     from spectra_eval.probing.backends import open as open_backend
 
-    def replied(call: Any) -> bool:
+    def respond(call: Any) -> bool:
         """Send what a call gives or how it fails; False where it failed or nobody listens any more."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
@@ -276,25 +278,25 @@ def _serve(channel: Connection, place: Place) -> None:
             except errors.SpectraError as failure:
                 value, error = None, (type(failure).__name__, str(failure))
             except Exception as failure:  # nothing of this process may be lost silently
-                value, error = None, ("ProbeError", f"the process on {place.name}: {failure!r}")
-        said = tuple(str(one.message) for one in caught if issubclass(one.category, UserWarning))
+                value, error = None, ("ProbeError", f"the process on {spec.name}: {failure!r}")
+        messages = tuple(str(one.message) for one in caught if issubclass(one.category, UserWarning))
         try:
-            channel.send(_Reply(value=value, error=error, said=said))
+            channel.send(_Response(value=value, error=error, messages=messages))
         except OSError:
             return False
         return error is None
 
     opened: list[Any] = []
 
-    def opened_facts() -> Any:
-        if place.threads is not None:
-            _limit_threads(place.threads)
-        session: Any = until_the_end.enter_context(open_backend(place.backend, **place.options))
+    def open_session() -> Any:
+        if spec.threads is not None:
+            _limit_threads(spec.threads)
+        session: Any = until_the_end.enter_context(open_backend(spec.backend, **spec.options))
         opened.append(session)
         return dict(session.description), session.context_limit
 
     with ExitStack() as until_the_end:
-        if not replied(opened_facts):
+        if not respond(open_session):
             return
         while True:
             try:
@@ -302,7 +304,7 @@ def _serve(channel: Connection, place: Place) -> None:
             except (EOFError, OSError):
                 return
             found = getattr(opened[0], name)
-            replied(lambda found=found, a=arguments, m=more: found(*a, **m) if callable(found) else found)
+            respond(lambda found=found, a=arguments, m=more: found(*a, **m) if callable(found) else found)
 
 
 def _limit_threads(count: int) -> None:
