@@ -33,15 +33,15 @@ def main() -> None:
     seconds: dict[str, float] = {}
     groups: tuple[dict[str, float], dict[str, float]] = ({}, {})
     with opened(chosen.dtype) as (session, model, _, prompter):
-        from spectra_eval.probing.backends._hf_tree import Ask, naive
+        from spectra_eval.probing.backends._hf_tree import TokenRequest, naive
 
         for prefix in (80, 300):
             one = asked(prompter, prefix=prefix, categories=names(K), user=0)
             suffix = (one.unique - one.prefix) / K
             sides = {
                 "whole prompts": lambda one=one: naive(model, one.prompts[:FEW], one.answers),
-                "shared prefix": lambda one=one: session._read([Ask(one.prompts, one.answers)]),
-                "one question": lambda one=one: session._read([Ask(one.prompts[:1], one.answers)]),
+                "shared prefix": lambda one=one: session._read([TokenRequest(one.prompts, one.answers)]),
+                "one question": lambda one=one: session._read([TokenRequest(one.prompts[:1], one.answers)]),
             }
             sides["shared prefix"]()
             turns = take_turns(sides, repeats)

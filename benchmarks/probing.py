@@ -177,14 +177,14 @@ def one_prefix(
     prefix: int, tools: tuple[Any, ...], asks: Callable[[Asked], dict[str, Any]] | None, repeats: int, dtype: str
 ) -> tuple[dict[str, Any], Turns]:
     """Measure all sides on the questions about one user."""
-    from spectra_eval.probing.backends._hf_tree import Ask, naive
+    from spectra_eval.probing.backends._hf_tree import TokenRequest, naive
 
     session, model, tokenizer, prompter = tools
     one = asked(prompter, prefix=prefix, categories=GENRES, user=0)
     lead = prompter.lead(one.request, one.prompts[0])
     new, rows = one.unique - lead, len(one.prompts)  # the template's own opening is read once in a session
     sides: dict[str, Callable[[], Any]] = {
-        "split": lambda: session._read([Ask(one.prompts, one.answers, lead)])[0],
+        "split": lambda: session._read([TokenRequest(one.prompts, one.answers, lead)])[0],
         "floor": products(model, new, rows),
         "split, texts": lambda: session.score([one.request])[0].log_probs,
         "naive": lambda: naive(model, one.prompts, one.answers),
@@ -266,12 +266,12 @@ def main() -> None:
 def many(session: Any, prompter: Any, prefixes: Sequence[int], *, quick: bool) -> dict[str, Callable[[], Any]]:
     """Give the sides with many categories; the largest number of them not in a quick run."""
     from spectra_eval.probing.backends._hf_split import split
-    from spectra_eval.probing.backends._hf_tree import Ask
+    from spectra_eval.probing.backends._hf_tree import TokenRequest
 
     sides: dict[str, Callable[[], Any]] = {}
     for prefix in prefixes:
         four = [asked(prompter, prefix=prefix, categories=GENRES, user=user) for user in range(4)]
-        asks = [Ask(one.prompts, one.answers, prompter.lead(one.request, one.prompts[0])) for one in four]
+        asks = [TokenRequest(one.prompts, one.answers, prompter.lead(one.request, one.prompts[0])) for one in four]
         apart = [[ask] for ask in asks]
         sides |= {
             f"4 users one by one, {prefix}": lambda some=apart: [split(session._model, s, chunk=512) for s in some],

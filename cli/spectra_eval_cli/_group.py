@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
         self.lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the commands in the order of the work."""
+        """Return the commands in the order of the work."""
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -156,7 +156,7 @@ def _warn(
 
 
 def _meta() -> dict[str, Any]:
-    """Give what the commands of one call share."""
+    """Return what the commands of one call share."""
     context = click.get_current_context(silent=True)
     return {} if context is None else context.meta
 

@@ -60,7 +60,7 @@ def bar_line(what: str, words: Sequence[str], share: float, *, width: int) -> st
 
 
 def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None) -> Callable[[int, int], Any]:
-    """Give a callback (done, total) that shows the rate, the share of the prefix cache and the time left.
+    """Return a callback (done, total) that shows the rate, the share of the prefix cache and the time left.
 
     Work that was done before the first call, by a run that is gone on with, does not count into the rate.
     """

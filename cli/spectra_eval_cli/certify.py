@@ -147,7 +147,7 @@ def summary(document: dict[str, object], *, cutoff: bool = False) -> list[dict[s
 
 
 def verdict(claim: dict[str, object]) -> str:
-    """Give the verdict on one claim in words."""
+    """Return the verdict on one claim in words."""
     if claim["status"] == "undefined":
         return "undefined"
     if claim["standing"] == "printed":

@@ -84,7 +84,7 @@ def table_names(paths: tuple[Path, ...]) -> list[str]:
 
 
 def _systems(document: dict[str, Any]) -> list[dict[str, str]]:
-    """Give one row a system: its value in each metric, with its letters behind."""
+    """Return one row a system: its value in each metric, with its letters behind."""
     units = {pair["metric"]: "" if pair["unit"] == "1" else f" [{pair['unit']}]" for pair in document["pairs"]}
     rows: dict[str, dict[str, str]] = {}
     for metric, values in document["values"].items():

@@ -125,7 +125,7 @@ def _as_numbers(values: list[str | None]) -> Any:
 
 
 def rows_of(document: dict[str, Any], *, plain: bool = False) -> list[dict[str, str]]:
-    """Give one row a system and stratum: a column a metric with its unit, and the interval behind the value."""
+    """Return one row a system and stratum: a column a metric with its unit, and the interval behind the value."""
     arrows = document.get("better", {})
     rows: dict[tuple[str, str], dict[str, str]] = {}
     several = len({result["stratum"] for result in document["results"]}) > 1

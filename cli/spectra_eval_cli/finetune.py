@@ -172,7 +172,7 @@ def _interactions(table: PreferenceTable, source: Path, dataset: str | None, mor
 
 
 def _progress() -> Callable[[int, int, float], None]:
-    """Give a callback that shows one line on a terminal and one a minute elsewhere."""
+    """Return a callback that shows one line on a terminal and one a minute elsewhere."""
     import sys
     import time
 

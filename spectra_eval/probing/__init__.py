@@ -1,13 +1,13 @@
 """Probing: templates, prompts, backends and readouts; a probe of a whole table, its diagnosis, and sweeps.
 
-The way through is one stair: a template tells a history in words (`templates`), a readout makes questions of it
-(`prompts`, `readouts`), a session answers them (`backends`), and `probe` does so for a whole table. `diagnose` looks
-at one model before that, and `sweep` repeats a run under other words, windows or taxonomies.
+A template formats a history as text (`templates`). A readout builds prompts from it (`prompts`, `readouts`), a session
+of a backend scores them (`backends`), and `probe` does this for a whole table. `diagnose` checks one model before a
+run, and `sweep` repeats a run with other templates, windows or taxonomies.
 
-A run is cut into parts of some users each. A part that is finished is written to the run folder and never touched
-again; a run that was stopped goes on after the last good part. The cut depends on the number of users alone, so a run
-that was stopped and one that was not give the same bytes. A crash loses at most one part: eight users, or a thousandth
-of the run where that is more.
+A run is divided into parts of a few users each. A finished part is written to the run folder and never changed. An
+interrupted run resumes after the last valid part. The division depends on the number of users only, so an interrupted
+run and an uninterrupted run give the same bytes. A crash loses at most one part: eight users, or a thousandth of the
+run if that is more.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, AnswerScores, Preference
 __all__ = ["Diagnosis", "diagnose"]
 
 LOW_MASS, SOME_MASS = 0.05, 0.5
-"""Below the first the model was about to say something else; below the second it often was."""
+"""Thresholds of the mean answer mass: a failure below the first, a warning below the second."""
 _EXACT = 1e-3
 _MOST_CATEGORIES = 24
 _HISTORIES = (
@@ -44,7 +44,7 @@ _CATEGORIES = ("Animation", "Comedy", "Crime", "Documentary", "Musical", "Scienc
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What was found, in the order in which it was looked at; `measures` is False where some finding fails."""
+    """Findings in the order of the checks; `measures` is False if one of them fails."""
 
     findings: tuple[Finding, ...]
 
@@ -55,7 +55,7 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """The result in one sentence."""
         failed = [f.name for f in self.findings if f.status == "fail"]
         if failed:
             return f"this probe measures nothing that can be relied on: {', '.join(failed)}"
@@ -71,19 +71,19 @@ def diagnose(
     users: int = 3,
     titles: int = 20,
 ) -> Diagnosis:
-    """Look at a model that is open, through the readouts ``likelihood`` and ``generative``.
+    """Check an open model with the readouts ``likelihood`` and ``generative``.
 
     Parameters
     ----------
     session : Session
-        What it can show of itself is looked at; the rest is said to be unseen.
+        The model. A check that it does not support has the status ``unseen``.
     table : PreferenceTable, optional
-        With `history`: its users and categories are asked about, and the time it would take is estimated.
-        Without one, three users and eight categories of the toolkit's own.
+        With `history`. The checks use its users and categories, and the run time is estimated.
+        Without a table, three built-in users and eight built-in categories are used.
     compare : Session, optional
-        Another way to the same model, whose scores should agree.
+        A second session of the same model; its scores should agree.
     users, titles : int
-        How many users of the table are asked about, and how many titles of each are shown.
+        Number of users of the table to use, and number of titles of each in the prompt.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def _inputs(table: PreferenceTable | None, users: int, titles: int) -> tuple[lis
     if table is None:
         return list(_HISTORIES), _CATEGORIES
     if table.history is None:
-        raise InputError("column history: missing; the model must be told what each user chose, see `prepare`")
+        raise InputError("column history: missing; the prompt shows the titles that each user chose; see `prepare`")
     distinct = dict.fromkeys(tuple(h[-titles:]) for h in table.history if h)
     if len(distinct) < 2:
         raise InputError("column history: fewer than two users have one that differs; there is nothing to compare")
@@ -129,7 +129,7 @@ def _inputs(table: PreferenceTable | None, users: int, titles: int) -> tuple[lis
 
 
 def _token_findings(session: Session, history: Sequence[str], categories: Sequence[str]) -> Iterator[Finding]:
-    """Look at what can be seen without asking: answer tokens, labels, the template, control tokens in a title."""
+    """Check what needs no model output: answer tokens, labels, the template, control tokens in a title."""
     if not isinstance(session, ViewedSession):
         for name in ("answer tokens", "template tail", "template answer", "template clock", "title stays text"):
             yield Finding(name=name, status="unseen", found="this backend does not show its prompts")
@@ -152,7 +152,7 @@ def _token_findings(session: Session, history: Sequence[str], categories: Sequen
         yield Finding(
             name="labels",
             status="ok" if len(labels) >= len(categories) else "warn",
-            found=f"{len(labels)} of {len(LABELS)} are one token: up to {len(labels)} options in one question",
+            found=f"{len(labels)} of {len(LABELS)} are one token: up to {len(labels)} options in one prompt",
         )
     yield _template_tail(view)
     yield _answer_start(view)
@@ -180,7 +180,7 @@ def _template_tail(view: PromptView) -> Finding:
 
 
 def _answer_start(view: PromptView) -> Finding:
-    """Tell whether the template shows how an answer begins."""
+    """Return whether the template shows how an answer begins."""
     if view.assumed:
         return Finding(name="template answer", status="warn", found=view.assumed)
     return Finding(name="template answer", status="ok", found="an answer directly continues the prompt")
@@ -201,7 +201,7 @@ def _answer_findings(
     compare: Session | None,
 ) -> Iterator[Finding]:
     requests = [likelihood.ask(history, categories) for history in histories]
-    session.score(requests[:1])  # the first call of a session pays for what the others use
+    session.score(requests[:1])  # the first call includes one-time costs
     began = time.perf_counter()
     answers = session.score(requests)
     seconds = (time.perf_counter() - began) / len(requests)
@@ -216,7 +216,7 @@ def _answer_findings(
     yield _history_effect(scores, session, categories, noise)
     status: Any = "ok" if noise <= _EXACT else "warn" if noise < spread else "fail"
     yield Finding(
-        name="noise", status=status, found=f"asked again and alone, a log-probability moves by {noise:.2g} nats"
+        name="noise", status=status, found=f"repeated and scored alone, a log-probability changes by {noise:.2g} nats"
     )
     if isinstance(session, NaiveSession):
         yield _parity("shared and naive", answers, session.score_naively(requests), spread)
@@ -237,37 +237,43 @@ def _answer_mass(readings: Sequence[Reading], histories: Sequence[Sequence[str]]
     low = int((masses < LOW_MASS).sum())
     if status == "ok" and low > len(masses) / 10:
         status = "warn"
-    found = f"the answers hold {mean:.3f} of the probability, at least {least:.3f}, in {len(masses)} probes"
-    found += f"; {low} of them hold less than {LOW_MASS}" if low else ""
+    found = f"the answers have {mean:.3f} of the probability on average, at least {least:.3f}, in {len(masses)} prompts"
+    found += f"; {low} are below {LOW_MASS}" if low else ""
     return Finding(name="answer mass", status=status, found=found)
 
 
 def _first_words(session: Session, request: ProbeRequest) -> Finding:
-    """Let the model write: a reply that begins otherwise shows what the probability went to."""
+    """Generate a few tokens: a response that begins with no answer shows which tokens take the probability."""
     one = ProbeRequest(
         prefix=request.prefix, suffixes=request.suffixes[:1], answers=request.answers, system=request.system
     )
     text = session.generate([one], max_tokens=4)[0][0].text
     begins = any(text.lstrip(" \n\"'*").startswith(answer) for answer in request.answers)
-    return Finding(name="first words", status="ok" if begins else "warn", found=f"left to itself it writes {text!r}")
+    return Finding(
+        name="first words", status="ok" if begins else "warn", found=f"unconstrained, the model writes {text!r}"
+    )
 
 
 def _category_spread(spread: float, noise: float) -> Finding:
     status: Any = "fail" if spread <= max(10 * noise, 1e-6) else "ok"
-    return Finding(name="categories tell apart", status=status, found=f"scores of one user spread by {spread:.3g} nats")
+    return Finding(
+        name="categories tell apart",
+        status=status,
+        found=f"the scores of one user have a standard deviation of {spread:.3g} nats",
+    )
 
 
 def _history_effect(scores: np.ndarray, session: Session, categories: tuple[str, ...], noise: float) -> Finding:
-    """Hold what moves with the user against what does not: the part of the scores that all users share."""
+    """Compare the variation of the scores between users with the part that all users share."""
     shape = scores - scores.mean(axis=1, keepdims=True)
     moved = float((shape - shape.mean(axis=0)).std())
     common = float(shape.mean(axis=0).std())
     empty = likelihood.read(session.score([likelihood.ask(CONTENT_FREE, categories)])[0]).scores
     agreement = correlation(shape.mean(axis=0), empty)
     status: Any = "fail" if moved <= max(10 * noise, 1e-6) else "warn" if moved < common / 4 else "ok"
-    found = f"{moved:.3g} nats move with the user, {common:.3g} are the same for all"
+    found = f"{moved:.3g} nats vary with the user, {common:.3g} are common to all"
     if not math.isnan(agreement):
-        found += f" (correlation with a user of whom nothing is known: {agreement:.2f})"
+        found += f" (correlation with a content-free prompt: {agreement:.2f})"
     return Finding(name="history matters", status=status, found=found)
 
 
@@ -278,7 +284,9 @@ def _parity(name: str, one: Sequence[AnswerScores], other: Sequence[AnswerScores
     )
     status: Any = "ok" if gap <= _EXACT else "warn" if gap < spread else "fail"
     return Finding(
-        name=name, status=status, found=f"a score differs by at most {gap:.2g} nats; the spread is {spread:.2g}"
+        name=name,
+        status=status,
+        found=f"a score differs by at most {gap:.2g} nats; the standard deviation is {spread:.2g}",
     )
 
 
@@ -290,12 +298,12 @@ def _position_bias(session: Session, histories: list[tuple[str, ...]], categorie
         return Finding(name="position bias", status="unseen", found=str(error))
     bias = float(np.mean([reading.details["position_bias"] for reading in readings]))
     spread = float(np.mean([reading.scores.std() for reading in readings]))
-    found = f"a place among the options is worth {bias:.3g} nats, an option {spread:.3g} (readout generative)"
+    found = f"standard deviation over positions {bias:.3g} nats, over options {spread:.3g} (readout generative)"
     return Finding(name="position bias", status="ok" if bias <= spread else "warn", found=found)
 
 
 def _decoded_lists(session: Session, histories: list[tuple[str, ...]], categories: tuple[str, ...]) -> Finding:
-    """Let the model write lists, and count what in them is no category."""
+    """Decode lists, and count the entries that are not categories."""
     length = min(5, len(categories))
     try:
         found, _ = ListDecoder(session, categories=categories, list_length=length).read(histories)
@@ -303,14 +311,14 @@ def _decoded_lists(session: Session, histories: list[tuple[str, ...]], categorie
         return Finding(name="decoded lists", status="unseen", found=str(error))
     lists = np.array(found)
     named, bad = int((lists != PAD).sum()), int((lists == OUT_OF_VOCABULARY).sum())
-    found_text = f"{named} of {lists.size} entries are written, {bad} of them name no category"
+    found_text = f"{named} of {lists.size} entries are written, {bad} of them are not categories"
     good = named - bad
     status: Any = "ok" if good > lists.size / 2 else "warn"
-    return Finding(name="decoded lists", status=status, found=found_text + ("" if good else "; ask with --constrained"))
+    return Finding(name="decoded lists", status=status, found=found_text + ("" if good else "; use --constrained"))
 
 
 def _speed(seconds: float, listing: float, n_asked: int, size: tuple[int, int] | None) -> Finding:
-    found = f"{seconds:.2f} s a user with {n_asked} categories, {listing:.2f} s more for a list"
+    found = f"{seconds:.2f} s per user with {n_asked} categories, {listing:.2f} s more for a list"
     if size is not None:
         n_users, n_categories = size
         whole = seconds * n_users * n_categories / n_asked

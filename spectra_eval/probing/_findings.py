@@ -13,7 +13,7 @@ __all__ = ["Finding", "correlation", "rank_correlation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at; `status` is ``ok``, ``warn``, ``fail``, or ``unseen`` where it cannot be."""
+    """The result of one check; `status` is ``ok``, ``warn``, ``fail``, or ``unseen`` if the check is not possible."""
 
     name: str
     status: Literal["ok", "warn", "fail", "unseen"]
@@ -21,14 +21,14 @@ class Finding:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Give the correlation of two rows; NaN where one of them is flat."""
+    """Return the correlation of two rows; NaN if one of them is constant."""
     if one.std() < 1e-12 or other.std() < 1e-12:
         return math.nan
     return float(np.corrcoef(one, other)[0, 1])
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Give the correlation of the ranks of two rows."""
+    """Return the correlation of the ranks of two rows."""
     from scipy.stats import rankdata
 
     return correlation(rankdata(one.round(9)), rankdata(other.round(9)))

@@ -41,16 +41,16 @@ VERSION = 2
 _LOCK = ".lock"
 _FIX = "name a new folder for the run"
 _LISTS = {"dg_entries": COUNT, "dg_out_of_vocabulary": COUNT, "dg_empty": COUNT}
-"""What is noticed of lists."""
+"""Counts of the decoded lists."""
 _KEYS = ("users", "counts", "theta_star", "n_window", "context_window", "horizon")
 """Columns of a part that are those of the table."""
 
 
 class RunFolder:
-    """A run folder that nobody else works in; made by `open_folder`.
+    """A locked run folder; made by `open_folder`.
 
-    Every file in it appears whole or not at all. A part counts once the manifest names it with its digest, so a
-    run that was killed leaves at most a file that nothing names, which is written again.
+    Every file is written atomically. A part counts once the manifest lists it with its digest. A killed run leaves at
+    most one file that is not listed; it is written again.
     """
 
     def __init__(self, path: Path, configuration: Mapping[str, Any], sizes: Sequence[int]) -> None:
@@ -95,39 +95,39 @@ class RunFolder:
         return sum(entry["rows"] for entry in self._manifest["parts"])
 
     def is_complete(self) -> bool:
-        """Tell whether the whole table is there and good."""
+        """Return whether the whole table is there and good."""
         if self._manifest["table"] is None:
             return False
         if _sha256(self.table) != self._manifest["table"]:
-            warnings.warn(f"{self.table}: missing or changed since it was written; it is made again", stacklevel=3)
+            warnings.warn(f"{self.table}: missing or changed since it was written; it is written again", stacklevel=3)
             return False
         return True
 
     def resume(self) -> None:
-        """Keep the parts that are there and good, up to the first that is not."""
+        """Keep the valid parts up to the first that is missing or damaged."""
         for number, entry in enumerate(self._manifest["parts"]):
             place = own_file(self.path / "parts" / entry["file"])
             if _sha256(place) != entry["sha256"]:
-                warnings.warn(f"{place}: missing or damaged; asking again from there on", stacklevel=3)
+                warnings.warn(f"{place}: missing or damaged; the run resumes from this part", stacklevel=3)
                 self._manifest["parts"] = self._manifest["parts"][:number]
                 return
 
     def check(self, records: Iterator[PreferenceTable], *, width: int, scored: bool) -> None:
-        """Compare the finished parts with the records that were asked about, part by part.
+        """Compare the finished parts with the records of the table, part by part.
 
         Parameters
         ----------
         records : iterator of PreferenceTable
             The same records of the table.
         width : int
-            Entries of a list; 0 where none was asked for.
+            Entries of a list; 0 without lists.
         scored : bool
             Scores are needed.
 
         Raises
         ------
         SchemaError
-            A part holds other records, or not the answers that it should hold.
+            A part has other records, or lacks answers.
         """
         for entry, table in zip(self._manifest["parts"], records, strict=False):
             place = own_file(self.path / "parts" / entry["file"])
@@ -136,15 +136,15 @@ class RunFolder:
             if problem is None:
                 problem = _answer_mismatch(part, entry["noticed"], width=width, scored=scored)
             if problem is not None:
-                raise SchemaError(f"{place}: {problem}; remove this file, and its users are asked again")
+                raise SchemaError(f"{place}: {problem}; remove this file; its users are then probed again")
 
     def check_table(self, records: Iterator[PreferenceTable]) -> None:
-        """Compare the whole table with the records that were asked about.
+        """Compare the whole table with the records of the source.
 
         Raises
         ------
         SchemaError
-            It holds other records.
+            It has other records.
         """
         found = iter_table(self.table, block=self.sizes[0], empty_windows="keep")
         problem = None
@@ -154,12 +154,12 @@ class RunFolder:
             if problem is not None:
                 break
         if problem is None and next(found, None) is not None:
-            problem = "it holds more records than were asked about"
+            problem = "it has more records than the source"
         if problem is not None:
-            raise SchemaError(f"{self.table}: {problem}; remove this file, and it is made again")
+            raise SchemaError(f"{self.table}: {problem}; remove this file; it is then written again")
 
     def seen(self) -> dict[str, Any]:
-        """Sum what was noticed in the finished parts."""
+        """Return the sums over the finished parts."""
         total: dict[str, Any] = {}
         for entry in self._manifest["parts"]:
             total = added(total, entry["noticed"])
@@ -179,7 +179,7 @@ class RunFolder:
                 self._manifest["parts"].pop()
                 raise
         except InputError as error:
-            raise InputError(f"{error}; {self.n_done} of {sum(self.sizes)} records are kept") from error
+            raise InputError(f"{error}; {self.n_done} of {sum(self.sizes)} records are in the folder") from error
 
     def blocks(self) -> Iterator[PreferenceTable]:
         """Read the finished parts one after the other."""
@@ -187,7 +187,7 @@ class RunFolder:
             yield read_table(own_file(self.path / "parts" / entry["file"]), empty_windows="keep")
 
     def finish(self, blocks: Callable[[], Iterator[PreferenceTable]], metadata: Mapping[str, Any]) -> None:
-        """Write the whole table, and only then call the run complete."""
+        """Write the whole table, then mark the run as complete."""
         write_blocks(blocks, self.table, metadata=metadata)
         self._manifest["table"] = _sha256(self.table)
         self._manifest["status"] = "complete"
@@ -198,7 +198,7 @@ class RunFolder:
         write_json(self._manifest, own_file(self.path / "manifest.json"))
 
     def _check_same(self, known: Any) -> None:
-        """Refuse what is not the manifest of this very run, down to its last number."""
+        """Check that the manifest is consistent and belongs to this run."""
         if not isinstance(known, dict) or known.get("schema") != SCHEMA:
             raise SchemaError(f"not the manifest of a run; {_FIX}")
         if known.get("schema_version") != VERSION:
@@ -227,12 +227,14 @@ class RunFolder:
             there, here = theirs.get(key), ours.get(key)
             if (key in theirs) != (key in ours) or json_digest(there) != json_digest(here):
                 what = f"{key} is {_short(there)} there and {_short(here)} here"
-                raise InputError(f"{self.path}: belongs to another run: {what}; name a new folder, or ask the same")
+                raise InputError(
+                    f"{self.path}: belongs to another run: {what}; name a new folder, or use the same options"
+                )
         if [entry["file"] for entry in parts] != [_part_name(number) for number in range(len(parts))]:
-            raise SchemaError(f"its parts are not named in order, each once; {_FIX}")
+            raise SchemaError(f"its parts are not listed in order, each once; {_FIX}")
         rows = [entry["rows"] for entry in parts]
         if rows != self.sizes[: len(rows)]:
-            raise SchemaError(f"its parts are cut otherwise than this version does; {_FIX}")
+            raise SchemaError(f"its parts have other sizes than in this version; {_FIX}")
         whole = known["status"] == "complete"
         recorded = (known["configuration_digest"], known["progress"], whole, whole and len(rows) < len(self.sizes))
         progress = {"done": sum(rows), "total": sum(self.sizes)}
@@ -241,12 +243,12 @@ class RunFolder:
 
 
 def records_kept(path: Path) -> int:
-    """Return how many records a run folder holds; 0 before the first is kept.
+    """Return the number of finished records in a run folder.
 
     Raises
     ------
     InputError
-        Its manifest cannot be read, or says no number.
+        Its manifest cannot be read, or has no number.
     """
     place = own_file(path / "manifest.json")
     if not place.is_file():
@@ -261,7 +263,7 @@ def records_kept(path: Path) -> int:
 
 @contextmanager
 def open_folder(path: Path, configuration: Mapping[str, Any], sizes: Sequence[int]) -> Iterator[RunFolder]:
-    """Make a run folder or go on in one, and keep every other process out of it until the end.
+    """Create or resume a run folder, locked for other processes until the end.
 
     Raises
     ------
@@ -270,7 +272,7 @@ def open_folder(path: Path, configuration: Mapping[str, Any], sizes: Sequence[in
     """
     try:
         if path.is_dir() and not (path / "manifest.json").is_file():
-            # What a run that was killed before its manifest leaves behind is no obstacle.
+            # Files of a run that was killed before its manifest was written are allowed.
             foreign = [p for p in path.iterdir() if p.name not in (_LOCK, "parts") and not p.name.endswith(".part")]
             if foreign or any((path / "parts").glob("*")):
                 raise InputError(f"{path}: holds files but no manifest.json; name a new folder for the run")
@@ -310,11 +312,11 @@ def _part_name(number: int) -> str:
 
 
 def _record_mismatch(part: PreferenceTable, table: PreferenceTable) -> str | None:
-    """Say how the records of a part differ from those that were asked about."""
+    """Return how the records of a part differ from those of the table, or None."""
     if part.categories != table.categories:
         return "its categories are not those of the table"
     if part.n_users != table.n_users:
-        return f"it holds {part.n_users} records for {table.n_users} of the table"
+        return f"it has {part.n_users} records for {table.n_users} of the table"
     for name in _KEYS:
         one, other = getattr(part, name), getattr(table, name)
         same = one is other if one is None or other is None else np.array_equal(one, other)
@@ -324,14 +326,14 @@ def _record_mismatch(part: PreferenceTable, table: PreferenceTable) -> str | Non
 
 
 def _answer_mismatch(part: PreferenceTable, noticed: Mapping[str, Any], *, width: int, scored: bool) -> str | None:
-    """Say which answers are missing in a part, or are not those that were counted."""
+    """Return which answers of a part are missing or differ from the recorded counts, or None."""
     if part.theta_s is None or part.answer_mass is None or (scored and part.scores is None):
         return "it lacks answers"
     if part.dg is not None and part.dg.shape[1] > width:
-        return f"it holds lists of {part.dg.shape[1]} entries, and {width} were asked for"
+        return f"its lists have {part.dg.shape[1]} entries instead of {width}"
     counted = float(np.sum(part.answer_mass))
     if not math.isclose(counted, noticed["answer_mass"], rel_tol=1e-9, abs_tol=1e-12):
-        return f"the answers hold {counted:g} of the probability, and the manifest says {noticed['answer_mass']:g}"
+        return f"its answer mass is {counted:g}, and the manifest says {noticed['answer_mass']:g}"
     return None
 
 
@@ -341,7 +343,7 @@ def _short(value: Any) -> str:
 
 
 def _sha256(path: Path) -> str | None:
-    """Give the digest of a file, or None when it cannot be read."""
+    """Return the digest of a file, or None when it cannot be read."""
     try:
         return file_digest(path)
     except OSError:

@@ -28,7 +28,7 @@ __all__ = ["Probed", "probe", "probe_file"]
 
 _NOT_OFFERED = -1e30
 _PART = 8
-"""Fewest users a part: what a crash can lose, and what a backend may decode together."""
+"""Minimum number of users per part: what a crash can lose, and what a backend may decode together."""
 _MOST_PARTS = 1000
 _LISTS = ("greedy", "sampled")
 _Progress = Callable[[int, int], Any]
@@ -36,7 +36,7 @@ _Progress = Callable[[int, int], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """A run that is complete: its folder, how many records it holds, and the metadata of its table."""
+    """A complete run: its folder, its number of records, and the metadata of its table."""
 
     run: Path
     n_users: int
@@ -63,52 +63,52 @@ def probe(
     run: str | os.PathLike[str] | None = None,
     progress: _Progress | None = None,
 ) -> PreferenceTable:
-    """Ask a model about every user of a table.
+    """Probe a model with the prompts of every user of a table.
 
     Parameters
     ----------
     table : PreferenceTable
-        With `history`: what the model is told of each user.
+        With `history`, the titles shown in the prompts.
     session : Session
-        A model that is open.
+        An open model.
     readout : str
         Name of the readout.
     options : mapping, optional
         Choices of that readout by name; see `list readouts`.
     temperature : float or "fitted"
-        Divides the scores. ``fitted``: each user's is fitted to what users of other folds did, never to their own.
+        Temperature of the softmax. ``fitted``: cross-fitted on the observed interactions of the users of other folds.
     debias : bool
-        Take off each score that of the same question about nobody in particular.
+        Subtract the score of a content-free prompt from each score (contextual calibration).
     dg : bool
-        Ask for a decoded list too.
+        Also decode a list.
     list_length : int
         Entries of that list.
     decoding : str
-        ``greedy``: the most probable list. ``sampled``: one that is drawn, from `seed` and the prompt alone.
+        ``greedy``: the most probable list. ``sampled``: a random list that depends on `seed` and the prompt only.
     list_temperature : float
-        Of the draw; unused by ``greedy``.
+        Sampling temperature; not used by ``greedy``.
     constrained : bool
-        The list can only hold names of categories: each entry is chosen by the probabilities of the names that are
-        left. Otherwise the model writes freely, and what is no name counts as out of vocabulary.
+        Constrain the list to category names: each entry is chosen by the probabilities of the remaining names.
+        Otherwise decoding is unconstrained, and an entry that is not a name counts as out of vocabulary.
     titles : int
-        The last so many titles of a history are shown; fewer where a prompt would be longer than the model's
-        context, which is counted.
+        Number of most recent titles in the prompt. Fewer are shown where the prompt would exceed the context of the
+        model; such prompts are counted.
     template : Template
-        The words of the prompts. One that tells more than titles needs a table with `history_details`.
+        The prompt template. One with more than titles needs a table with `history_details`.
     limit : int, optional
-        Only the first so many records.
+        Use only the first `limit` records.
     seed : int
-        Of the lists that are drawn; recorded.
+        Seed of the sampled lists; recorded.
     run : path-like, optional
-        The run folder; made, or gone on with where the same run was stopped in it. None keeps nothing.
+        The run folder. It is created, or an interrupted run in it is resumed. None writes nothing.
     progress : callable, optional
         Called with (records done, records in all) at the start and after each part.
 
     Returns
     -------
     PreferenceTable
-        The records with `scores` (nats), `theta_s`, `answer_mass`, `history` as it was shown and, when asked
-        for, `dg`; the metadata say how it was made.
+        The records with `scores` (nats), `theta_s`, `answer_mass`, `history` as shown in the prompts and, if requested,
+        `dg`; the metadata describe the run.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def probe(
         An option is out of range, the table has no history, the folder belongs to another run, or another process
         works in it.
     BackendError
-        The model fails; what was finished stays in the folder.
+        The model fails; finished parts stay in the folder.
 
     Examples
     --------
@@ -168,13 +168,13 @@ def probe_file(
     list_length: int = 5,
     **options: Any,
 ) -> Probed:
-    """Ask a model about every user of a file, with one part of it in memory at a time.
+    """Probe a model with every user of a file, with one part in memory at a time.
 
     Parameters
     ----------
     path : path-like or FileSource
-        A preference table with histories; Parquet is streamed, other formats are read whole. A `FileSource` is one
-        that was looked at before, with its own `reading` and `limit`.
+        A preference table with histories; Parquet is streamed, other formats are read whole. A `FileSource` has
+        been scanned before, with its own `reading` and `limit`.
     session, titles, limit, seed, progress, decoding, dg, list_length, **options
         As for `probe`.
     run : path-like
@@ -193,8 +193,8 @@ def probe_file(
 
     Notes
     -----
-    The file is read twice: once for its digest, once to ask. Beside a part, memory holds 8 bytes a record, and with
-    a fitted temperature the scores and the truth of all users.
+    The file is read twice: once for its digest, once to build the prompts. Apart from one part, memory holds 8
+    bytes per record, and with a fitted temperature the scores and targets of all users.
 
     Examples
     --------
@@ -251,7 +251,7 @@ def _questions(
         raise InputError(f"session: {type(session).__name__} is no session; open one with probing.backends.open")
     if template.shows and table.history_details is None:
         raise InputError(
-            f"template {template.name!r}: it tells {', '.join(template.shows)}, and the table has no column "
+            f"template {template.name!r}: it shows {', '.join(template.shows)}, and the table has no column "
             "history_details; prepare it with --details"
         )
     check_number("list_temperature", list_temperature, low=0.0)  # also where the list is decoded greedily
@@ -267,7 +267,9 @@ def _questions(
         template=template,
     )
     if fitted and not runner.readout.softmax:
-        raise InputError(f"temperature: theta of readout {readout!r} is no softmax of scores; none can be fitted")
+        raise InputError(
+            f"temperature: theta of readout {readout!r} is not a softmax of scores; no temperature can be fitted"
+        )
     decoder = None
     if list_length is not None:
         decoder = ListDecoder(
@@ -337,7 +339,7 @@ def _probe_in_folder(
 
 
 def _final_blocks(folder: RunFolder, theta: np.ndarray | None, questions: Questions) -> Iterator[PreferenceTable]:
-    """Give the finished parts as the whole table has them."""
+    """Return the finished parts with the columns of the whole table."""
     width = 0 if questions.decoder is None else questions.decoder.list_length
     first = 0
     for part in folder.blocks():
@@ -360,7 +362,7 @@ def _metadata(
 def _scaled_theta(
     blocks: Iterator[PreferenceTable] | Sequence[PreferenceTable],
 ) -> tuple[np.ndarray, list[float | None]]:
-    """Divide the scores of each user by a temperature that was fitted on others."""
+    """Return theta at cross-fitted temperatures, and the temperature of each fold."""
     columns = [(_offered_scores(part), part.theta_star, part.users, part.observed) for part in blocks]
     scores, truth, users, observed = (
         np.concatenate([np.asarray(c) for c in some]) for some in zip(*columns, strict=True)
@@ -370,13 +372,13 @@ def _scaled_theta(
 
 
 def _offered_scores(part: PreferenceTable) -> Any:
-    """Return the scores, with so little for what is no option of a record that no temperature gives it probability."""
+    """Return the scores; categories that a record does not offer have a score too low for any probability."""
     scores = np.asarray(part.scores)
     return scores if part.support is None else np.where(part.support, scores, _NOT_OFFERED)
 
 
 def _padded(part: PreferenceTable, list_length: int) -> np.ndarray:
-    """Give the lists at their full length: a file keeps a list no longer than it is."""
+    """Return the lists padded to their full length; a file stores them without padding."""
     out = np.full((part.n_users, list_length), PAD, dtype=np.int32)
     if part.dg is not None:
         out[:, : part.dg.shape[1]] = part.dg

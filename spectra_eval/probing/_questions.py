@@ -129,7 +129,7 @@ class Questions:
         }
 
     def _histories(self, table: PreferenceTable) -> list[History]:
-        """Give the whole histories, in the words of the template."""
+        """Return the whole histories, in the words of the template."""
         assert table.history is not None
         details = [None] * table.n_users if table.history_details is None else table.history_details
         return [self.runner.template.tell(*row) for row in zip(table.history, details, strict=True)]

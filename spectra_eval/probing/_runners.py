@@ -28,7 +28,7 @@ class ReadoutRunner:
     Parameters
     ----------
     session : Session
-        A model that is open.
+        An open model.
     readout : str
         Name of the readout.
     categories : sequence of K str
@@ -92,7 +92,7 @@ class ReadoutRunner:
             self.request(self._content_free_history)  # what cannot be asked is refused before the first user
 
     def request(self, history: Sequence[str]) -> ProbeRequest:
-        """Give the questions about one user; of a readout with two rounds, those of the first."""
+        """Return the questions about one user; of a readout with two rounds, those of the first."""
         return self.readout.ask(self._as_history(history), self.categories, **self._keywords(self.readout.asked_with))
 
     def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
@@ -196,7 +196,7 @@ class ListDecoder:
     Parameters
     ----------
     session : Session
-        A model that is open.
+        An open model.
     categories : sequence of K str
         What may be named.
     list_length : int
@@ -244,7 +244,7 @@ class ListDecoder:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What stands in the record."""
+        """The metadata for the manifest."""
         drawn = self.sampling
         return {
             "list_length": self.list_length,
@@ -259,7 +259,7 @@ class ListDecoder:
         return dict.fromkeys(("list_length", "list_decoding", "list_temperature", "list_constrained"))
 
     def request(self, history: Sequence[str], named: Sequence[int] = ()) -> ProbeRequest:
-        """Give the question about one user; of a list held to the names, the one after those in `named`."""
+        """Return the question about one user; of a list held to the names, the one after those in `named`."""
         if self.constrained:
             return lists.ask_next(history, self.categories, named, list_length=self.list_length)
         return lists.ask(history, self.categories, list_length=self.list_length)
@@ -272,7 +272,7 @@ class ListDecoder:
         return count_tokens(self.request(history, longest)) + lists.max_tokens(self.categories, 1)
 
     def read(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
-        """Get the lists of some users: (L,) int32 each, and of lists held to the names the mass that these had.
+        """Return the lists of some users: (L,) int32 each, and of lists held to the names the mass that these had.
 
         That mass is the probability that a free reply would have begun with the name of a category.
         """

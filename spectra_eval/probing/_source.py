@@ -18,7 +18,7 @@ from spectra_eval.tables import PreferenceTable
 __all__ = ["FileSource", "Source", "TableSource"]
 
 _BLOCK = 8192
-_HISTORY = "column history: missing; the model must be told what each user chose, see `prepare`"
+_HISTORY = "column history: missing; the prompt shows the titles that each user chose; see `prepare`"
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class Source(Protocol):
     history_digest: str
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
-        """Give the records, `size` at a time and the rest at the end, without the first `skip` parts."""
+        """Return the records, `size` at a time and the rest at the end, without the first `skip` parts."""
 
 
 class TableSource:
@@ -48,7 +48,7 @@ class TableSource:
         self.input_digest, self.history_digest = digest.done()
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
-        """Give the records from part `skip` on."""
+        """Return the records from part `skip` on."""
         for start in range(skip * size, self.n_records, size):
             yield self.head.select(slice(start, min(start + size, self.n_records)))
 

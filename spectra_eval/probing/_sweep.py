@@ -49,7 +49,7 @@ class Sweep:
     pairs: tuple[Mapping[str, Any], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document, strict JSON."""
+        """Return the document, strict JSON."""
         return {
             "schema": SCHEMA,
             "package_version": __version__,
@@ -60,7 +60,7 @@ class Sweep:
         }
 
     def lines(self) -> list[dict[str, str]]:
-        """Give the table as texts, one row a variant and system; predictors that cannot differ stand there once."""
+        """Return the table as texts, one row a variant and system; predictors that cannot differ stand there once."""
         moved = {pair["variant"]: pair for pair in self.pairs}
         out = []
         for row in self.rows:
@@ -80,7 +80,7 @@ class Sweep:
         return out
 
     def markdown(self) -> str:
-        """Give the table in Markdown, under its title."""
+        """Return the table in Markdown, under its title."""
         lines = self.lines()
         head = list(lines[0])
         rows = [head, ["---", "---", *["--:"] * (len(head) - 2)], *([line[name] for name in head] for line in lines)]
@@ -88,7 +88,7 @@ class Sweep:
         return f"# {SWEEPS[self.kind]}\n\n{body}\n"
 
     def latex(self) -> str:
-        """Give the table for a paper; it needs booktabs."""
+        """Return the table for a paper; it needs booktabs."""
         lines = self.lines()
         head = list(lines[0])
         rows = [" & ".join(escaped(line[name]) for name in head) + r" \\" for line in lines]

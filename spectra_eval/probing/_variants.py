@@ -51,7 +51,7 @@ def variants(
     template: Template = PLAIN,
     templates: Sequence[Template] = (),
 ) -> list[Variant]:
-    """Give the variants of a sweep; the first is what the others are held against.
+    """Return the variants of a sweep; the first is what the others are held against.
 
     Parameters
     ----------

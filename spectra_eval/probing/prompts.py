@@ -233,7 +233,7 @@ def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRe
 
 
 def prompt_digest(*requests: ProbeRequest) -> str:
-    """Give the SHA-256 of the wording of some requests, for the record.
+    """Return the SHA-256 of the wording of some requests, for the record.
 
     Examples
     --------

@@ -193,7 +193,7 @@ def proof_of(
 
 
 def _windows_begin(table: PreferenceTable, line: Timeline) -> np.ndarray:
-    """Give the place on the timeline at which each user's earliest window begins, (U,) ints; -1 without a window."""
+    """Return the place on the timeline at which each user's earliest window begins, (U,) ints; -1 without a window."""
     ranges = located(table, line)
     until = np.full(len(line.names), -1, dtype=np.int64)
     until[ranges.user] = ranges.cut

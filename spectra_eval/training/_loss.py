@@ -12,7 +12,7 @@ __all__ = ["row_loss", "row_scores"]
 
 
 def row_loss(model: Any, row: Row) -> Any:
-    r"""Give the loss of one row, a scalar tensor in nats.
+    r"""Return the loss of one row, a scalar tensor in nats.
 
     For scores it is the cross-entropy of the softmax that the probe reads at temperature 1, with the offset added:
 
@@ -42,7 +42,7 @@ def row_loss(model: Any, row: Row) -> Any:
 
 
 def row_scores(model: Any, row: Row) -> Any:
-    """Give the K scores of a row of questions, nats: mean logit of the affirming replies less that of the denying."""
+    """Return the K scores of a row of questions, nats: mean logit of the affirming replies less that of the denying."""
     import torch
 
     assert row.answers is not None  # a row without labels has both

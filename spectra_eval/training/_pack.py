@@ -25,13 +25,13 @@ class Tokens(Protocol):
     """Turns a request into the tokens that the probe itself would put to the model."""
 
     def prompts(self, request: ProbeRequest) -> list[list[int]]:
-        """Give the token ids of every question."""
+        """Return the token ids of every question."""
 
     def answer_ids(self, answers: tuple[str, ...]) -> list[int]:
-        """Give the one token of each answer."""
+        """Return the one token of each answer."""
 
     def answer_tokens(self, answers: tuple[str, ...]) -> list[list[int]]:
-        """Give the tokens of each answer, one or several."""
+        """Return the tokens of each answer, one or several."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

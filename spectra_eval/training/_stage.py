@@ -285,7 +285,7 @@ def _probe_rows(
 
 
 def _log_offset(earlier: Sequence[PreferenceTable], baseline: str | None) -> np.ndarray | None:
-    """Give the logarithm of a baseline for the records of all cuts, fitted on all of them together."""
+    """Return the logarithm of a baseline for the records of all cuts, fitted on all of them together."""
     if baseline is None:
         return None
     return _log_baseline(stacked(earlier) if len(earlier) > 1 else earlier[0], baseline)

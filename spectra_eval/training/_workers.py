@@ -22,11 +22,11 @@ class SingleProcess:
         return model
 
     def unwrapped(self, model: Any) -> Any:
-        """Give the model itself."""
+        """Return the model itself."""
         return model
 
     def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
-        """Give (place in the batch, number of the row) of what this process does: all of it."""
+        """Return (place in the batch, number of the row) of what this process does: all of it."""
         return list(enumerate(batch))
 
     def no_sync(self, model: Any) -> AbstractContextManager[Any]:
@@ -34,7 +34,7 @@ class SingleProcess:
         return nullcontext()
 
     def total(self, value: Any) -> float:
-        """Give the sum over the processes."""
+        """Return the sum over the processes."""
         return float(value)
 
     def wait(self) -> None:
@@ -58,7 +58,7 @@ class AccelerateProcesses:
         return self._accelerator.prepare(model)
 
     def unwrapped(self, model: Any) -> Any:
-        """Give the model without its wrapping."""
+        """Return the model without its wrapping."""
         return self._accelerator.unwrap_model(model)
 
     def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
@@ -79,7 +79,7 @@ class AccelerateProcesses:
         return context
 
     def total(self, value: Any) -> float:
-        """Give the sum over the processes."""
+        """Return the sum over the processes."""
         return float(self._accelerator.reduce(value, reduction="sum"))
 
     def wait(self) -> None:
@@ -88,5 +88,5 @@ class AccelerateProcesses:
 
 
 def training_processes(*, several: bool) -> SingleProcess | AccelerateProcesses:
-    """Give this process alone, or all that ``accelerate launch`` started."""
+    """Return this process alone, or all that ``accelerate launch`` started."""
     return AccelerateProcesses() if several else SingleProcess()

@@ -144,7 +144,7 @@ def score_examples(
     titles: int = TITLES,
     offset: Any = None,
 ) -> list[Example]:
-    """Give each record the probe's own questions, with what the user did in the table's window as the soft label.
+    """Return each record the probe's own questions, with what the user did in the table's window as the soft label.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def score_examples(
 def name_examples(
     table: PreferenceTable, *, rng: np.random.Generator, draws: int = 4, titles: int = TITLES
 ) -> list[Example]:
-    """Give each record the question for a name, with names drawn from what the user did as targets.
+    """Return each record the question for a name, with names drawn from what the user did as targets.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def _named_categories(interactions: Interactions) -> dict[str, str]:
 
 
 def _lives(past: Interactions, selected: np.ndarray) -> list[tuple[str, list[str], np.ndarray]]:
-    """Give each user's items in the order of time, and shares of categories with one event counted once."""
+    """Return each user's items in the order of time, and shares of categories with one event counted once."""
     numbers = {user: number for number, user in enumerate(dict.fromkeys(past.user[selected].tolist()))}
     rows = np.flatnonzero(selected)
     owner = np.array([numbers[user] for user in past.user[rows].tolist()])

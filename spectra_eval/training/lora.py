@@ -101,12 +101,12 @@ class Recipe:
             raise InputError(f"steps: {self.steps} is below 1; leave it out to count epochs")
 
     def total(self, rows: int) -> int:
-        """Give the number of steps for so many rows."""
+        """Return the number of steps for so many rows."""
         return self.steps or max(1, math.ceil(self.epochs * math.ceil(rows / self.batch)))
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Give the learning rate of a step, counted from 0: a straight warm-up, then half a cosine.
+    """Return the learning rate of a step, counted from 0: a straight warm-up, then half a cosine.
 
     Examples
     --------
@@ -331,7 +331,7 @@ def _step(
 
 
 def _batch(rows: int, recipe: Recipe, step: int) -> list[int]:
-    """Give the rows of a step: those of an epoch are the seed's own shuffle of all rows, cut into batches."""
+    """Return the rows of a step: those of an epoch are the seed's own shuffle of all rows, cut into batches."""
     a_pass = math.ceil(rows / recipe.batch)
     order = np.random.default_rng([recipe.seed, step // a_pass]).permutation(rows)
     start = step % a_pass * recipe.batch
@@ -344,7 +344,7 @@ def _seed(seed: int, step: int, place: int) -> int:
 
 
 def _load_finished(model: Any, run: TrainingFolder, recipe: Recipe) -> Any:
-    """Give the model of a training that is over."""
+    """Return the model of a training that is over."""
     if recipe.how == "lora":
         with _own_randomness(), _no_warnings():
             return adapted(

@@ -207,7 +207,7 @@ def test_out_of_memory_halves_the_chunk_and_says_so_once(
 
     monkeypatch.setitem(hf._FAST, "split", tight)
     monkeypatch.setattr(session, "_chunk", 40)
-    monkeypatch.setattr(session, "_said", False)
+    monkeypatch.setattr(session, "_halving_reported", False)
     with pytest.warns(UserWarning, match="chunk is halved from 40") as caught:
         (answers,) = session.score(REQUESTS[:1])
     assert asked == [40, 20, 10] and len(caught) == 1
@@ -233,7 +233,7 @@ def test_requests_are_read_together_and_fewer_where_memory_is_short(
 
     monkeypatch.setitem(hf._FAST, "split", noted)
     monkeypatch.setattr(session, "_together", 3)
-    monkeypatch.setattr(session, "_said", False)
+    monkeypatch.setattr(session, "_halving_reported", False)
     for answers, oracle in zip(session.score(REQUESTS), naive, strict=True):
         np.testing.assert_allclose(answers.log_probs, oracle, rtol=0, atol=1e-4)
     assert asked == [3]

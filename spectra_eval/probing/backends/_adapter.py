@@ -24,7 +24,7 @@ _FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def adapter_digest(adapter: Path) -> str:
-    """Give one SHA-256 for the files of an adapter.
+    """Return one SHA-256 for the files of an adapter.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def adapter_digest(adapter: Path) -> str:
 
 
 def adapter_rank(adapter: Path) -> int:
-    """Give the rank of an adapter, the largest where its layers differ.
+    """Return the rank of an adapter, the largest where its layers differ.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def adapter_rank(adapter: Path) -> int:
 
 
 def merged(folder: Path, adapter: Path) -> Path:
-    """Give a model folder with an adapter merged into it: from the cache, or made now, in float32.
+    """Return a model folder with an adapter merged into it: from the cache, or made now, in float32.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def _log_probs(model: Any) -> Any:
 
 
 def _untied(model: Any) -> bool:
-    """Give the head weights of its own where an adapter stands on it or on the embedding to which it is tied."""
+    """Return the head weights of its own where an adapter stands on it or on the embedding to which it is tied."""
     import torch
 
     ends = [model.get_input_embeddings(), model.get_output_embeddings()]
@@ -162,7 +162,7 @@ def _untied(model: Any) -> bool:
 
 
 def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
-    """Give what the record says of an adapter and its model: whether one of them saw what it is held against.
+    """Return what the record says of an adapter and its model: whether one of them saw what it is held against.
 
     Raises
     ------

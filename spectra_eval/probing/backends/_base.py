@@ -47,15 +47,15 @@ class Session(Protocol):
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record: backend, model, model digest, dtype, versions."""
+        """The metadata for the manifest: backend, model, model digest, dtype, versions."""
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give the log-probability of every answer to every question, request by request."""
+        """Return the log-probability of every answer to every prompt, request by request."""
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
-        """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
+        """Generate the response to every prompt, request by request: greedy or sampled."""
 
 
 @runtime_checkable
@@ -63,7 +63,7 @@ class LabelledSession(Session, Protocol):
     """A session that knows which labels are one token each."""
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Give `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
+        """Return `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ class CachedSession(Session, Protocol):
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompts' tokens that had been read before, so far; NaN before the first question."""
+        """Proportion of the prompts' tokens that were in the cache, so far; NaN before the first question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class NaiveSession(Session, Protocol):
     """A session that can also read every prompt whole and alone."""
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give what `score` gives, without sharing anything."""
+        """Return what `score` returns, without sharing anything between prompts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Sess
 
 
 def opens_thought(tail: str) -> bool:
-    """Tell whether the end of a prompt opens a thought and does not close it.
+    """Return whether the end of a prompt opens a thought and does not close it.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def opens_thought(tail: str) -> bool:
 
 
 def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
-    """Give the seed of one reply, below 2^63: that of the sampling and the prompt together.
+    """Return the seed of one reply, below 2^63: that of the sampling and the prompt together.
 
     Raises
     ------

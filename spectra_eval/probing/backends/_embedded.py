@@ -30,7 +30,7 @@ _LIBRARIES = ("torch", "transformers", "gguf")
 
 
 def cache_folder() -> Path:
-    """Give the folder for what is costly to make: ``SPECTRA_CACHE``, or the platform's own place."""
+    """Return the folder for what is costly to make: ``SPECTRA_CACHE``, or the platform's own place."""
     named = os.environ.get("SPECTRA_CACHE")
     if named:
         return Path(named)
@@ -60,7 +60,7 @@ def embedded_gguf() -> Path:
 
 
 def converted(gguf: Path) -> Path:
-    """Give a model folder for a GGUF file: from the cache, or made now.
+    """Return a model folder for a GGUF file: from the cache, or made now.
 
     The folder appears whole or not at all, and two processes that want it at once make it once.
 

@@ -76,7 +76,7 @@ def check_device(device: str) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions on which the numbers depend."""
+    """Return the versions on which the numbers depend."""
     return {name: version(name) for name in ("torch", "transformers")}
 
 
@@ -205,7 +205,7 @@ def check_sizes(model: Any, tokenizer: Any, prompt: Sequence[int]) -> None:
 
 
 def has_windows(config: Any) -> bool:
-    """Tell whether some layer sees less than the whole prompt, or is no attention at all."""
+    """Return whether some layer sees less than the whole prompt, or is no attention at all."""
     config = config.get_text_config()
     kinds: Sequence[str] | None = getattr(config, "layer_types", None)
     if kinds is not None:
@@ -214,14 +214,14 @@ def has_windows(config: Any) -> bool:
 
 
 def model_digest(folder: Path) -> str:
-    """Give one SHA-256 for the files on which an answer depends: weights, configuration, tokenizer, template."""
+    """Return one SHA-256 for the files on which an answer depends: weights, configuration, tokenizer, template."""
     files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
     listed = [[path.name, file_digest(path)] for path in files]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def model_facts(folder: Path) -> dict[str, Any]:
-    """Give what a model folder says of its own training: whether it saw what it is held against (key of config.json).
+    """Return what a model folder says of its own training: whether it saw what it is held against (key of config.json).
 
     Examples
     --------

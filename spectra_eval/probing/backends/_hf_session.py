@@ -109,7 +109,7 @@ class HFSession:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record: backend, model, digests, dtype, strategy, versions.
+        """The metadata for the manifest: backend, model, digests, dtype, strategy, versions.
 
         With ``arithmetic`` where `split` computes in another type than the weights have.
         """
@@ -135,7 +135,7 @@ class HFSession:
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
+        """Proportion of the prompts' tokens that were in the cache in a prompt of the same request; NaN before any."""
         return self._cached / self._seen if self._seen else math.nan
 
     @property
@@ -144,7 +144,7 @@ class HFSession:
         return self._cached, self._seen
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give the log-probability of every answer to every question, request by request.
+        """Return the log-probability of every answer to every prompt, request by request.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class HFSession:
         return found
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        """Return labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
         self._open_model()
         return self._prompter.labels(LABELS, count)
 
@@ -167,7 +167,7 @@ class HFSession:
         return self._prompter.view(request)
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give what `score` gives, with every prompt read whole and alone."""
+        """Return what `score` returns, with every prompt read in a pass of its own."""
         strategy, self._strategy = self._strategy, "naive"
         try:
             return self.score(requests)
@@ -177,7 +177,7 @@ class HFSession:
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
-        """Write the reply to every question, request by request: the greedy one, or one that is drawn.
+        """Generate the response to every prompt, request by request: greedy or sampled.
 
         Raises
         ------
@@ -250,7 +250,7 @@ class HFSession:
             warnings.warn(f"{self._description['model']}: {why}", stacklevel=3)
 
     def close(self) -> None:
-        """Free the model; every further question is refused."""
+        """Free the model; further calls raise an error."""
         self._model = None
         gc.collect()
 

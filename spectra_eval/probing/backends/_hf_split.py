@@ -114,7 +114,7 @@ class _Tree:
         return cls(head, endings, order, _pieces(lead, opening, chunk), parts, memory)
 
     def walk(self, number: int) -> _Walk:
-        """Give a part of the endings, with the last piece of the opening before the first of them."""
+        """Return a part of the endings, with the last piece of the opening before the first of them."""
         end = len(self.head)
         return _Walk(self, self.pieces[-1] if number == 0 else range(end, end), self.parts[number])
 
@@ -138,7 +138,7 @@ def _pieces(start: int, stop: int, size: int) -> list[range]:
 
 
 def _remembered(weights: Weights, head: list[int], chunk: int) -> Memory:
-    """Give keys and values of tokens with which many requests begin; called in inference mode."""
+    """Return keys and values of tokens with which many requests begin; called in inference mode."""
     key = tuple(head)
     if key not in weights.heads_read:
         if len(weights.heads_read) >= _MOST_HEADS:
@@ -362,7 +362,7 @@ def _of_endings(q: Any, k: Any, v: Any, keys: Any, values: Any, grid: _Grid, sca
 
 
 def _turn(weights: Weights, hidden: Any, depth: Any) -> tuple[Any, Any]:
-    """Give cosine and sine of every position, (tokens, 1, width) each, as the model's own module has them."""
+    """Return cosine and sine of every position, (tokens, 1, width) each, as the model's own module has them."""
     cos, sin = weights.rotary(hidden[None], depth[None])
     return cos[0, :, None], sin[0, :, None]
 

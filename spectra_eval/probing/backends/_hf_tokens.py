@@ -75,7 +75,7 @@ class Prompter:
             warnings.warn(f"{model}: {self._assumed}", stacklevel=3)
 
     def prompts(self, request: ProbeRequest) -> list[list[int]]:
-        """Give the token ids of every question of a request.
+        """Return the token ids of every question of a request.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Prompter:
         return sum(1 for _ in takewhile(bool, same))
 
     def answer_ids(self, answers: tuple[str, ...]) -> list[int]:
-        """Give the one token of each answer, in the form that it has right after a prompt.
+        """Return the one token of each answer, in the form that it has right after a prompt.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Prompter:
         return [some[0] for some in tokens]
 
     def answer_tokens(self, answers: tuple[str, ...]) -> list[list[int]]:
-        """Give the tokens of each answer, one or several, in the form that they have right after a prompt.
+        """Return the tokens of each answer, one or several, in the form that they have right after a prompt.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Prompter:
         )
 
     def labels(self, candidates: Iterable[str], count: int) -> tuple[str, ...]:
-        """Give the first `count` candidates that are single tokens, each another one, right after a prompt."""
+        """Return the first `count` candidates that are single tokens, each another one, right after a prompt."""
         found: dict[int, str] = {}
         for label in candidates:
             if len(found) == count:
@@ -171,7 +171,7 @@ class Prompter:
         return [list(tokens) for tokens in found]
 
     def _after_prompt(self, answer: str) -> list[int] | None:
-        """Give the tokens of a text right after a prompt, none of them a control token; None where they merge."""
+        """Return the tokens of a text right after a prompt, none of them a control token; None where they merge."""
         before = self._settled(self._encode(self._tail))
         words = (" " if self._spaced else "") + answer
         after = self._encode(self._tail + words)
@@ -204,13 +204,13 @@ class Prompter:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     def _opening(self) -> list[int]:
-        """Give what the tokenizer itself puts before a text: the begin token, or nothing."""
+        """Return what the tokenizer itself puts before a text: the begin token, or nothing."""
         ids = self._tokenizer("x")["input_ids"]
         plain = self._encode("x")
         return list(ids[: len(ids) - len(plain)]) if plain and ids[-len(plain) :] == plain else []
 
     def _frame(self, *, with_system: bool) -> tuple[str, ...]:
-        """Give the pieces of the template around the texts: (before, after), or with a system text between."""
+        """Return the pieces of the template around the texts: (before, after), or with a system text between."""
         if not self._chat:
             return ("", "\n\n", _PLAIN_END) if with_system else ("", _PLAIN_END)
         messages = [{"role": "user", "content": _USER}]

@@ -27,7 +27,7 @@ _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 
 def arithmetic(model: Any) -> Any:
-    """Give the type in which the own pass computes: that of the weights, or float32 where the processor lacks it."""
+    """Return the type in which the own pass computes: that of the weights, or float32 where the processor lacks it."""
     import torch
 
     weight = model.get_input_embeddings().weight
@@ -102,7 +102,7 @@ class Memory:
 
 
 def _norm_of(module: Any) -> Any:
-    """Give the norm of a module as a function of rows; computed in float32, as the module does."""
+    """Return the norm of a module as a function of rows; computed in float32, as the module does."""
     weight, eps = module.weight.detach(), float(module.variance_epsilon)
 
     def norm(x: Any) -> Any:

@@ -178,7 +178,7 @@ def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
 
 
 def _foreign(error: BaseException) -> bool:
-    """Tell whether an error is one of a library; a panic of the tokenizers' Rust code is no `Exception`."""
+    """Return whether an error is one of a library; a panic of the tokenizers' Rust code is no `Exception`."""
     panic = type(error).__name__ == "PanicException"
     return panic or (isinstance(error, Exception) and not isinstance(error, SpectraError | MemoryError))
 

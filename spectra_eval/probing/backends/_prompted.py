@@ -35,13 +35,13 @@ class PromptedSession(ABC):
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
-        As `load_tokenizer` gives it.
+        As `load_tokenizer` returns it.
     context_limit : int or None
         Most tokens of a prompt and its reply together.
     stop : set of int
         Tokens that end a reply.
     description : mapping
-        What stands in the record.
+        Metadata for the manifest.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PromptedSession(ABC):
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record."""
+        """The metadata for the manifest."""
         return dict(self._description)
 
     def count_tokens(self, request: ProbeRequest) -> int:
@@ -64,7 +64,7 @@ class PromptedSession(ABC):
         return max((len(prompt) for prompt in self._prompter.prompts(request)), default=0)
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        """Return labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
         return self._prompter.labels(LABELS, count)
 
     def view(self, request: ProbeRequest) -> PromptView:
@@ -72,7 +72,7 @@ class PromptedSession(ABC):
         return self._prompter.view(request)
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give the log-probability of every answer to every question, request by request.
+        """Return the log-probability of every answer to every prompt, request by request.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class PromptedSession(ABC):
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
-        """Write the reply to every question, request by request: the greedy one, or one that is drawn.
+        """Generate the response to every prompt, request by request: greedy or sampled.
 
         Raises
         ------
@@ -112,11 +112,11 @@ class PromptedSession(ABC):
 
     @abstractmethod
     def _read(self, questions: Sequence[Question]) -> list[list[float]]:
-        """Give the log-probabilities, nats, of the answers to each question, in their order."""
+        """Return the log-probabilities, nats, of the answers to each question, in their order."""
 
     @abstractmethod
     def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
-        """Give the tokens of the reply to each prompt, with the token that ended it where one did."""
+        """Return the tokens of the reply to each prompt, with the token that ended it where one did."""
 
     def _scores(self, request: ProbeRequest, read: Iterator[tuple[Question, list[float]]]) -> AnswerScores:
         """Put together what was read for one request; an answer of several tokens has the sum over its tokens."""
@@ -181,7 +181,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def stop_tokens(folder: Path, tokenizer: Any) -> frozenset[int]:
-    """Give the tokens that end a reply, as the model library would: the generation settings, or the model's."""
+    """Return the tokens that end a reply, as the model library would: the generation settings, or the model's."""
     if (folder / "generation_config.json").is_file():
         found = load_part("generation", folder).eos_token_id
     elif (folder / "config.json").is_file():

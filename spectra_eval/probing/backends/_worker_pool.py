@@ -57,7 +57,7 @@ class WorkerSpec:
 
 
 def threads_each(workers: int) -> int:
-    """Give the threads of PyTorch that each of some shares of the processors has, 1 at least."""
+    """Return the threads of PyTorch that each of some shares of the processors has, 1 at least."""
     import torch
 
     return max(1, torch.get_num_threads() // workers)
@@ -89,7 +89,7 @@ class WorkerPool:
     batch_size : int, optional
         Most requests that one copy scores in one go; None gives each its share of all of them.
     facts : mapping, optional
-        What stands in the record in the place of what a copy says of itself.
+        Metadata for the manifest in the place of what a copy says of itself.
 
     Raises
     ------
@@ -128,7 +128,7 @@ class WorkerPool:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record: that of each session, for they are the same."""
+        """The metadata for the manifest: that of each session, for they are the same."""
         return self._description
 
     @property
@@ -138,7 +138,7 @@ class WorkerPool:
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompts' tokens that had been read before in a prompt of the same request; NaN before any."""
+        """Proportion of the prompts' tokens that were in the cache in a prompt of the same request; NaN before any."""
         counts = [self._call(worker, "counted") for worker in self._open_workers()]
         cached, seen = (sum(some) for some in zip(*counts, strict=True))
         return cached / seen if seen else math.nan
@@ -148,7 +148,7 @@ class WorkerPool:
         return int(self._call(self._open_workers()[0], "count_tokens", request))
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Give labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
+        """Return labels that are single, distinct tokens right after a prompt; fewer if there are no more."""
         return tuple(self._call(self._open_workers()[0], "labels", count))
 
     def view(self, request: ProbeRequest) -> PromptView:
@@ -157,17 +157,17 @@ class WorkerPool:
         return found
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give the log-probability of every answer to every question, request by request."""
+        """Return the log-probability of every answer to every prompt, request by request."""
         return self._distribute("score", list(requests), size=self._batch_size)
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
-        """Write the reply to every question, request by request: the greedy one, or one that is drawn."""
+        """Generate the response to every prompt, request by request: greedy or sampled."""
         return self._distribute("generate", list(requests), max_tokens=max_tokens, sampling=sampling)
 
     def close(self) -> None:
-        """End every process; every further question is refused."""
+        """End every process; further calls raise an error."""
         atexit.unregister(self.close)
         workers, self._workers = self._workers, []
         for worker in workers:
@@ -249,7 +249,7 @@ class NaiveWorkerPool(WorkerPool):
     """A crew whose copies can read every prompt whole and alone."""
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give what `score` gives, with every prompt read whole and alone."""
+        """Return what `score` returns, with every prompt read in a pass of its own."""
         return self._distribute("score_naively", list(requests), size=self._batch_size)
 
 

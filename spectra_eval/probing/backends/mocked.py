@@ -63,7 +63,7 @@ class MockedSession:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the record; the digest covers everything that an answer depends on."""
+        """The metadata of a run; the digest covers everything that an answer depends on."""
         known: Any = self._model
         if isinstance(self._theta, Mapping):
             known = {name: [float(value) for value in values] for name, values in self._theta.items()}
@@ -79,12 +79,12 @@ class MockedSession:
         }
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Give the log-probability of every answer to every question, request by request."""
+        """Return the log-probability of every answer to every prompt, request by request."""
         self._begin()
         return [self._score_one(request) for request in requests]
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Give labels; every word is one token of a mock."""
+        """Return labels; every word is one token of a mock."""
         return LABELS[:count]
 
     def generate(
@@ -103,7 +103,7 @@ class MockedSession:
         return self._cached / self._seen if self._seen else math.nan
 
     def close(self) -> None:
-        """Refuse every further question."""
+        """Make further calls raise an error."""
         self._closed = True
 
     def _begin(self) -> None:
@@ -165,7 +165,7 @@ class MockedSession:
         ]
 
     def _weights(self, request: ProbeRequest, options: tuple[str, ...]) -> np.ndarray:
-        """Give the distribution that is held over the options of one request."""
+        """Return the distribution that is held over the options of one request."""
         if self._theta is None:
             if self._model == "uniform":
                 return np.full(len(options), 1.0 / len(options))

@@ -82,7 +82,7 @@ class ServerSession(PromptedSession):
         )
 
     def close(self) -> None:
-        """Close all connections and refuse every further question."""
+        """Close all connections and make further calls raise an error."""
         if self._client is not None:
             self._client.close()
         self._client = None
@@ -282,14 +282,14 @@ def _pick(listed: Sequence[Mapping[str, Any]], model: str) -> Mapping[str, Any]:
 
 
 def _first(reply: Mapping[str, Any], key: str) -> Any:
-    """Give what stands for the first written token, or None."""
+    """Return what stands for the first written token, or None."""
     logprobs = reply.get("logprobs")
     values = logprobs.get(key) if isinstance(logprobs, dict) else None
     return values[0] if isinstance(values, list) and values else None
 
 
 def _last(reply: Mapping[str, Any], place: int) -> float:
-    """Give the log-probability of the token at a place of the echo."""
+    """Return the log-probability of the token at a place of the echo."""
     logprobs = reply.get("logprobs")
     values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
     # The prompt, the answer, and at most the one token that was written after it.

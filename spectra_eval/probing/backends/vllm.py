@@ -65,7 +65,7 @@ class VLLMSession(PromptedSession):
         return self._cached, self._seen
 
     def close(self) -> None:
-        """End the processes of the engine; every further question is refused."""
+        """End the processes of the engine; further calls raise an error."""
         engine, self._engine = self._engine, None
         if engine is not None:
             stop(engine)
@@ -325,7 +325,7 @@ def _check_options(
 
 
 def _shape(folder: Path, route: str) -> tuple[int, int | None]:
-    """Give the rows of the model's head and the most tokens it was made for, if it says so."""
+    """Return the rows of the model's head and the most tokens it was made for, if it says so."""
     config = load_part("config", folder).get_text_config()
     changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
     changed = [key for key in changes if getattr(config, key, None) not in (None, 1, 1.0)]
@@ -351,7 +351,7 @@ def _classifier(tokenizer: Any, rows: int, scratch: Path, folder: Path) -> dict[
 
 
 def _lora_rank(adapter: Path) -> int:
-    """Give the smallest rank that vLLM has room for and the adapter fits in."""
+    """Return the smallest rank that vLLM has room for and the adapter fits in."""
     rank = adapter_rank(adapter)
     sizes = [size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank]
     if not sizes:

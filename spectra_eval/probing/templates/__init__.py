@@ -117,7 +117,7 @@ class Template:
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
     def tell(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
-        """Give a history that is told in these words; `details` stand beside the titles."""
+        """Return a history that is told in these words; `details` stand beside the titles."""
         return History(titles, template=self, details=details)
 
 
@@ -166,16 +166,16 @@ class History(Sequence[str]):
         return History(self.titles[place], template=self.template, details=details)
 
     def text(self) -> str:
-        """Give the heading and one line an item."""
+        """Return the heading and one line an item."""
         lines = [self._line(number) for number in range(len(self))] or [self.template.empty]
         return "\n".join([self.template.heading, *lines] if self.template.heading else lines)
 
     def opening(self, *, yes: str, no: str) -> str:
-        """Give the opening of the yes-or-no questions about this user."""
+        """Return the opening of the yes-or-no questions about this user."""
         return _filled(self.template.prefix, {"history": self.text(), "yes": yes, "no": no})
 
     def ending(self, category: str, *, yes: str, no: str) -> str:
-        """Give the ending of the question about one category."""
+        """Return the ending of the question about one category."""
         return _filled(self.template.suffix, {"category": clean_text(category), "yes": yes, "no": no})
 
     def _line(self, number: int) -> str:
@@ -186,7 +186,7 @@ class History(Sequence[str]):
 
 
 def as_history(history: Sequence[str]) -> History:
-    """Give a history as it is, and plain titles as `PLAIN` tells them."""
+    """Return a history as it is, and plain titles as `PLAIN` tells them."""
     return history if isinstance(history, History) else PLAIN.tell(history)
 
 
@@ -209,7 +209,7 @@ def _filled(pattern: str, values: Mapping[str, str]) -> str:
 
 @functools.cache
 def known_templates() -> Mapping[str, Template]:
-    """Give the templates that the package brings along, by name, `plain` first.
+    """Return the templates that the package brings along, by name, `plain` first.
 
     Examples
     --------

@@ -120,7 +120,7 @@ def test_a_good_probe_passes_every_check() -> None:
         ({"mass": 0.3}, "answer mass", "warn", "hold 0.300"),
         ({"noise": 0.01}, "noise", "warn", "moves by"),
         ({"noise": 9.0}, "noise", "fail", "moves by"),
-        ({"noise": 9.0}, "history matters", "fail", "move with the user"),
+        ({"noise": 9.0}, "history matters", "fail", "vary with the user"),
         ({"naive_shift": 0.1}, "shared and naive", "warn", "at most 0.1 nats"),
         ({"naive_shift": 5.0}, "shared and naive", "fail", "at most 5 nats"),
         ({"obeys": True}, "injection", "warn", "of equal length by -"),

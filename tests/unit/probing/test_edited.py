@@ -144,7 +144,7 @@ def test_a_part_with_an_edited_digest_is_refused(run: Path, edit: Callable[[Path
     assert "part-0000" in str(caught.value)
     for place in (run / "parts").iterdir():
         place.unlink()
-    with pytest.warns(UserWarning, match="asking again from there on"):
+    with pytest.warns(UserWarning, match="the run resumes from this part"):
         assert _probe(run).users.tolist() == TABLE.users.tolist()
 
 
@@ -161,5 +161,5 @@ def test_a_whole_table_of_others_is_refused(tmp_path: Path) -> None:
         with pytest.raises(SpectraError, match=said):
             _probe(run)
     (run / "table.parquet").unlink()
-    with pytest.warns(UserWarning, match="it is made again"):
+    with pytest.warns(UserWarning, match="it is written again"):
         assert _probe(run).theta_s.tolist() == whole.theta_s.tolist()

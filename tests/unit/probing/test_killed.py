@@ -106,7 +106,7 @@ def test_a_full_disk_keeps_what_is_done(table: Path, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", full)
     run = tmp_path / "run"
-    with pytest.raises(InputError, match=r"the disk is full; .* 32 of 100 records are kept"):
+    with pytest.raises(InputError, match=r"the disk is full; .* 32 of 100 records are in the folder"):
         _run(table, run)
     monkeypatch.undo()
     assert not list(run.rglob("*.part"))

@@ -89,6 +89,6 @@ def test_details_count_as_what_is_told() -> None:
     bare = asked(given=table(details=False))
     assert bare.metadata["history_digest"] != asked().metadata["history_digest"]
     with pytest.raises(
-        InputError, match=r"'detailed': it tells categories, date, rating, and .* prepare it with --details"
+        InputError, match=r"'detailed': it shows categories, date, rating, and .* prepare it with --details"
     ):
         asked(given=table(details=False), template=known_templates()["detailed"])

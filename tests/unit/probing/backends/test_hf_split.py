@@ -11,7 +11,7 @@ import pytest
 from spectra_eval.errors import ProbeError
 from spectra_eval.probing.backends import _hf_split
 from spectra_eval.probing.backends._hf_load import widen_head
-from spectra_eval.probing.backends._hf_tree import Ask, common_opening, naive
+from spectra_eval.probing.backends._hf_tree import TokenRequest, common_opening, naive
 from spectra_eval.probing.backends._hf_weights import FAMILIES, arithmetic
 
 torch = pytest.importorskip("torch", reason="the extra hf is not installed")
@@ -69,7 +69,7 @@ ANSWERS = [5, 11, 2]
 
 def split(model: Any, prompts: Any, answers: Any, *, chunk: int, lead: int = 0) -> np.ndarray:
     """Read one request."""
-    (found,) = _hf_split.split(model, [Ask(prompts, answers, lead)], chunk=chunk)
+    (found,) = _hf_split.split(model, [TokenRequest(prompts, answers, lead)], chunk=chunk)
     return found
 
 
@@ -150,12 +150,12 @@ def test_a_beginning_that_is_remembered_changes_nothing(llama: Any, lead: int, c
 
 
 TOGETHER = [
-    Ask(MIXED, ANSWERS),
-    Ask([[1, 2, 3], [4, 2], [9]], [7, 8]),
-    Ask(_prompts(60, [2, 9, 4]), ANSWERS, lead=21),
-    Ask([[*MIXED[0][:7], 8]], [3], lead=7),
-    Ask(_prompts(5, [j % 9 for j in range(50)]), ANSWERS, lead=40),
-    Ask(MIXED[:3], [1, 0], lead=21),
+    TokenRequest(MIXED, ANSWERS),
+    TokenRequest([[1, 2, 3], [4, 2], [9]], [7, 8]),
+    TokenRequest(_prompts(60, [2, 9, 4]), ANSWERS, lead=21),
+    TokenRequest([[*MIXED[0][:7], 8]], [3], lead=7),
+    TokenRequest(_prompts(5, [j % 9 for j in range(50)]), ANSWERS, lead=40),
+    TokenRequest(MIXED[:3], [1, 0], lead=21),
 ]
 
 
@@ -178,7 +178,7 @@ def test_their_tokens_stand_side_by_side(llama: Any, monkeypatch: pytest.MonkeyP
 
     product = _hf_split._product
     monkeypatch.setattr(_hf_split, "_product", counted)
-    asks = [Ask(MIXED, ANSWERS), Ask(_prompts(30, [2, 3]), ANSWERS)]
+    asks = [TokenRequest(MIXED, ANSWERS), TokenRequest(_prompts(30, [2, 3]), ANSWERS)]
     tokens = sum(_unique(ask.prompts) for ask in asks)
     _hf_split.split(llama, asks, chunk=1000)
     assert max(rows) == tokens and len(rows) == 4 * 3 + 1, "four products a layer, one more where the last splits one"

@@ -14,7 +14,7 @@ from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, 
 from spectra_eval.probing.backends import BACKENDS
 from spectra_eval.probing.backends._adapter import adapter_digest, adapter_rank, merged
 from spectra_eval.probing.backends._vllm_engine import _warmed, environments, head_names, quiet_engine
-from spectra_eval.probing.backends.vllm import _asked_only, open_vllm
+from spectra_eval.probing.backends.vllm import _wanted_only, open_vllm
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_settings_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_asked_token_must_come_back() -> None:
     given = {3: SimpleNamespace(logprob=-0.5), 8: SimpleNamespace(logprob=-2.0)}
     output = SimpleNamespace(outputs=[SimpleNamespace(logprobs=[given])])
-    assert _asked_only(output, [8, 3]) == {8: -2.0, 3: -0.5}
+    assert _wanted_only(output, [8, 3]) == {8: -2.0, 3: -0.5}
     with pytest.raises(ProbeError, match=r"tokens \[4\]"):
-        _asked_only(output, [3, 4])
+        _wanted_only(output, [3, 4])
     with pytest.raises(ProbeError, match=r"tokens \[3\]"):
-        _asked_only(SimpleNamespace(outputs=[SimpleNamespace(logprobs=None)]), [3])
+        _wanted_only(SimpleNamespace(outputs=[SimpleNamespace(logprobs=None)]), [3])
 
 
 class _Names:
