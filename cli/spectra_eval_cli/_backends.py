@@ -43,7 +43,7 @@ def open_named(
         if option in hints:
             options[option] = value
         elif value != usual and not second:
-            raise click.UsageError(f"--{option}: backend {name} has no such choice")
+            raise click.UsageError(f"--{option}: backend {name} has no such option")
     if seed is not None and "seed" in hints:
         options["seed"] = seed
     free = {key: hint for key, hint in hints.items() if key not in {*options, "adapter", "return"}}
@@ -64,7 +64,7 @@ def _set(options: dict[str, Any], pair: str, free: Mapping[str, Any], *, backend
         options.setdefault(key, {})[inner] = _read(text, _KINDS)
     elif dot or not kinds:
         known = ", ".join(sorted(free)) or "nothing"
-        raise click.UsageError(f"--backend-set {name}: no choice of backend {backend}; it takes {known}")
+        raise click.UsageError(f"--backend-set {name}: not an option of backend {backend}; it takes {known}")
     else:
         try:
             options[key] = _read(text, kinds)

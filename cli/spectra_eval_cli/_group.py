@@ -99,7 +99,7 @@ class LazyGroup(click.Group):
             if isinstance(error, BrokenPipeError):  # the reader of stdout has gone, as `head` does
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has no reader either
                 ctx.exit(EXIT_PIPE)
-            say("stopped: what was finished is kept; the same command goes on from there", err=True)
+            say("stopped: what was finished is kept; the same command resumes there", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except BaseException as error:  # a library or a file of the user's that calls sys.exit or panics, too
             if ctx.params.get("debug") or ctx.meta.get(_DEBUG):
@@ -149,14 +149,14 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Say a warning in one line, without the place in the code that a user cannot mend."""
+    """Print a warning in one line, without the place in the code."""
     line = " ".join(str(message).split())
     where = f" ({category.__name__}, {filename}:{lineno})" if _meta().get(_VERBOSE) else ""
     log(f"note: {line}{where}", quiet=bool(_meta().get(_QUIET)))
 
 
 def _meta() -> dict[str, Any]:
-    """Return what the commands of one call share."""
+    """Return the state that the commands of one call share."""
     context = click.get_current_context(silent=True)
     return {} if context is None else context.meta
 
@@ -179,7 +179,7 @@ def _os_message(error: OSError) -> str:
 
 
 def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
-    """Say how a file that is no table of our own was understood."""
+    """Print how a file of another format was read."""
     read = metadata.get("read")
     if not isinstance(read, Mapping):
         return
@@ -196,7 +196,7 @@ def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
 
 
 def _options(read: Mapping[str, Any]) -> str:
-    """Say what the records offer, and what absent cells were taken for."""
+    """Return which categories the records offer, and how absent cells were read."""
     sizes, absent = read.get("options"), read.get("absent")
     offers = f"; records offer {sizes['least']} to {sizes['most']} of the categories" if sizes else ""
     if absent is None:
@@ -208,7 +208,7 @@ def _options(read: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Put the file in front of a refusal that only names the place in it; one of an option stays as it is."""
+    """Prefix an error with the file, unless it is about an option."""
     from spectra_eval.errors import InputError
 
     try:
@@ -232,7 +232,7 @@ def detail(message: str) -> None:
 
 
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    """Take --debug behind the name of a command too."""
+    """Accept --debug after the name of a command too."""
     ctx.meta[_DEBUG] = ctx.meta.get(_DEBUG, False) or value
 
 
@@ -279,7 +279,7 @@ def common_options(function: F) -> F:
 
 
 def _effective(ctx: click.Context) -> str:
-    """Say every option in effect, and whether it was typed or comes from a file."""
+    """Print every option in effect and its source."""
     from spectra_eval._version import __version__
 
     source = click.core.ParameterSource
@@ -294,7 +294,7 @@ def _effective(ctx: click.Context) -> str:
 
 
 def _memory() -> str:
-    """Say the most memory that this process held, where the system tells."""
+    """Return the peak memory of this process, if known."""
     try:
         import resource
     except ImportError:  # not a POSIX system

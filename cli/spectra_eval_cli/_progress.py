@@ -18,7 +18,7 @@ _BAR = 8
 
 
 def clock(seconds: float) -> str:
-    """Say a time in the unit that a person would use.
+    """Return a duration with a suitable unit.
 
     Examples
     --------
@@ -60,9 +60,9 @@ def bar_line(what: str, words: Sequence[str], share: float, *, width: int) -> st
 
 
 def progress(what: str, unit: str, *, cached: Callable[[], float] | None = None) -> Callable[[int, int], Any]:
-    """Return a callback (done, total) that shows the rate, the share of the prefix cache and the time left.
+    """Return a callback (done, total) that shows the rate, the hit rate of the prefix cache and the time left.
 
-    Work that was done before the first call, by a run that is gone on with, does not count into the rate.
+    Work done before the first call, in a resumed run, does not count into the rate.
     """
     from rich.console import Console
 

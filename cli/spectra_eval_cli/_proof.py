@@ -1,4 +1,4 @@
-"""`spectra-eval prepare --check`: a table, a run or training texts held against the raw files."""
+"""`spectra-eval prepare --check`: check a table, a run or training texts against the raw files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORM = '{"user": …, "text": …}'
 
 
 def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, quiet: bool) -> None:
-    """Prove that no window of a table stands in a history, in a prompt or in a training text; print what was proven."""
+    """Check that no window of a table is in a history, a prompt or a training text; print the result."""
     from spectra_eval.artifacts import read_table
     from spectra_eval.data import check_leakage
     from spectra_eval.errors import SchemaError
@@ -37,7 +37,7 @@ def prove_table(path: Path, interactions: Interactions, *, texts: Path | None, q
         parts = [part for part in (own, free) if part]
         proof["training_texts"] = sum(check_leakage(table, interactions, texts=part)["texts"] for part in parts)
     emit([], style="json", document=proof)
-    log(f"proven: {path}: no window stands in a history or a prompt", quiet=quiet)
+    log(f"proven: {path}: no window is in a history or a prompt", quiet=quiet)
 
 
 def _read(path: Path) -> Iterator[tuple[str | None, str]]:

@@ -41,9 +41,9 @@ def command(ctx: click.Context, out: Path, users: int, data: Path | None, quiet:
     table, subject, certificate = out / "table.parquet", out / "run", out / "certificate.json"
     if missing or source is None:
         subject = table
-        steps = [("A made world gives histories, windows and predictions.", _made(table, users))]
+        steps = [("Simulated users have histories, windows and predictions.", _made(table, users))]
         if not quiet:
-            say("demo: a made world stands in; its predictions are its true tastes, disturbed, and show no model.")
+            say("demo: simulated data are used; the predictions are the true distributions plus noise, not a model.")
             for line in missing:
                 say(f"  {line}")
     else:
@@ -51,10 +51,13 @@ def command(ctx: click.Context, out: Path, users: int, data: Path | None, quiet:
         probed = ["probe", table, "--backend", "hf", "--model", "embedded", "--limit", users, "-o", subject]
         steps = [
             ("Real ratings become histories and windows.", ["prepare", "movielens", source, "-o", table]),
-            (f"A small language model is asked about {users} users: about {minutes} min on two cores.", probed),
+            (f"A small language model is probed with {users} users: about {minutes} min on two cores.", probed),
         ]
     steps += [
-        ("The readout is held against what the users did next.", ["evaluate", subject, "-o", out / "evaluation.json"]),
+        (
+            "The readout is evaluated against the observed interactions.",
+            ["evaluate", subject, "-o", out / "evaluation.json"],
+        ),
         ("The same on one page, with figures.", ["report", subject, "-o", out / "report.html"]),
         ("What can be claimed, and on what grounds.", ["certify", subject, "-o", certificate]),
         ("Anyone can recompute it.", ["verify", certificate, subject]),
@@ -86,13 +89,13 @@ def _run(ctx: click.Context, arguments: list[str]) -> None:
 
 
 def _made(table: Path, users: int) -> list[object]:
-    """Return the command that makes a world with a prediction and a list."""
+    """Return the command that makes synthetic data with a prediction and a list."""
     options = (f"users={users}", "noise=0.3", "list-length=5")
     return ["prepare", "synthetic", "-o", table, *(word for option in options for word in ("-O", option))]
 
 
 def _missing(source: Path | None) -> list[str]:
-    """Say what the job on real data lacks, a line each, and how to get it."""
+    """Return what is missing for the demo on real data, and how to install it."""
     from spectra_eval.errors import ModelLoadError
     from spectra_eval.probing.backends._embedded import embedded_gguf
 

@@ -151,7 +151,7 @@ def command(
 
 
 def _shared(trained: Mapping[str, Any], accelerate: bool) -> str:
-    """Say how many processes there were, so that one that was alone by mistake is seen."""
+    """Return the number of processes, so that a single one is noticed."""
     return f", {trained['processes']} process(es)" if accelerate else ""
 
 

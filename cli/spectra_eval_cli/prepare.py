@@ -144,7 +144,7 @@ def command(
     if output is not None and not output.name:
         raise click.UsageError("--output: an empty name; name the file of the table")
     if texts is not None and check is None:
-        raise click.UsageError("--texts: it is held against the table of --check; name that too")
+        raise click.UsageError("--texts: it is compared with the table of --check; name that too")
     entry = DATASETS[dataset]
     named = {"genre_set": genres, "taxonomy": taxonomy, "two_parents": two_parents, "level": level, "seed": seed}
     given = {name: value for name, value in named.items() if value is not None}
@@ -195,7 +195,7 @@ def _spelled(entry: Dataset, name: str, value: str = "") -> str:
 
 @contextlib.contextmanager
 def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
-    """Say a refusal in the words of the command line where the library names its own keywords."""
+    """Raise an error of the library with the names of the command-line options."""
     from spectra_eval.errors import InputError
 
     try:
@@ -210,7 +210,7 @@ def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
 
 
 def _options(entry: Dataset, given: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what the data set does not take."""
+    """Raise if the data set does not take an option."""
     for name in given:
         if name not in entry.options:
             known = ", ".join(_spelled(entry, option) for option in entry.options) or "none"

@@ -118,7 +118,7 @@ def command(
             say(err=True)
         try:
             count = f"{records_kept(output)} of {source.n_records} users are kept in {output}"
-            say(f"stopped: {count}; the same command goes on from there", err=True)
+            say(f"stopped: {count}; the same command resumes there", err=True)
         except InputError as error:
             say(f"stopped: {error}", err=True)
         ctx.exit(130)
@@ -126,7 +126,7 @@ def command(
 
 
 def _lists(metadata: Mapping[str, Any]) -> str:
-    """Say what became of the lists."""
+    """Return a summary of the decoded lists."""
     if not metadata["dg"]:
         return ""
     named, bad = metadata["dg_entries"], metadata["dg_out_of_vocabulary"]

@@ -102,7 +102,7 @@ def _refute_inclusion(
 
 
 def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity: say it in a word."""
+    """Return infinity as a string, since JSON has none."""
     if value is None or abs(value) != float("inf"):
         return value
     return "inf" if value > 0 else "-inf"

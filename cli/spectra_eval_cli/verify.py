@@ -62,7 +62,7 @@ def command(
 
 @contextlib.contextmanager
 def saying(path: Path) -> Iterator[None]:
-    """Put the file in front of a refusal of its document."""
+    """Prefix an error with the file."""
     from spectra_eval.errors import SchemaError
 
     try:

@@ -1,4 +1,4 @@
-"""The questions about each user, and everything on which the answers depend."""
+"""The prompts of each user, and the configuration on which the answers depend."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRe
 __all__ = ["Measured", "Questions"]
 
 _AT_ONCE = 256
-"""Most users whose questions are put together: what a backend may batch, and what is in memory of them."""
+"""Maximum number of users whose prompts are built together; a backend may batch them."""
 
 
 @runtime_checkable
 class Measured(Protocol):
-    """A session that knows how long a prompt may be."""
+    """A session that reports its context length."""
 
     @property
     def context_limit(self) -> int | None:
-        """Most tokens of prompt and reply together; None where the model does not say."""
+        """Maximum number of tokens of prompt and response together; None if unknown."""
 
     def count_tokens(self, request: ProbeRequest) -> int:
         """Count the tokens of the longest prompt of a request."""
@@ -36,7 +36,7 @@ class Measured(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Questions:
-    """What is asked about each user; without a `decoder` no list is asked for."""
+    """The prompts of each user; without a `decoder` no list is decoded."""
 
     runner: ReadoutRunner
     decoder: ListDecoder | None
@@ -46,9 +46,9 @@ class Questions:
     def ask(
         self, table: PreferenceTable, report: Callable[[int], Any] | None = None
     ) -> tuple[PreferenceTable, dict[str, Any]]:
-        """Ask about some users; give them with the answers, and sums over them of what else was noticed.
+        """Return the table with the answers of the model, and sums over the records of the other counts.
 
-        Where records have options of their own, theta_s is that of the readout given that one of them is chosen.
+        Where records offer some categories only, theta_s is conditional on these.
 
         Of many users `report` is called in between with how many are done.
         """
@@ -92,7 +92,7 @@ class Questions:
         return made, noticed
 
     def configuration(self, source: Source, seed: int) -> dict[str, Any]:
-        """Say everything that the answers depend on."""
+        """Return everything that the answers depend on."""
         template = self.runner.template
         title = template.tell(("{title}",))
         requests = [self.runner.request(title)]
@@ -118,7 +118,7 @@ class Questions:
         }
 
     def summary(self, noticed: Mapping[str, Any], n_users: int, n_categories: int) -> dict[str, Any]:
-        """Turn sums over all users into what stands in the record."""
+        """Return the metadata from the sums over all users."""
         means = dict(noticed)
         counted = {name: int(means.pop(name)) for name in list(means) if name.startswith(("prompts_", "dg_"))}
         mass = means.pop("answer_mass")
@@ -129,7 +129,7 @@ class Questions:
         }
 
     def _histories(self, table: PreferenceTable) -> list[History]:
-        """Return the whole histories, in the words of the template."""
+        """Return the whole histories, with the template."""
         assert table.history is not None
         details = [None] * table.n_users if table.history_details is None else table.history_details
         return [self.runner.template.tell(*row) for row in zip(table.history, details, strict=True)]

@@ -19,7 +19,7 @@ from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 __all__ = ["FACTS", "ListDecoder", "ReadoutRunner", "added", "sums"]
 
 FACTS = ("categories", "parents", "labels")
-"""What a readout is told of the table and the model; every other keyword of it is a choice."""
+"""Keywords of a readout that come from the table and the model; all others are options of the user."""
 
 
 class ReadoutRunner:
@@ -32,22 +32,22 @@ class ReadoutRunner:
     readout : str
         Name of the readout.
     categories : sequence of K str
-        What is asked about.
+        The categories.
     parents : sequence of K str, optional
         The parent of each category.
     temperature : float
-        Divides the scores, in a readout that has one.
+        Temperature of the softmax, for a readout that has one.
     debias : bool
-        Take the scores of a content-free context off those of every user.
+        Subtract the scores of a content-free prompt from those of every user.
     options : mapping, optional
-        Choices of the readout by name, such as ``{"orders": 6}``.
+        Options of the readout by name, such as ``{"orders": 6}``.
     template : Template
-        In which words titles are told; a `History` that is asked about has its own.
+        The prompt template; a `History` has its own.
 
     Raises
     ------
     InputError
-        The readout has no such choice, or cannot be scaled or debiased.
+        The readout has no such option, or cannot be scaled or debiased.
     UnknownNameError
         There is no such readout.
 
@@ -89,14 +89,14 @@ class ReadoutRunner:
         self._given = given
         self._content_free: np.ndarray | None = None
         if self.readout.form != "text":
-            self.request(self._content_free_history)  # what cannot be asked is refused before the first user
+            self.request(self._content_free_history)  # invalid options fail before the first user
 
     def request(self, history: Sequence[str]) -> ProbeRequest:
-        """Return the questions about one user; of a readout with two rounds, those of the first."""
+        """Return the prompts of one user; of a readout with two rounds, those of the first."""
         return self.readout.ask(self._as_history(history), self.categories, **self._keywords(self.readout.asked_with))
 
     def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
-        """Count the tokens of the longest prompt about one user, with room for the reply where one is written."""
+        """Count the tokens of the longest prompt of one user, including a generated response."""
         history = self._as_history(history)
         request = self.request(history)
         longest = count_tokens(request)
@@ -112,11 +112,11 @@ class ReadoutRunner:
 
     @property
     def reply_tokens(self) -> int:
-        """Tokens that a written reply may take; 0 where none is written."""
+        """Maximum number of tokens of a generated response; 0 if none is generated."""
         return self.readout.reply_tokens(len(self.categories)) if self.readout.reply_tokens else 0
 
     def read(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
-        """Ask about some users and read the answers.
+        """Return the reading of each user.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class ReadoutRunner:
 
     @property
     def content_free(self) -> np.ndarray | None:
-        """(K,) raw scores about nobody, nats; None before the first debiased reading."""
+        """(K,) raw scores of the content-free prompt, nats; None before the first debiased reading."""
         return self._content_free
 
     def _raw_readings(self, histories: Sequence[Sequence[str]]) -> list[Reading]:
@@ -161,7 +161,7 @@ class ReadoutRunner:
         return readings
 
     def _second_round(self, histories: Sequence[Sequence[str]], first: Sequence[AnswerScores]) -> list[AnswerScores]:
-        """Put the second round where the readout has one, and join its rows to those of the first."""
+        """Score the second round of a readout that has one, and append its rows to those of the first."""
         follow = self.readout.follow
         if follow is None:
             return list(first)
@@ -179,7 +179,7 @@ class ReadoutRunner:
         for name in self.choices:
             if name not in known:
                 listed = f"it has {', '.join(known)}" if known else "it has none"
-                raise InputError(f"option {name!r}: readout {entry.name!r} has no such choice; {listed}")
+                raise InputError(f"option {name!r}: readout {entry.name!r} has no such option; {listed}")
         if self.temperature != 1.0 and "temperature" not in entry.options:
             raise InputError(f"temperature: readout {entry.name!r} has none; leave it at 1")
         if self.debias and not entry.softmax:
@@ -191,23 +191,23 @@ class ReadoutRunner:
 
 
 class ListDecoder:
-    """One way of getting a list from a session: greedy or drawn, free or held to the names of the categories.
+    """Decode a list from a session: greedy or sampled, unconstrained or constrained to category names.
 
     Parameters
     ----------
     session : Session
         An open model.
     categories : sequence of K str
-        What may be named.
+        The categories.
     list_length : int
-        Entries asked for.
+        Number of entries.
     temperature : float, optional
-        Draw at this temperature; None takes the most probable.
+        Sampling temperature; None for greedy decoding.
     seed : int
-        Of what is drawn.
+        Seed of the sampling.
     constrained : bool
-        Choose each entry by the probabilities of the names that are left, so that nothing else can be named. Otherwise
-        the model writes freely and its reply is read strictly.
+        Choose each entry by the probabilities of the remaining names. Otherwise decoding is unconstrained and the
+        response is parsed strictly.
 
     Raises
     ------
@@ -240,7 +240,7 @@ class ListDecoder:
         if temperature is not None:
             check_temperature(temperature)
         self.sampling = None if temperature is None else Sampling(temperature=temperature, seed=seed)
-        self.request(())  # what cannot be asked is refused before the first user
+        self.request(())  # invalid options fail before the first user
 
     @property
     def description(self) -> dict[str, Any]:
@@ -255,26 +255,26 @@ class ListDecoder:
 
     @staticmethod
     def nothing() -> dict[str, Any]:
-        """Say that there is no list, by the same names."""
+        """Return the same keys for a run without lists."""
         return dict.fromkeys(("list_length", "list_decoding", "list_temperature", "list_constrained"))
 
     def request(self, history: Sequence[str], named: Sequence[int] = ()) -> ProbeRequest:
-        """Return the question about one user; of a list held to the names, the one after those in `named`."""
+        """Return the prompt of one user; of a constrained list, the prompt after the names in `named`."""
         if self.constrained:
             return lists.ask_next(history, self.categories, named, list_length=self.list_length)
         return lists.ask(history, self.categories, list_length=self.list_length)
 
     def longest(self, history: Sequence[str], count_tokens: Callable[[ProbeRequest], int]) -> int:
-        """Count the tokens of the longest prompt about one user, with room for the reply."""
+        """Count the tokens of the longest prompt of one user, including the response."""
         if not self.constrained:
             return count_tokens(self.request(history)) + lists.max_tokens(self.categories, self.list_length)
         longest = sorted(range(len(self.categories)), key=lambda i: -len(self.categories[i]))[: self.list_length - 1]
         return count_tokens(self.request(history, longest)) + lists.max_tokens(self.categories, 1)
 
     def read(self, histories: Sequence[Sequence[str]]) -> tuple[list[np.ndarray], list[float]]:
-        """Return the lists of some users: (L,) int32 each, and of lists held to the names the mass that these had.
+        """Return the list of each user, (L,) int32, and for constrained lists the probability of the names.
 
-        That mass is the probability that a free reply would have begun with the name of a category.
+        It is the probability that an unconstrained response begins with a category name.
         """
         if self.constrained:
             return self._constrained_lists(histories)
@@ -306,7 +306,7 @@ class ListDecoder:
 
 
 def sums(readings: Sequence[Reading]) -> dict[str, float]:
-    """Sum what readings noticed beside their numbers, such as the position bias; words and lists are left out.
+    """Sum the numeric details of readings, such as the position bias.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The users of a run: a table in memory, or a file that is read in parts."""
+"""The source of a run: a table in memory, or a file that is read in parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HISTORY = "column history: missing; the prompt shows the titles that each user 
 
 @runtime_checkable
 class Source(Protocol):
-    """Some records in a fixed order, with what stands in the record about them."""
+    """Records in a fixed order, with their metadata."""
 
     head: PreferenceTable
     """The first records: categories, parents and metadata are those of all."""
@@ -32,7 +32,7 @@ class Source(Protocol):
     history_digest: str
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
-        """Return the records, `size` at a time and the rest at the end, without the first `skip` parts."""
+        """Return the records in parts of `size`, without the first `skip` parts."""
 
 
 class TableSource:
@@ -54,7 +54,7 @@ class TableSource:
 
 
 class FileSource:
-    """A file of which a part is in memory at a time; it is read once before, for its digest and its length."""
+    """A file with one part in memory at a time; it is first read once for its digest and length."""
 
     def __init__(
         self, path: str | os.PathLike[str], *, limit: int | None, reading: Mapping[str, Any] | None = None
@@ -85,11 +85,11 @@ class FileSource:
         self.input_digest, self.history_digest = digest.done()
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
-        """Read the file again, and give the records from part `skip` on."""
+        """Read the file again, and return the records from part `skip` on."""
         yield from islice(self._cut(iter_table(self._path, block=size, **self._reading)), skip, None)
 
     def _cut(self, blocks: Iterator[PreferenceTable]) -> Iterator[PreferenceTable]:
-        """End after the records that are wanted."""
+        """Stop after the limit of records."""
         left = self._limit
         for block in blocks:
             if left is None or block.n_users < left:
@@ -101,7 +101,7 @@ class FileSource:
 
 
 class _Digest:
-    """Of the content of a table and of its histories, block by block."""
+    """Digests of a table and its histories, computed block by block."""
 
     def __init__(self) -> None:
         self._content = TableDigest()

@@ -1,4 +1,4 @@
-"""A sweep: every variant probed, evaluated, and compared with the first."""
+"""A sweep: probe and evaluate every variant, and compare each with the first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ASKED = ("theta_s", "dg", "dg_best")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sweep:
-    """What came of a sweep.
+    """The result of a sweep.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Sweep:
         }
 
     def lines(self) -> list[dict[str, str]]:
-        """Return the table as texts, one row a variant and system; predictors that cannot differ stand there once."""
+        """Return the table as text, one row per variant and system; identical predictors have one row."""
         moved = {pair["variant"]: pair for pair in self.pairs}
         out = []
         for row in self.rows:
@@ -80,7 +80,7 @@ class Sweep:
         return out
 
     def markdown(self) -> str:
-        """Return the table in Markdown, under its title."""
+        """Return the table in Markdown, with a title."""
         lines = self.lines()
         head = list(lines[0])
         rows = [head, ["---", "---", *["--:"] * (len(head) - 2)], *([line[name] for name in head] for line in lines)]
@@ -88,7 +88,7 @@ class Sweep:
         return f"# {SWEEPS[self.kind]}\n\n{body}\n"
 
     def latex(self) -> str:
-        """Return the table for a paper; it needs booktabs."""
+        """Return the table in LaTeX; it needs booktabs."""
         lines = self.lines()
         head = list(lines[0])
         rows = [" & ".join(escaped(line[name]) for name in head) + r" \\" for line in lines]
@@ -126,7 +126,7 @@ def sweep(
     progress: Callable[[str], Callable[[int, int], Any] | None] | None = None,
     **further: Any,
 ) -> Sweep:
-    """Probe a table once for every variant, and compare what comes of it.
+    """Probe a table once for every variant, and compare the results.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def sweep(
     bootstrap, level
         As for `evaluate`.
     progress : callable, optional
-        Given the name of a variant, gives the `progress` of its run.
+        Returns the `progress` of a run from the name of its variant.
     **further
         Further options of `probe`.
 
@@ -153,7 +153,7 @@ def sweep(
     Raises
     ------
     InputError, BackendError
-        As for `probe` and `variants`; what was finished stays, and the same call goes on from there.
+        As for `probe` and `variants`; finished parts stay, and the same call resumes.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def _bounds(interval: Interval | None) -> dict[str, Any]:
 
 
 def _pairs(probed: Mapping[str, PreferenceTable], how: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Hold every variant against the first, where they ask the same users about the same categories."""
+    """Compare every variant with the first, if users and categories are the same."""
     first, *others = probed
     base = probed[first]
     alike = [name for name in others if _alike(probed[name], base)]

@@ -26,12 +26,12 @@ SWEEPS: Mapping[str, str] = {
     "windows": "Other context windows and horizons",
     "taxonomy": "Coarser categories, asked for and added up",
 }
-"""What can be swept, and the title of the table that comes of it."""
+"""Kinds of sweep, with the title of the table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Variant:
-    """One way of asking: records, and what `probe` is told of them beside what all variants share.
+    """One variant: records, and options of `probe` that differ from those of the others.
 
     `merged` turns the probed table of the first variant into the categories of this one, where that can be done.
     """
@@ -51,12 +51,12 @@ def variants(
     template: Template = PLAIN,
     templates: Sequence[Template] = (),
 ) -> list[Variant]:
-    """Return the variants of a sweep; the first is what the others are held against.
+    """Return the variants of a sweep; the others are compared with the first.
 
     Parameters
     ----------
     kind : {"prompts", "verbalisers", "windows", "taxonomy"}
-        ``prompts``: `template`, then the templates that the package brings along (those that tell more than titles
+        ``prompts``: `template`, then the built-in templates (those that show more than titles
         where the table has details), then `templates`. ``verbalisers``: each of `readouts.likelihood.VERBALISERS`.
         ``windows``: each context window and horizon of the table. ``taxonomy``: the categories as they are, their
         parents, and the rarest merged so that three quarters and one half of the categories are left (19, 15, 10).
@@ -104,7 +104,9 @@ def _prompt_variants(
     table: PreferenceTable, shared: Mapping[str, Any], template: Template, more: Sequence[Template]
 ) -> list[Variant]:
     usable = [one for one in known_templates().values() if table.history_details is not None or not one.shows]
-    differing = {one.digest: one for one in [*more, *reversed(usable), template]}  # the last of two alike stays
+    differing = {
+        one.digest: one for one in [*more, *reversed(usable), template]
+    }  # of two equal templates the last stays
     ordered = [template, *(one for one in [*usable, *more] if differing[one.digest] is one and one is not template)]
     return [Variant(name=one.name, table=table, options={**shared, "template": one}) for one in ordered]
 
@@ -149,7 +151,7 @@ def _taxonomy_variants(table: PreferenceTable, shared: Mapping[str, Any]) -> lis
         into = dict(zip(ranked.metadata["merged"]["from"], ranked.metadata["merged"]["to"], strict=True))
         found.append(_merged(f"rarest-{size}", table, shared, functools.partial(merge_categories, mapping=into)))
     if len(found) < 2:
-        raise InputError(f"sweep: {table.n_categories} categories without two levels cannot be made fewer")
+        raise InputError(f"sweep: {table.n_categories} categories without two levels cannot be merged further")
     return found
 
 

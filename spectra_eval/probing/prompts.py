@@ -1,8 +1,8 @@
 """Prompts: the requests about one user, and the digest of their text.
 
-Everything about the user stands in the prefix, which a backend reads once; the category comes as late as
-the question allows. Titles and names are data: they are made harmless for the layout here (no control
-characters, one line, a bounded length), and the backend sees to it that none becomes a special token.
+Everything about the user is in the prefix, which a backend reads once; the category comes as late as possible. Titles
+and names are data: here they are made harmless for the layout (no control characters, one line, a bounded length), and
+the backend ensures that none becomes a special token.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
     Returns
     -------
     ProbeRequest
-        K endings, one a category; a `History` is asked about in the words of its own template.
+        K endings, one a category; a `History` uses its own template.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRe
 
 
 def prompt_digest(*requests: ProbeRequest) -> str:
-    """Return the SHA-256 of the wording of some requests, for the record.
+    """Return the SHA-256 of the text of requests.
 
     Examples
     --------

@@ -64,7 +64,7 @@ def finetune(
     several: bool = False,
     progress: Callable[[int, int, float], Any] | None = None,
 ) -> Mapping[str, Any]:
-    """Train one stage of a model on what the users of a table did before their windows.
+    """Train one stage of a model on the interactions before the windows of a table.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def finetune(
     interactions : Interactions
         What the table was made of.
     folder : Path
-        Where adapter, log and manifest go. A training that was stopped goes on there.
+        Folder for adapter, log and manifest. An interrupted training resumes there.
     stage : {"cpt", "sft"}
         Continued pretraining on texts about users, items and traces; or fine-tuning on the probe's questions.
     model : str
@@ -88,7 +88,7 @@ def finetune(
     cuts : sequence of float
         Where each past is cut again.
     titles : int
-        The last so many titles are told.
+        Number of most recent titles in the prompt.
     draws : int
         Names drawn for one example.
     length : int

@@ -1,4 +1,4 @@
-"""The folder of one training: settings, log and the state from which a training that was stopped goes on.
+"""The folder of one training: settings, log and the state from which an interrupted training resumes.
 
 The state is one safetensors file: numbers alone, nothing that could run. It appears whole or not at all.
 """
@@ -34,7 +34,7 @@ __all__ = ["TrainingFolder"]
 _STATE = "state.safetensors"
 _FIX = "name a new folder for the training"
 _STATE_KEYS = ("weight", "first", "second")
-"""What a state holds of each weight: itself and its two moments."""
+"""Keys of a state for each weight: the value and the two moments of AdamW."""
 _LOG = {
     "step": COUNT,
     "loss": float,
@@ -52,7 +52,7 @@ class TrainingFolder:
     Parameters
     ----------
     path : Path
-        Made when it is not there; gone on with when the same training was stopped in it.
+        Created if missing; an interrupted training in it is resumed.
     configuration : mapping
         Everything that the weights depend on, as JSON values.
 
@@ -111,7 +111,7 @@ class TrainingFolder:
             save_file(tensors, fresh, metadata={"step": str(step), "log": log, "digest": self._digest})
 
     def resume(self, model: Any, optimizer: Any) -> int:
-        """Put the last state back and return the number of steps it has seen; 0 where there is none.
+        """Restore the last state and return its number of steps; 0 without a state.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class TrainingFolder:
         write_text(lines, own_file(self.path / "log.jsonl"))
 
     def finish(self, **results: Any) -> None:
-        """Digest the files, say that the training is over, and drop the state: a kill in between loses nothing."""
+        """Write the digests of the files, mark the training as finished, and remove the state."""
         found = (p for p in self.path.rglob("*") if p.is_file() and not p.is_symlink())
         names = sorted(p.relative_to(self.path).as_posix() for p in found)
         files = {name: file_digest(self.path / name) for name in names if _of_training(name)}

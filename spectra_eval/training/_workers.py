@@ -1,4 +1,4 @@
-"""Who trains: this process alone, or several that ``accelerate`` started and that share every batch."""
+"""Training in one process, or in several that ``accelerate`` started and that share every batch."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class SingleProcess:
     is_main = True
 
     def prepared(self, model: Any) -> Any:
-        """Leave the model where it is."""
+        """Return the model unchanged."""
         return model
 
     def unwrapped(self, model: Any) -> Any:
-        """Return the model itself."""
+        """Return the model unchanged."""
         return model
 
     def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
-        """Return (place in the batch, number of the row) of what this process does: all of it."""
+        """Return (position in the batch, index of the row) of all rows."""
         return list(enumerate(batch))
 
     def no_sync(self, model: Any) -> AbstractContextManager[Any]:
-        """Nothing is shared, so nothing waits."""
+        """Return a context without effect: there are no gradients to synchronise."""
         return nullcontext()
 
     def total(self, value: Any) -> float:
@@ -38,7 +38,7 @@ class SingleProcess:
         return float(value)
 
     def wait(self) -> None:
-        """Nobody else has to come."""
+        """Return at once: there is one process."""
 
 
 class AccelerateProcesses:
@@ -62,7 +62,7 @@ class AccelerateProcesses:
         return self._accelerator.unwrap_model(model)
 
     def part(self, batch: Sequence[int]) -> list[tuple[int, int]]:
-        """Deal the rows of a batch to the processes in turn.
+        """Return the rows of a batch for this process.
 
         Raises
         ------

@@ -82,7 +82,7 @@ def with_categories(interactions: Interactions) -> Interactions:
 
 
 def texts(past: Interactions, *, users: Sequence[str] | None = None, titles: int = TITLES) -> list[Text]:
-    """Put users, items and traces into words.
+    """Return texts about users, items and traces.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def score_examples(
     titles: int = TITLES,
     offset: Any = None,
 ) -> list[Example]:
-    """Return each record the probe's own questions, with what the user did in the table's window as the soft label.
+    """Return the prompts of the probe for each record, with the observed interactions as soft label.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def score_examples(
     ask : callable
         ``ask(history, categories) -> ProbeRequest``: the questions of the readout, one a category.
     titles : int
-        The last so many titles are told.
+        Number of most recent titles in the prompt.
     offset : (N, K) float array, optional
         Nats that are added to the scores of each record.
 
@@ -202,7 +202,7 @@ def name_examples(
     draws : int
         Names a record; the target of each name is its share of the draws.
     titles : int
-        The last so many titles are told.
+        Number of most recent titles in the prompt.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def name_examples(
 
 def _records(table: PreferenceTable, titles: int) -> list[tuple[int, tuple[str, ...]]]:
     if table.history is None:
-        raise InputError("column history: missing; a model is trained on what it will be told, see `prepare`")
+        raise InputError("column history: missing; the prompts show it; see `prepare`")
     if titles < 1:
         raise InputError(f"titles: {titles}; show at least one")
     rows = np.flatnonzero(table.observed).tolist()

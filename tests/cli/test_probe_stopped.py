@@ -56,7 +56,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_so(table: Path, tmp_path: Path
     assert process.returncode == 130, said
     done = _done(run)
     assert 8 <= done < 60
-    assert f"stopped: {done} of 60 users are kept in {run}; the same command goes on from there" in said
+    assert f"stopped: {done} of 60 users are kept in {run}; the same command resumes there" in said
     assert "Traceback" not in said
     assert CliRunner().invoke(main, words).exit_code == 0
     assert read_table(run).n_users == 60

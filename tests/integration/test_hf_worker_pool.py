@@ -124,7 +124,7 @@ def test_a_process_that_dies_is_named_and_none_is_left(folder: Path, alone: Any)
         processes = _processes(crew)
         pids = [process.pid for process in processes]
         processes[1].kill()
-        with pytest.raises(ProbeError, match=r"the process on device cpu was ended by SIGKILL .* goes on where it was"):
+        with pytest.raises(ProbeError, match=r"the process on device cpu was ended by SIGKILL .* resumes where it was"):
             crew.score(REQUESTS)
         assert not any(_alive(pid) for pid in pids)
         with pytest.raises(ProbeError, match="closed"):

@@ -18,7 +18,7 @@ from spectra_eval.probing.backends._model_settings import adapter_settings
 __all__ = ["adapter_digest", "adapter_facts", "adapter_rank", "attached", "merged", "write_merged"]
 
 _TOLERANCE = 1e-2
-"""Nats by which rounding may move what a model says when an adapter is merged."""
+"""Tolerance in nats of a merged adapter, for rounding."""
 _PROBED = 24
 _FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -53,7 +53,7 @@ def adapter_rank(adapter: Path) -> int:
 
 
 def merged(folder: Path, adapter: Path) -> Path:
-    """Return a model folder with an adapter merged into it: from the cache, or made now, in float32.
+    """Return a model folder with an adapter merged into it in float32, from the cache if it is there.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def attached(model: Any, adapter: Path, *, name: str) -> Any:
             raise ModelLoadError(f"{adapter}: cannot be merged into {name}: {reason_of(error)}") from error
     if not gap <= _TOLERANCE:
         raise ModelLoadError(
-            f"{adapter}: cannot be merged into {name}: merged it says something else, by {gap:.2g} nats; "
+            f"{adapter}: cannot be merged into {name}: its log-probabilities change by {gap:.2g} nats; "
             "merge it with the tool that made it, and name the merged model"
         )
     if untied:
@@ -162,7 +162,7 @@ def _untied(model: Any) -> bool:
 
 
 def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
-    """Return what the record says of an adapter and its model: whether one of them saw what it is held against.
+    """Return the metadata of an adapter and its model: whether one of them was trained on the evaluation windows.
 
     Raises
     ------
@@ -175,11 +175,11 @@ def adapter_facts(adapter: Path, folder: Path) -> dict[str, Any]:
     if not manifest.is_file():
         return facts
     try:
-        record = read_training(manifest, fix="train the adapter again, or take this file away")
+        record = read_training(manifest, fix="train the adapter again, or remove this file")
     except InputError as error:
         raise ModelLoadError(str(error)) from error
     if record["status"] != "finished":
-        raise ModelLoadError(f"{adapter}: its training is not finished; give the command that began it again")
+        raise ModelLoadError(f"{adapter}: its training is not finished; run the same command again")
     for name in _FILES:
         if record["files"].get(name) != file_digest(adapter / name):
             raise ModelLoadError(f"{adapter / name}: changed since the training wrote it; train the adapter again")

@@ -1,4 +1,4 @@
-"""The narrow waist between the toolkit and any model.
+"""The interface between the toolkit and any model.
 
 A backend turns requests into numbers or texts and knows nothing of users, categories or readouts.
 The same request gets the same answer in any batch and in any order, up to a stated tolerance.
@@ -38,12 +38,12 @@ __all__ = [
 ]
 
 LABELS: tuple[str, ...] = (*ascii_uppercase, *ascii_lowercase, *map("".join, product(ascii_uppercase, repeat=2)))
-"""What may stand for an option of a multiple-choice question, in the order of preference."""
+"""Labels of the options of a multiple-choice prompt, in order of preference."""
 
 
 @runtime_checkable
 class Session(Protocol):
-    """A model that is loaded and can be asked."""
+    """A loaded model that scores prompts."""
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -63,12 +63,12 @@ class LabelledSession(Session, Protocol):
     """A session that knows which labels are one token each."""
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Return `count` of `LABELS` that are single, distinct tokens right after a prompt, or all there are."""
+        """Return up to `count` of `LABELS` that are single, distinct tokens right after a prompt."""
 
 
 @runtime_checkable
 class CachedSession(Session, Protocol):
-    """A session that knows how much of its prompts it did not have to read again."""
+    """A session that reports its cache hits."""
 
     @property
     def cached_share(self) -> float:
@@ -111,7 +111,7 @@ class ViewedSession(Session, Protocol):
     """A session that shows its prompts."""
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Show a request as the model sees it; asks nothing."""
+        """Return a request as the model sees it; runs nothing."""
 
 
 @runtime_checkable
@@ -166,7 +166,7 @@ def opens_thought(tail: str) -> bool:
 
 
 def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
-    """Return the seed of one reply, below 2^63: that of the sampling and the prompt together.
+    """Return the seed of one response, below 2^63, from the seed of the sampling and the prompt.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
 
 
 def labels_of(session: Session, count: int) -> tuple[str, ...]:
-    """Ask a session for labels that are one token each.
+    """Return labels that are one token each in a session.
 
     Raises
     ------

@@ -221,7 +221,7 @@ def model_digest(folder: Path) -> str:
 
 
 def model_facts(folder: Path) -> dict[str, Any]:
-    """Return what a model folder says of its own training: whether it saw what it is held against (key of config.json).
+    """Return the training metadata in config.json: whether the model was trained on the evaluation windows.
 
     Examples
     --------

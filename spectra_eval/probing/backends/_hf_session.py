@@ -162,7 +162,7 @@ class HFSession:
         return self._prompter.labels(LABELS, count)
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Show a request as the model sees it."""
+        """Return a request as the model sees it."""
         self._open_model()
         return self._prompter.view(request)
 

@@ -122,7 +122,7 @@ class Prompter:
         return self._answers[answers]
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Show a request as the model sees it."""
+        """Return a request as the model sees it."""
         prompts = self.prompts(request)
         named = self._tokenizer.convert_ids_to_tokens
         return PromptView(

@@ -68,7 +68,7 @@ class PromptedSession(ABC):
         return self._prompter.labels(LABELS, count)
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Show a request as the engine sees it."""
+        """Return a request as the engine sees it."""
         return self._prompter.view(request)
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:

@@ -36,7 +36,7 @@ _NOT_ONE = "is this an OpenAI-compatible address ending in /v1?"
 
 
 class _Retry(Exception):
-    """A request failed in a way that may pass, and the server may have said when to ask again."""
+    """A temporary failure, with the delay that the server asks for."""
 
     def __init__(self, problem: ProbeError, retry_after: float | None = None) -> None:
         super().__init__(str(problem))
@@ -143,7 +143,7 @@ class Client:
         return listed
 
     def version(self) -> str | None:
-        """Return the version that a vLLM server tells; None where the server does not know the question."""
+        """Return the version of a vLLM server; None for other servers."""
         try:
             (reply,) = self._all([("GET", f"{self._root}/version", None)])
         except ProbeError:
@@ -199,7 +199,7 @@ class Client:
                 if wait is None:
                     wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + self._jitter() / 2)
                 elif wait > self._timeout:
-                    late = f"it wants to be asked again in {wait:.0f} s, past the timeout"
+                    late = f"it asks for a retry after {wait:.0f} s, past the timeout"
                     raise ProbeError(f"{retry.problem}; {late}") from retry
             await self._wait(wait)
             attempt += 1
@@ -269,14 +269,14 @@ async def _body(response: httpx.Response, most: int, *, cut: bool = False) -> by
     """Read a body up to a limit; past it, cut it or refuse it."""
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity":
-        raise ProbeError(f"the server compresses its reply ({redacted(coding)[:40]}), though it was asked not to")
+        raise ProbeError(f"the server compresses its response ({redacted(coding)[:40]}), though it was asked not to")
     found = bytearray()
     async for piece in response.aiter_raw():
         found += piece
         if len(found) > most:
             if cut:
                 break
-            raise ProbeError(f"the server's reply is past {most >> 20} MiB; set a smaller batch")
+            raise ProbeError(f"the server's response is larger than {most >> 20} MiB; set a smaller batch")
     return bytes(found[:most])
 
 
@@ -284,11 +284,11 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         value = parse_json(raw.decode())
     except SchemaError as error:
-        raise ProbeError(f"the server's reply is no JSON: {redacted(str(error))}") from error
+        raise ProbeError(f"the server's response is not JSON: {redacted(str(error))}") from error
     except ValueError as error:
-        raise ProbeError(f"the server's reply is no JSON; {_NOT_ONE}") from error
+        raise ProbeError(f"the server's response is not JSON; {_NOT_ONE}") from error
     if not isinstance(value, dict):
-        raise ProbeError(f"the server's reply is no JSON object; {_NOT_ONE}")
+        raise ProbeError(f"the server's response is not a JSON object; {_NOT_ONE}")
     return value
 
 
@@ -297,10 +297,10 @@ def _choices(reply: Mapping[str, Any], prompts: Sequence[Sequence[int]]) -> list
     listed = found if isinstance(found, list) else [None]
     indices = [index for one in listed if isinstance(one, dict) and type(index := one.get("index")) is int]
     if len(indices) != len(listed):
-        raise ProbeError("the server's reply is no completion: its choices have no index")
+        raise ProbeError("the server's response is not a completion: its choices have no index")
     if sorted(indices) != list(range(len(prompts))):
         raise ProbeError(
-            f"the server gave {len(indices)} replies to {len(prompts)} prompts, or numbered them in disorder"
+            f"the server gave {len(indices)} completions for {len(prompts)} prompts, or numbered them in disorder"
         )
     usage = reply.get("usage")
     read = usage.get("prompt_tokens") if isinstance(usage, dict) else None
@@ -325,7 +325,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _error_text(raw: bytes) -> str:
-    """Return the first line of a server's own words, without the key."""
+    """Return the first line of the error text of a server, without the key."""
     text = raw.decode("utf-8", "replace")
     try:
         value = json.loads(text)

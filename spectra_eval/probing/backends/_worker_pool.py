@@ -1,8 +1,8 @@
-"""One model several times: a process for each copy, and one session in front of them.
+"""A pool of worker processes, each with one copy of a model, behind one session.
 
 The processes are spawned, not forked, and talk over the pipes of the standard library, which carry plain values
-between processes of one program and nothing else. Whoever is idle gets the next piece, so that a slow device
-holds nobody up.
+between processes of one program and nothing else. The next free worker gets the next batch, so a slow
+device does not delay the others.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
 __all__ = ["NaiveWorkerPool", "WorkerPool", "WorkerSpec", "threads_each"]
 
 _GRACE, _PATIENCE = 2.0, 10.0
-"""Seconds that the processes get to end of themselves, and that each then gets when told to."""
+"""Seconds for the processes to exit by themselves, and for each after a signal."""
 
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """Where one copy of a model works, and how it is opened there.
+    """The specification of one worker: the backend and options of one copy of a model.
 
     Attributes
     ----------
     name : str
-        What errors call it: ``device cuda:0``.
+        Name in error messages, such as ``device cuda:0``.
     backend : str
         Name of the backend that opens it.
     options : mapping
-        What that is told.
+        Options of the backend.
     environment : mapping of str to str
-        Variables that its process has beside those of this one.
+        Further environment variables of the process.
     threads : int, optional
-        Processors that it may use; None leaves that to its libraries.
+        Number of threads; None for the default of its libraries.
     """
 
     name: str
@@ -57,7 +57,7 @@ class WorkerSpec:
 
 
 def threads_each(workers: int) -> int:
-    """Return the threads of PyTorch that each of some shares of the processors has, 1 at least."""
+    """Return the number of PyTorch threads of each worker, at least 1."""
     import torch
 
     return max(1, torch.get_num_threads() // workers)
@@ -72,7 +72,7 @@ class _Worker:
 
 @dataclass(frozen=True)
 class _Response:
-    """What a process sends: a value or an error, and the warnings on the way to it."""
+    """The response of a process: a value or an error, and the warnings."""
 
     value: Any = None
     error: tuple[str, str] | None = None
@@ -80,21 +80,21 @@ class _Response:
 
 
 class WorkerPool:
-    """Sessions of one backend, each in a process of its own, that work as one.
+    """A session that distributes requests over worker processes.
 
     Parameters
     ----------
     specs : sequence of WorkerSpec
         One process each.
     batch_size : int, optional
-        Most requests that one copy scores in one go; None gives each its share of all of them.
+        Maximum number of requests per call of a worker; None divides all requests evenly.
     facts : mapping, optional
         Metadata for the manifest in the place of what a copy says of itself.
 
     Raises
     ------
     BackendError
-        What opening one of them raises.
+        A worker could not open its session.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class WorkerPool:
         context = multiprocessing.get_context("spawn")
         self._batch_size = batch_size
         self._workers: list[_Worker] = []
-        atexit.register(self.close)  # before the standard library waits for the processes, for ever
+        atexit.register(self.close)  # before the standard library waits for the processes
         try:
             for spec in specs:
                 ours, theirs = context.Pipe()
@@ -152,7 +152,7 @@ class WorkerPool:
         return tuple(self._call(self._open_workers()[0], "labels", count))
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Show a request as the model sees it."""
+        """Return a request as the model sees it."""
         found: PromptView = self._call(self._open_workers()[0], "view", request)
         return found
 
@@ -171,7 +171,7 @@ class WorkerPool:
         atexit.unregister(self.close)
         workers, self._workers = self._workers, []
         for worker in workers:
-            worker.channel.close()  # whoever waits for a question ends at once
+            worker.channel.close()  # a worker that waits for a call exits
         until = time.monotonic() + _GRACE
         for worker in workers:
             worker.process.join(max(0.0, until - time.monotonic()))
@@ -184,9 +184,9 @@ class WorkerPool:
     def _distribute(
         self, name: str, requests: list[ProbeRequest], *, size: int | None = None, **options: Any
     ) -> list[Any]:
-        """Hand pieces of some requests to whoever is idle; give the answers in the order of the requests.
+        """Send batches of requests to free workers; return the answers in the order of the requests.
 
-        A piece has `size` requests, or a share of all as large as the others'.
+        A batch has `size` requests; by default all requests are divided evenly.
         """
         size = size or max(1, -(-len(requests) // len(self._open_workers())))
         pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
@@ -208,7 +208,7 @@ class WorkerPool:
                     except errors.SpectraError as error:
                         if not worker.process.is_alive():
                             raise
-                        failed[number] = error  # the others finish what they have in hand, and are asked no more
+                        failed[number] = error  # the others finish their batches and get no more
                     free.append(worker)
         except BaseException:
             self.close()
@@ -246,7 +246,7 @@ class WorkerPool:
 
 
 class NaiveWorkerPool(WorkerPool):
-    """A crew whose copies can read every prompt whole and alone."""
+    """A worker pool whose sessions can read every prompt in a pass of its own."""
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
         """Return what `score` returns, with every prompt read in a pass of its own."""
@@ -258,19 +258,19 @@ def _died(worker: _Worker) -> ProbeError:
     code = worker.process.exitcode
     how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
     return ProbeError(
-        f"the process on {worker.spec.name} {how} (out of memory ends one so); run it again, it goes on where it "
+        f"the process on {worker.spec.name} {how} (often out of memory); run the command again, it resumes where it "
         "was. A script that asks for several devices or copies needs `if __name__ == '__main__':`"
     )
 
 
 def _serve(channel: Connection, spec: WorkerSpec) -> None:
-    """Open a session in a process of its own and answer until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; who asks decides what becomes of it
+    """Open a session in a worker process and serve calls until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole process group; the parent handles it
     os.environ.update(spec.environment)
     from spectra_eval.probing.backends import open as open_backend
 
     def respond(call: Any) -> bool:
-        """Send what a call gives or how it fails; False where it failed or nobody listens any more."""
+        """Send the result or error of a call; return False if it failed or the pipe is closed."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:

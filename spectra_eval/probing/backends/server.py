@@ -146,7 +146,7 @@ class ServerSession(PromptedSession):
             logprobs = reply.get("logprobs")
             names = logprobs.get("tokens") if isinstance(logprobs, dict) else None
             if not isinstance(names, list):
-                raise ProbeError("the server returns no tokens; it cannot be asked for replies")
+                raise ProbeError("the server returns no tokens; it cannot generate responses")
             written.append([_token_id(name) for name in names])
         return written
 
@@ -315,7 +315,7 @@ def _short(value: Any) -> str:
 def _token_id(name: Any) -> int:
     if isinstance(name, str) and re.fullmatch("token_id:[0-9]{1,9}", name):
         return int(name[9:])
-    raise ProbeError("the server does not return the ids of the tokens it wrote; it cannot be asked for replies")
+    raise ProbeError("the server does not return the ids of the tokens it wrote; it cannot generate responses")
 
 
 BACKENDS.add(

@@ -1,4 +1,4 @@
-"""What a readout is: how questions are asked of a model, and how its answers become a distribution."""
+"""The interface of a readout: how prompts are built, and how the answers become a distribution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["READOUTS", "Reading", "Readout", "check_log_probs", "check_temperatu
 class Reading:
     """One user read: `scores` (K,) raw, `theta_s` (K,) on the simplex, `answer_mass` (K,) in [0, 1].
 
-    A score is NaN where no question was put. `details` holds what else was seen, as JSON values by name.
+    A score is NaN without a prompt. `details` has further results, as JSON values by name.
     """
 
     scores: np.ndarray
@@ -81,7 +81,7 @@ class Readout:
     stage: str = "stable"
 
     def __post_init__(self) -> None:
-        """Name what has no label after its name."""
+        """Set the default label."""
         object.__setattr__(self, "label", self.label or words_of(self.name))
 
 
@@ -98,19 +98,19 @@ def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
     >>> softmax(np.array([0.0, np.log(3.0)]), 1.0).round(12).tolist()
     [0.25, 0.75]
     """
-    # The largest score is taken off first: a small temperature would make its quotient infinite.
+    # The largest score is subtracted first: a small temperature would make the quotient infinite.
     weights = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
 def check_temperature(temperature: float) -> None:
-    """Refuse what is no positive finite number."""
+    """Raise unless the temperature is a positive finite number."""
     if check_number("temperature", temperature) <= 0:
         raise InputError(f"temperature: {temperature} is not a positive number; 1 leaves the scores as they are")
 
 
 def check_log_probs(log_probs: np.ndarray) -> None:
-    """Refuse a log-probability that is NaN, infinite or positive, naming the question."""
+    """Raise if a log-probability is NaN, infinite or positive, with the number of the prompt."""
     # A log-probability just above 0 is the rounding of a model that is certain.
     good = np.isfinite(log_probs) & (log_probs <= 1e-6)
     if not good.all():
@@ -121,7 +121,7 @@ def check_log_probs(log_probs: np.ndarray) -> None:
 
 
 def stacked(first: AnswerScores, second: AnswerScores | None) -> AnswerScores:
-    """Put the rows of a second round under those of the first; None is a round without questions."""
+    """Append the rows of a second round to those of the first; None is a round without prompts."""
     if second is None:
         return first
     return AnswerScores(

@@ -1,4 +1,4 @@
-"""Contextual calibration: what a model says of nobody in particular is taken off what it says of a user."""
+"""Contextual calibration: subtract the scores of a content-free prompt from those of a user."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from spectra_eval.probing.readouts._base import Reading, check_temperature, soft
 __all__ = ["CONTENT_FREE", "debiased"]
 
 CONTENT_FREE: tuple[str, ...] = ("N/A",)
-"""A history that says nothing of anybody, in the words of Zhao et al. (2021)."""
+"""The content-free history of Zhao et al. (2021)."""
 
 
 def debiased(reading: Reading, content_free: Any, *, temperature: float = 1.0) -> Reading:
-    r"""Take the scores of a content-free context off the scores of a user.
+    r"""Subtract the scores of a content-free prompt from the scores of a user.
 
     .. math:: S'_j = S_j - S_j(\varnothing), \quad \theta_j = \frac{\exp(S'_j / \tau)}{\sum_i \exp(S'_i / \tau)}
 
@@ -60,6 +60,6 @@ def debiased(reading: Reading, content_free: Any, *, temperature: float = 1.0) -
     if empty.shape != reading.scores.shape:
         raise ShapeError(f"content_free: shape {empty.shape} for scores of shape {reading.scores.shape}")
     if not (np.isfinite(empty).all() and np.isfinite(reading.scores).all()):
-        raise ProbeError("content_free: a score is not finite, so nothing can be taken off; probe without debiasing")
+        raise ProbeError("content_free: a score is not finite, so nothing can be subtracted; probe without debiasing")
     scores = reading.scores - empty
     return dataclasses.replace(reading, scores=scores, theta_s=softmax(scores, temperature))

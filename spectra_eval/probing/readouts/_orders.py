@@ -1,4 +1,4 @@
-"""In which order options are shown, which question each of them stands in, and what follows from the answers."""
+"""The order of the options in multiple-choice prompts, and the scores from the answers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _linked(questions: list[tuple[int, ...]], n_options: int) -> bool:
 
 
 def option_scores(log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...], n_options: int) -> np.ndarray:
-    r"""Return each option the score that fits its log-probabilities best, whatever each question adds.
+    r"""Return the least-squares score of each option, with one offset per prompt.
 
     Least squares of :math:`y_{iq} = s_i + c_q`: with one question an order it is the mean over the orders
     of the centred log-probabilities; with several it carries comparisons over from question to question.

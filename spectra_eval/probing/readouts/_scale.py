@@ -1,4 +1,4 @@
-"""One temperature, fitted on users of whom it is not then used."""
+"""A temperature, cross-fitted on other users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectra_eval.stats.folds import FOLDS, user_folds
 __all__ = ["HIGHEST", "LOWEST", "Scaled", "cross_scaled", "fit_temperature"]
 
 LOWEST, HIGHEST = 1e-3, 1e3
-"""Between these the temperature is sought; at the upper end theta is uniform to within a thousandth of the scores."""
+"""Bounds of the temperature; at the upper bound theta is uniform to within a thousandth of the scores."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class Scaled:
 
 
 def fit_temperature(scores: Any, theta_star: Any) -> float:
-    r"""Find the temperature at which the softmax of the scores has the least cross-entropy to what users did.
+    r"""Return the temperature that minimises the cross-entropy of the softmax to the observed interactions.
 
     .. math:: \min_\tau\ -\frac{1}{N} \sum_u \sum_j \theta^*_{uj} \ln \mathrm{softmax}(S_u / \tau)_j
 
@@ -40,12 +40,12 @@ def fit_temperature(scores: Any, theta_star: Any) -> float:
     scores : (N, K) float array
         Raw scores, nats.
     theta_star : (N, K) float array
-        What the same users did; rows on the simplex.
+        Observed interactions of the same users; rows on the simplex.
 
     Returns
     -------
     float
-        Between `LOWEST` and `HIGHEST`; at the upper end the scores say nothing of the users, or the contrary.
+        Between `LOWEST` and `HIGHEST`; at the upper bound the scores are unrelated or opposite to the targets.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def cross_scaled(
     scores : (N, K) float array
         Raw scores, nats.
     theta_star : (N, K) float array
-        What the users did.
+        Observed interactions of the users.
     users : iterable of N str
         Who; see `user_folds`.
     observed : (N,) bool array

@@ -1,7 +1,7 @@
-"""The directly generated list: a model is asked for categories by name, and its reply is read strictly.
+"""The directly generated list: the model generates category names, which are parsed strictly.
 
-It gives a list and no distribution, so it is no entry of `READOUTS`; `spectra_eval.probing` asks for it
-beside the readout of the run.
+It is a list and not a distribution, so it is not an entry of `READOUTS`; `spectra_eval.probing` decodes it
+in addition to the readout of the run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["ENTRY", "alone", "ask", "ask_next", "max_tokens", "name_index", "pla
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What `list readouts` says of the decoded list."""
+    """The description of the decoded list in `list readouts`."""
 
     name: str
     label: str
@@ -273,7 +273,7 @@ def name_index(categories: Sequence[str]) -> dict[str, int]:
         key = plain_name(clean_text(name))
         if key in index:
             other = categories[index[key]]
-            raise InputError(f"categories: {other!r} and {name!r} read alike in a reply; rename one of the two")
+            raise InputError(f"categories: {other!r} and {name!r} read alike in a response; rename one of the two")
         index[key] = place
     return index
 

@@ -1,4 +1,4 @@
-"""Equation 2 of the paper: parents first, then the children of some of them; what is left over stays in sight."""
+"""Equation 2 of the paper: parents first, then the children of some of them; the residual mass is reported."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from spectra_eval.tables import AnswerScores, ProbeRequest
 __all__ = ["BRANCHES", "RESIDUALS", "ask", "explored_branches", "follow", "read"]
 
 BRANCHES = ("mass", "tail")
-"""Which parents come first: those that hold most of this user's mass, or those that hold least."""
+"""Order of the parents: largest or smallest probability first."""
 RESIDUALS = ("renormalise", "uniform", "coarse")
-"""What becomes of the mass of branches that were not explored."""
+"""How the mass of branches that were not explored is distributed."""
 
 
 def ask(history: Sequence[str], categories: Sequence[str], *, parents: Sequence[str] | None = None) -> ProbeRequest:
@@ -264,7 +264,7 @@ def read(
 def _filled(
     leaves: np.ndarray, parent: np.ndarray, residuals: np.ndarray, residual: str | None
 ) -> tuple[np.ndarray, list[list[int]] | None]:
-    """Make a distribution of leaves, NaN where unexplored; name its entries where they are not the leaves."""
+    """Return the distribution over leaves by the rule for the residual, and its entries if they are not the leaves."""
     known = ~np.isnan(leaves)
     if residual == "coarse":
         whole = [a for a in range(len(residuals)) if not known[parent == a].all()]

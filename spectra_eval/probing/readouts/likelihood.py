@@ -15,9 +15,9 @@ from spectra_eval.tables import AnswerScores, ProbeRequest
 __all__ = ["NEGATIVE", "POSITIVE", "VERBALISERS", "ask", "read", "verbaliser_words"]
 
 POSITIVE = ("Yes", "Y", "y")
-"""V+ of the paper: the replies that affirm."""
+"""V+ of the paper: the affirmative answers."""
 NEGATIVE = ("No", "N", "n")
-"""V- of the paper: the replies that deny."""
+"""V- of the paper: the negative answers."""
 VERBALISERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "paper": (POSITIVE, NEGATIVE),
     "yes-no": (("Yes",), ("No",)),
@@ -25,7 +25,7 @@ VERBALISERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "true-false": (("True", "true"), ("False", "false")),
     "good-bad": (("Good", "good"), ("Bad", "bad")),
 }
-"""Sets of replies by name: those that affirm, those that deny; the question names the first of each."""
+"""Affirmative and negative answers by name; the prompt contains the first of each."""
 
 
 def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The log-likelihood of the category's own name as the reply, and its usual corrections for length."""
+"""The log-likelihood of the category name as the response, and its usual corrections for length."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "su
         raise InputError("categories: two names are the same once they are cut to one line; rename one of the two")
     if measure != "pmi":
         return request
-    # The context without content is one more ending: both are asked in the same breath.
+    # The content-free prompt is one more ending: both are scored in one request.
     empty = name_request(as_history(history).template.tell(CONTENT_FREE), categories)
     return ProbeRequest(
         prefix="",
@@ -131,7 +131,7 @@ def _reading(
     log_probs: np.ndarray, lengths: np.ndarray | float, names: Sequence[str], measure: str, temperature: float
 ) -> Reading:
     scores = (log_probs[0] - log_probs[1] if measure == "pmi" else log_probs[0]) / lengths
-    # What opens another name holds that one's probability already.
+    # The probability of a name includes that of longer names that begin with it.
     unextended = [not any(n != name and name.startswith(n) for n in names) for name in names]
     probabilities = np.exp(log_probs[0])[unextended] if names else np.exp(log_probs[0])
     mass = min(float(probabilities.sum()), 1.0)

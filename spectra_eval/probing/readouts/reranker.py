@@ -1,4 +1,4 @@
-"""The reading of a reranker: the user is the query, a category is a document, and the reply is yes or no."""
+"""The readout of a reranker: the user is the query, a category is a document, and the answer is yes or no."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spectra_eval.tables import AnswerScores, ProbeRequest
 __all__ = ["ANSWERS", "ask", "read"]
 
 ANSWERS = ("yes", "no")
-"""The two replies, in the letters that Qwen3-Reranker was trained on."""
+"""The two answers, spelled as in the training of Qwen3-Reranker."""
 
 
 def ask(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:

@@ -1,4 +1,4 @@
-"""A distribution asked for in words: a percentage a category, and a reply that is read strictly or not at all."""
+"""A verbalised distribution: one percentage per category, parsed strictly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TOLERANCE", "UNREADABLE", "ask", "read", "reply_tokens"]
 TOLERANCE = 1.0
 """Percentage points by which the sum may differ from 100."""
 UNREADABLE = ("refuse", "uniform")
-"""What becomes of a reply that is no distribution."""
+"""What to do with a response that is not a distribution."""
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%?\.?")
 _TOKENS_A_LINE = 16
 
@@ -128,7 +128,7 @@ def read(answers: Generation, *, categories: Sequence[str], unreadable: str = "r
             details={"readable": True},
         )
     if unreadable == "refuse":
-        raise ProbeError(f"the reply is no distribution: {reason}; the option unreadable='uniform' goes on")
+        raise ProbeError(f"the response is not a distribution: {reason}; the option unreadable='uniform' continues")
     return Reading(
         scores=np.full(count, np.nan),
         theta_s=np.full(count, 1.0 / count),
@@ -138,7 +138,7 @@ def read(answers: Generation, *, categories: Sequence[str], unreadable: str = "r
 
 
 def _shares(reply: Generation, index: dict[str, int]) -> tuple[np.ndarray, str | None]:
-    """Return the percentages by category, NaN where none is written, and why the reply cannot be read."""
+    """Return the percentages by category, NaN where none is given, and why the response cannot be parsed."""
     shares = np.full(len(index), np.nan)
     if reply.truncated:
         return shares, "it was cut at the token limit"

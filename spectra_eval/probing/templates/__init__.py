@@ -1,8 +1,8 @@
 """Templates: the text in which a history is shown and a question written; built in, or from a file.
 
 Titles and names are data: they are made harmless for the layout here (no control characters, one line, a bounded
-length), and the backend sees to it that none becomes a special token. What a pattern puts in place is never looked
-at again, so that a title with braces stays a title.
+length), and the backend sees to it that none becomes a special token. Substituted text is never
+parsed again, so a title with braces stays a title.
 """
 
 from __future__ import annotations
@@ -51,29 +51,29 @@ _NEEDED = {"item": "title", "prefix": "history", "suffix": "category"}
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """The wording of a prompt: how a history is told, and how a yes-or-no question about a category is put.
+    """A prompt template: the text of a history and of a yes-or-no question about a category.
 
     Parameters
     ----------
     name : str
-        What the template is called; no part of its digest.
+        The name of the template; not part of its digest.
     heading : str
         The line above the history; empty for none.
     item : str
         One entry of the history, with ``{title}`` and, where the table has them, ``{categories}``, ``{date}``,
         ``{time}`` (both UTC) and ``{rating}``.
     empty : str
-        What stands there for a user without a history.
+        The text for a user without a history.
     prefix : str
         The opening of a yes-or-no question, with ``{history}``; ``{yes}`` and ``{no}`` are the first words of the
-        verbaliser. Other kinds of questions use the three patterns above and words of their own.
+        verbaliser. Other kinds of prompts use the three patterns above and their own text.
     suffix : str
         The ending of a yes-or-no question, with ``{category}``.
 
     Raises
     ------
     InputError
-        A pattern lacks the place that it must have, or names one that it cannot fill.
+        A pattern lacks a required placeholder, or has an unknown one.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Template:
 
     @property
     def shows(self) -> tuple[str, ...]:
-        """What it tells of an item besides the title, out of ``categories``, ``date``, ``time``, ``rating``."""
+        """What it shows of an item besides the title, out of ``categories``, ``date``, ``time``, ``rating``."""
         named = _FIELD.findall(self.item)
         return tuple(name for name in _DETAILS if name in named)
 
@@ -117,16 +117,16 @@ class Template:
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
     def tell(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
-        """Return a history that is told in these words; `details` stand beside the titles."""
+        """Return a history with this template; `details` has one entry per title."""
         return History(titles, template=self, details=details)
 
 
 PLAIN = Template()
-"""What is used unless another is asked for."""
+"""The default template."""
 
 
 class History(Sequence[str]):
-    """Titles, oldest first, that know in which words they are told; a slice knows it too.
+    """Titles, oldest first, with their template; a slice keeps the template.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class History(Sequence[str]):
         return History(self.titles[place], template=self.template, details=details)
 
     def text(self) -> str:
-        """Return the heading and one line an item."""
+        """Return the heading and one line per item."""
         lines = [self._line(number) for number in range(len(self))] or [self.template.empty]
         return "\n".join([self.template.heading, *lines] if self.template.heading else lines)
 
@@ -186,12 +186,12 @@ class History(Sequence[str]):
 
 
 def as_history(history: Sequence[str]) -> History:
-    """Return a history as it is, and plain titles as `PLAIN` tells them."""
+    """Return a `History` unchanged, and titles with the template `PLAIN`."""
     return history if isinstance(history, History) else PLAIN.tell(history)
 
 
 def _shown(detail: Detail | None) -> dict[str, str]:
-    """Write what is known of an item; what is not is said to be unknown."""
+    """Return the values of the placeholders of an item; missing values are ``unknown``."""
     values = dict.fromkeys(_DETAILS, _UNKNOWN)
     if detail is None:
         return values
@@ -209,7 +209,7 @@ def _filled(pattern: str, values: Mapping[str, str]) -> str:
 
 @functools.cache
 def known_templates() -> Mapping[str, Template]:
-    """Return the templates that the package brings along, by name, `plain` first.
+    """Return the built-in templates by name, `plain` first.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def known_templates() -> Mapping[str, Template]:
 
 
 def read_template(source: str | Path) -> Template:
-    r"""Read a template: a YAML file, or the name of one that the package brings along.
+    r"""Read a template: a YAML file, or the name of a built-in one.
 
     A file holds any of ``heading``, ``item``, ``empty``, ``prefix`` and ``suffix``; what it leaves out is as in
     `PLAIN`. It is called by its ``name``, else by that of the file.
@@ -242,7 +242,7 @@ def read_template(source: str | Path) -> Template:
     SchemaError
         The file is missing or holds something else.
     InputError
-        A pattern has a place too many or too few.
+        A placeholder is missing or unknown.
 
     Examples
     --------

@@ -159,7 +159,7 @@ class _Plain:
 def test_what_cannot_be_read_names_the_user() -> None:
     with pytest.raises(ProbeError, match=r"user 1 of 2 asked \('Ran'\): question 1"):
         ReadoutRunner(_Plain(), categories=CATEGORIES).read([("Heat", "Ran"), ()])
-    with pytest.raises(ProbeError, match=r"without history\): the reply is no distribution"):
+    with pytest.raises(ProbeError, match=r"without history\): the response is not a distribution"):
         ReadoutRunner(_Plain(), readout="verbalised", categories=CATEGORIES).read([()])
     with pytest.raises(ProbeError, match="cannot tell which labels"):
         ReadoutRunner(_Plain(), readout="generative", categories=CATEGORIES)

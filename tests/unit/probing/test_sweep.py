@@ -1,4 +1,4 @@
-"""A sweep is several runs and one table: what varies, what is held against what, and that it goes on where it was."""
+"""A sweep is several runs and one table: what varies, what is compared with what, and that it resumes."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_limits_and_few_categories_are_refused(one_window: PreferenceTable, tmp_
     with pytest.raises(InputError, match="limit: 0 is below 1"):
         swept(one_window, tmp_path, "prompts", limit=0)
     two = PreferenceTable(users=["a"], categories=("x", "y"), counts=[[1, 0]], history=[("t",)])
-    with pytest.raises(InputError, match="2 categories without two levels cannot be made fewer"):
+    with pytest.raises(InputError, match="2 categories without two levels cannot be merged further"):
         variants("taxonomy", two)
     assert [one.name for one in variants("prompts", two, template=Template(name="own", heading="x"))][:2] == [
         "own",

@@ -116,11 +116,11 @@ def _infinite(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     [
         (_top_only, "did not return the tokens .* does not echo"),
         (_raw_logits, "let it use raw_logprobs"),
-        (_one_missing, "1 replies to 2 prompts"),
+        (_one_missing, "1 completions for 2 prompts"),
         (_nothing, "returns no log-probabilities"),
         (_infinite, "no log-probability"),
-        (lambda body, reply: [reply], "no JSON object"),
-        (lambda body, reply: b"not json", "no JSON"),
+        (lambda body, reply: [reply], "not a JSON object"),
+        (lambda body, reply: b"not json", "not JSON"),
         (lambda body, reply: {"choices": [{"text": ""}]}, "no index"),
     ],
 )
@@ -236,7 +236,7 @@ def test_an_address_is_checked(url: str, said: str) -> None:
 
 def test_a_server_that_is_none_is_said_to_be_none(served: tuple[str, State]) -> None:
     root = served[0].removesuffix("/v1")
-    for path, said in [("/away", r"declines \(302\)"), ("/text", "no JSON"), ("/else", r"\(404\): no such page")]:
+    for path, said in [("/away", r"declines \(302\)"), ("/text", "not JSON"), ("/else", r"\(404\): no such page")]:
         with pytest.raises(ProbeError, match=said), Client(root + path) as client:
             client.models()
     with serving() as (gone, _):

@@ -109,7 +109,7 @@ def test_a_reply_is_limited_and_never_unpacked(monkeypatch: pytest.MonkeyPatch) 
         with serving(say(text)) as url, Client(url, retries=0) as client, pytest.raises(ProbeError, match="past 1 MiB"):
             client.models()
     packed = page("anything", "200 OK", "Content-Encoding: gzip")
-    with serving(say(packed)) as url, Client(url) as client, pytest.raises(ProbeError, match="compresses its reply"):
+    with serving(say(packed)) as url, Client(url) as client, pytest.raises(ProbeError, match="compresses its response"):
         client.models()
     with serving(say(page("e" * 100_000, "400 No"))) as url, Client(url) as client:
         with pytest.raises(ProbeError, match=r"declines \(400\): e{300}$"):
@@ -121,7 +121,7 @@ def test_a_reply_that_json_does_not_allow_is_refused(body: str) -> None:
     raw = body.encode("utf-8", "surrogatepass")
     head = f"{JSON}Content-Length: {len(raw)}\r\n\r\n".encode()
     with serving(lambda connection, _: connection.sendall(head + raw)) as url, Client(url, retries=0) as client:
-        with pytest.raises(ProbeError, match="no JSON"):
+        with pytest.raises(ProbeError, match="not JSON"):
             client.models()
 
 
@@ -155,7 +155,7 @@ def test_the_wait_that_a_server_asks_for_is_kept() -> None:
     waited, wait = waits()
     busy = page("busy", "503 Busy", "Retry-After: 86400")
     with serving(say(busy)) as url, Client(url, wait=wait) as client:
-        with pytest.raises(ProbeError, match="asked again in 86400 s, past the timeout"):
+        with pytest.raises(ProbeError, match="asks for a retry after 86400 s, past the timeout"):
             client.models()
     assert not waited
 
