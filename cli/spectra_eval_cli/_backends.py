@@ -53,7 +53,7 @@ def open_named(
 
 
 def _set(options: dict[str, Any], pair: str, free: Mapping[str, Any], *, backend: str) -> None:
-    """Put one NAME=VALUE, or NAME.KEY=VALUE of a mapping, among the options."""
+    """Set the option of one NAME=VALUE, or NAME.KEY=VALUE of a mapping."""
     name, equals, text = pair.partition("=")
     key, dot, inner = name.partition(".")
     if not (key and equals and text and (inner or not dot)):

@@ -13,7 +13,7 @@ __all__ = ["load"]
 
 
 def load(name: str) -> Any:
-    """Import MODULE:NAME, with the current folder on the path; a file may stand for the module (`my.py:NAME`)."""
+    """Import MODULE:NAME, with the current folder on the path; or a file (`my.py:NAME`)."""
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise InputError(f"{name}: write it as MODULE:NAME, for instance my_package.metrics:my_metric")

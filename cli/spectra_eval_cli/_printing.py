@@ -131,7 +131,7 @@ def _markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: 
 
 
 def _parts(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], keys: int, width: int) -> list[Sequence[str]]:
-    """Cut the columns behind the first `keys` into parts that fit a width; the first stand in each part."""
+    """Cut the columns behind the first `keys` into parts that fit a width; the first columns are in each part."""
     if not keys:
         return [columns]
     wide = {column: max([len(column), *(len(str(row[column])) for row in rows)]) + 3 for column in columns}

@@ -157,7 +157,7 @@ class ReadoutRunner:
                 readings.append(self.readout.read(reply, **given))
             except ProbeError as error:
                 last = repr(history[-1][:40]) if history else "without history"
-                raise ProbeError(f"user {number} of {len(histories)} asked ({last}): {error}") from error
+                raise ProbeError(f"user {number} of {len(histories)} ({last}): {error}") from error
         return readings
 
     def _second_round(self, histories: Sequence[Sequence[str]], first: Sequence[AnswerScores]) -> list[AnswerScores]:

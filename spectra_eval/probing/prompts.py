@@ -34,7 +34,7 @@ _RERANKER = (
 
 
 def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
-    """Ask one yes-or-no question a category: Algorithm 1 of the paper.
+    """Return one yes-or-no question per category: Algorithm 1 of the paper.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
     categories : sequence of K str
         One question each, in this order.
     answers : sequence of str
-        The replies whose log-probabilities are wanted; the first half affirms, the second denies, and the first of
+        The answers to score; the first half is affirmative, the second negative, and the first of
         either half is named in the question.
 
     Returns
@@ -67,7 +67,7 @@ def yes_no_request(history: Sequence[str], categories: Sequence[str], *, answers
 
 
 def list_request(history: Sequence[str], categories: Sequence[str], *, list_length: int) -> ProbeRequest:
-    """Ask for one list of categories, best first; the category names are the expected words of the reply.
+    """Return the prompt for one list of categories, best first; the answers are the names.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
     categories : sequence of K str
         All of them are named in the question.
     list_length : int
-        How many are asked for.
+        Number of categories in the list.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
 
 
 def next_request(history: Sequence[str], categories: Sequence[str], named: Sequence[int]) -> ProbeRequest:
-    """Ask for the best of the categories that were not named before; the names are the replies.
+    """Return the prompt for the best category that was not named before; the names are the answers.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def next_request(history: Sequence[str], categories: Sequence[str], named: Seque
 
 
 def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, labels: Sequence[str]) -> ProbeRequest:
-    """Ask multiple-choice questions: Algorithm 2 of the paper.
+    """Return multiple-choice questions: Algorithm 2 of the paper.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, l
 
 
 def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
-    """Ask for a category by name; the names are the replies whose probabilities are wanted.
+    """Return the prompt for a category by name; the answers are the names.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequ
 
 
 def document_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
-    """Put the history as a query and each category as a document, in the words of Qwen3-Reranker.
+    """Return the history as a query and each category as a document, in the template of Qwen3-Reranker.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def document_request(history: Sequence[str], categories: Sequence[str], *, answe
 
 
 def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
-    """Ask for a distribution in words: a percentage for every category.
+    """Return the prompt for a verbalised distribution: a percentage for every category.
 
     Examples
     --------

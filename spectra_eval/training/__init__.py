@@ -1,8 +1,8 @@
 """Training: texts and targets from earlier time windows, LoRA, and a proof that no test window is among them.
 
-What lies before each user's window is cut in time again, at several places: each cut gives a history and an earlier
-window, and the earlier window is the target. That no evaluation window stands in a history, a target or a text is
-proven from the interactions before the first step, and the proof stands in the manifest.
+The interactions before each user's window are split in time again, at several places: each split has a history and an
+earlier window, and the earlier window is the target. Before the first step, a leakage check verifies that no evaluation
+window is in a history, a target or a text; its result is in the manifest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What lies before the windows of a table, cut in time again, and the proof that it does."""
+"""The interactions before the windows of a table, split in time again, and the leakage check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
     LeakageError
         A history of the table holds what its window holds.
     SchemaError
-        Nothing lies before the windows.
+        No interaction is before the windows.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
     owner = np.searchsorted(line.begin, line.place, side="right") - 1
     selected = line.place < until[owner]
     if not selected.any():
-        raise SchemaError("interactions: none lies before the windows of the table; there is nothing to train on")
+        raise SchemaError("interactions: none is before the windows of the table; there is nothing to train on")
     values = {column.name: getattr(interactions, column.name) for column in dataclasses.fields(interactions)}
     columns: dict[str, Any] = {name: value[selected] for name, value in values.items() if isinstance(value, np.ndarray)}
     return dataclasses.replace(interactions, **columns)
@@ -70,14 +70,14 @@ def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
 def earlier_tables(
     table: PreferenceTable, interactions: Interactions, *, cuts: Sequence[float] = CUTS, min_interactions: int = 5
 ) -> list[PreferenceTable]:
-    """Cut what lies before the windows again, once for each share in `cuts`.
+    """Split the interactions before the windows again, once for each proportion in `cuts`.
 
     Parameters
     ----------
     table, interactions
         As for `past_of`.
     cuts : sequence of float
-        Shares of a user's interactions before the window.
+        Proportions of a user's interactions before the window.
     min_interactions : int
         Users with fewer of them are left out.
 
@@ -98,14 +98,14 @@ def earlier_tables(
     (('V', 'W', 'X', 'Y'), ('V', 'W'), [[0.0, 2.0]])
     """
     if not cuts:
-        raise InputError("cuts: none; name at least one share of what lies before the window")
+        raise InputError("cuts: none; name at least one proportion of the interactions before the window")
     past = past_of(table, interactions)
     weighting = str(table.metadata.get("weighting", "fraction"))
     return [prepare(past, split=cut, weighting=weighting, min_interactions=min_interactions) for cut in cuts]
 
 
 def stacked(tables: Sequence[PreferenceTable]) -> PreferenceTable:
-    """Put the tables of several cuts under one another, so that a baseline can be fitted on all of them.
+    """Concatenate the tables of several cuts, so that a baseline can be fitted on all of them.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def proof_of(
 ) -> dict[str, int]:
     """Prove that no earlier history, and no earlier window, holds an event of an evaluation window.
 
-    `shown` are the same tables with the histories as they are told, where these say more than titles.
+    `shown` are the same tables with the histories as in the prompts, if these have more than titles.
     """
     line = timeline(interactions)
     until = _windows_begin(table, line)

@@ -42,7 +42,7 @@ def row_loss(model: Any, row: Row) -> Any:
 
 
 def row_scores(model: Any, row: Row) -> Any:
-    """Return the K scores of a row of questions, nats: mean logit of the affirming replies less that of the denying."""
+    """Return the K scores of a row, nats: mean logit of the affirmative answers minus that of the negative ones."""
     import torch
 
     assert row.answers is not None  # a row without labels has both

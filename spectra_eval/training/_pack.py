@@ -1,6 +1,6 @@
-"""Examples and texts as rows of tokens: what one pass of a model reads, and where it is held against a target.
+"""Examples and texts as rows of tokens: the input of one pass of a model, with its targets.
 
-The questions about one user share their opening. It stands once in a row, the endings follow side by side, and a mask
+The prompts of one user share their opening. It is once in a row, the endings follow side by side, and a mask
 lets each ending see the opening and itself alone; what is read is what each prompt alone would give.
 """
 
@@ -36,7 +36,7 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """One sequence of Q tokens, R places in it that are read, and what they are held against.
+    """One sequence of Q tokens, R positions in it that are read, and their targets.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Row:
     reads : (R,) int array
         The logits at these places are used.
     target : (R,) float array
-        Shares of the categories, or the weights of the tokens to predict; they sum to 1.
+        Proportions of the categories, or the weights of the tokens to predict; they sum to 1.
     labels : (R,) int array or None
         The tokens to predict; None where scores are trained.
     answers, signs : (V,) arrays or None
-        The replies whose logits, weighted by `signs`, make a score.
+        The answers whose logits, weighted by `signs`, make a score.
     offset : (R,) float array or None
         Added to the scores, nats.
     """
@@ -73,7 +73,7 @@ def score_row(example: Example, tokens: Tokens) -> Row:
     Raises
     ------
     InputError
-        The questions are not one a category, or their replies not those of the readout.
+        There is not one prompt per category, or the answers are not those of the readout.
     """
     request = example.request
     if request.answers != POSITIVE + NEGATIVE or len(request.suffixes) != len(example.target):
@@ -93,7 +93,7 @@ def score_row(example: Example, tokens: Tokens) -> Row:
 
 
 def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Row:
-    """Pack one question and the names that are its replies; each name weighs its share, whatever its length.
+    """Pack one prompt and the names that answer it; the weight of a name is its proportion, whatever its length.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Ro
     tokens : Tokens
         Of the model.
     stop : int, optional
-        The token that ends a reply; it is learnt too.
+        The token that ends a response; it is a target too.
     """
     if len(example.request.suffixes) != 1:
         raise InputError(f"example: {len(example.request.suffixes)} questions; a name answers one")
@@ -153,7 +153,7 @@ def text_rows(encoded: Iterable[Sequence[int]], *, length: int, stop: int) -> li
 def packed(
     prompts: Sequence[Sequence[int]], *, opening: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Put prompts with one opening into one row: (ids, branch, depth, ends), `ends` the last place of each.
+    """Pack prompts with one opening into one row: (ids, branch, depth, ends), `ends` the last place of each.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def packed(
 
 
 def tree_mask(branch: np.ndarray) -> np.ndarray:
-    """Say which token sees which, (Q, Q) bool: the opening and what precedes it in its own ending.
+    """Return the attention mask, (Q, Q) bool: a token sees the opening and its own ending up to itself.
 
     Examples
     --------

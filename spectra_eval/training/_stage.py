@@ -83,8 +83,8 @@ def finetune(
     recipe : Recipe, optional
         How; that of the paper when not given.
     objective : {"scores", "names", "both"}
-        Of the stage ``sft``: soft labels over the scores that the probe reads, names drawn from what the user did
-        next, or one example of each.
+        Of the stage ``sft``: soft labels over the scores that the probe reads, names sampled from
+        the observed interactions, or one example of each.
     cuts : sequence of float
         Where each past is cut again.
     titles : int
@@ -98,8 +98,8 @@ def finetune(
         users is fitted on their windows at all cuts together. Or ``offset(earlier) -> (records, K)`` nats for the
         records of all cuts, one table after the other.
     tell : callable, optional
-        ``tell(table) -> table`` with other histories, for what a model shall be told beside titles; give the probe
-        a table that went through it too.
+        ``tell(table) -> table`` with other histories, for prompts with more than titles; probe a
+        table that was changed by it too.
     leaky_same_window : bool
         The paper's variant: the targets are the evaluation windows themselves. Every table that the adapter is
         probed on is marked as leaked.
@@ -122,7 +122,7 @@ def finetune(
     InputError
         An option is out of range, or the folder belongs to another training.
     LeakageError
-        A text, a history or a target holds what lies in an evaluation window.
+        A text, a history or a target contains an interaction of an evaluation window.
     BackendError
         The model is missing, or cannot be trained.
     """

@@ -28,7 +28,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Example:
-    """One user at one cut: the questions, and what the user did next.
+    """One user at one cut: the prompts, and the interactions that follow.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ def texts(past: Interactions, *, users: Sequence[str] | None = None, titles: int
     Parameters
     ----------
     past : Interactions
-        What may be told: nothing of it lies in a window.
+        Interactions that may be in texts: none is in a window.
     users : sequence of str, optional
         Only of these, and of the items that they chose.
     titles : int
@@ -149,7 +149,7 @@ def score_examples(
     Parameters
     ----------
     table : PreferenceTable
-        With `history`; its window lies before the evaluation window. A record without a window is left out.
+        With `history`; its window is before the evaluation window. Records without a window are excluded.
     ask : callable
         ``ask(history, categories) -> ProbeRequest``: the questions of the readout, one a category.
     titles : int
@@ -191,7 +191,7 @@ def score_examples(
 def name_examples(
     table: PreferenceTable, *, rng: np.random.Generator, draws: int = 4, titles: int = TITLES
 ) -> list[Example]:
-    """Return each record the question for a name, with names drawn from what the user did as targets.
+    """Return for each record the question for a name, with names sampled from the observed interactions as targets.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def name_examples(
     rng : numpy.random.Generator
         Where the draws come from.
     draws : int
-        Names a record; the target of each name is its share of the draws.
+        Number of names per record; the target of a name is its proportion of the draws.
     titles : int
         Number of most recent titles in the prompt.
 
@@ -245,7 +245,7 @@ def _named_categories(interactions: Interactions) -> dict[str, str]:
 
 
 def _lives(past: Interactions, selected: np.ndarray) -> list[tuple[str, list[str], np.ndarray]]:
-    """Return each user's items in the order of time, and shares of categories with one event counted once."""
+    """Return each user's items in the order of time, and proportions of categories with one event counted once."""
     numbers = {user: number for number, user in enumerate(dict.fromkeys(past.user[selected].tolist()))}
     rows = np.flatnonzero(selected)
     owner = np.array([numbers[user] for user in past.user[rows].tolist()])

@@ -45,11 +45,11 @@ class Recipe:
     rank, alpha, dropout
         Of the low-rank matrices.
     layers : int, optional
-        Low-rank matrices in the last so many layers alone; in all when not given. What lies below is frozen.
+        Number of last layers with low-rank matrices; all by default. The layers below are frozen.
     learning_rate : float
         The highest, of AdamW; a cosine to zero follows the warm-up.
     warmup : float
-        Share of the steps in which the learning rate grows.
+        Proportion of the steps in which the learning rate grows.
     weight_decay : float
         Of AdamW.
     epochs : float
@@ -210,7 +210,7 @@ def train(
     recipe : Recipe
         How.
     about : mapping
-        What else the weights depend on, as JSON values: model, data, digests. It stands in the manifest; `model`
+        What else the weights depend on, as JSON values: model, data, digests. It is in the manifest; `model`
         names the model.
     start : Path, optional
         The adapter of an earlier stage.

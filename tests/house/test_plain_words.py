@@ -91,6 +91,9 @@ ROOMS = (
     "data",
     "testing",
     "audit",
+    "probing",
+    "training",
+    "../cli/spectra_eval_cli",
 )
 """Modules and packages whose docstrings, comments and errors are checked, below spectra_eval."""
 OPENERS = {"Give", "Say", "Tell", "Hold", "Put", "Take", "Look", "Lay", "Whether"}

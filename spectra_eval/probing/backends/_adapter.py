@@ -149,7 +149,7 @@ def _log_probs(model: Any) -> Any:
 
 
 def _untied(model: Any) -> bool:
-    """Return the head weights of its own where an adapter stands on it or on the embedding to which it is tied."""
+    """Return the head weights of its own if an adapter changes it or the embedding to which it is tied."""
     import torch
 
     ends = [model.get_input_embeddings(), model.get_output_embeddings()]

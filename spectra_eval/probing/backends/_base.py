@@ -180,7 +180,7 @@ def sampling_seed(sampling: Sampling, prompt: Sequence[int] | str) -> int:
     (True, True)
     """
     if not 0 < sampling.temperature < math.inf:
-        raise InputError(f"temperature: {sampling.temperature} is no positive number; 0 is the greedy reply")
+        raise InputError(f"temperature: {sampling.temperature} is not a positive number; use 0 for greedy decoding")
     text = json.dumps([sampling.seed, prompt if isinstance(prompt, str) else list(prompt)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

@@ -39,16 +39,16 @@ def decoded(
     max_tokens : int
         Most tokens that are added.
     stop : collection of int
-        Tokens that end a reply; they are not part of it.
+        Tokens that end a response; they are not part of it.
     sampling : Sampling, optional
         Draw from the whole softmax at its temperature; each prompt has random numbers of its own.
     remember : bool
-        Let the model go on from what it remembers; else everything is read again for every token.
+        Use the cache of the model; otherwise the whole text is read again for every token.
 
     Returns
     -------
     list of (tokens, truncated)
-        `truncated`: the reply had not ended after `max_tokens`.
+        `truncated`: the response had not ended after `max_tokens`.
     """
     import torch
 
@@ -79,7 +79,7 @@ def decoded(
 def drift(model: Any, prompts: Sequence[Sequence[int]], *, steps: int = 3) -> float:
     """Return how far reading on from what the model remembers leads from reading everything again, in nats.
 
-    The largest difference between the log-probabilities of the likeliest tokens, in some steps of greedy replies.
+    The largest difference between the log-probabilities of the likeliest tokens, in some steps of greedy decoding.
     """
     import torch
 
@@ -137,7 +137,7 @@ def group_of(size: int, *, way: Way, max_tokens: int, switch: int | None) -> tup
     """Name the group of prompts with which one may be decoded.
 
     Where the model changes at a length (`switch_length`), those that stay below it go together, those that are beyond
-    it too, and those whose reply may pass it with others of the same length.
+    it too, and those whose response may pass it with others of the same length.
 
     Examples
     --------
@@ -186,6 +186,6 @@ class _Rows:
         return logits
 
     def write(self, tokens: Sequence[int]) -> None:
-        """Let every text go on with one token."""
+        """Append one token to every text."""
         for text, token in zip(self._texts, tokens, strict=True):
             text.append(token)

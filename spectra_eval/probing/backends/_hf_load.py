@@ -81,7 +81,7 @@ def versions() -> dict[str, str]:
 
 
 def find_folder(model: str, *, download: bool) -> tuple[Path, str]:
-    """Find the folder of a model and the name that stands in the record.
+    """Return the folder of a model and its name in the manifest.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def find_folder(model: str, *, download: bool) -> tuple[Path, str]:
     Raises
     ------
     ModelLoadError
-        There is no such model, or what stands there is none.
+        There is no such model, or the folder is not a model.
     """
     if model == "embedded":
         gguf = embedded_gguf()
@@ -191,7 +191,7 @@ def check_sizes(model: Any, tokenizer: Any, prompt: Sequence[int]) -> None:
     Raises
     ------
     ProbeError
-        Such a token belongs to text, or stands in the prompt.
+        Such a token belongs to text, or is in the prompt.
     """
     rows = int(model.get_input_embeddings().weight.shape[0])
     if len(tokenizer) <= rows and max(prompt, default=0) < rows:

@@ -75,7 +75,7 @@ class HFSession:
     chunk : int
         Most tokens of endings, and of an opening, in one pass.
     batch : int
-        Most replies that are decoded together.
+        Maximum number of responses that are decoded together.
     together : int
         Most requests in one pass of `split`.
     description : mapping
@@ -123,7 +123,7 @@ class HFSession:
 
     @property
     def context_limit(self) -> int | None:
-        """Most tokens that the model was made for, prompt and reply together; None where it does not say."""
+        """Most tokens that the model was made for, prompt and response together; None if unknown."""
         config = self._open_model().config.get_text_config()
         limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
         return int(limit) if limit else None
@@ -182,7 +182,7 @@ class HFSession:
         Raises
         ------
         ProbeError
-            A prompt leaves no room for the reply, or the model fails.
+            A prompt leaves no room for the response, or the model fails.
         """
         if max_tokens < 1:
             raise InputError(f"max_tokens: {max_tokens} is below 1")
@@ -214,7 +214,7 @@ class HFSession:
         return Generation(text=text, truncated=cut, n_prompt_tokens=len(prompt))
 
     def settle(self, dtype: str) -> None:
-        """Hold reading and writing against whole prompts on one small request, and step back where one is wrong."""
+        """Compare scoring and decoding with whole prompts on one small request, and step back if one is wrong."""
         self._open_model()
         check_sizes(self._model, self._tokenizer, self._prompter.prompts(_CHECK)[0])
         self._stop_tokens()
@@ -265,7 +265,7 @@ class HFSession:
 
     def _plan(self, request: ProbeRequest) -> _Plan:
         if not request.answers:
-            raise ProbeError("a request without answers cannot be scored; name the replies")
+            raise ProbeError("a request without answers cannot be scored; name the answers")
         words = self._prompter.answer_tokens(request.answers) if request.many_tokens else None
         answers = self._prompter.answer_ids(request.answers) if words is None else []
         prompts = self._prompter.prompts(request)
@@ -353,7 +353,7 @@ class HFSession:
     def _check_length(self, length: int, room: int) -> None:
         limit = self.context_limit
         if limit is not None and length + room > limit:
-            reply = f" and {room} for the reply" if room else ""
+            reply = f" and {room} for the response" if room else ""
             raise ProbeError(
                 f"a prompt of {length} tokens{reply}; the context of the model is {limit}; show fewer titles"
             )

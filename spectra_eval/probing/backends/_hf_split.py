@@ -29,7 +29,7 @@ def split(model: Any, token_requests: Sequence[TokenRequest], *, chunk: int) -> 
     """Read the common opening of each request once, and its endings packed side by side.
 
     An ending attends to its opening and to itself. The requests go side by side through the products: in the last
-    digits an answer may depend on what stands beside it.
+    digits an answer may depend on the other requests.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class _Tree:
 
     @classmethod
     def of(cls, weights: Weights, item: TokenRequest, chunk: int) -> _Tree:
-        """Lay out a request; called in inference mode."""
+        """Return the layout of a request; called in inference mode."""
         opening = common_opening(item.prompts)
         head = list(item.prompts[0][:opening])
         order = sorted(range(len(item.prompts)), key=lambda i: len(item.prompts[i]))
@@ -214,7 +214,7 @@ class _Grid:
 
     @classmethod
     def of(cls, walk: _Walk, first: int, device: Any) -> _Grid:
-        """Lay out the endings of a walk whose rows begin at `first`."""
+        """Return the layout of the endings of a walk whose rows begin at `first`."""
         import torch
 
         sizes = np.array([len(ending) for ending in walk.endings], dtype=np.int64)
@@ -248,7 +248,7 @@ def _layer(
     grids: Sequence[_Grid],
     ends: Any,
 ) -> Any:
-    """Go through one layer; the last one goes on with the rows that are read, `ends`, and drops all others."""
+    """Go through one layer; the last one computes only the rows that are read, `ends`."""
     import torch
     from torch.nn.functional import silu
 
@@ -308,7 +308,7 @@ def _product(x: Any, pair: tuple[Any, Any], some: slice = slice(None)) -> Any:
 
 
 def _of_opening(q: Any, keys: Any, values: Any, piece: range, scaling: float) -> Any:
-    """Let a piece of the opening see what stands before it: (tokens, heads * width)."""
+    """Attend from a piece of the opening to what precedes it: (tokens, heads * width)."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 

@@ -115,7 +115,7 @@ class Prompter:
         Raises
         ------
         ProbeError
-            An answer cannot be told apart from the prompt or from another answer.
+            An answer cannot be distinguished from the prompt or from another answer.
         """
         if answers not in self._answers:
             self._answers[answers] = self._find_answers(answers)

@@ -68,7 +68,7 @@ def common_opening(prompts: Prompts) -> int:
 
 
 def chunks_of(lengths: Sequence[int], limit: int) -> Iterator[range]:
-    """Cut a sequence into runs whose lengths sum to `limit` at most; one that is longer stands alone.
+    """Cut a sequence into runs whose lengths sum to `limit` at most; a longer one is a run of its own.
 
     Examples
     --------
@@ -162,9 +162,9 @@ def last_logits(
     rows : sequence of R token lists
         Of one length.
     memory : object, optional
-        What the model remembers of what stands before; it is changed.
+        The cache of the preceding text; it is changed.
     seen : (R, width) bool array, optional
-        What of all that was read, `rows` included, is text and no filling; needed to go on from a memory.
+        What of all that was read, `rows` included, is text and not padding; needed to continue from a memory.
     remember : bool
         Let the model keep what it read.
 
@@ -230,7 +230,7 @@ class _LayerStates:
         return cls(DynamicCache(config=model.config), [None] * count)
 
     def reorder_cache(self, rows: Any) -> None:
-        """Take some rows, each as often as it is named."""
+        """Select rows, each as often as it is listed."""
         self.cache.reorder_cache(rows)
         self.states = [state.index_select(0, rows) for state in self.states]
 
@@ -283,7 +283,7 @@ def switch_length(config: Any) -> int | None:
 
 
 def _sides(prompts: Prompts, switch: int | None) -> list[list[int]]:
-    """Part the places of prompts by the side of the switch on which each lies."""
+    """Split the indices of prompts by the side of the switch."""
     beyond = [switch is not None and len(prompt) > switch for prompt in prompts]
     sides = ([i for i, is_beyond in enumerate(beyond) if is_beyond is side] for side in (False, True))
     return [side for side in sides if side]

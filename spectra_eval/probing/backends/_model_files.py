@@ -1,6 +1,6 @@
 """The one place where files of a model become objects of ``transformers`` and ``peft``.
 
-No code of a folder is run, nothing is asked on the terminal, nothing is fetched over the network, no pickle is read.
+No code of a folder is run, there is no prompt on the terminal, nothing is fetched over the network, no pickle is read.
 Everything else in the package calls these functions instead of ``from_pretrained``.
 """
 
@@ -155,7 +155,7 @@ def loading(what: str) -> Iterator[None]:
 
 
 def load_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
-    """Put an adapter on a model and return the model of ``peft``.
+    """Load an adapter onto a model and return the model of ``peft``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the sessions share that hand whole prompts to an engine: token ids go in, numbers or token ids come out.
+"""The shared part of sessions that send whole prompts, as token ids, to an engine.
 
 Such an engine finds the common openings by itself. The ids are those that the backend ``hf`` reads, for both
 ask the same `spectra_eval.probing.backends._hf_tokens.Prompter`.
@@ -37,9 +37,9 @@ class PromptedSession(ABC):
     tokenizer : transformers.PreTrainedTokenizerBase
         As `load_tokenizer` returns it.
     context_limit : int or None
-        Most tokens of a prompt and its reply together.
+        Maximum number of tokens of a prompt and its response together.
     stop : set of int
-        Tokens that end a reply.
+        Tokens that end a response.
     description : mapping
         Metadata for the manifest.
     """
@@ -77,13 +77,13 @@ class PromptedSession(ABC):
         Raises
         ------
         ProbeError
-            An answer cannot be told from the prompt or from another, a prompt is longer than the context, or the
+            An answer is not distinct from the prompt or another answer, a prompt exceeds the context, or the
             engine does not answer.
         """
         questions: list[Question] = []
         for request in requests:
             if not request.answers:
-                raise ProbeError("a request without answers cannot be scored; name the replies")
+                raise ProbeError("a request without answers cannot be scored; name the answers")
             steps = answer_steps(self._prompter.answer_tokens(request.answers))
             for prompt in self._prompter.prompts(request):
                 self._check_length(len(prompt), 1 + max(map(len, steps)))
@@ -99,7 +99,7 @@ class PromptedSession(ABC):
         Raises
         ------
         ProbeError
-            A prompt leaves no room for the reply, or the engine does not answer.
+            A prompt leaves no room for the response, or the engine does not answer.
         """
         if max_tokens < 1:
             raise InputError(f"max_tokens: {max_tokens} is below 1")
@@ -116,10 +116,10 @@ class PromptedSession(ABC):
 
     @abstractmethod
     def _write(self, prompts: Sequence[list[int]], max_tokens: int, sampling: Sampling | None) -> list[list[int]]:
-        """Return the tokens of the reply to each prompt, with the token that ended it where one did."""
+        """Return the tokens of the response to each prompt, with the token that ended it where one did."""
 
     def _scores(self, request: ProbeRequest, read: Iterator[tuple[Question, list[float]]]) -> AnswerScores:
-        """Put together what was read for one request; an answer of several tokens has the sum over its tokens."""
+        """Combine the values of one request; an answer of several tokens has the sum over its tokens."""
         answers = self._prompter.answer_tokens(request.answers)
         steps = answer_steps(answers)
         log_probs = np.empty((len(request.suffixes), len(answers)))
@@ -145,7 +145,7 @@ class PromptedSession(ABC):
     def _check_length(self, length: int, room: int) -> None:
         if self.context_limit is not None and length + room > self.context_limit:
             raise ProbeError(
-                f"a prompt of {length} tokens and {room} for the reply; the context of the engine is "
+                f"a prompt of {length} tokens and {room} for the response; the context of the engine is "
                 f"{self.context_limit}; show fewer titles"
             )
 
@@ -181,7 +181,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def stop_tokens(folder: Path, tokenizer: Any) -> frozenset[int]:
-    """Return the tokens that end a reply, as the model library would: the generation settings, or the model's."""
+    """Return the tokens that end a response, as the model library would: the generation settings, or the model's."""
     if (folder / "generation_config.json").is_file():
         found = load_part("generation", folder).eos_token_id
     elif (folder / "config.json").is_file():

@@ -269,7 +269,9 @@ async def _body(response: httpx.Response, most: int, *, cut: bool = False) -> by
     """Read a body up to a limit; past it, cut it or refuse it."""
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity":
-        raise ProbeError(f"the server compresses its response ({redacted(coding)[:40]}), though it was asked not to")
+        raise ProbeError(
+            f"the server compresses its response ({redacted(coding)[:40]}), although the request forbids it"
+        )
     found = bytearray()
     async for piece in response.aiter_raw():
         found += piece

@@ -209,7 +209,7 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
 
 
 def _warmed() -> dict[str, Any]:
-    """Return what makes the CPU build read something before it is asked.
+    """Return the settings that make the CPU build run a prompt before the first request.
 
     A part of a divided model makes room for what the part before it sends only then (0.32), and it is left out where
     nothing is compiled.

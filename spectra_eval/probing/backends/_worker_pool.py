@@ -133,7 +133,7 @@ class WorkerPool:
 
     @property
     def context_limit(self) -> int | None:
-        """Most tokens that the model was made for, prompt and reply together; None where it does not say."""
+        """Most tokens that the model was made for, prompt and response together; None if unknown."""
         return self._context_limit
 
     @property

@@ -70,7 +70,7 @@ def open_hf(
     chunk : int
         Most tokens of endings, and of an opening, in one pass; halved when memory runs out.
     batch : int
-        Most replies that are decoded together; halved when memory runs out.
+        Maximum number of responses that are decoded together; halved when memory runs out.
     together : int
         Most requests that one pass of ``split`` reads; halved when memory runs out. More of them keep a device busier;
         but the last digits of an answer may then depend on its neighbours, so that the record names it.
@@ -149,7 +149,7 @@ def open_hf(
 
 
 def _pool(devices: list[str], options: Mapping[str, Any], *, batch_size: int) -> NaiveWorkerPool:
-    """Hold the model once on each device; those on processors share them."""
+    """Open a pool with one worker per device; workers on the CPU share its threads."""
     on_cpu = sum(device.startswith("cpu") for device in devices)
     threads = threads_each(on_cpu) if on_cpu else None
     return NaiveWorkerPool(

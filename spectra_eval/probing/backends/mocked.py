@@ -99,7 +99,7 @@ class MockedSession:
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompts' words that had been read before in a prompt of the same request."""
+        """Proportion of the prompts' words that were in an earlier prompt of the same request."""
         return self._cached / self._seen if self._seen else math.nan
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class MockedSession:
             raise ProbeError("mocked: the session is closed; ask inside its with block")
         self._calls += 1
         if self._crash_at is not None and self._calls >= self._crash_at:
-            raise ProbeError(f"mocked: crash at call {self._calls}, as asked for by crash_at")
+            raise ProbeError(f"mocked: crash at call {self._calls}, as set by crash_at")
 
     def _score_one(self, request: ProbeRequest) -> AnswerScores:
         time.sleep(self._delay)
@@ -177,7 +177,7 @@ class MockedSession:
         else:
             found = [name for name in self._theta if name in request.prefix]
             if len(found) != 1:
-                raise ProbeError(f"mocked: {len(found)} keys of theta stand in the prompt; exactly one must")
+                raise ProbeError(f"mocked: {len(found)} keys of theta are in the prompt; exactly one must be")
             given = self._theta[found[0]]
         weights = np.asarray(given, dtype=np.float64)
         if weights.shape != (len(options),) or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
@@ -217,7 +217,7 @@ def open_mocked(
         The log-odds are `temperature` times the logarithm of what is held; a readout at the same temperature
         gets it back.
     theta : mapping or callable, optional
-        What is held, instead of `model`: weights by a text that stands in the prefix of one user's questions, in
+        The known distribution, instead of `model`: weights by a text in the prefix of one user's prompts, in
         the order of the questions, or a function of (prefix, options).
 
     Yields

@@ -1,9 +1,9 @@
 """Models behind an OpenAI-compatible completions endpoint that returns chosen log-probabilities.
 
-Prompts are sent as token ids, so that they are those of the other backends: the tokenizer stands on this
-machine. Two routes are known: ``ids`` (the answers are asked for by id, as ``vllm serve`` takes them) and
+Prompts are sent as token ids, so that they are those of the other backends: the tokenizer is on this
+machine. Two routes are known: ``ids`` (the answers are requested by id, as ``vllm serve`` takes them) and
 ``echo`` (each answer is sent as the end of the prompt, and its own log-probability is read from the echo).
-A server that offers neither is refused when it is opened, and each reply is checked again.
+A server that offers neither is refused when it is opened, and each response is checked again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _GREEDY = {
 
 
 class ServerSession(PromptedSession):
-    """A server that was found to return what is asked for; made by `open_server`."""
+    """A server that returns chosen log-probabilities; made by `open_server`."""
 
     def __init__(self, client: Client, *, model: str, route: str, batch: int, vocabulary: int, **known: Any) -> None:
         super().__init__(**known)
@@ -65,7 +65,7 @@ class ServerSession(PromptedSession):
         Raises
         ------
         ModelLoadError
-            It takes none: it cannot return the tokens that are asked for.
+            There is none: the server cannot return the requested tokens.
         """
         why = []
         for route in ROUTES if self._route == "auto" else (self._route,):
@@ -109,7 +109,7 @@ class ServerSession(PromptedSession):
         return found
 
     def _chosen(self, reply: Mapping[str, Any], ids: Sequence[int]) -> list[float]:
-        """Take the asked ids out of a reply, and see that the numbers are log-probabilities."""
+        """Return the values of the requested ids, and check that they are log-probabilities."""
         log_probs = _first(reply, "top_logprobs")
         best = _first(reply, "token_logprobs")
         if not isinstance(log_probs, dict):
@@ -117,7 +117,7 @@ class ServerSession(PromptedSession):
         check_mass([float(max(_LOWEST, min(value, 1))) for value in log_probs.values() if _number(value)])
         missing = [i for i in ids if f"token_id:{i}" not in log_probs]
         if missing:
-            raise ProbeError(f"the server did not return the tokens {missing[:5]} that were asked for by id")
+            raise ProbeError(f"the server did not return the tokens {missing[:5]} that were requested by id")
         if not _number(best) or not self._lowest_best <= best <= _SLACK:
             raise ProbeError(f"the server's best token has {_short(best)}, no log-probability; let it use raw_logprobs")
         return [_checked(log_probs[f"token_id:{i}"]) for i in ids]
@@ -176,7 +176,7 @@ def open_server(
     retries: int = 4,
     key_variable: str = "SPECTRA_SERVER_KEY",
 ) -> Iterator[Session]:
-    """Reach a server, and refuse it when it cannot return the tokens that are asked for.
+    """Open a server session; raise an error if the server cannot return the requested tokens.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def _pick(listed: Sequence[Mapping[str, Any]], model: str) -> Mapping[str, Any]:
 
 
 def _first(reply: Mapping[str, Any], key: str) -> Any:
-    """Return what stands for the first written token, or None."""
+    """Return the value of the first generated token, or None."""
     logprobs = reply.get("logprobs")
     values = logprobs.get(key) if isinstance(logprobs, dict) else None
     return values[0] if isinstance(values, list) and values else None

@@ -1,6 +1,6 @@
 """Models in vLLM, offline, with its prefix cache: the engine for GPUs, and for the CPU build.
 
-The answers are asked for by the ids of their tokens, and a reply in which one of them is missing is an
+The answers are requested by the ids of their tokens; a response that lacks one of them is an
 error. In float32 the log-probabilities agree with those of the backend ``hf`` within 1e-3.
 """
 
@@ -56,12 +56,12 @@ class VLLMSession(PromptedSession):
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompts' tokens that came out of the prefix cache so far; NaN before the first question."""
+        """Proportion of the prompts' tokens from the prefix cache so far; NaN before the first prompt."""
         return self._cached / self._seen if self._seen else math.nan
 
     @property
     def counted(self) -> tuple[int, int]:
-        """Tokens of prompts that came out of the prefix cache, and tokens of all prompts."""
+        """Tokens of prompts from the prefix cache, and tokens of all prompts."""
         return self._cached, self._seen
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ def open_vllm(
     download : bool
         Let a hub name be fetched over the network.
     route : str
-        ``generate`` (the ids of the answers are asked for with one new token), or ``classify`` (nothing is written;
+        ``generate`` (the ids of the answers are requested with one new token), or ``classify`` (nothing is written;
         the head is read in float32 whatever the `dtype`, and takes the memory of that).
     adapter : str, optional
         Folder of a low-rank adapter, as ``peft`` saves it. It is merged first, once.
@@ -203,7 +203,7 @@ def open_vllm(
         Copies of the model, each an engine in a process of its own with devices and prefix cache of its own; they
         share the requests.
     max_model_len : int
-        Most tokens of a prompt and its reply; less where the model was made for less.
+        Maximum number of tokens of a prompt and its response; at most the limit of the model.
     kv_cache_gib : float, optional
         Memory for the prefix cache, GiB; when not given 2 on a CPU, on a GPU what the model leaves.
     apart : bool, optional
@@ -364,7 +364,7 @@ def _as_prompts(prompts: Sequence[list[int]]) -> list[dict[str, list[int]]]:
 
 
 def _wanted_only(output: Any, ids: Sequence[int]) -> dict[int, float]:
-    """Take the asked ids out of a reply; each of them must have come back."""
+    """Return the values of the requested ids; raise an error if one is missing."""
     steps = output.outputs[0].logprobs
     given = steps[0] if steps else {}
     missing = [i for i in ids if i not in given]

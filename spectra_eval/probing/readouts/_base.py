@@ -46,13 +46,13 @@ class Readout:
         the caller of a readout knows; the others are choices, and each has a default.
     form : str
         ``each``: one question a category. ``whole``: questions about all of them. ``levels``: a second round
-        follows the first. ``text``: the reply is written and read as words.
+        follows the first. ``text``: the response is generated and parsed as text.
     follow : callable, optional
         ``follow(history, categories, answers, **given) -> ProbeRequest | None``: the second round, of the
         form ``levels``; `read` is given the rows of both. It takes what `followed_with` names; without a budget it
         asks about everything.
     reply_tokens : callable, optional
-        ``reply_tokens(n_categories) -> int``: how long a reply may be, of the form ``text``.
+        ``reply_tokens(n_categories) -> int``: maximum number of tokens of a response, of the form ``text``.
     label : str
         The name in words; made from `name` when not given.
     definition, reading, pitfalls : str

@@ -31,7 +31,7 @@ def arrangement(n_options: int, *, width: int, orders: int) -> tuple[tuple[int, 
     Returns
     -------
     tuple of tuples of int
-        One entry a question; each option stands in exactly `orders` of them. The first shows option 0 first.
+        One entry per prompt; each option is in exactly `orders` of them. The first shows option 0 first.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def option_scores(log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...],
 def position_effects(
     log_probs: np.ndarray, questions: tuple[tuple[int, ...], ...], scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each position adds beyond the scores of the options that stood there, and how often it was seen.
+    """Return the effect of each position beyond the scores of its options, and how often it was shown.
 
     Returns
     -------

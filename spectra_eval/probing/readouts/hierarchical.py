@@ -274,8 +274,8 @@ def _filled(
         return leaves / leaves.sum(), None
     if residual is None:
         raise InputError(
-            f"residual: {residuals.sum():.3g} of the mass lies in branches that were not explored; "
-            f"say what becomes of it: {', '.join(RESIDUALS)}"
+            f"residual: {residuals.sum():.3g} of the mass is in branches that were not explored; "
+            f"choose how to treat it: {', '.join(RESIDUALS)}"
         )
     if residual == "uniform":
         spread = (residuals / np.bincount(parent))[parent]
@@ -302,7 +302,7 @@ def _prompted(parent: np.ndarray, explored: np.ndarray) -> np.ndarray:
 
 
 def _branch_order(parent: np.ndarray, prompted: np.ndarray) -> np.ndarray:
-    """Return the children that are asked about, parent after parent."""
+    """Return the children with a prompt, parent after parent."""
     children = np.flatnonzero(prompted)
     return children[np.argsort(parent[children], kind="stable")]
 

@@ -58,7 +58,7 @@ def verbaliser_words(verbaliser: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     if len(sides) != 2 or len(sides[0]) != len(sides[1]) or not all(words) or len(set(words)) < len(words):
         known = ", ".join(VERBALISERS)
         raise InputError(
-            f"verbaliser: {verbaliser!r} is none of {known}; or write as many different replies for as against, "
+            f"verbaliser: {verbaliser!r} is none of {known}; or list as many affirmative as negative answers, "
             "for instance Yes,yes/No,no"
         )
     return sides[0], sides[1]
