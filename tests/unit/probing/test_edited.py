@@ -132,7 +132,7 @@ def _no_table(run: Path) -> None:
         (_changed(counts=np.full((8, 3), 9.0), theta_star=None, n_window=None), "column counts is not that"),
         (_changed(theta_s=None), "it lacks answers"),
         (_changed(answer_mass=np.full((8, 3), 0.25)), "and the manifest says"),
-        (_changed(dg=np.zeros((8, 3), dtype=int) + np.arange(3)), "lists of 3 entries, and 2 were asked for"),
+        (_changed(dg=np.zeros((8, 3), dtype=int) + np.arange(3)), "lists have 3 entries instead of 2"),
         (_no_table, "corrupted Parquet"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_fitted_temperature_comes_from_other_users(table: PreferenceTable, tmp
         ({"options": {"orders": 3}}, "it has verbaliser"),
         ({"readout": "reranker", "options": {"orders": 3}}, "it has none"),
         ({"readout": "verbalised", "temperature": 2.0}, "leave it at 1"),
-        ({"readout": "verbalised", "temperature": "fitted"}, "none can be fitted"),
+        ({"readout": "verbalised", "temperature": "fitted"}, "no temperature can be fitted"),
         ({"readout": "hierarchical", "debias": True}, "probe without it"),
         ({"readout": "hierarchical", "options": {"residual": "coarse"}}, "needs renormalise or uniform"),
         ({"readout": "hierarchical", "options": {"budget": 2}}, "was not explored|not explored"),
@@ -157,7 +157,7 @@ class _Plain:
 
 
 def test_what_cannot_be_read_names_the_user() -> None:
-    with pytest.raises(ProbeError, match=r"user 1 of 2 asked \('Ran'\): question 1"):
+    with pytest.raises(ProbeError, match=r"user 1 of 2 \('Ran'\): question 1"):
         ReadoutRunner(_Plain(), categories=CATEGORIES).read([("Heat", "Ran"), ()])
     with pytest.raises(ProbeError, match=r"without history\): the response is not a distribution"):
         ReadoutRunner(_Plain(), readout="verbalised", categories=CATEGORIES).read([()])
