@@ -22,7 +22,7 @@ __all__ = ["document_to_stdout", "emit", "is_stdout", "say", "shortened", "shown
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _DOCUMENT = "spectra_eval.document"
 _SHORT = 16
-"""A column whose cells are all at most this long stands beside the name where rows are stacked."""
+"""A column whose cells are all at most this long is next to the name where rows are stacked."""
 
 
 def document_to_stdout(ctx: click.Context, output: object) -> None:

@@ -50,7 +50,7 @@ class Diagnosis:
 
     @property
     def measures(self) -> bool:
-        """Whether nothing failed."""
+        """Return whether no check failed."""
         return all(finding.status != "fail" for finding in self.findings)
 
     @property

@@ -19,7 +19,7 @@ from spectra_eval.tables import Interactions, PreferenceTable, joined_support
 __all__ = ["CUTS", "earlier_tables", "past_of", "proof_of", "split_users", "stacked"]
 
 CUTS = (0.5, 0.65, 0.8)
-"""Shares of what lies before the window at which it is cut again."""
+"""Proportions of the interactions before the window at which they are split again."""
 
 
 def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:

@@ -110,7 +110,7 @@ def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Ro
     targets = np.flatnonzero(example.target > 0).tolist()
     words = tokens.answer_tokens(example.request.answers)
     replies = [[*words[place], *([] if stop is None else [stop])] for place in targets]
-    # The last token of the prompt is read once for every reply, so each reply carries it along.
+    # The last token of the prompt is read once for every answer, so each answer includes it.
     ids, branch, depth, ends = packed([prompt + reply[:-1] for reply in replies], opening=len(prompt) - 1)
     reads: list[int] = []
     labels: list[int] = []

@@ -39,7 +39,7 @@ __all__ = ["finetune", "merge_adapter", "with_offset"]
 STAGES = ("cpt", "sft")
 OBJECTIVES = ("scores", "names", "both")
 _LEAST = 1e-3
-"""The least share of a category in an offset: what was never seen is unlikely and not impossible."""
+"""Minimum probability of a category in an offset, so that an unseen category is not impossible."""
 
 
 def finetune(

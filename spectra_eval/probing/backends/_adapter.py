@@ -80,7 +80,7 @@ def merged(folder: Path, adapter: Path) -> Path:
         return target
     try:
         from filelock import FileLock
-        from peft import PeftModel  # noqa: F401  # asked for before anything is written
+        from peft import PeftModel  # noqa: F401  # checked before anything is written
     except ImportError as error:
         raise BackendUnavailable("merging an adapter needs peft: pip install 'spectra-eval[train]'") from error
     try:

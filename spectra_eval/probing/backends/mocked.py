@@ -24,10 +24,10 @@ __all__ = ["Held", "MockedSession", "open_mocked"]
 
 Weights = Sequence[float | int] | np.ndarray
 Held = Mapping[str, Weights] | Callable[[str, tuple[str, ...]], Weights]
-"""What a mock holds: weights by a text that stands in the prefix, or a function of (prefix, options)."""
+"""The distribution of a mock: weights by a text in the prefix, or a function of (prefix, options)."""
 
 ANSWER_MASS = 0.9
-"""Probability that the answers of a question hold together; the rest went to other words."""
+"""Total probability of the answers of a prompt; the rest is on other tokens."""
 _TINY = 1e-300
 _MODELS = ("uniform", "random")
 

@@ -337,7 +337,7 @@ def _shape(folder: Path, route: str) -> tuple[int, int | None]:
 
 def _classifier(tokenizer: Any, rows: int, scratch: Path, folder: Path) -> dict[str, Any]:
     names, named = head_names(tokenizer, rows, scratch=scratch)
-    shutil.copy(folder / "config.json", scratch)  # else vllm does not know what kind of tokenizer stands there
+    shutil.copy(folder / "config.json", scratch)  # otherwise vllm does not know the kind of the tokenizer
     architectures = load_part("config", folder).architectures or []
     if len(architectures) != 1 or not architectures[0].endswith("ForCausalLM"):
         raise ModelLoadError(f"{folder.name}: {architectures} is no causal language model; use route 'generate'")

@@ -80,7 +80,7 @@ def test_the_templates_of_the_package_differ_in_words_only() -> None:
     ("text", "error", "said"),
     [
         ("heading: [1", SchemaError, "not YAML"),
-        ("- a\n- b", SchemaError, "holds no mapping"),
+        ("- a\n- b", SchemaError, "no mapping of names"),
         ("colour: red", SchemaError, "no part 'colour' in a template"),
         ("heading: true", SchemaError, "heading is True; write a text"),
         ('item: "- {name}"', InputError, r"item: \{name\} has no value there; known: \{title\}"),
