@@ -49,7 +49,7 @@ _MODEL_FILES = (
 def require_libraries() -> None:
     """Load the libraries of the extra; refuse when one is not installed."""
     # Idle threads that spin starve whatever else runs: on a busy machine of two cores this alone made probing five
-    # times slower. It is read when the threads start, so it must be set before torch is loaded; a value of the user is kept.
+    # times slower. It must be set before torch is loaded. A value already set is kept.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for library in ("torch", "transformers", "safetensors"):
         try:
