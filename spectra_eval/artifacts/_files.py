@@ -8,6 +8,7 @@ import errno
 import gzip
 import io
 import os
+import re
 import shutil
 import stat
 import sys
@@ -23,6 +24,7 @@ __all__ = [
     "as_file",
     "as_path",
     "file_format",
+    "filled_lines",
     "is_stdin",
     "locate",
     "missing",
@@ -36,6 +38,7 @@ __all__ = [
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP = b"\x1f\x8b"
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_LINE = re.compile(r"(?<![^\n])[^\S\n]*+\S[^\n]*")
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 _copies: dict[tuple[object, ...], Path] = {}  # copies of input that can be read only once, by identity
 _typed: dict[str, str] = {}
@@ -290,3 +293,18 @@ def read_text(path: Path) -> str:
 def text_stream(text: str) -> io.TextIOWrapper:
     """Return a stream of a text with unchanged line ends; it needs a quarter of the memory of `io.StringIO`."""
     return io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), encoding="utf-8", newline="")
+
+
+def filled_lines(text: str) -> Iterator[tuple[int, str]]:
+    r"""Yield the lines of a text that are not blank, each with its number.
+
+    Examples
+    --------
+    >>> list(filled_lines("{}\n\n[]"))
+    [(1, '{}'), (3, '[]')]
+    """
+    number, seen = 1, 0
+    for found in _LINE.finditer(text):
+        number += text.count("\n", seen, found.start())
+        seen = found.start()
+        yield number, found[0]

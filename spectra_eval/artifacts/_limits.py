@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,25 @@ import numpy as np
 
 from spectra_eval.errors import InputError, SchemaError
 
-__all__ = ["Unpacked", "check_depth", "check_objects", "check_size", "check_table", "first_twice", "limit", "unpack"]
+__all__ = [
+    "Unpacked",
+    "check_depth",
+    "check_objects",
+    "check_size",
+    "check_table",
+    "filled_rows",
+    "first_twice",
+    "limit",
+    "unpack",
+]
 
 _DEFAULTS = {"CATEGORIES": 100_000, "UNPACKED": 1 << 28, "MATRIX": 1 << 30, "DEPTH": 100, "NAME": 10_000}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _RATIO = 100
 """A file may also unpack to this many times its size, a ratio that ordinary text reaches."""
 _PIECE = 1 << 20
+_BLANK = 1_000_000
+"""Blank lines are skipped up to this number: a small compressed file can have hundreds of millions of them."""
 _NO_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[^][{}"]+', re.DOTALL)
 """Strings of JSON, and what is neither a string nor a bracket."""
 _STEPS = np.zeros(256, dtype=np.int8)
@@ -106,6 +119,23 @@ class Unpacked(io.RawIOBase):
             raise _too_large(self._path, f"unpacks to more than {_shown(self._most)}", self._most)
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+def filled_rows(path: Path, rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows of a CSV file that are not blank, and raise if more than a million are.
+
+    Examples
+    --------
+    >>> list(filled_rows(Path("a.csv"), [["user"], [], ["ann"]]))
+    [['user'], ['ann']]
+    """
+    blank = 0
+    for row in rows:
+        blank += not row
+        if row:
+            yield row
+        elif blank > _BLANK:
+            raise SchemaError(f"{path}: more than {_BLANK:,} blank lines; remove them")
 
 
 def first_twice(names: Any) -> Any:

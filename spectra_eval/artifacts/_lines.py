@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._columns import TRUTHS, RawColumns, ReadSpec, options
-from spectra_eval.artifacts._files import read_text
+from spectra_eval.artifacts._files import filled_lines, read_text
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_objects, check_size, check_table, first_twice
 from spectra_eval.artifacts._names import tidy, warn_of_case, wrong_name
@@ -23,7 +22,6 @@ __all__ = ["pad_lists", "read_lines"]
 _WEIGHTS = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
 _ALLOWED = ("user", *_WEIGHTS, "dg", "n_window", "context_window", "horizon", "history")
 
-_LINE = re.compile(r"(?<![^\n])[^\S\n]*+\S[^\n]*")
 _RECORD, _OFTEN = 512, 1 << 16
 """Bytes that the smallest record takes at least, and after how many records that is counted."""
 
@@ -96,7 +94,7 @@ def _objects(spec: ReadSpec) -> Iterator[tuple[str, dict[str, Any]]]:
     if text.lstrip().startswith("["):
         parts = _whole_list(text, spec)
     else:
-        parts = _lines(text)
+        parts = ((f"line {number}", line) for number, line in filled_lines(text))
     for number, (place, part) in enumerate(parts):
         if number % _OFTEN == 0:  # small objects take many times their text
             check_size(spec.path, _RECORD * number, f"holding {number:,} records")
@@ -105,15 +103,6 @@ def _objects(spec: ReadSpec) -> Iterator[tuple[str, dict[str, Any]]]:
             kind = "a list" if isinstance(value, list) else repr(value)[:40]
             raise spec.fail(f"{place}: {kind}, but a JSON object is expected; write one object a line", SchemaError)
         yield place, value
-
-
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines that are not blank, each with its number."""
-    number, seen = 1, 0
-    for found in _LINE.finditer(text):
-        number += text.count("\n", seen, found.start())
-        seen = found.start()
-        yield f"line {number}", found[0]
 
 
 def _whole_list(text: str, spec: ReadSpec) -> Iterator[tuple[str, Any]]:

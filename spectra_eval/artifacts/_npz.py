@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from spectra_eval.tables import PAD, UNKNOWN
 __all__ = ["check_padding", "default_names", "read_npz"]
 
 _ALLOWED = ("user", "categories", *MATRICES, "dg", "n_window", "context_window", "horizon", "support")
+_MAGIC = b"\x93NUMPY"
 
 
 def read_npz(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
@@ -66,9 +69,23 @@ def _arrays(spec: ReadSpec) -> tuple[dict[str, np.ndarray], ReadSpec]:
             raise spec.fail(f"array {duplicate!r} occurs twice; rename one", SchemaError)
         spec = spec.understood(archive.files, _ALLOWED)
         assert archive.zip is not None  # closed together with the stream
-        sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.zip.infolist()}
-        check_size(spec.path, sum(sizes[column] for column in spec.columns.values()))
+        check_size(spec.path, sum(_memory(archive.zip, name, column, spec) for name, column in spec.columns.items()))
         return {name: _array(archive, name, column, spec) for name, column in spec.columns.items()}, spec
+
+
+def _memory(archive: zipfile.ZipFile, name: str, column: str, spec: ReadSpec) -> int:
+    """Return the bytes that reading a column takes at the most, from the header of its array alone."""
+    member = column if column in archive.namelist() else f"{column}.npy"
+    stored = archive.getinfo(member).file_size
+    with reading(spec.path, "NPZ file"), archive.open(member) as stream:
+        if stream.read(len(_MAGIC)) != _MAGIC:
+            return stored
+        version, _ = stream.read(2)
+        head = np.lib.format.read_array_header_1_0 if version == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = head(stream)
+    cells = math.prod(shape)
+    copies = 1 if name not in MATRICES else 3 if name == "counts" or name == "target" else 2
+    return max(stored, cells * dtype.itemsize) + 8 * cells * (copies - 1)
 
 
 def _array(archive: Any, name: str, column: str, spec: ReadSpec) -> np.ndarray:
@@ -96,7 +113,7 @@ def _matrix(name: str, value: np.ndarray, shape: tuple[int, ...], spec: ReadSpec
         raise spec.fail(f"column {column}: holds {value.dtype}, no real numbers; save them as float64", SchemaError)
     if value.shape != shape:
         raise spec.fail(f"column {column}: shape {value.shape}, but the truth has {shape}; make them alike", ShapeError)
-    return value.astype(np.float64)
+    return value.astype(np.float64, copy=False)
 
 
 def _support(value: np.ndarray, shape: tuple[int, ...], spec: ReadSpec) -> np.ndarray:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.artifacts._files import read_text, text_stream
+from spectra_eval.artifacts._files import filled_lines, read_text, text_stream
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.artifacts._limits import check_objects, first_twice
+from spectra_eval.artifacts._limits import check_objects, filled_rows, first_twice
 from spectra_eval.errors import SchemaError, one_line
 
 __all__ = ["read_columns", "read_objects"]
@@ -62,9 +62,7 @@ def read_columns(
             raise SchemaError(f"{path}: line 1: column {duplicate!r} occurs twice; rename one")
         columns = [(place, name) for place, name in enumerate(header) if wanted is None or name in wanted]
         cells: dict[str, list[str]] = {name: [] for name in header}
-        for row in reader:
-            if not row:
-                continue
+        for row in filled_rows(path, reader):
             if len(row) != len(header):
                 fix = "correct the line"
                 raise SchemaError(
@@ -83,9 +81,7 @@ def read_objects(path: Path, form: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the JSON objects of a file, one a line, with the number of the line; `form` shows spec one is written."""
     text = read_text(path)
     check_objects(path, text)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, line in filled_lines(text):
         try:
             entry = parse_json(line)
         except json.JSONDecodeError as error:

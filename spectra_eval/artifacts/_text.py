@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval.artifacts._columns import RawColumns, ReadSpec, whole_numbers
 from spectra_eval.artifacts._files import read_text, text_stream
-from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._limits import filled_rows, first_twice
 from spectra_eval.artifacts._long import LONG, Numbering, check_named, grouped
 from spectra_eval.errors import SchemaError, one_line
 from spectra_eval.tables import UNKNOWN
@@ -43,9 +43,8 @@ class _Lines:
         mark = "\t" if self.spec.format == "tsv" else ","
         reader = csv.reader(text_stream(self.text), delimiter=mark, strict=True)
         try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
+            for row in filled_rows(self.spec.path, reader):
+                yield reader.line_num, row
         except csv.Error as error:
             fix = "quote the whole cell, or save the file again"
             raise self.spec.fail(f"line {reader.line_num}: {one_line(error)}; {fix}", SchemaError) from error

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._files import reading
-from spectra_eval.artifacts._limits import Unpacked, first_twice
+from spectra_eval.artifacts._limits import Unpacked, filled_rows, first_twice
 from spectra_eval.data._join import text_column
 from spectra_eval.errors import InputError, SchemaError, one_line
 
@@ -89,7 +89,7 @@ class _Lines:
                 binary = io.BufferedReader(Unpacked(binary, self.path, self.path.stat().st_size), 1 << 20)
             text = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
             self._reader = csv.reader(text, delimiter=delimiter, strict=True)
-            yield from (row for row in self._reader if row)
+            yield from filled_rows(self.path, self._reader)
 
 
 def check_encoding(encoding: str) -> None:

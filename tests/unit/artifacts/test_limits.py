@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectra_eval.artifacts import iter_table, read_json, read_table
+from spectra_eval.artifacts._side import read_columns, read_objects
 from spectra_eval.data.csv import read
 from spectra_eval.errors import InputError, SchemaError
 
@@ -26,7 +27,8 @@ MIB = 1 << 20
 def packed_text(folder: Path) -> Path:
     path = folder / "z.csv.gz"
     with gzip.open(path, "wb") as stream:
-        stream.write(b"user,category,target\nu,a,1\nu,b,1\n" + b"\n" * (40 * MIB))
+        note = b" " * 100_000
+        stream.write(b"user,category,target,note\nu,b,1,\n" + b"".join(b"u%d,a,1,%b\n" % (i, note) for i in range(420)))
     return path
 
 
@@ -292,3 +294,42 @@ def test_a_header_that_lies(tmp_path: Path, shape: str) -> None:
         archive.writestr("counts.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(48))
     with pytest.raises(SchemaError, match=r"t.npz: "):
         read_table(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("read_file", [read, read_table, read_columns], ids=["log", "table", "side file"])
+def test_blank_lines_of_csv_have_a_limit(tmp_path: Path, read_file: Callable[[Path], Any]) -> None:
+    path = tmp_path / "t.csv.gz"
+    start = gzip.compress(b"user,item,time,categories,category,count\nu,i,100000000,a,a,1\n")
+    path.write_bytes(start + gzip.compress(b"\n" * 65_536) * 40)
+    with pytest.raises(SchemaError, match=r"t\.csv\.gz: more than 1,000,000 blank lines; remove them$"):
+        read_file(path)
+
+
+def test_blank_lines_between_objects_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("{}\n" + "\n" * (4 * MIB) + '{"a": 1}\n')
+    tracemalloc.start()
+    assert list(read_objects(path, "{}")) == [(1, {}), (4 * MIB + 2, {"a": 1})]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * MIB  # a list of the lines alone takes 32
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i1"])
+def test_the_header_of_an_array_says_what_its_table_takes(
+    tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRA_EVAL_MAX_MATRIX", "64M")
+    np.savez_compressed(tmp_path / "t.npz", counts=np.ones((2500, 2000), dtype=dtype))
+    tracemalloc.start()
+    with pytest.raises(SchemaError, match=r"t\.npz: its content takes .* MiB, and the limit .* is 64\.0 MiB"):
+        read_table(tmp_path / "t.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MIB
+    np.savez_compressed(tmp_path / "t.npz", counts=np.ones((700, 2000), dtype=dtype))
+    tracemalloc.start()
+    assert read_table(tmp_path / "t.npz").n_users == 700
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 * MIB
