@@ -188,7 +188,7 @@ def test_a_prompt_beyond_the_context_is_refused(session: Any, monkeypatch: pytes
     length = session.count_tokens(REQUESTS[0])
     with pytest.raises(ProbeError, match=f"a prompt of {length} tokens; the context of the model is 60"):
         session.score(REQUESTS[:1])
-    with pytest.raises(ProbeError, match="and 30 for the reply"):
+    with pytest.raises(ProbeError, match="and 30 for the response"):
         session.generate(REQUESTS[:1], max_tokens=30)
 
 

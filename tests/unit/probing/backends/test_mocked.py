@@ -123,7 +123,7 @@ def test_a_drawn_list_is_drawn_without_replacement_by_what_is_held() -> None:
             assert sorted(reply.text.split()) == ["a", "b", "c"]
             firsts.append("abc".index(reply.text[0]))
         again = session.generate([asked, asked], max_tokens=9, sampling=Sampling(seed=n - 1))
-        with pytest.raises(InputError, match="no positive number"):
+        with pytest.raises(InputError, match="not a positive number"):
             session.generate([asked], max_tokens=9, sampling=Sampling(temperature=0.0))
     assert again == [[reply], [reply]]
     shares = np.bincount(firsts, minlength=3) / n

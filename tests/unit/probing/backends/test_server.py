@@ -210,7 +210,7 @@ def test_a_prompt_past_the_context_of_the_server_is_refused(served: tuple[str, S
 
 def test_what_cannot_be_asked_is_said(served: tuple[str, State], folder: Path) -> None:
     with open_server(url=served[0], tokenizer=str(folder)) as session:
-        with pytest.raises(ProbeError, match="name the replies"):
+        with pytest.raises(ProbeError, match="name the answers"):
             session.score([ProbeRequest(prefix="user", suffixes=("?",))])
         with pytest.raises(ProbeError, match="the same token"):
             session.score([ProbeRequest(prefix="user", suffixes=("?",), answers=("Yes", "Yes"))])

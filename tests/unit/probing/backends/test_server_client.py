@@ -106,7 +106,7 @@ def test_a_deadline_holds_for_the_whole_request(answer: Answer) -> None:
 def test_a_reply_is_limited_and_never_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_server_client, "_MOST_BYTES", 1 << 20)
     for text in (page("x" * (1 << 20) + "x"), f"{JSON}\r\n" + "x" * (1 << 21)):
-        with serving(say(text)) as url, Client(url, retries=0) as client, pytest.raises(ProbeError, match="past 1 MiB"):
+        with serving(say(text)) as url, Client(url, retries=0) as client, pytest.raises(ProbeError, match="than 1 MiB"):
             client.models()
     packed = page("anything", "200 OK", "Content-Encoding: gzip")
     with serving(say(packed)) as url, Client(url) as client, pytest.raises(ProbeError, match="compresses its response"):
