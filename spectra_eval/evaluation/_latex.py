@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spectra_eval import redaction
+
 __all__ = ["escaped", "latex"]
 
 _SIGNS = {
@@ -30,8 +32,8 @@ _PATTERN = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
 
 
 def escaped(text: str) -> str:
-    """Return a text escaped for LaTeX."""
-    return _PATTERN.sub(lambda found: _SIGNS[found[0]], text)
+    """Return a text escaped for LaTeX, control characters and direction marks included."""
+    return _PATTERN.sub(lambda found: _SIGNS[found[0]], redaction.escaped(text))
 
 
 def latex(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spectra_eval import redaction
 from spectra_eval._version import __version__
 from spectra_eval.evaluation._latex import escaped
 from spectra_eval.report._content import ClaimLine, Column, Row, claim_lines, headline
@@ -62,6 +63,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("spectra_eval", "report"),
         autoescape=template.endswith(".html.j2"),
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -80,7 +82,12 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 
 def _plain(text: str) -> str:
     """Return a text escaped for Markdown, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(redaction.escaped(text).split()))
+
+
+def _printable(value: Any) -> Any:
+    """Return a text without control characters and direction marks; markup and other values are unchanged."""
+    return redaction.escaped(value) if type(value) is str else value
 
 
 def _assumptions(claims: Sequence[ClaimLine]) -> list[tuple[str, str, str, list[str]]]:

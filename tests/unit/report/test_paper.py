@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from spectra_eval.evaluation._latex import escaped as latex
-from spectra_eval.report import to_markdown, write_paper
+from spectra_eval.report import render_report, to_markdown, write_paper
 from spectra_eval.tables import PreferenceTable
 
 
@@ -56,3 +57,20 @@ def test_markdown_says_the_same(table: PreferenceTable, evaluation: Any, certifi
     for head, rule in itertools.pairwise(lines):
         if rule.startswith("| ---"):
             assert head.count("|") == rule.count("|")
+
+
+def test_control_characters_and_direction_marks_reach_no_document(
+    simulate: Callable[..., PreferenceTable], evaluation: Any, certificate: Any, tmp_path: Path
+) -> None:
+    marks = "\x1b[31m\u202eeman\u2066\ufeff\x85"
+    table = simulate(categories=tuple(f"{place}{marks}" for place in "abcdefghi"), metadata={"model": marks})
+    for row in evaluation["results"]:
+        row["system"] += marks if row["system"] == "history" else ""
+    certificate["claims"][1]["statement"] = marks
+    given: Any = {"tables": table, "evaluation": evaluation, "certificate": certificate, "title": marks}
+    written = write_paper(tmp_path, **given)
+    assert "js-divergence-bars.pdf" in {path.name for path in written}
+    texts = [path.read_text(encoding="utf-8") for path in written if path.suffix == ".tex"]
+    for text in (*texts, to_markdown(**given), render_report(**given)):
+        assert not set(marks) & set(text) - set("[31meman")
+    assert r"\textbackslash{}x1b[31m\textbackslash{}u202eeman" in texts[0]
