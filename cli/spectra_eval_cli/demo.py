@@ -20,7 +20,9 @@ _SECONDS_A_USER = 3.5
 
 @click.command("demo")
 @click.argument("out", required=False, default="demo-out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--users", type=click.IntRange(2), default=80, show_default=True, help="How many users to probe.")
+@click.option(
+    "--users", type=click.IntRange(2, 1_000_000), default=80, show_default=True, help="How many users to probe."
+)
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

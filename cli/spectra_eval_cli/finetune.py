@@ -112,15 +112,15 @@ def command(
         raise InputError(f"{merge}: exists; name a new folder for the merged model")
     leads = not accelerate or os.environ.get("RANK", "0") == "0"  # one of several processes speaks and merges
     quiet = quiet or not leads
+    settings = Recipe(**recipe)  # refused before anything is read or written
     read = read_table(table)
     interactions = _interactions(read, source, dataset, more)
-    if hold_out > 0:
+    if hold_out != 0:
         read, held_out = split_users(read, hold_out, seed=recipe["seed"])
         held_out_path = output.parent / f"{output.name}.held-out.parquet"
         output.parent.mkdir(parents=True, exist_ok=True)
         write_table(held_out, held_out_path)
         log(f"held out: {held_out_path}, {len(set(held_out.users.tolist()))} users", quiet=quiet)
-    settings = Recipe(**recipe)
     manifest = finetune(
         read,
         interactions,

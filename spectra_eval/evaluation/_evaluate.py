@@ -47,6 +47,8 @@ SCHEMA = "spectra-eval/evaluation/1"
 class Evaluation:
     """The result of `evaluate`.
 
+    Two evaluations are equal only if they are the same object; compare their `results`.
+
     Attributes
     ----------
     results : tuple of MetricResult

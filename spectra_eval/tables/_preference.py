@@ -48,6 +48,8 @@ else:
 class PreferenceTable:
     """One row per record (a user at one context window and horizon): the target and the model's prediction.
 
+    Two tables are equal only if they are the same object; compare contents by column, or by `artifacts.TableDigest`.
+
     Parameters
     ----------
     users : (N,) array of str

@@ -32,6 +32,8 @@ __all__ = ["Recipe", "adapted", "learning_rate", "train"]
 
 Progress = Callable[[int, int, float], Any]
 _HOW = ("lora", "full")
+_MOST = {"rank": 65_536, "alpha": 1e9, "batch": 1e9, "learning_rate": 1e6, "epochs": 1e9, "clip": 1e30}
+"""The largest value of each positive number; larger ones overflow in the libraries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +89,16 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.how not in _HOW:
             raise InputError(f"how: {self.how!r} is none of {', '.join(_HOW)}")
-        for name in ("rank", "alpha", "batch", "learning_rate", "epochs", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name}: {getattr(self, name)} is not above 0 and finite")
+        for name, most in _MOST.items():
+            if not 0 < getattr(self, name) <= most:
+                raise InputError(f"{name}: not above 0 and at most {most:g}")
         for name in ("dropout", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}: {getattr(self, name)} is not in [0, 1)")
-        if self.weight_decay < 0 or self.seed < 0:
-            raise InputError("weight_decay, seed: neither may be negative")
+        if not 0 <= self.weight_decay <= 1:
+            raise InputError(f"weight_decay: {self.weight_decay} is not in [0, 1]")
+        if not 0 <= self.seed < 1 << 64:
+            raise InputError("seed: not at least 0 and below 2^64")
         if self.layers is not None and (self.layers < 1 or self.how == "full"):
             raise InputError(f"layers: {self.layers} for how {self.how!r}; give at least 1, and with lora alone")
         if self.steps is not None and self.steps < 1:

@@ -1,5 +1,6 @@
 """Results fit the functions that take them, and print in a line."""
 
+import copy
 import dataclasses
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from spectra_eval import Information, PreferenceTable, certify, compare, evaluate, metrics, read_table, theory, verify
-from spectra_eval.artifacts import read_json
+from spectra_eval.artifacts import TableDigest, read_json
+from spectra_eval.evaluation import Evaluation
 from spectra_eval.metrics._comparison import Comparison
 from spectra_eval.report.html import write_report
 
@@ -157,3 +159,17 @@ def test_an_evaluation_is_a_row_of_results() -> None:
     found = evaluate(table, metrics=["total_variation"], bootstrap=0)
     assert list(found) == list(found.results) and len(found) == len(list(found))
     assert "total_variation" in found and "brier" not in found and found.results[0] in found
+
+
+def test_equality_is_identity_and_contents_have_a_digest() -> None:
+    def digest(table: PreferenceTable) -> str:
+        found = TableDigest()
+        found.update(table)
+        return found.hexdigest()
+
+    copied = copy.deepcopy(TABLE)
+    assert copied != TABLE and len({copied, TABLE}) == 2
+    assert digest(copied) == digest(TABLE) != digest(TABLE.select([0]))
+    assert "same object" in (PreferenceTable.__doc__ or "") and "same object" in (Evaluation.__doc__ or "")
+    one, two = evaluate(TABLE, bootstrap=0), evaluate(copied, bootstrap=0)
+    assert one != two and one.results == two.results
