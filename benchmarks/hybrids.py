@@ -4,7 +4,7 @@
 
 Random models with recurrent layers, of the width 256 and with four layers; one user, 10 endings after an opening of
 120 tokens. ``whole_over_copied`` is the time of whole prompts over that of the copied state. Both are run in turn;
-``difference`` is the largest in a log-probability, in nats.
+``difference`` is the largest in a log-probability, in nats. Each model's seconds go to the error stream as it is done.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def main() -> None:
         least = {side: min(turn[0] for turn in some) for side, some in turns.items()}
         seconds |= {f"{side}, {name}": value for side, value in least.items()}
         ratios[f"whole_over_copied_{name}"] = least["whole"] / least["copied"]
+        print(f"{name}: " + ", ".join(f"{side} {value:.3g} s" for side, value in least.items()), file=sys.stderr)
         ratios[f"difference_{name}"] = float(np.abs(turns["whole"][0][2] - turns["copied"][0][2]).max())
     sizes = {"width": WIDTH, "layers": LAYERS, "opening": OPENING, "endings": ENDINGS, "repeats": repeats}
     report({"sizes": sizes, "seconds": seconds, "ratios": ratios}, chosen.format)

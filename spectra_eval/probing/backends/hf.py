@@ -2,8 +2,8 @@
 
 The answer to a request does not depend on the others in its batch: each request is read on its own, unless several
 are read `together`.
-In float32 the strategies agree within 1e-4 in every log-probability. Wide models with recurrent layers, whose scans are
-rounded in chunks, differ by up to 5e-4, and every strategy differs as much from float64. In bfloat16 each strategy has
+In float32 the strategies agree within 1e-4 in every log-probability. Models with recurrent layers, whose scans add up
+rounding, differ by more as they get wider: by up to 1e-3 at the width 256. In bfloat16 each strategy has
 the rounding of the layers, about 0.1 in a score. On a processor without instructions for bfloat16 the strategy
 ``split`` rounds the weights alone and computes in float32, which is faster there and nearer to the model.
 """
