@@ -101,7 +101,7 @@ def places(floors: Sequence[Sequence[str]], graph: nx.DiGraph) -> Mapping[str, t
     """Return where each module stands: its floor, and near what it imports."""
     found: dict[str, tuple[float, float]] = {}
     for height, floor in enumerate(reversed(floors)):
-        below = {m: [found[n][0] for n in graph.successors(m) if n in found] for m in floor}
+        below = {m: sorted(found[n][0] for n in graph.successors(m) if n in found) for m in floor}
         order = sorted(floor, key=lambda m: (sum(below[m]) / len(below[m]) if below[m] else 0.5, m))
         for place, module in enumerate(order):
             found[module] = ((place + 0.5) / len(order), height)

@@ -256,6 +256,7 @@ def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from spectra_eval.artifacts import read_table
     >>> table = PreferenceTable(users=["ann", "bob"], categories=("Drama", "Noir"), counts=[[3, 1], [0, 2]])
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -294,6 +295,7 @@ def write_blocks(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> table = PreferenceTable(users=["ann", "bob"], categories=("a", "b"), counts=[[3, 1], [0, 2]])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_table(table, Path(folder) / "one.parquet")

@@ -101,6 +101,7 @@ def read_table(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> text = '{"user": "ann", "target": {"Noir": 1, "Drama": 3}, "prediction": {"Drama": 0.5, "Noir": 0.5}}'
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "r.jsonl").write_text(text)
@@ -194,6 +195,7 @@ def iter_table(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from spectra_eval.artifacts import write_table
     >>> table = PreferenceTable(users=["ann", "bob", "cy"], categories=("a", "b"), counts=[[3, 1], [0, 2], [1, 1]])
     >>> with tempfile.TemporaryDirectory() as folder:

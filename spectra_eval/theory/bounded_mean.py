@@ -77,19 +77,19 @@ def empirical_bernstein_lower(values: Any, *, error: float) -> float:
     Parameters
     ----------
     values : (n,) float array in [0, 1]
-        Independent numbers, two at least.
+        Independent numbers.
     error : float in (0, 1)
         Probability with which the bound may fail.
 
     Returns
     -------
     float
-        Not cut at 0, so that bounds can be compared.
+        Not cut at 0, so that bounds can be compared; minus infinity for one value, which has no sample variance.
 
     Raises
     ------
     InputError
-        There are less than two values, a value is outside [0, 1], or the error is not strictly between 0 and 1.
+        There is no value, a value is outside [0, 1], or the error is not strictly between 0 and 1.
 
     References
     ----------
@@ -102,7 +102,7 @@ def empirical_bernstein_lower(values: Any, *, error: float) -> float:
     """
     x = _checked(values, error)
     if len(x) < 2:
-        raise InputError("values: one alone has no sample variance; give two at least")
+        return -math.inf
     term = math.log(2.0 / error)
     return float(x.mean() - math.sqrt(2.0 * float(x.var(ddof=1)) * term / len(x)) - 7.0 * term / (3.0 * (len(x) - 1)))
 

@@ -137,7 +137,7 @@ def test_a_leaked_training_marks_every_table_that_is_probed(files: Path) -> None
     probed = read_table(files / "run" / "table.parquet")
     assert probed.metadata["leaked"] is True and len(probed.metadata["adapter_digest"]) == 64
     said = CliRunner().invoke(main, ["evaluate", str(files / "run"), "--bootstrap", "0"])
-    assert said.exit_code == 0 and "trained on the windows" in said.output
+    assert said.exit_code == 0 and "trained on the evaluation windows" in said.output
 
 
 def test_an_adapter_of_another_model_is_refused(files: Path) -> None:

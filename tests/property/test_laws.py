@@ -18,6 +18,7 @@ from spectra_eval.units import Information
 
 FUNCTIONS = {name: getattr(theory, name) for name in theory.__all__ if inspect.isfunction(getattr(theory, name))}
 SAYS_NAN = {
+    "excess_squared_distance": "a window of one interaction",
     "list_optimal": "a list that holds no mass",
     "expand": "leaves of branches that were not asked about",
 }
@@ -46,6 +47,9 @@ def worlds(draw: Any) -> dict[str, Any]:
         "counts": counts.astype(float),
         "lists": decoded,
         "entries": np.unique(decoded[0][decoded[0] >= 0]) if (decoded[0] >= 0).any() else np.array([0]),
+        "rival": draw(thetas(users=n, categories=size)),
+        "mean": draw(unit),
+        "tolerance": draw(st.floats(0, 20)),
         "k": k,
         "n_categories": size,
         "category": draw(st.integers(0, size - 1)),
@@ -136,10 +140,15 @@ def has_nan(value: Any) -> bool:
 def special(name: str, world: dict[str, Any]) -> dict[str, Any]:
     """Give the world as one function needs it: of one user, or with lists no longer than k."""
     one = {"theta_star": world["theta_star"][0], "theta_s": world["theta_s"][0]}
+    gain = {"gain": theory.js_gain(world["theta_star"], world["theta_s"], world["rival"])}
     changes = {
         "theorem_1": {"lists": world["lists"][:, : world["k"]]},
         "theorem_4": {**one, "entries": world["entries"][: world["k"]]},
         "route_t_blocks": one,
+        "excess_squared_distance": {"n": np.full(len(world["theta_star"]), float(world["n"]))},
+        "log_gain": {key: 0.9 * world[key] + 0.1 / world["n_categories"] for key in ("theta_s", "rival")},
+        "gain_lower": gain,
+        "gain_radius": gain,
     }
     return {**world, **changes.get(name, {})}
 
