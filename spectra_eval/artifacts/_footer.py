@@ -102,7 +102,18 @@ def _leaves(file: pq.ParquetFile, column: str) -> Iterator[tuple[Any, list[Any]]
     here = [leaf for leaf, path in enumerate(paths) if path == column or path.startswith(f"{column}.")]
     for number in range(footer.num_row_groups if here else 0):
         group = footer.row_group(number)
-        yield group, [group.column(leaf) for leaf in here]
+        leaves = [group.column(leaf) for leaf in here]
+        if any(_path_of(leaf) != paths[place] for leaf, place in zip(leaves, here, strict=True)):
+            raise SchemaError(f"column {column}: the footer of the Parquet file is damaged; write the file again")
+        yield group, leaves
+
+
+def _path_of(leaf: Any) -> str | None:
+    """Return the path of a column in a row group, which a damaged footer may name otherwise than the schema does."""
+    try:
+        return str(leaf.path_in_schema)
+    except UnicodeDecodeError:
+        return None
 
 
 def read_description(metadata: Mapping[bytes, bytes], spec: ReadSpec) -> tuple[tuple[str, ...], dict[str, Any]]:
