@@ -83,7 +83,7 @@ test-lowest: pyproject.toml  ## numbers, readers and commands with the lowest ve
 		pytest beartype mpmath scikit-learn statsmodels ir_measures
 	@$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST_VENV)/lowest.txt
 	@$(LOWEST_VENV)/bin/python -m pytest -q $(addprefix tests/unit/,arrays artifacts baselines certification data evaluation metrics stats tables theory) \
-		$(wildcard tests/unit/test_*.py) tests/cli/test_bad_input.py tests/cli/test_cases.py
+		$(wildcard tests/unit/test_*.py) tests/cli/test_bad_input.py tests/cli/test_odd_values.py tests/cli/test_cases.py
 
 # The harness that the benchmark holds itself against stands beside what $(VENV) has, and changes nothing there.
 $(BENCH_VENV)/.made: $(VENV)/.dev constraints-bench.txt

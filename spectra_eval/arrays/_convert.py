@@ -69,13 +69,13 @@ def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
         if isinstance(value, list | tuple) and holds_library(value):
             return _stacked(name, [convert(f"{name}[{i}]", part, boolean=boolean) for i, part in enumerate(value)])
         given = of_library(name, value)
+        if given is None:
+            refuse_masked(name, value)
+            given = Given(plain_array(name, value))
     except (MemoryError, SpectraError):
         raise
     except Exception as error:  # conversion by another library may raise any error
         raise no_array(name, value, error) from error
-    if given is None:
-        refuse_masked(name, value)
-        given = Given(plain_array(name, value))
     return as_numbers(name, given, boolean=boolean)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from spectra_eval.errors import InputError, ShapeError, SpectraError, one_line
+from spectra_eval.errors import InputError, ShapeError, one_line
 
 __all__ = [
     "EPS",
@@ -110,10 +110,6 @@ def plain_array(name: str, value: Any) -> np.ndarray:
         return np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"{name}: its rows have different lengths; give an array with one length") from error
-    except (MemoryError, SpectraError):
-        raise
-    except Exception as error:  # an object of another library may fail in any way
-        raise no_array(name, value, error) from error
 
 
 def no_array(name: str, value: Any, error: Exception) -> InputError:

@@ -82,7 +82,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise SchemaError(f"{path}: not a readable {what} ({one_line(error)[:160]}); write it again") from error
     except MemoryError as error:  # also raised by parsers for deep nesting
         raise SchemaError(f"{path}: not a readable {what}, or too large for this machine; write it again") from error
-    except Exception as error:
+    except Exception as error:  # a parser of another library may raise any error at damaged bytes
         reason = f"{type(error).__name__}: {one_line(error)[:160]}"
         raise SchemaError(f"{path}: not a readable {what} ({reason}); write it again") from error
 
@@ -95,10 +95,9 @@ def as_path(path: object) -> Path:
     >>> as_path("t.csv") == Path("t.csv")
     True
     """
-    try:
-        return Path(path)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise InputError(f"path: {type(path).__name__} is no file name; give a str or a Path") from error
+    if not isinstance(path, str | Path):
+        raise InputError(f"path: {type(path).__name__} is no file name; give a str or a Path")
+    return Path(path)
 
 
 def missing(path: Path) -> str:

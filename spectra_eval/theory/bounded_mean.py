@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, check_level
-from spectra_eval.errors import InputError
+from spectra_eval.arrays import check_level
+from spectra_eval.theory._running import in_unit_interval, running_moments
 
 __all__ = ["betting_lower", "empirical_bernstein_lower", "prpl_eb_lower"]
 
@@ -147,20 +147,10 @@ def prpl_eb_lower(values: Any, *, error: float) -> float:
 def _prepared(values: Any, error: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the numbers, the running mean before each, and the bet lambda_t that the past suggests."""
     x = _checked(values, error)
-    n = len(x)
-    number = np.arange(1, n + 1)
-    mean = (0.5 + np.cumsum(x)) / (number + 1)
-    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (number + 1)
-    before = np.concatenate(([0.5], mean[:-1]))
-    spread = np.concatenate(([0.25], variance[:-1]))
-    return x, before, np.sqrt(-2 * math.log(error) / (n * spread))
+    before, spread = running_moments(x)
+    return x, before, np.sqrt(-2 * math.log(error) / (len(x) * spread))
 
 
 def _checked(values: Any, error: float) -> np.ndarray:
     check_level("error", error)
-    x = as_array("values", values).ravel()
-    if len(x) == 0:
-        raise InputError("values: none given; a mean needs at least one")
-    if not ((x >= 0) & (x <= 1)).all():
-        raise InputError("values: all must lie in [0, 1]; scale them first")
-    return x
+    return in_unit_interval(values)

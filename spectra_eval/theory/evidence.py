@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_array, check_number, check_whole
+from spectra_eval.arrays import check_number, check_whole
 from spectra_eval.errors import InputError
+from spectra_eval.theory._running import in_unit_interval, running_moments
 
 __all__ = ["eprocess"]
 
@@ -42,7 +43,8 @@ def eprocess(values: Any, *, mean: float, population: int | None = None, cap: fl
     Raises
     ------
     InputError
-        A value is outside [0, 1], there are more values than the population has, or an argument is outside its range.
+        There is no value, one is outside [0, 1], there are more values than the population has, or an argument is
+        outside its range.
 
     References
     ----------
@@ -60,21 +62,14 @@ def eprocess(values: Any, *, mean: float, population: int | None = None, cap: fl
     check_number("cap", cap, low=0.0, high=1.0)
     if not 0.0 < cap < 1.0:
         raise InputError(f"cap: {cap} is not strictly between 0 and 1")
-    x = as_array("values", values).ravel()
-    if not ((x >= 0) & (x <= 1)).all():
-        raise InputError("values: all must lie in [0, 1]; scale them first")
-    number = np.arange(1, len(x) + 1)
-    sums = np.cumsum(x)
-    before = sums - x
+    x = in_unit_interval(values)
+    number, earlier = np.arange(1, len(x) + 1), np.cumsum(x) - x
     if population is None:
         null = np.full(len(x), float(mean))
     else:
-        check_whole("population", population, least=max(1, len(x)), why="the values are drawn from it")
-        null = (population * mean - before) / (population - number + 1)
-    running = (0.5 + sums) / (number + 1)
-    squares = (x - running) ** 2
-    centre = (0.5 + before) / number
-    variance = (0.25 + np.cumsum(squares) - squares) / number
+        check_whole("population", population, least=len(x), why="the values are drawn from it")
+        null = (population * mean - earlier) / (population - number + 1)
+    centre, variance = running_moments(x)
     ahead = np.clip(centre - null, 0.0, None)
     with np.errstate(divide="ignore", invalid="ignore"):
         bet = np.minimum(np.where(null > 0, cap / np.where(null > 0, null, 1.0), np.inf), ahead / (variance + ahead**2))

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from spectra_eval.arrays import as_array, as_simplex, check_level
 from spectra_eval.errors import InputError, ShapeError
@@ -334,13 +335,5 @@ def _mass(a: np.ndarray, b: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
 
 
 def _part(theta: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return what one category adds to JS(theta, q) - JS(theta, p) in nats, minus what does not depend on theta."""
-    return (
-        _negative_entropy(theta + p) / 2
-        - _negative_entropy(theta + q) / 2
-        - (_negative_entropy(p) - _negative_entropy(q)) / 2
-    )
-
-
-def _negative_entropy(x: np.ndarray) -> np.ndarray:
-    return np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0)), 0.0)
+    """Return what one category adds to JS(theta, q) - JS(theta, p) in nats, minus terms that sum to zero."""
+    return (special.entr(theta + q) - special.entr(theta + p) + special.entr(p) - special.entr(q)) / 2

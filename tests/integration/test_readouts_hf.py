@@ -120,13 +120,13 @@ def test_every_readout_gives_each_user_a_distribution(session: Any, readout: str
             assert reading.theta_s.std() > 0 and (reading.answer_mass > 0).all()
 
 
-def test_debiasing_takes_off_the_content_free_scores(session: Any) -> None:
+def test_debiasing_subtracts_the_content_free_scores(session: Any) -> None:
     (plain,) = ReadoutRunner(session, categories=CATEGORIES).read(USERS[:1])
     runner = ReadoutRunner(session, categories=CATEGORIES, debias=True)
-    (mended,) = runner.read(USERS[:1])
+    (debiased,) = runner.read(USERS[:1])
     (empty,) = ReadoutRunner(session, categories=CATEGORIES).read([("N/A",)])
     assert runner.content_free is not None
-    np.testing.assert_allclose(mended.theta_s, _softmax(plain.scores - empty.scores), atol=1e-5)
+    np.testing.assert_allclose(debiased.theta_s, _softmax(plain.scores - empty.scores), atol=1e-5)
 
 
 def test_the_doctor_finds_the_small_model_sound(session: Any) -> None:

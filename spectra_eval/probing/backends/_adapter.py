@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -80,7 +81,8 @@ def merged(folder: Path, adapter: Path) -> Path:
         return target
     try:
         from filelock import FileLock
-        from peft import PeftModel  # noqa: F401  # checked before anything is written
+
+        importlib.import_module("peft")  # before anything is written
     except ImportError as error:
         raise BackendUnavailable("merging an adapter needs peft: pip install 'spectra-eval[train]'") from error
     try:

@@ -41,7 +41,7 @@ class Entry:
 ENTRY = Entry(
     name="dg",
     label="Generated list",
-    summary="the decoded list beside a readout (probe --dg): greedy or drawn with a seed, free or held to the names",
+    summary="the decoded list (probe --dg): greedy or sampled with a seed, free or constrained to category names",
     definition="The categories that the model names, best first, parsed from its text or constrained to the names.",
     reading="What a user of the model would see; compared with a readout as the uniform distribution on the list.",
     pitfalls="Entries that are no category keep their position and count as misses. A short list misses mass.",

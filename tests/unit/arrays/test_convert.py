@@ -1,5 +1,6 @@
 """Arrays of other libraries at the door of every public function: converted, aligned, or refused in one line."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_labels_are_aligned_and_a_mismatch_is_refused(function: str) -> None:
             else (lambda q: theory.js_upper(counts, q, error=0.05).nats)
         )
     else:
-        call = lambda q: PAIRED[function](truth, q)  # noqa: E731
+        call = functools.partial(PAIRED[function], truth)
     assert np.array_equal(np.asarray(call(moved)), np.asarray(PAIRED[function](THETA, HELD)))
     with pytest.raises(InputError, match="labels of its categories differ"):
         call(held.rename(columns={"a": "other"}))

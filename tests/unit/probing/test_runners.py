@@ -93,11 +93,11 @@ def test_debiasing_takes_off_what_is_said_of_nobody(table: PreferenceTable) -> N
 
     with open_mocked(theta=theta) as session:
         for readout in SCORED:
-            plain, mended = (probe(table, session, readout=readout, debias=d, dg=False) for d in (False, True))
-            assert mended.theta_s is not None and plain.theta_s is not None
-            np.testing.assert_allclose(mended.theta_s[6], own["title 6-0"] / 15, rtol=1e-9)
+            plain, debiased = (probe(table, session, readout=readout, debias=d, dg=False) for d in (False, True))
+            assert debiased.theta_s is not None and plain.theta_s is not None
+            np.testing.assert_allclose(debiased.theta_s[6], own["title 6-0"] / 15, rtol=1e-9)
             np.testing.assert_allclose(plain.theta_s[6], own["title 6-0"] * bias / (own["title 6-0"] @ bias), rtol=1e-9)
-            assert mended.metadata["debias"] is True and plain.metadata["debias"] is False
+            assert debiased.metadata["debias"] is True and plain.metadata["debias"] is False
 
 
 def test_a_fitted_temperature_comes_from_other_users(table: PreferenceTable, tmp_path: Path) -> None:
