@@ -15,31 +15,30 @@ from spectra_eval.arrays._checks import (
     Thresholds,
     Whole,
     as_counts,
-    as_names,
     as_simplex,
     as_together,
+    deviation,
+    row_sums,
+)
+from spectra_eval.arrays._convert import (
+    as_array,
+    as_whole,
+    convert,
+    matched,
+    sum_tolerance,
+    type_tolerance,
+    whole_of,
+)
+from spectra_eval.arrays._given import Given, is_default
+from spectra_eval.arrays._labels import align, order, turned
+from spectra_eval.arrays._options import (
+    as_names,
     check_cutoff,
     check_level,
     check_number,
     check_seed,
     check_whole,
-    deviation,
-    row_sums,
     short_repr,
-)
-from spectra_eval.arrays._convert import (
-    Given,
-    align,
-    as_array,
-    as_whole,
-    convert,
-    is_default,
-    matched,
-    order,
-    sum_tolerance,
-    turned,
-    type_tolerance,
-    whole_of,
 )
 
 __all__ = [

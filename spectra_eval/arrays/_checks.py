@@ -1,20 +1,19 @@
-"""Names of shapes, and the checks of arguments.
+"""Names of shapes, and the checks of arrays.
 
 A public function checks its arrays here once and passes them to kernels that only compute.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-from spectra_eval.arrays._convert import align, as_array, convert, sum_tolerance
+from spectra_eval.arrays._convert import as_array, convert, sum_tolerance
+from spectra_eval.arrays._labels import align
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 __all__ = [
@@ -28,17 +27,10 @@ __all__ = [
     "Thresholds",
     "Whole",
     "as_counts",
-    "as_names",
     "as_simplex",
     "as_together",
-    "check_cutoff",
-    "check_level",
-    "check_number",
-    "check_seed",
-    "check_whole",
     "deviation",
     "row_sums",
-    "short_repr",
 ]
 
 ATOL = 1e-9
@@ -115,7 +107,25 @@ def as_together(
 
     Returns
     -------
-    list of (..., K) float64 arrays, and the other arrays by name
+    distributions : list of (..., K) float64 arrays
+        In the order given, each row divided by its sum.
+    others : dict of str to array
+        The other arrays by name, with the users and categories in the order of the first labelled array.
+
+    Raises
+    ------
+    ShapeError
+        An array has no category axis, K is zero, or the shapes do not fit together.
+    SimplexError
+        A row is negative, not finite, or does not sum to one within `ATOL`.
+    InputError
+        Something other than real numbers, or labels that do not fit together.
+
+    Examples
+    --------
+    >>> (theta,), others = as_together({"weights": ([1, 0], ["categories"])}, theta=[[0.25, 0.75]])
+    >>> theta.tolist(), others["weights"].tolist()
+    ([[0.25, 0.75]], [1, 0])
     """
     given = {name: convert(name, value) for name, value in named.items()}
     axes: dict[str, Sequence[str]] = {name: ("users", "categories") for name in named}
@@ -133,7 +143,32 @@ def as_together(
 
 
 def as_counts(name: str, value: Any) -> np.ndarray:
-    """Check that an array holds finite, non-negative weights; return it as float64."""
+    """Check that an array holds finite, non-negative weights; return it as float64.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    value : (..., K) array-like
+        The weights.
+
+    Returns
+    -------
+    (..., K) float64 array
+        The weights, not normalised.
+
+    Raises
+    ------
+    ShapeError
+        There is no last axis of categories.
+    InputError
+        An entry is negative or not finite, or is no number.
+
+    Examples
+    --------
+    >>> as_counts("counts", [[3, 1]])
+    array([[3., 1.]])
+    """
     array = as_array(name, value)
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ShapeError(f"{name}: needs a last axis of categories, got shape {array.shape}")
@@ -144,112 +179,8 @@ def as_counts(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def check_level(name: str, value: Any) -> float:
-    """Refuse a probability level that is not a number strictly between 0 and 1."""
-    number = _real(value)
-    if number is None or not 0.0 < number < 1.0:
-        raise InputError(f"{name}: {_shown(value)} is not strictly between 0 and 1")
-    return number
-
-
-def check_number(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf) -> float:
-    """Refuse what is not a finite number in [low, high].
-
-    Examples
-    --------
-    >>> check_number("weight", 1, low=0.0)
-    1.0
-    """
-    number = _real(value)
-    if number is None or not math.isfinite(number):
-        raise InputError(f"{name}: {_shown(value)} is not a finite number")
-    if not low <= number <= high:
-        raise InputError(f"{name}: {_shown(value)} is outside [{low:g}, {high:g}]")
-    return number
-
-
-def check_whole(name: str, value: Any, *, least: int = 0, most: int = 10**9, why: str = "") -> int:
-    """Refuse what is not a whole number from `least` to `most`; `why` completes the message.
-
-    Examples
-    --------
-    >>> check_whole("bins", np.int64(20), least=1)
-    20
-    """
-    item = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Integral):
-        raise InputError(f"{name}: {_shown(value)} is not a whole number{why and f'; {why}'}")
-    number = int(item)
-    if number < least:
-        raise InputError(f"{name}: {_shown(value)} is below {least}{why and f'; {why}'}")
-    if number > most:
-        raise InputError(f"{name}: {_shown(value)} is above {most:,}, the maximum")
-    return number
-
-
-def as_names(name: str, values: Any) -> tuple[str, ...]:
-    """Refuse what is neither a name nor a list of different names; one name is a list of one.
-
-    Examples
-    --------
-    >>> as_names("metrics", "js_divergence"), as_names("metrics", ["recall", "ece"])
-    (('js_divergence',), ('recall', 'ece'))
-    """
-    given = [values] if isinstance(values, str) else list(values) if isinstance(values, Iterable) else [None]
-    if not all(isinstance(value, str) for value in given):
-        raise InputError(f"{name}: {str(values)[:60]} is no list of names")
-    for place, value in enumerate(given):
-        if value in given[:place]:
-            raise InputError(f"{name}: {value!r} is given twice; name each once")
-    return tuple(given)
-
-
-def check_seed(value: Any, *, name: str = "seed") -> int:
-    """Refuse a seed that is not a whole number from 0 to 2^64 - 1."""
-    return check_whole(name, value, most=2**64 - 1)
-
-
-def check_cutoff(k: Any, n_categories: int | None = None) -> int:
-    """Refuse a cut-off that is not a whole number from one to the number of categories, where that is given."""
-    number = check_whole("k", k, least=1, why="choose a cut-off of at least one category")
-    if n_categories is not None and number > n_categories:
-        raise InputError(f"k: {number} exceeds the {n_categories} categories; choose k <= {n_categories}")
-    return number
-
-
-def _real(value: Any) -> float | None:
-    """Return a real number as a float, and None for everything else, including Booleans and texts."""
-    item = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):
-        return None
-    try:
-        return float(item)
-    except OverflowError:
-        return math.inf if item > 0 else -math.inf  # type: ignore[operator]  # a whole number or a fraction
-
-
-def _shown(value: Any) -> str:
-    """Return a value as short text for a message; Python refuses to print an integer of thousands of digits."""
-    if isinstance(value, int) and value.bit_length() > 64:
-        return f"an integer of {value.bit_length()} bits"
-    text = " ".join((str if isinstance(value, int | float | np.number) else repr)(value).split())
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def short_repr(value: Any) -> str:
-    """Return a one-line representation of a dataclass; arrays of more than six numbers are shown as their shape."""
-    shown = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value) if item.repr)
-    return f"{type(value).__name__}({', '.join(f'{name}={_brief(entry)}' for name, entry in shown)})"
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, np.ndarray) and value.size > 6:
-        return f"<array {value.shape}>"
-    return " ".join(repr(value).split())
-
-
 def row_sums(values: np.ndarray) -> np.ndarray:
-    """Sum each row of finite, non-negative numbers, with the same result for any order of its entries.
+    """Return the sum of each row of finite, non-negative numbers, the same for any order of its entries.
 
     Each row is rounded to a grid that is 62 bits minus the bits of K finer than its largest entry, and summed in
     integers. A table that is written, read or reordered then has exactly the same proportions.
@@ -257,10 +188,12 @@ def row_sums(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values : (N, K) float array
+        The numbers; not checked.
 
     Returns
     -------
     (N,) float array
+        The sums.
 
     Examples
     --------
@@ -303,7 +236,17 @@ def _first_defect(name: str, array: np.ndarray, good: np.ndarray) -> str:
 
 
 def deviation(total: float) -> str:
-    """Return the sum of a row as text, as a deviation where it would be printed as one.
+    """Return the sum of a row as text, written as a deviation from 1 where it is close to 1.
+
+    Parameters
+    ----------
+    total : float
+        The sum.
+
+    Returns
+    -------
+    str
+        The end of a message: "sums to …".
 
     Examples
     --------

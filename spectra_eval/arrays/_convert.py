@@ -7,8 +7,7 @@ numbers, Booleans, text, objects, sparse matrices. Labels are kept, so that arra
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,27 +17,22 @@ from spectra_eval.arrays._given import (
     FLOAT32_ATOL,
     Given,
     as_numbers,
-    is_default,
     no_array,
     plain_array,
     refuse_masked,
     tolerance_of,
 )
+from spectra_eval.arrays._labels import align
 from spectra_eval.arrays._libraries import holds_library, of_library
 from spectra_eval.errors import InputError, ShapeError, SpectraError
 
 __all__ = [
     "FLOAT32_ATOL",
-    "Given",
-    "align",
     "as_array",
     "as_whole",
     "convert",
-    "is_default",
     "matched",
-    "order",
     "sum_tolerance",
-    "turned",
     "type_tolerance",
     "whole_of",
 ]
@@ -56,10 +50,22 @@ def convert(name: str, value: Any, *, boolean: bool = False) -> Given:
     boolean : bool
         Whether Booleans are accepted.
 
+    Returns
+    -------
+    Given
+        The numbers, the machine epsilon of their type, and their labels.
+
     Raises
     ------
     InputError, ShapeError
         In one line, with what to pass instead.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> given = convert("theta_s", pd.DataFrame({"Noir": [0.25], "War": [0.75]}, index=["ann"]))
+    >>> given.values.tolist(), given.labels
+    ([[0.25, 0.75]], (('ann',), ('Noir', 'War')))
     """
     if type(value) is np.ndarray and value.dtype == np.float64:
         return Given(value)
@@ -97,6 +103,23 @@ def _stacked(name: str, parts: Sequence[Given]) -> Given:
 def as_array(name: str, value: Any) -> np.ndarray:
     """Convert to a float64 array.
 
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    value : array-like
+        An array of any library, or a sequence of numbers.
+
+    Returns
+    -------
+    float64 array
+        The numbers; their labels are dropped.
+
+    Raises
+    ------
+    InputError, ShapeError
+        As `convert` raises them.
+
     Examples
     --------
     >>> as_array("tv", [1, 2])
@@ -106,7 +129,26 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 
 def as_whole(name: str, value: Any) -> np.ndarray:
-    """Convert to an int64 array; refuse numbers with a fraction.
+    """Convert to an int64 array.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    value : array-like
+        An array of any library, or a sequence of numbers.
+
+    Returns
+    -------
+    int64 array
+        The numbers; their labels are dropped.
+
+    Raises
+    ------
+    InputError
+        A number has a fraction or does not fit into 64 bits, or the value is no array of numbers.
+    ShapeError
+        The rows have different lengths.
 
     Examples
     --------
@@ -117,7 +159,30 @@ def as_whole(name: str, value: Any) -> np.ndarray:
 
 
 def whole_of(name: str, values: np.ndarray) -> np.ndarray:
-    """Return converted numbers as int64; refuse numbers with a fraction."""
+    """Return converted numbers as int64.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    values : array
+        Numbers as `convert` returns them.
+
+    Returns
+    -------
+    int64 array
+        The same numbers.
+
+    Raises
+    ------
+    InputError
+        A number has a fraction, is not finite, or does not fit into 64 bits.
+
+    Examples
+    --------
+    >>> whole_of("lists", np.array([1.0, 0.0])).tolist()
+    [1, 0]
+    """
     if values.dtype.kind == "f" or values.dtype == np.uint64:
         bad = ~(np.abs(values) < 2.0**63) | (values != np.floor(values))
         if bad.any():
@@ -125,40 +190,30 @@ def whole_of(name: str, values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64, copy=False)
 
 
-def align(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
-    """Align labelled arrays: all get the order of the first array that labels the axis.
+def matched(**named: Any) -> tuple[Any, ...]:
+    """Convert arrays of (users, categories), and `lists` of (users, ranks), and align them by their labels.
 
     Parameters
     ----------
-    given : mapping of str to Given
-        Arrays by name.
-    axes : mapping of str to sequence of str
-        The meaning of each axis of each array, counted from the last one: ``("users", "categories")``.
+    **named : array-like or None
+        The arrays by argument. Only the name `lists` means (users, ranks); only `support` may have Booleans.
+
+    Returns
+    -------
+    tuple of Given or None
+        In the order given; None stays None.
 
     Raises
     ------
-    InputError
-        Two arrays have different labels on the same axis, or repeated labels in another order.
+    InputError, ShapeError
+        As `convert` and `align` raise them.
+
+    Examples
+    --------
+    >>> counts, lists = matched(counts=[[3, 1]], lists=None)
+    >>> counts.values.tolist(), lists
+    ([[3, 1]], None)
     """
-    aligned = turned(given, axes)
-    for what in ("categories", "users"):
-        first: tuple[str, tuple[Hashable, ...]] | None = None
-        for name, array in aligned.items():
-            if what not in axes[name]:
-                continue
-            axis = list(axes[name]).index(what) - len(axes[name])
-            labels = array.of_axis(axis)
-            if labels is None:
-                continue
-            if first is None:
-                first = (name, labels)
-            elif labels != first[1]:
-                aligned[name] = array.taken(order(name, labels, first[1], first[0], what), axis)
-    return aligned
-
-
-def matched(**named: Any) -> tuple[Any, ...]:
-    """Convert arrays of (users, categories), and ``lists`` of (users, ranks), and align them; None stays None."""
     given = {
         name: convert(name, value, boolean=name == "support") for name, value in named.items() if value is not None
     }
@@ -167,24 +222,18 @@ def matched(**named: Any) -> tuple[Any, ...]:
     return tuple(made.get(name) for name in named)
 
 
-def order(name: str, labels: Sequence[Any], wanted: Sequence[Any], other: str, what: str) -> list[int]:
-    """Return the index in `labels` of each wanted label; labels must match and not repeat."""
-    place = {label: i for i, label in enumerate(labels)}
-    advice = "give both the same labels, or NumPy arrays (.to_numpy()) to go by position"
-    missing = [label for label in wanted if label not in place]
-    if missing or len(labels) != len(wanted) or len(place) != len(labels):
-        extra = [label for label in labels if label not in set(wanted)]
-        if missing or extra:
-            only = f"{missing[0]!r} only in {other}" if missing else f"{extra[0]!r} only in {name}"
-            raise InputError(f"{name}: the labels of its {what} differ from those of {other} ({only}); {advice}")
-        raise InputError(f"{name}: a label of its {what} occurs twice, so it cannot be aligned with {other}; {advice}")
-    if len(set(wanted)) != len(wanted):
-        raise InputError(f"{name}: a label of its {what} occurs twice, so it cannot be aligned with {other}; {advice}")
-    return [place[label] for label in wanted]
-
-
 def type_tolerance(dtype: np.dtype) -> float:
-    """Return the tolerance of row sums for a type; 0 for float64 and whole numbers.
+    """Return the tolerance of row sums for a type.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        The type of the numbers.
+
+    Returns
+    -------
+    float
+        256 machine epsilons, at most the square root of one; 0 for float64 and whole numbers.
 
     Examples
     --------
@@ -195,10 +244,20 @@ def type_tolerance(dtype: np.dtype) -> float:
 
 
 def sum_tolerance(values: np.ndarray, *, text: bool = False) -> np.ndarray:
-    """Return the tolerance of each row sum (N, K), given the precision that the numbers show.
+    """Return the tolerance of each row sum, given the precision that the numbers show.
 
-    Zero for a row of full float64 precision; `FLOAT32_ATOL` where every number is exactly a float32; with `text`, K
-    half units of the last decimal place (at least that of float32) where no number has more than nine digits.
+    Parameters
+    ----------
+    values : (..., K) float array
+        The rows.
+    text : bool
+        Whether the numbers were read from text and could be rounded.
+
+    Returns
+    -------
+    (...) float array
+        0 for a row of full float64 precision; `FLOAT32_ATOL` where every number is exactly a float32; with `text`, K
+        half units of the last decimal place (at least that of float32) where no number has more than nine digits.
 
     Examples
     --------
@@ -223,28 +282,3 @@ def _is_rounded(values: np.ndarray, decimals: np.ndarray) -> np.ndarray:
     scale = 10.0**decimals
     near: np.ndarray = np.abs(np.rint(values * scale) / scale - values) <= 4 * np.spacing(np.abs(values))
     return near
-
-
-def turned(given: Mapping[str, Given], axes: Mapping[str, Sequence[str]]) -> dict[str, Given]:
-    """Transpose arrays with named axes to the axis order of the largest array that ends in categories."""
-    named = {name: array.dims for name, array in given.items() if array.dims is not None}
-    full: tuple[str, ...] = max((d for n, d in named.items() if axes[n][-1:] == ("categories",)), key=len, default=())
-    made = dict(given)
-    for name, dims in named.items():
-        if not full or dims == full:
-            continue
-        expected = full if "categories" in axes[name] else full[:-1]
-        others = [d for d in dims if d not in expected]
-        order_of_axes = [d for d in expected if d in dims]
-        if (
-            len(others) != ("ranks" in axes[name])
-            or tuple(order_of_axes) != expected[len(expected) - len(order_of_axes) :]
-        ):
-            raise InputError(f"{name}: its axes are {dims}, but those of the other array are {full}")
-        places = [dims.index(d) for d in (*order_of_axes, *others)]
-        array = given[name]
-        labels = tuple(array.labels[place] for place in places)
-        made[name] = replace(
-            array, values=np.transpose(array.values, places), labels=labels, dims=(*order_of_axes, *others)
-        )
-    return made

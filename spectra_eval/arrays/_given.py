@@ -42,7 +42,25 @@ FLOAT32_ATOL = tolerance_of(EPS["float32"])
 
 @dataclass(frozen=True)
 class Given:
-    """An array from the caller: numbers, machine epsilon of the type (0 for float64), labels and names of axes."""
+    """An array from the caller with its labels.
+
+    Attributes
+    ----------
+    values : array
+        The numbers.
+    eps : float
+        The machine epsilon of their type before conversion; 0 for float64 and whole numbers.
+    labels : tuple of (tuple of hashable, or None)
+        The labels of each axis; empty for an array without labels.
+    dims : tuple of str, optional
+        The names of the axes.
+
+    Examples
+    --------
+    >>> given = Given(np.array([[0.5, 0.5]], dtype=np.float32), eps=2.0**-23, labels=(None, ("Noir", "War")))
+    >>> given.of_axis(1), given.taken([1, 0], 1).labels, round(given.atol, 6)
+    (('Noir', 'War'), (None, ('War', 'Noir')), 3.1e-05)
+    """
 
     values: np.ndarray
     eps: float = 0.0
@@ -70,7 +88,23 @@ class Given:
 
 
 def is_default(labels: Sequence[Hashable]) -> bool:
-    """Return whether labels are the default range index of pandas."""
+    """Return whether labels are the default range index of pandas.
+
+    Parameters
+    ----------
+    labels : sequence of hashable
+        The labels of an axis.
+
+    Returns
+    -------
+    bool
+        True for 0, 1, 2 and so on.
+
+    Examples
+    --------
+    >>> is_default((0, 1, 2)), is_default((1, 2))
+    (True, False)
+    """
     return all(type(label) is int and label == place for place, label in enumerate(labels))
 
 

@@ -16,12 +16,31 @@ __all__ = ["is_list", "list_lengths", "of_arrow", "plain", "whole", "widened"]
 
 
 def of_arrow(name: str, value: Any) -> Given:
-    """Read an object that exports Arrow: numbers, one list per row, or a table or struct with one column per category.
+    """Read the numbers of an object that exports Arrow.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    value : object
+        Numbers, one list per row, or a table or struct with one column per category.
+
+    Returns
+    -------
+    Given
+        The numbers; for a table or struct also the names of its columns. A number that is null becomes NaN.
 
     Raises
     ------
     InputError, ShapeError
         A row is null, lists differ in length, or the type is not numeric.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> given = of_arrow("theta_s", pa.table({"Noir": [0.25], "War": [0.75]}))
+    >>> given.values.tolist(), given.labels
+    ([[0.25, 0.75]], (None, ('Noir', 'War')))
     """
     import pyarrow as pa
 
@@ -86,7 +105,24 @@ def _refuse_null(name: str, array: Any) -> None:
 
 
 def plain(array: Any) -> Any:
-    """Return an array without Arrow's encodings (chunks, dictionaries, runs, extension types); a UUID becomes text."""
+    """Return an array without Arrow's encodings: chunks, dictionaries, runs, extension types.
+
+    Parameters
+    ----------
+    array : pyarrow.Array or pyarrow.ChunkedArray
+        The array.
+
+    Returns
+    -------
+    pyarrow.Array
+        The same values; a UUID becomes text, a list view a list.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> plain(pa.array(["Noir", "Noir"]).dictionary_encode()).type
+    DataType(string)
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -110,7 +146,24 @@ def plain(array: Any) -> Any:
 
 
 def whole(chunked: pa.ChunkedArray) -> pa.Array:
-    """Return the chunks of an array as one."""
+    """Return the chunks of an array as one.
+
+    Parameters
+    ----------
+    chunked : pyarrow.ChunkedArray
+        The chunks.
+
+    Returns
+    -------
+    pyarrow.Array
+        One array; of dictionaries, with one dictionary.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> whole(pa.chunked_array([[1, 2], [3]])).to_pylist()
+    [1, 2, 3]
+    """
     import pyarrow as pa
 
     if chunked.num_chunks == 1:
@@ -120,21 +173,72 @@ def whole(chunked: pa.ChunkedArray) -> pa.Array:
 
 
 def is_list(kind: Any) -> bool:
-    """Return whether a type (one of `plain`) is a list."""
+    """Return whether a type (one of `plain`) is a list.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+        The type of an array that `plain` returned.
+
+    Returns
+    -------
+    bool
+        True for lists with 32-bit or 64-bit offsets and for lists of fixed size.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> is_list(pa.list_(pa.int8())), is_list(pa.int8())
+    (True, False)
+    """
     import pyarrow as pa
 
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def list_lengths(array: Any) -> np.ndarray:
-    """Return the length of each list, (N,) int64; 0 for null."""
+    """Return the length of each list.
+
+    Parameters
+    ----------
+    array : pyarrow.Array
+        The lists.
+
+    Returns
+    -------
+    (N,) int64 array
+        The lengths; 0 for null.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> list_lengths(pa.array([[1, 2], None, []])).tolist()
+    [2, 0, 0]
+    """
     import pyarrow.compute as pc
 
     return np.asarray(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def widened(halves: Any) -> Any:
-    """Return half-precision numbers as float32, since Arrow supports few operations on them."""
+    """Return half-precision numbers as float32, since Arrow supports few operations on them.
+
+    Parameters
+    ----------
+    halves : pyarrow.Array
+        Numbers of type float16.
+
+    Returns
+    -------
+    pyarrow.Array
+        The same numbers as float32; null stays null.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> widened(pa.array([np.float16(0.5), None])).to_pylist()
+    [0.5, None]
+    """
     import pyarrow as pa
 
     numbers = np.array([0.0 if half is None else half for half in halves.to_pylist()], dtype=np.float32)

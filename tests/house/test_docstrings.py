@@ -38,6 +38,7 @@ ROOMS = (
     "certification",
     "probing.readouts",
     "data",
+    "arrays",
 )
 SECTIONS = {
     "Parameters",
