@@ -36,6 +36,18 @@ class Check:
         ``show(example) -> str``: runnable Python that ends in an assertion which the example breaks.
     known : tuple
         Examples that are tried beside the drawn ones: the rare ones that drawing would miss.
+
+    Examples
+    --------
+    >>> from hypothesis import strategies as st
+    >>> small = Check(
+    ...     subject="absolute", name="at most 9", expected="holds", examples=st.integers(),
+    ...     violated=lambda x: abs(x) > 9, show=lambda x: f"assert abs({x}) <= 9",
+    ... )
+    >>> print(small)
+    absolute: at most 9
+    >>> run(small).counterexample
+    'assert abs(10) <= 9'
     """
 
     subject: str
@@ -59,9 +71,28 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The result of a check; `counterexample` is runnable Python, the smallest that was found.
+    """The result of a check.
 
     `declared` tells whether anything was declared: what is refuted was then declared to be refutable.
+
+    Attributes
+    ----------
+    subject, check : str
+        The entry and the property.
+    outcome : str
+        ``held``, ``refuted`` or ``failed``, as `run` explains.
+    declared : bool
+        Whether anything was declared; what is refuted was then declared to be refutable.
+    message : str
+        The reason, in one line.
+    counterexample : str, optional
+        The smallest that was found, as runnable Python.
+
+    Examples
+    --------
+    >>> found = Finding(subject="brier", check="bounded", outcome="held", declared=True, message="none in 300 examples")
+    >>> found.counterexample is None
+    True
     """
 
     subject: str
@@ -139,11 +170,32 @@ def _find(examples: Any, condition: Callable[[Any], bool], *, max_examples: int,
 def run(check: Check, *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> Finding:
     """Run one check.
 
+    Parameters
+    ----------
+    check : Check
+        The check.
+    max_examples : int
+        Examples drawn.
+    seed : int
+        The same seed draws the same examples.
+    shrink : bool
+        Whether the counterexample is made as small as possible.
+
     Returns
     -------
     Finding
         ``held``: no counterexample among those drawn, as expected; ``refuted``: one was found, where one was
         expected or nothing was declared; ``failed``: the opposite of what was declared, or an error.
+
+    Examples
+    --------
+    >>> from hypothesis import strategies as st
+    >>> check = Check(
+    ...     subject="sum", name="positive", expected="fails", examples=st.integers(), violated=lambda x: x <= 0,
+    ...     show=lambda x: f"assert {x} > 0",
+    ... )
+    >>> run(check).outcome
+    'refuted'
     """
     found = search(check, max_examples=max_examples, seed=seed, shrink=shrink)
     declared = check.expected != "either"
@@ -176,7 +228,28 @@ def run(check: Check, *, max_examples: int = 300, seed: int = 0, shrink: bool = 
 def run_all(checks: Iterable[Check], *, max_examples: int = 300, seed: int = 0, shrink: bool = True) -> list[Finding]:
     """Run checks one after the other; those with the same strategy use the same draws.
 
-    Without `shrink` the first counterexample is returned as drawn, which is faster.
+    Parameters
+    ----------
+    checks : iterable of Check
+        The checks.
+    max_examples : int
+        Examples drawn for each.
+    seed : int
+        The same seed draws the same examples.
+    shrink : bool
+        Whether a counterexample is made as small as possible; without, it is returned as drawn, which is faster.
+
+    Returns
+    -------
+    list of Finding
+        One for each check, in their order.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> from spectra_eval.testing import checks
+    >>> {finding.outcome for finding in run_all(checks.of(METRICS["brier"])[:3], max_examples=20)}
+    {'held'}
     """
     return [run(check, max_examples=max_examples, seed=seed, shrink=shrink) for check in checks]
 

@@ -40,6 +40,7 @@ def as_metric(subject: Any, *, name: str) -> tuple[Metric, bool]:
     Returns
     -------
     metric : Metric
+        The entry, or one made of the function.
     declared : bool
         Whether the properties were declared; an ordinary function declares none, so that each is only
         reported as held or refuted.

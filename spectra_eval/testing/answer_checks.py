@@ -20,9 +20,33 @@ __all__ = ["backend_checks", "readout_checks", "session_checks"]
 
 
 def readout_checks(readout: Readout, *, categories: Sequence[str] = ("a", "b", "c", "d")) -> Iterator[Check]:
-    """Yield the checks that apply to one readout over named categories; none for one that reads words.
+    """Yield the checks that apply to one readout over named categories.
 
     Of a readout with two levels, each category is a parent with one child: all prompts are in the first round.
+
+    Parameters
+    ----------
+    readout : Readout
+        The readout; nothing is yielded for one that reads words.
+    categories : sequence of K str
+        The names in its prompts.
+
+    Returns
+    -------
+    iterator of Check
+        Its predictions are distributions; they depend neither on a shift of all log-probabilities nor on the order of
+        the categories.
+
+    Raises
+    ------
+    InputError, ProbeError
+        As the readout raises them for these categories.
+
+    Examples
+    --------
+    >>> from spectra_eval.probing.readouts import READOUTS
+    >>> [check.name for check in readout_checks(READOUTS["likelihood"])][0]
+    'a distribution over the categories'
     """
     if readout.form == "text":
         return
@@ -81,11 +105,30 @@ def backend_checks(
     requests : sequence of ProbeRequest
         Requests that it must answer.
     model : str
-        What to open.
+        The model to open.
     refused : sequence of ProbeRequest
         Requests that it must refuse with a `BackendError`, each one.
-    **options
-        What else it is opened with.
+    **options : object
+        Further options of `Backend.open`.
+
+    Returns
+    -------
+    iterator of Check
+        Run each one before the next is taken, since the session is closed before the last.
+
+    Raises
+    ------
+    BackendError
+        The backend cannot be opened, or refuses one of `requests`.
+
+    Examples
+    --------
+    >>> from spectra_eval.probing.backends import BACKENDS
+    >>> from spectra_eval.probing.prompts import yes_no_request
+    >>> from spectra_eval.testing.checks import run
+    >>> request = yes_no_request(["Heat"], ["Noir", "War"], answers=("Yes", "No"))
+    >>> {run(check, max_examples=5).outcome for check in backend_checks(BACKENDS["mocked"], [request], model="uniform")}
+    {'held'}
     """
 
     def accepted(session: Session, bad: ProbeRequest) -> bool:
@@ -115,7 +158,37 @@ def backend_checks(
 
 
 def session_checks(session: Session, requests: Sequence[ProbeRequest], *, tolerance: float = 1e-4) -> Iterator[Check]:
-    """Yield the checks that apply to a session that is open, on requests of the caller's choice."""
+    """Yield the checks that apply to an open session.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    requests : sequence of ProbeRequest
+        Requests of the caller's choice, which it must answer; they are scored once before the first check.
+    tolerance : float
+        The largest difference of a log-probability between batches, in nats.
+
+    Returns
+    -------
+    iterator of Check
+        Signs, shapes and types of the log-probabilities; the same ones in any batch and order.
+
+    Raises
+    ------
+    BackendError
+        The session refuses one of the requests.
+
+    Examples
+    --------
+    >>> from spectra_eval.probing.backends import BACKENDS
+    >>> from spectra_eval.probing.prompts import yes_no_request
+    >>> from spectra_eval.testing.checks import run
+    >>> requests = [yes_no_request([title], ["Noir", "War"], answers=("Yes", "No")) for title in ("Heat", "Ran")]
+    >>> with BACKENDS["mocked"].open(model="uniform") as session:
+    ...     [run(check, max_examples=10).outcome for check in session_checks(session, requests)]
+    ['held', 'held', 'held']
+    """
     whole = session.score(requests)
 
     def scores(chosen: Sequence[int]) -> list[AnswerScores]:

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from spectra_eval import simplex
-from spectra_eval.errors import InputError
 from spectra_eval.metrics._base import METRICS
 from spectra_eval.testing._base import Check, python_of
+from spectra_eval.testing._quantities import QUANTITIES, known_quantities, quantity, units_of
 from spectra_eval.testing._subjects import source_of
-from spectra_eval.testing.metric_checks import statistic_of
 from spectra_eval.testing.strategies import adversarial_pairs, pairs
 from spectra_eval.theory._base import Envelope
 from spectra_eval.units import LN2
@@ -38,47 +36,25 @@ GIVEN_RTOL = 4 * 2.220446049250313e-16
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-def _unit(kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return a kernel whose values are clipped to the unit interval."""
-    return lambda p, q: np.minimum(kernel(p, q), 1.0)
-
-
-QUANTITIES: dict[tuple[str, str], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    ("js_divergence", "bit"): _unit(lambda p, q: simplex.js_nats(p, q) / LN2),
-    ("js_divergence", "nat"): lambda p, q: np.minimum(simplex.js_nats(p, q), LN2),
-    ("kl_divergence", "nat"): simplex.kl_nats,
-    ("kl_divergence", "bit"): lambda p, q: simplex.kl_nats(p, q) / LN2,
-    ("total_variation", "1"): _unit(simplex.tv),
-    ("linf_error", "1"): _unit(simplex.linf),
-    ("chi_squared", "1"): simplex.chi_squared,
-    ("hellinger_squared", "1"): _unit(simplex.hellinger_squared),
-    ("hellinger", "1"): _unit(lambda p, q: np.sqrt(simplex.hellinger_squared(p, q))),
-}
-"""Kernels for the quantities of bounds; any other metric per user is computed by its own entry."""
-
-
-def units_of(name: str) -> list[str]:
-    """Return the units in which a quantity is measured on pairs; none for a name that is not known."""
-    own = [METRICS[name]] if name in METRICS and METRICS[name].is_mean and not METRICS[name].takes_cutoff else []
-    return list(dict.fromkeys([*(u for n, u in QUANTITIES if n == name), *(str(entry.unit) for entry in own)]))
-
-
-def quantity(name: str, unit: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the function that measures a quantity on pairs; raise for an unknown name."""
-    if unit not in units_of(name):
-        raise InputError(f"quantity {name}:{unit} is not measured on pairs; known: {', '.join(known_quantities())}")
-    if (name, unit) in QUANTITIES:
-        return QUANTITIES[name, unit]
-    return lambda star, predicted: statistic_of(METRICS[name], star, predicted)[:, 0]
-
-
-def known_quantities() -> list[str]:
-    """Return the names of all quantities that are measured on pairs."""
-    return sorted({name for name, _ in QUANTITIES} | {name for name in METRICS.names() if units_of(name)})
-
-
 def known_range(envelope: Envelope) -> tuple[float, float]:
-    """Return the values of the known quantity to draw, inside `valid` if it is given."""
+    """Return the range of the known quantity to draw from.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        The bound.
+
+    Returns
+    -------
+    tuple of two float
+        The least and the largest value, in the unit of `given`; inside `valid` if that is declared.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> known_range(ENVELOPES["tv_upper_from_kl_pinsker"])
+    (1e-09, 20.0)
+    """
     low, high = envelope.valid or (0.0, np.inf)
     top = _largest(envelope)
     if np.isinf(top):
@@ -92,7 +68,31 @@ def _measured(envelope: Envelope, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 
 def violates(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> bool:
-    """Return whether a pair violates the bound beyond the rounding of both quantities."""
+    """Return whether a pair violates the bound beyond the rounding of both quantities.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        The bound.
+    theta_star, theta_s : (N, K) float arrays
+        The pair of distributions of each user.
+
+    Returns
+    -------
+    bool
+        Whether any user violates it; False where the bound is for another K, or a quantity has no value.
+
+    Raises
+    ------
+    InputError
+        A quantity is not measured on pairs.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> violates(ENVELOPES["tv_upper_from_kl_pinsker"], np.array([[0.5, 0.5]]), np.array([[0.9, 0.1]]))
+    False
+    """
     if not _speaks_of(envelope, theta_star):
         return False
     given, of = _measured(envelope, (theta_star, theta_s))
@@ -116,7 +116,32 @@ def _largest(envelope: Envelope) -> float:
 
 
 def excess(envelope: Envelope, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
-    """Return the relative excess of a pair over the bound: positive means violated."""
+    """Return the relative excess of a pair over the bound.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        The bound.
+    theta_star, theta_s : (1, K) float arrays
+        The pair of distributions.
+
+    Returns
+    -------
+    float
+        The excess as a proportion of the bounded quantity: positive where the bound is violated, minus infinity where
+        it is for another K.
+
+    Raises
+    ------
+    InputError
+        A quantity is not measured on pairs.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> excess(ENVELOPES["tv_upper_from_kl_pinsker"], np.array([[0.5, 0.5]]), np.array([[0.9, 0.1]])) < 0
+    True
+    """
     if not _speaks_of(envelope, theta_star):
         return -np.inf
     given, of = (float(x[0]) for x in _measured(envelope, (theta_star, theta_s)))
@@ -146,6 +171,17 @@ def envelope_checks(envelope: Envelope, *, source: str | None = None) -> Iterato
         Nothing is yielded for a bound between other quantities than those of a pair.
     source : str, optional
         ``MODULE:NAME`` where it can be imported from, for the counterexamples.
+
+    Returns
+    -------
+    iterator of Check
+        On drawn pairs, and on drawn values of the known quantity.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> [check.name for check in envelope_checks(ENVELOPES["tv_upper_from_kl_pinsker"])][0]
+    'never violated'
     """
     if envelope.given_unit not in units_of(envelope.given) or envelope.of_unit not in units_of(envelope.of):
         return
@@ -234,7 +270,34 @@ def _attained(envelope: Envelope, x: float) -> bool:
 
 
 def shown(envelope: Envelope, pair: Pair, line: str) -> str:
-    """Return Python code that measures a pair and asserts the inequality that it violates."""
+    """Return Python code that measures a pair and asserts the inequality that it violates.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        The bound.
+    pair : two (1, K) float arrays
+        The distributions.
+    line : str
+        The line that binds the bound to the name `subject`.
+
+    Returns
+    -------
+    str
+        Several lines; the last one fails for the pair.
+
+    Raises
+    ------
+    InputError
+        A quantity is not measured on pairs.
+
+    Examples
+    --------
+    >>> from spectra_eval.theory import ENVELOPES
+    >>> pair = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+    >>> print(shown(ENVELOPES["tv_upper_from_kl_pinsker"], pair, "subject = ...").splitlines()[-1])
+    assert not violates(subject, theta_star, theta_s)
+    """
     given, of = (float(x[0]) for x in _measured(envelope, pair))
     parts = []
     if envelope.lower is not None and not _at(envelope.lower, given) <= of:

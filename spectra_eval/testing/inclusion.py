@@ -17,9 +17,27 @@ __all__ = ["InclusionRefutation", "bounds_inclusion", "refute_inclusion"]
 
 @dataclass(frozen=True, kw_only=True)
 class InclusionRefutation:
-    """Weights that break a bound on an inclusion probability, or None where the search found none.
+    """Weights that violate a bound on an inclusion probability, or the result that none were found.
 
-    `exact` is the probability that `category` is among `k` draws without replacement, `bound` what was claimed.
+    Attributes
+    ----------
+    found : bool
+        Whether the bound is violated.
+    weights : tuple of K float, optional
+        The weights of the draws without replacement, not normalised.
+    category, k : int, optional
+        The category, and the number of draws.
+    exact : float, optional
+        The probability that the category is among the draws.
+    bound : float, optional
+        The bound at these weights.
+    found_by : str, optional
+        The method of the search.
+
+    Examples
+    --------
+    >>> InclusionRefutation(found=False).python is None
+    True
     """
 
     found: bool
@@ -43,7 +61,23 @@ class InclusionRefutation:
 
 
 def bounds_inclusion(subject: Any) -> bool:
-    """Return whether a function claims to bound an inclusion probability: it takes weights, `category` and `k`."""
+    """Return whether a function claims to bound an inclusion probability.
+
+    Parameters
+    ----------
+    subject : object
+        Any object.
+
+    Returns
+    -------
+    bool
+        True for a function with arguments `category` and `k`.
+
+    Examples
+    --------
+    >>> bounds_inclusion(lambda weights, *, category, k: 1.0), bounds_inclusion(len)
+    (True, False)
+    """
     try:
         parameters = inspect.signature(subject).parameters
     except (TypeError, ValueError):
@@ -69,6 +103,7 @@ def refute_inclusion(bound: Callable[..., float], *, max_examples: int = 2000, s
     Returns
     -------
     InclusionRefutation
+        The weights in their simplest form; that none were found is no proof.
 
     Raises
     ------

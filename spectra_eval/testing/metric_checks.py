@@ -30,9 +30,23 @@ Judge = Callable[[Metric, np.ndarray, np.ndarray], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
-    """The check of a property on a pair, and its assertion in Python.
+    """The check of a property of a metric.
 
     The assertion may use `theta_star`, `theta_s`, `metric`, `value` and `statistic` (functions of the two).
+
+    Attributes
+    ----------
+    violated : callable
+        From a metric and two (N, K) arrays to whether the property is violated there.
+    assertion : str
+        The same as Python; it may use `theta_star`, `theta_s`, `metric`, `value` and `statistic` (functions of the
+        two arrays).
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> PROPERTIES["symmetric"].violated(METRICS["total_variation"], np.eye(2), np.full((2, 2), 0.5))
+    False
     """
 
     violated: Judge
@@ -51,6 +65,21 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
         ordinary function.
     source : str, optional
         ``MODULE:NAME`` where it can be imported from, for the counterexamples; found where possible.
+
+    Returns
+    -------
+    iterator of Check
+        The axioms of every metric, then its properties.
+
+    Raises
+    ------
+    InputError
+        The argument is neither a metric nor a function of two arrays, or it declares a property that is not known.
+
+    Examples
+    --------
+    >>> [check.name for check in metric_checks(lambda star, model: abs(star - model).max(axis=-1))][:2]
+    ['one row a user', 'users in any order']
     """
     found, known = as_metric(metric, name=source or str(getattr(metric, "__name__", "metric")))
     declared = known if declared is None else declared
@@ -95,7 +124,23 @@ def _head(metric: Metric, source: str) -> str:
 
 
 def comparison_of(theta_star: np.ndarray, theta_s: np.ndarray) -> Comparison:
-    """Return a pair as a comparison without lists, with thirds of the categories as head, mid and tail."""
+    """Return a pair as a comparison without lists, with thirds of the categories as head, mid and tail.
+
+    Parameters
+    ----------
+    theta_star, theta_s : (N, K) float arrays
+        The pair of distributions of each user.
+
+    Returns
+    -------
+    Comparison
+        What the statistic of a metric takes.
+
+    Examples
+    --------
+    >>> comparison_of(np.eye(3), np.eye(3)).bucket.tolist()
+    [0, 1, 2]
+    """
     k = theta_star.shape[1]
     return Comparison(theta_star=theta_star, theta_s=theta_s, lists=None, bucket=np.minimum(np.arange(k) * 3 // k, 2))
 
@@ -105,12 +150,50 @@ def _options(metric: Metric, n_categories: int) -> dict[str, Any]:
 
 
 def statistic_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) -> np.ndarray:
-    """Compute the statistic of each user, at a cut-off of 2 where there is one."""
+    """Compute the statistic of each user, at a cut-off of 2 where there is one.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    theta_star, theta_s : (N, K) float arrays
+        The pair of distributions of each user.
+
+    Returns
+    -------
+    (N, D) array
+        The statistic, in the metric's unit; its cut-off is the smaller of 2 and K.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> statistic_of(METRICS["total_variation"], np.eye(2), np.full((2, 2), 0.5)).tolist()
+    [[0.5], [0.5]]
+    """
     return np.asarray(metric.statistic(comparison_of(theta_star, theta_s), **_options(metric, theta_star.shape[1])))
 
 
 def value_of(metric: Metric, theta_star: np.ndarray, theta_s: np.ndarray) -> float:
-    """Compute the value over the users that have one; NaN if no user has one."""
+    """Compute the value of a metric over the users that have one.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    theta_star, theta_s : (N, K) float arrays
+        The pair of distributions of each user.
+
+    Returns
+    -------
+    float
+        The value, in the metric's unit; NaN if no user has one.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> value_of(METRICS["total_variation"], np.eye(2), np.full((2, 2), 0.5))
+    0.5
+    """
     statistic = statistic_of(metric, theta_star, theta_s)
     valid = ~np.isnan(statistic).any(axis=1)
     if not valid.any():

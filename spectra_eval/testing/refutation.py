@@ -23,9 +23,31 @@ __all__ = ["Refutation", "as_bound", "refute"]
 
 @dataclass(frozen=True, kw_only=True)
 class Refutation:
-    """A pair that violates a bound, or None.
+    """A pair that violates a bound, or the result that none was found.
 
-    `excess` is the distance of the bounded quantity from the curve, in its unit; `found_by` names the method.
+    Attributes
+    ----------
+    bound : str
+        The name of the bound.
+    found : bool
+        Whether it is violated.
+    found_by : str, optional
+        ``drawing``, ``optimisation`` or ``its own counterexample``.
+    theta_star, theta_s : (K,) float arrays, optional
+        The pair.
+    given, of : float, optional
+        The known and the bounded quantity of the pair, in the units of the bound.
+    curve : float, optional
+        The bound at `given`.
+    excess : float, optional
+        The distance of `of` from the curve, in its unit.
+    python : str, optional
+        The counterexample as runnable Python.
+
+    Examples
+    --------
+    >>> Refutation(bound="mine", found=False).python is None
+    True
     """
 
     bound: str
@@ -56,6 +78,11 @@ def as_bound(
         the attributes `given` and `of` of the function, else JS in bits and the total variation.
     side : {"upper", "lower"}, optional
         Which side is claimed; by default the attribute `side` of the function, else ``upper``.
+
+    Returns
+    -------
+    Envelope
+        The subject itself, or an envelope with the function as one of its curves.
 
     Raises
     ------
@@ -142,12 +169,12 @@ def refute(
     Returns
     -------
     Refutation
-        Where nothing is found, that is no proof.
+        The pair; that none was found is no proof.
 
     Raises
     ------
     InputError
-        A quantity is not measured on pairs of distributions.
+        A quantity is not measured on pairs of distributions, the bound has no curve, or a curve raises on a drawn pair.
 
     Examples
     --------

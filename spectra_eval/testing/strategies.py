@@ -39,8 +39,6 @@ def thetas(
 
     Parameters
     ----------
-    draw : callable
-        Given by Hypothesis.
     users, categories : int, optional
         Fixed sizes; drawn when not given, K from 2 on.
     max_users, max_categories : int
@@ -48,7 +46,8 @@ def thetas(
 
     Returns
     -------
-    (N, K) float64 array
+    strategy of (N, K) float64 array
+        Rows on the simplex.
 
     Examples
     --------
@@ -81,7 +80,25 @@ def _row(draw: Draw, k: int) -> np.ndarray:
 
 @st.composite
 def near_pairs(draw: Draw, *, max_categories: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Draw (1, K) pairs that differ by 2^-s in two categories, s from 10 to 50: where cancellation shows."""
+    """Draw (1, K) pairs that differ by a power of two in two categories, where cancellation shows.
+
+    Parameters
+    ----------
+    max_categories : int
+        The largest K drawn.
+
+    Returns
+    -------
+    strategy of two (1, K) float64 arrays
+        Distributions whose total variation is 2^-s, s from 10 to 50.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> star, model = find(near_pairs(), lambda pair: True)
+    >>> bool(0 < abs(star - model).max() <= 2.0**-10)
+    True
+    """
     k = draw(st.integers(2, max_categories))
     base = np.full(k, 1.0 / k) if draw(st.booleans()) else np.diff([0, *range(1, k), 64]) / 64.0
     step = 2.0 ** -draw(st.integers(10, 50))
@@ -94,7 +111,25 @@ def near_pairs(draw: Draw, *, max_categories: int = 6) -> tuple[np.ndarray, np.n
 
 @st.composite
 def pairs(draw: Draw, *, max_users: int = 3, max_categories: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Draw (N, K) pairs (theta_star, theta_s): free, equal, with disjoint support, or nearly equal."""
+    """Draw (N, K) pairs (theta_star, theta_s): free, equal, with disjoint support, or nearly equal.
+
+    Parameters
+    ----------
+    max_users, max_categories : int
+        The largest N and K drawn.
+
+    Returns
+    -------
+    strategy of two (N, K) float64 arrays
+        Rows on the simplex.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> star, model = find(pairs(), lambda pair: (pair[0] * pair[1] == 0).all())
+    >>> star.shape == model.shape
+    True
+    """
     kind = draw(st.sampled_from(["free", "equal", "disjoint", "near"]))
     if kind == "near":
         return draw(near_pairs(max_categories=max_categories))
@@ -130,10 +165,13 @@ def adversarial_pairs(draw: Draw, *, envelope: Envelope | None = None) -> tuple[
 
     Parameters
     ----------
-    draw : callable
-        Given by Hypothesis.
     envelope : Envelope, optional
         The inequality that the pairs are to try.
+
+    Returns
+    -------
+    strategy of two (1, K) float64 arrays
+        Rows on the simplex.
 
     Examples
     --------
@@ -179,7 +217,26 @@ def _stepped(draw: Draw, theta: np.ndarray) -> np.ndarray:
 
 @st.composite
 def lists(draw: Draw, *, users: int, categories: int, length: int | None = None) -> np.ndarray:
-    """Draw (N, L) decoded lists without repeats, some with out-of-vocabulary entries or an early end."""
+    """Draw (N, L) decoded lists without repeats, some with out-of-vocabulary entries or an early end.
+
+    Parameters
+    ----------
+    users, categories : int
+        N and K.
+    length : int, optional
+        L; drawn below K when not given.
+
+    Returns
+    -------
+    strategy of (N, L) int32 array
+        Categories from 0; -1 for an entry that is no category, -2 after the end.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(lists(users=1, categories=3, length=2), lambda entries: entries.min() >= 0).tolist()
+    [[0, 1]]
+    """
     size = length if length is not None else draw(st.integers(1, categories - 1))
     out = np.full((users, size), -2, dtype=np.int32)
     for row in range(users):
@@ -193,7 +250,24 @@ def lists(draw: Draw, *, users: int, categories: int, length: int | None = None)
 
 @st.composite
 def taxonomies(draw: Draw, *, max_parents: int = 4, max_children: int = 4) -> tuple[str, ...]:
-    """Draw the parent of each of K categories, K >= 2, every parent with at least one child."""
+    """Draw the parent of each of K categories, where K is at least 2 and every parent has a child.
+
+    Parameters
+    ----------
+    max_parents, max_children : int
+        The largest numbers of parents, and of children of one parent.
+
+    Returns
+    -------
+    strategy of tuple of K str
+        The names of the parents.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(taxonomies(), lambda parents: len(set(parents)) == 2)
+    ('parent 0', 'parent 1')
+    """
     sizes = draw(st.lists(st.integers(1, max_children), min_size=1, max_size=max_parents))
     if sum(sizes) < 2:
         sizes[0] = 2
@@ -204,7 +278,28 @@ def taxonomies(draw: Draw, *, max_parents: int = 4, max_children: int = 4) -> tu
 def preference_tables(
     draw: Draw, *, max_users: int = 5, max_categories: int = 6, two_level: bool = False, own_options: bool = False
 ) -> PreferenceTable:
-    """Draw whole tables: counts, readout, lists and history counts; optionally with a taxonomy or a support."""
+    """Draw whole tables: counts, readout, lists and history counts; optionally with a taxonomy or a support.
+
+    Parameters
+    ----------
+    max_users, max_categories : int
+        The largest numbers drawn; a taxonomy has its own number of categories.
+    two_level : bool
+        Whether categories have parents.
+    own_options : bool
+        Whether each user has a support of at least two categories.
+
+    Returns
+    -------
+    strategy of PreferenceTable
+        Every user has at least one observed interaction.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(preference_tables(), lambda table: table.n_categories == 2).n_users
+    1
+    """
     parents = draw(taxonomies()) if two_level else None
     k = len(parents) if parents is not None else draw(st.integers(2, max_categories))
     n = draw(st.integers(1, max_users))
@@ -232,13 +327,49 @@ def preference_tables(
 
 
 def taxonomised_tables(*, max_users: int = 5) -> st.SearchStrategy[PreferenceTable]:
-    """Draw whole tables whose categories have parents."""
+    """Draw whole tables whose categories have parents.
+
+    Parameters
+    ----------
+    max_users : int
+        The largest number of users drawn.
+
+    Returns
+    -------
+    strategy of PreferenceTable
+        As `preference_tables` with two levels.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(taxonomised_tables(max_users=1), lambda table: len(table.parents) == 2).n_users
+    1
+    """
     return preference_tables(max_users=max_users, two_level=True)
 
 
 @st.composite
 def answer_scores(draw: Draw, *, answers: int, questions: int | None = None) -> AnswerScores:
-    """Draw (R, V) log-probabilities as a softmax over a larger vocabulary would give them."""
+    """Draw (R, V) log-probabilities as a softmax over a larger vocabulary would give them.
+
+    Parameters
+    ----------
+    answers : int
+        V.
+    questions : int, optional
+        R; drawn from 2 to 6 when not given.
+
+    Returns
+    -------
+    strategy of AnswerScores
+        Log-probabilities in nats; each row of probabilities sums to less than one.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(answer_scores(answers=2, questions=1), lambda scores: True).log_probs.shape
+    (1, 2)
+    """
     n = questions if questions is not None else draw(st.integers(2, 6))
     logit = st.floats(-30.0, 30.0)
     logits = np.array(

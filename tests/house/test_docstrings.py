@@ -39,6 +39,7 @@ ROOMS = (
     "probing.readouts",
     "data",
     "arrays",
+    "testing",
 )
 SECTIONS = {
     "Parameters",
@@ -57,14 +58,15 @@ NO_EXAMPLE: dict[str, str] = {}
 """Public names without an example of their own, with the reason."""
 NEVER_RAISES = {
     "certification._bundle.bundle": "a certificate holds JSON values only",
+    "testing.envelope_checks.envelope_checks": "yields nothing for a quantity that is not measured on pairs",
     "theory.printed.valid_interval": "searches inside the interval on which the envelope is defined",
     "theory.ranking_additive.theorem_4_counterexamples": "takes no argument",
 }
 """Public names that call a function which raises, with arguments on which it does not."""
 VERBS = set(
-    """Add Adjust Align Assign Average Bound Build Certify Check Compare Compute Convert Count Cut Decode
+    """Add Adjust Align Assign Average Bound Build Certify Check Compare Compute Convert Count Cut Decode Draw
     Estimate Evaluate Expand Find Follow Generate Merge Open Parse Predict Prepare Read Recompute
-    Register Remove Return Route Run Select Split Test Verify Write Yield""".split()
+    Register Remove Return Route Run Search Select Split Test Verify Write Yield""".split()
 )
 """First words of the summary of a function: verbs in the imperative."""
 
@@ -82,8 +84,11 @@ def public() -> dict[str, Any]:
     """Return the public functions and classes of the rooms, by the module that defines them and their name."""
     out = {}
     for module in _modules():
-        for name in module.__all__:
-            value = inspect.unwrap(found) if callable(found := getattr(module, name)) else found
+        for name in getattr(module, "__all__", ()):
+            found = getattr(module, name)
+            value = inspect.unwrap(found) if callable(found) else found
+            if getattr(found, "is_hypothesis_strategy_function", False):
+                value = found  # made by Hypothesis, which keeps the docstring
             if isinstance(value, FunctionType | type) and value.__module__.startswith("spectra_eval."):
                 out[f"{value.__module__.removeprefix('spectra_eval.')}.{value.__name__}"] = value
     return out
