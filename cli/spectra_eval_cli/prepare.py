@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,14 @@ __all__ = ["command"]
 _FLAGS = {name: f"--{name.replace('_', '-')}" for name in ("taxonomy", "two_parents", "level", "seed")}
 _FLAGS["genre_set"] = "--genres"
 """Options of data sets that the command has options of its own for."""
+_SHOWN = 10
+_REASONS = {
+    "users_with_too_few": "too few interactions (--min-interactions)",
+    "users_undivided": "no interaction on one side of the split",
+    "users_with_too_few_sessions": "too few sessions (--min-sessions)",
+    "users_with_weightless_windows": "a window of weight 0",
+}
+"""Why users are left out, by the names of the counts in the metadata."""
 _ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
 """Columns: ``--map NAME=COLUMN``."""
 
@@ -178,10 +186,25 @@ def command(
             users, records = len(set(table.users.tolist())), table.n_users
             categories, metadata = table.n_categories, table.metadata
     log(f"table: {output}, {users} users, {records} records x {categories} categories", quiet=quiet)
+    for line in _left_out(metadata):
+        log(f"note: {line}", quiet=quiet)
     if unused := metadata.get("categories_unused", []):
         shown = ", ".join(map(repr, unused[:5])) + (", …" if len(unused) > 5 else "")
         what = f"{len(unused)} of {categories} categories are in no interaction, and every reference spreads over them"
         log(f"note: {what}: {shown}", quiet=quiet)
+
+
+def _left_out(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which labels and which users are left out, with counts."""
+    if labels := metadata.get("labels_left_out"):
+        ranked = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
+        shown = ", ".join(f"{str(label)[:60]!r} ({count:,})" for label, count in ranked[:_SHOWN])
+        more = f", and {len(ranked) - _SHOWN:,} more" if len(ranked) > _SHOWN else ""
+        yield f"{len(ranked):,} labels are not among the categories and are left out (interactions): {shown}{more}"
+    reasons = {reason: metadata.get(name, 0) for name, reason in _REASONS.items()}
+    if any(reasons.values()):
+        why = ", ".join(f"{count:,} have {reason}" for reason, count in reasons.items() if count)
+        yield f"{sum(reasons.values()):,} of {metadata['users_read']:,} users are left out: {why}"
 
 
 def _spelled(entry: Dataset, name: str, value: str = "") -> str:

@@ -15,19 +15,20 @@ from spectra_eval.artifacts._limits import check_table
 from spectra_eval.artifacts._names import wrong_name
 from spectra_eval.data._blocks import Log
 from spectra_eval.data._join import Names
-from spectra_eval.data._taxonomy import Labelled
+from spectra_eval.data._taxonomy import Labelled, events_left_out
+from spectra_eval.data._years import LATEST, far
 from spectra_eval.errors import InputError, SchemaError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Clock", "EventLog", "check_texts", "check_years", "file_digest", "ratings"]
+__all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _NUMBER = r"[+-]?(\d{1,400}\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
-_EARLIEST, _LATEST, _USUAL = -2208988800, 4102444800, 631152000
-"""The starts of 1900, 2100 and 1990: times of a log are between the first two, and rarely before the third."""
+_USUAL = 631152000
+"""The start of 1990: times of a log are rarely before."""
 _SECOND_YEAR = 31536000
 _FAR = 9 * 10**18
 
@@ -116,7 +117,7 @@ class EventLog:
             parents=labels.parents,
             weight=more[0] if more else None,
             rating=np.concatenate(self.ratings) if self.ratings else None,
-            metadata={**metadata, "labels_left_out": labels.left_out},
+            metadata={**metadata, "labels_left_out": events_left_out(labels.left_out, bundle)},
             source=str(self.source),
         ).with_unused()
 
@@ -176,9 +177,8 @@ class Clock:
 
     def _check_years(self, found: np.ndarray, texts: np.ndarray, first: int) -> None:
         """Raise if times are implausible, most often because of the wrong unit."""
-        far = (found < _EARLIEST) | (found >= _LATEST)
-        if far.any():
-            row = int(np.flatnonzero(far)[0])
+        if (outside := far(found)).any():
+            row = int(np.flatnonzero(outside)[0])
             where = f"{self.source}: entry {first + row}, time: {texts[row]!r:.60}"
             if not self.numbers:
                 raise SchemaError(f"{where} is not in the years 1900 to 2099; correct it or leave the event out")
@@ -204,15 +204,6 @@ class Clock:
         return f"it looks like {_WORDS[units[0]]} (time_unit={units[0]!r})"
 
 
-def check_years(source: Path, found: np.ndarray) -> None:
-    """Raise if times of a fixed format are not in the years 1900 to 2099."""
-    far = (found < _EARLIEST) | (found >= _LATEST)
-    if far.any():
-        row = int(np.flatnonzero(far)[0])
-        what = f"time: {found[row]} seconds since 1970 are not in the years 1900 to 2099"
-        raise SchemaError(f"{source}: entry {row + 1}, {what}; take the file from the release again")
-
-
 def _counted(column: pd.Series, size: int) -> np.ndarray:
     """Convert numbers in any notation to whole seconds; numbers beyond int64 become an implausible one."""
     plain = column.str.fullmatch(r"-?\d{1,18}(\.\d*)?").to_numpy(dtype=bool)
@@ -225,7 +216,7 @@ def _counted(column: pd.Series, size: int) -> np.ndarray:
 
 def _usual(seconds: np.ndarray) -> bool:
     """Return whether all times are in the years 1990 to 2099."""
-    return bool(((seconds >= _USUAL) & (seconds < _LATEST)).all())
+    return bool(((seconds >= _USUAL) & (seconds < LATEST)).all())
 
 
 def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> None:

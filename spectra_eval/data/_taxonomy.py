@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,16 @@ from spectra_eval.artifacts._names import tidy, warn_of_case
 from spectra_eval.artifacts._side import read_columns
 from spectra_eval.errors import InputError, SchemaError
 
-__all__ = ["LEVELS", "TWO_PARENTS", "Labelled", "Taxonomy", "labelled", "pair_names", "read_taxonomy"]
+__all__ = [
+    "LEVELS",
+    "TWO_PARENTS",
+    "Labelled",
+    "Taxonomy",
+    "events_left_out",
+    "labelled",
+    "pair_names",
+    "read_taxonomy",
+]
 
 LEVELS = ("fine", "coarse")
 TWO_PARENTS = ("refuse", "pair")
@@ -31,16 +40,34 @@ class Taxonomy:
     parents: Mapping[str, tuple[str, ...]]
     tops: tuple[str, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return all names of both levels."""
+        return (*self.tops, *self.parents)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labelled:
-    """Pairs of a bundle and a category, ascending, with the names; `left_out` counts labels that are no category."""
+    """Pairs of a bundle and a category, ascending, with the names; `left_out`: labels that are none, by bundle."""
 
     owner: np.ndarray
     category: np.ndarray
     categories: tuple[str, ...]
     parents: tuple[str, ...] | None
-    left_out: dict[str, int]
+    left_out: dict[str, list[int]]
+
+
+def events_left_out(left_out: Mapping[str, Sequence[int]], bundle: np.ndarray) -> dict[str, int]:
+    """Return how many events have each label that is no category, from the bundles of labels and of events.
+
+    Examples
+    --------
+    >>> events_left_out({"Taxis": [0, 2], "Noir": [1]}, np.array([2, 2, 0, -1]))
+    {'Taxis': 3}
+    """
+    size = np.bincount(bundle[bundle >= 0], minlength=1 + max(map(max, left_out.values()), default=0))
+    counts = {label: int(size[bundles].sum()) for label, bundles in sorted(left_out.items())}
+    return {label: count for label, count in counts.items() if count}
 
 
 def read_taxonomy(path: str | Path, *, two_parents: str = "refuse") -> Taxonomy:
@@ -181,7 +208,7 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
     Without a taxonomy each label is a category, in alphabetical order. With one, a label is a category under its
     parent. A label with two parents means those of them that the same bundle bears too, and all of them where it
     bears none. A parent that a bundle bears is implied by a category below it, and is a category of its own only
-    where there is none. A label that the taxonomy does not know is left out, and counted.
+    where there is none. A label that the taxonomy does not know is left out, and named.
 
     Parameters
     ----------
@@ -207,21 +234,22 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
     >>> levels = Taxonomy(parents={"Bars": ("Food", "Nightlife"), "Tacos": ("Food",)}, tops=("Food", "Nightlife"))
     >>> made = labelled([["Bars", "Nightlife"], ["Tacos"], ["Food", "Taxis"]], taxonomy=levels)
     >>> made.categories, made.parents, made.category.tolist(), made.left_out
-    (('Food', 'Tacos', 'Nightlife / Bars'), ('Food', 'Food', 'Nightlife'), [2, 1, 0], {'Taxis': 1})
+    (('Food', 'Tacos', 'Nightlife / Bars'), ('Food', 'Food', 'Nightlife'), [2, 1, 0], {'Taxis': [2]})
     """
     if level not in LEVELS:
         raise InputError(f"level: {level!r} is unknown; choose {' or '.join(LEVELS)}")
     if level == "coarse" and taxonomy is None:
         raise InputError("level: coarse needs two levels; name a taxonomy")
     pairs: list[tuple[int, tuple[str, str]]] = []
-    left_out: Counter[str] = Counter()
+    left_out: dict[str, list[int]] = {}
     for number, labels in enumerate(bundles):
         bare = {tidy(label) for label in labels} - {""}
         if taxonomy is None:
             pairs += [(number, ("", label)) for label in bare]
             continue
         found, unknown = _resolved(bare, taxonomy)
-        left_out.update(unknown)
+        for label in unknown:
+            left_out.setdefault(label, []).append(number)
         pairs += [(number, (parent, name)) for parent, name in found]
     keys = {key for _, key in pairs}
     if taxonomy is None:
@@ -246,7 +274,7 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
         category=members[:, 1],
         categories=names,
         parents=parents,
-        left_out=dict(sorted(left_out.items())),
+        left_out=left_out,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.data._years import check_moments
 from spectra_eval.errors import InputError, SchemaError, ShapeError
 from spectra_eval.tables import Detail, Interactions
 
@@ -71,7 +72,7 @@ def timeline(interactions: Interactions) -> Timeline:
     InputError
         A weight is negative or not finite.
     SchemaError
-        There are no interactions, or a category or a title is unknown.
+        There are no interactions, a time is not in the years 1900 to 2099, or a category or a title is unknown.
 
     Examples
     --------
@@ -118,6 +119,7 @@ def _check_columns(interactions: Interactions) -> None:
             raise ShapeError(f"interactions: {name} has {len(getattr(interactions, name))} entries, user has {size}")
     if not size:
         raise SchemaError("interactions: none; the file holds no interaction with a category of the set")
+    check_moments("interactions", np.asarray(interactions.time))
     weight = np.asarray(interactions.weight)
     bad = ~(np.isfinite(weight) & (weight >= 0))
     if bad.any():

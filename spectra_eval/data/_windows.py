@@ -24,6 +24,7 @@ import numpy as np
 
 from spectra_eval.arrays import check_whole
 from spectra_eval.data._timeline import Timeline
+from spectra_eval.data._years import EARLIEST, LATEST
 from spectra_eval.errors import InputError
 
 __all__ = ["HORIZONS", "TIES", "Cut", "Windows", "cut_users", "moment", "pause", "session_numbers"]
@@ -56,6 +57,8 @@ def moment(date: str | int) -> int:
     (86400, 0, 5)
     """
     if isinstance(date, int):
+        if not EARLIEST <= date < LATEST:
+            raise InputError(f"split_date: {date} seconds since 1970 are not in the years 1900 to 2099; write a date")
         return date
     try:
         read = datetime.fromisoformat(date)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -183,14 +182,15 @@ def _check_parents(path: Path, pairs: list[tuple[str, str]]) -> None:
 
 def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelled:
     """Convert (department, category) pairs to categories, in alphabetical order of both."""
-    left_out: Counter[str] = Counter()
+    left_out: dict[str, list[int]] = {}
     if level == "coarse":
         keys = [(department, department) for department, _ in pairs]
     elif blanks == "own":
         keys = [(department, category or _BLANK) for department, category in pairs]
     else:
         keys = [(department, category) for department, category in pairs]
-        left_out.update(_BLANK for _, category in pairs if not category)
+        left_out[_BLANK] = [number for number, (_, category) in enumerate(pairs) if not category]
+        left_out = {label: bundles for label, bundles in left_out.items() if bundles}
     ordered = sorted({key for key in keys if key[1]})
     spot = {key: number for number, key in enumerate(ordered)}
     rows = [(number, spot[key]) for number, key in enumerate(keys) if key in spot]
@@ -200,7 +200,7 @@ def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelle
         category=category,
         categories=pair_names(ordered, _parents(keys)),
         parents=None if level == "coarse" else tuple(department for department, _ in ordered),
-        left_out=dict(left_out),
+        left_out=left_out,
     )
 
 

@@ -17,13 +17,13 @@ from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import ROWS, columns_of, found_columns
 from spectra_eval.data._join import Names, text_column, tidied
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
+from spectra_eval.data._splitting import MARK, Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["load", "read"]
 
 _PARQUET = (".parquet", ".pq")
-_SEPARATOR = "\x1f"  # joins labels to one text: no label contains this character
 
 
 def load(
@@ -37,6 +37,7 @@ def load(
     weight: str | None = None,
     rating: str | None = None,
     separator: str = "|",
+    lists: str = "parse",
     delimiter: str | None = None,
     time_unit: str = "s",
     encoding: str = "utf-8",
@@ -62,7 +63,9 @@ def load(
         The column of what the user thought of the item, a number or blank; `prepare` keeps it among the details.
     separator : str
         The separator of the categories of one event; a Parquet list needs none. A blank cell is no category: the
-        event is dropped, and counted in the metadata.
+        event is dropped, and counted in the metadata. A name in the taxonomy that contains the separator is one name.
+    lists : {"parse", "text"}
+        A cell such as ``[8, 9]`` or ``['Action', "Indie"]`` is a list of names or numbers, or text as any other cell.
     delimiter : str, optional
         Between the cells of a CSV file, one character or ``tab``; a tab in a file named ``.tsv``, else a comma.
     time_unit : {"s", "ms", "us", "ns"}
@@ -102,9 +105,9 @@ def load(
     path = as_file(Path(source))
     if not path.is_file():
         raise SchemaError(f"{path}: {missing(path)}; SOURCE is a CSV or Parquet file with one row an event")
-    if not separator:
-        raise InputError("separator: empty; give the separator of the categories of an event, for instance |")
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
+    known = () if levels is None else levels.names
+    splitter = Splitter(path, categories, separator=separator, known=known, lists=lists)
     clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
     wanted = {"user": user, "item": item, "time": time, "categories": categories}
     wanted |= {
@@ -132,9 +135,7 @@ def load(
         for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
             titles.setdefault(name, shown if shown.strip() else name)
         first += len(piece["user"])
-    labels = labelled(
-        (cell.replace(separator, _SEPARATOR).split(_SEPARATOR) for cell in cells.codes), taxonomy=levels, level=level
-    )
+    labels = labelled(map(splitter.labels, cells.codes), taxonomy=levels, level=level)
     files = {path.name: file_digest(path)}
     if taxonomy is not None:
         files[Path(taxonomy).name] = file_digest(Path(taxonomy))
@@ -203,7 +204,7 @@ class _Cells:
         if labels not in self._made:
             self._size += sum(map(len, labels)) + len(labels)
             check_size(self.path, self._size, "the lists of its categories")
-            self._made[labels] = _SEPARATOR.join(labels)
+            self._made[labels] = MARK + MARK.join(labels)
         return self._made[labels]
 
 
@@ -248,6 +249,7 @@ DATASETS.add(
             "weight",
             "rating",
             "separator",
+            "lists",
             "delimiter",
             "time_unit",
             "encoding",

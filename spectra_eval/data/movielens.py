@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
-from spectra_eval.data._log import check_years
 from spectra_eval.data._movielens_files import SHAPES, read_raw
+from spectra_eval.data._taxonomy import events_left_out
+from spectra_eval.data._years import check_moments
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["GENRE_SETS", "HELD", "load", "read"]
@@ -117,7 +117,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
     folder = Path(source)
     raw = read_raw(folder)
     ratings, movies, *_ = SHAPES[raw.shape]
-    check_years(folder / ratings, raw.time)
+    check_moments(folder / ratings, raw.time, fix="take the file from the release again")
     order = np.argsort(raw.ids, kind="stable")
     movie = order[np.minimum(np.searchsorted(raw.ids, raw.item, sorter=order), len(raw.ids) - 1)]
     missing = raw.ids[movie] != raw.item
@@ -153,7 +153,7 @@ def load(source: str | Path, *, genre_set: str = HELD) -> Log:
             "shape": raw.shape,
             "encoding": raw.encoding,
             "genre_set": genre_set,
-            "labels_left_out": outside,
+            "labels_left_out": events_left_out(outside, movie),
             "files": raw.files,
         },
     ).with_unused()
@@ -167,18 +167,21 @@ def _present_genres(genres: list[list[str]]) -> tuple[str, ...]:
     return tuple(name for name in GENRE_SETS["18+imax"] if name in borne)
 
 
-def _genres(genres: list[list[str]], categories: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Return (movie, category) pairs in ascending order, and how many movies bear each label outside the set."""
+def _genres(
+    genres: list[list[str]], categories: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray, dict[str, list[int]]]:
+    """Return (movie, category) pairs in ascending order, and the movies that have each label outside the set."""
     place = {name: number for number, name in enumerate(categories)}
-    outside: Counter[str] = Counter()
+    outside: dict[str, list[int]] = {}
     pairs = []
     for movie, labels in enumerate(genres):
         # A movie without flags or names has no genre.
         known = {_ALIASES.get(label, label) for label in labels if label} or {_NONE}
-        outside.update(label for label in known if label not in place)
+        for label in known - place.keys():
+            outside.setdefault(label, []).append(movie)
         pairs += [(movie, place[label]) for label in known if label in place]
     rows = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    return rows[:, 0], rows[:, 1], dict(sorted(outside.items()))
+    return rows[:, 0], rows[:, 1], outside
 
 
 DATASETS.add(

@@ -14,6 +14,7 @@ from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import check_encoding, named, wrong_encoding
 from spectra_eval.data._join import Names, text_column, tidied
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
+from spectra_eval.data._splitting import Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
 
@@ -37,6 +38,7 @@ def load(
     title: str | None = None,
     rating: str | None = None,
     separator: str | None = None,
+    lists: str = "parse",
     unknown_items: str = "refuse",
     time_unit: str = "s",
     encoding: str = "utf-8",
@@ -62,7 +64,9 @@ def load(
         Column of ``.inter``; where it is not given, ``rating`` where there is one. Kept among the details.
     separator : str, optional
         Between the categories of an item. Where it is not given, a ``token_seq`` is divided at blanks, as RecBole
-        does, and a ``token`` is one category.
+        does, and a ``token`` is one category. A name in the taxonomy that contains the separator is one name.
+    lists : {"parse", "text"}
+        As in `csv.read`.
     unknown_items : {"refuse", "drop"}
         Events of items that ``.item`` does not hold: an error, or left out and counted.
     time_unit : {"s", "ms", "us", "ns"}
@@ -108,8 +112,6 @@ def load(
     """
     if unknown_items not in _UNKNOWN:
         raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")
-    if separator == "":
-        raise InputError("separator: empty; give the separator of the categories of an item, for instance |")
     events, items = _files(Path(source))
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
     check_encoding(encoding)
@@ -122,6 +124,9 @@ def load(
     title_column = _chosen(items, types, "title", title, _TITLES)
     if separator is None:
         separator = " " if types[category_column] == "token_seq" else None
+    splitter = Splitter(
+        items, category_column, separator=separator, known=() if levels is None else levels.names, lists=lists
+    )
     known, sets, titles = Names(), list[list[str]](), dict[str, str]()
     wanted = {"item": item, "categories": category_column, "title": title_column or item}
     first = 1
@@ -131,7 +136,7 @@ def load(
         for name, cell, shown in zip(*(piece[role].tolist() for role in wanted), strict=True):
             if known.encode_one(name) != len(sets):
                 raise SchemaError(f"{items}: item {name!r} occurs twice; keep one of the two")
-            sets.append([cell] if separator is None else cell.split(separator))
+            sets.append(splitter.labels(cell))
             titles[name] = shown or name
         first += len(piece["item"])
     clock, log = Clock(events, unit=time_unit), EventLog(events)
@@ -258,6 +263,7 @@ DATASETS.add(
             "title",
             "rating",
             "separator",
+            "lists",
             "unknown_items",
             "time_unit",
             "encoding",

@@ -16,7 +16,9 @@ from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, file_digest
+from spectra_eval.data._splitting import MARK, Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
+from spectra_eval.data._yelp_names import NAMES
 from spectra_eval.errors import InputError, SchemaError, one_line
 
 __all__ = ["load", "read"]
@@ -41,6 +43,9 @@ def load(
     unknown_items: str = "refuse",
 ) -> Log:
     r"""Read reviews and businesses: one event a review, the categories of its business.
+
+    Published category names that contain a comma, such as ``Beer, Wine & Spirits``, are read as one category, and so
+    are those of the taxonomy.
 
     Reviews are read line by line, and only user, business, date and stars are kept: memory grows with the number of
     reviews and of names (some 24 bytes a review, some 200 a name), not with the length of the texts. A review of any
@@ -96,7 +101,9 @@ def load(
     folder = Path(source)
     reviews, businesses = _found(folder, _REVIEWS), _found(folder, _BUSINESSES)
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
-    known, titles, sets = _businesses(businesses)
+    names = NAMES if levels is None else (*NAMES, *levels.names)
+    splitter = Splitter(businesses, "categories", separator=", ", known=names)
+    known, titles, sets = _businesses(businesses, splitter)
     labels = labelled(sets, taxonomy=levels, level=level)
     log = _reviews(reviews)
     missing = [name for name in log.items.codes if name not in known.codes]
@@ -134,19 +141,19 @@ def _found(folder: Path, names: tuple[str, ...]) -> Path:
     return present[0]
 
 
-def _businesses(path: Path) -> tuple[Names, dict[str, str], list[list[str]]]:
+def _businesses(path: Path, splitter: Splitter) -> tuple[Names, dict[str, str], list[list[str]]]:
     known, titles, sets = Names(), dict[str, str](), list[list[str]]()
     for number, entry in _objects(path):
         name = _text(path, number, entry, "business_id")
         if known.encode_one(name) != len(sets):
             raise SchemaError(f"{path}: line {number}: business {name!r} occurs twice; keep one of the two")
         shown, cell = entry.get("name"), entry.get("categories")
-        if isinstance(cell, list):  # the releases before 2018
-            cell = ", ".join(map(str, cell))
+        if isinstance(cell, list) and all(isinstance(label, str) for label in cell):  # the releases before 2018
+            cell = MARK + MARK.join(cell)
         if not (cell is None or isinstance(cell, str)) or not (shown is None or isinstance(shown, str)):
             raise SchemaError(f"{path}: line {number}: name or categories are no text; take the file as Yelp made it")
         titles[name] = shown if shown and not shown.isspace() else name
-        sets.append((cell or "").split(","))
+        sets.append(splitter.labels(cell or ""))
     return known, titles, sets
 
 

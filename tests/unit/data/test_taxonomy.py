@@ -115,7 +115,7 @@ def test_labels_become_categories_under_a_parent(labels: list[str], fine: list[s
         made = labelled([[], labels], taxonomy=LEVELS, level=level)
         assert [made.categories[c] for c in made.category] == expected
         assert set(made.owner.tolist()) == {1}
-        assert made.left_out == ({"Taxis": 1} if "Taxis" in labels else {})
+        assert made.left_out == ({"Taxis": [1]} if "Taxis" in labels else {})
         if level == "fine":
             assert made.parents is not None
             assert sorted({made.parents[c] for c in made.category}) == coarse

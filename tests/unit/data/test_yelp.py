@@ -198,3 +198,39 @@ def test_two_gigabytes_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
     prepared(tmp_path, made / "killed.parquet", "--level", "fine")
     path.unlink()
     assert (made / "killed.parquet").read_bytes() == (made / "fine.parquet").read_bytes()
+
+
+COMMAS = Path(__file__).parents[2] / "logs/yelp-comma"
+
+
+@pytest.mark.parametrize("taxonomy", [None, COMMAS / "categories.json"])
+def test_a_published_name_that_contains_a_comma_is_one_category(taxonomy: Path | None) -> None:
+    made = read(COMMAS, taxonomy=taxonomy)
+    named = {
+        str(made.titles[item]): sorted({made.categories[c] for c in made.category[made.item == item]})
+        for item in np.unique(made.item)
+    }
+    books = ["Books, Mags, Music & Video", "Bookstores"]
+    assert named == {
+        "Made A": ["Beer, Wine & Spirits"] if taxonomy else ["Beer, Wine & Spirits", "Food"],
+        "Made B": books,
+        "Made C": ["Bars"] if taxonomy else ["Bars", "Nightlife"],
+    }
+    assert made.metadata["labels_left_out"] == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Food, Wills, Trusts, & Probates,Bars", {"Food", "Wills, Trusts, & Probates", "Bars"}),
+        ("Beer, Food", {"Beer", "Food"}),
+        ("Beer,  Wine & Spirits", {"Beer, Wine & Spirits"}),
+        ("Beer, Wine & Spirits Shops", {"Beer", "Wine & Spirits Shops"}),
+        (["Lawyers, Notaries", "Beer"], {"Lawyers, Notaries", "Beer"}),
+        ("['Food', 'Beer, Wine & Spirits']", {"Food", "Beer, Wine & Spirits"}),
+    ],
+)
+def test_the_longest_known_name_comes_first(tmp_path: Path, cell: Any, expected: set[str]) -> None:
+    write(tmp_path, "business", [{"business_id": "b", "name": "B", "categories": cell}])
+    write(tmp_path, "review", [{"user_id": "u", "business_id": "b", "stars": 1.0, "date": "2018-07-07 22:09:11"}])
+    assert set(read(tmp_path).categories) == expected
