@@ -44,7 +44,19 @@ _CATEGORIES = ("Animation", "Comedy", "Crime", "Documentary", "Musical", "Scienc
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """Findings in the order of the checks; `measures` is False if one of them fails."""
+    """The result of `diagnose`.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        In the order of the checks.
+
+    Examples
+    --------
+    >>> found = Diagnosis(findings=(Finding(name="noise", status="fail", found="0.3 nats"),))
+    >>> found.measures, found.verdict
+    (False, 'this probe measures nothing that can be relied on: noise')
+    """
 
     findings: tuple[Finding, ...]
 
@@ -88,6 +100,7 @@ def diagnose(
     Returns
     -------
     Diagnosis
+        One finding for each check that applies.
 
     Raises
     ------

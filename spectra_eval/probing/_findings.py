@@ -13,7 +13,22 @@ __all__ = ["Finding", "correlation", "rank_correlation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The result of one check; `status` is ``ok``, ``warn``, ``fail``, or ``unseen`` if the check is not possible."""
+    """The result of one check of `diagnose`.
+
+    Attributes
+    ----------
+    name : str
+        The check.
+    status : str
+        ``ok``, ``warn``, ``fail``, or ``unseen`` if the check is not possible.
+    found : str
+        What was found, in one line.
+
+    Examples
+    --------
+    >>> Finding(name="labels", status="ok", found="24 of 24 are one token").status
+    'ok'
+    """
 
     name: str
     status: Literal["ok", "warn", "fail", "unseen"]

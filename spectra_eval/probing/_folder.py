@@ -245,10 +245,27 @@ class RunFolder:
 def records_kept(path: Path) -> int:
     """Return the number of finished records in a run folder.
 
+    Parameters
+    ----------
+    path : Path
+        The run folder.
+
+    Returns
+    -------
+    int
+        The number; 0 without a manifest.
+
     Raises
     ------
+    SchemaError
+        The manifest has no number.
     InputError
-        Its manifest cannot be read, or has no number.
+        The manifest cannot be read.
+
+    Examples
+    --------
+    >>> records_kept(Path("no-such-folder"))
+    0
     """
     place = own_file(path / "manifest.json")
     if not place.is_file():

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spectra_eval.arrays import check_number, check_seed, check_whole
+from spectra_eval.arrays import check_seed, check_whole
 from spectra_eval.artifacts import read_table
 from spectra_eval.errors import InputError
 from spectra_eval.probing._folder import RunFolder, open_folder
-from spectra_eval.probing._questions import Questions
-from spectra_eval.probing._runners import ListDecoder, ReadoutRunner, added
+from spectra_eval.probing._questions import Questions, questions_for
+from spectra_eval.probing._runners import added
 from spectra_eval.probing._source import FileSource, Source, TableSource
 from spectra_eval.probing.backends._base import Session
 from spectra_eval.probing.readouts._scale import cross_scaled
@@ -36,7 +36,22 @@ _Progress = Callable[[int, int], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """A complete run: its folder, its number of records, and the metadata of its table."""
+    """A complete run.
+
+    Attributes
+    ----------
+    run : Path
+        Its folder.
+    n_users : int
+        The number of its records.
+    metadata : mapping
+        The metadata of its table.
+
+    Examples
+    --------
+    >>> Probed(run=Path("run"), n_users=2, metadata={}).n_users
+    2
+    """
 
     run: Path
     n_users: int
@@ -131,7 +146,7 @@ def probe(
     """
     check_table(table)
     _check(limit, titles, decoding, seed)
-    questions = _questions(
+    questions = questions_for(
         session,
         table,
         readout=readout,
@@ -175,7 +190,7 @@ def probe_file(
     path : path-like or FileSource
         A preference table with histories; Parquet is streamed, other formats are read whole. A `FileSource` has
         been scanned before, with its own `reading` and `limit`.
-    session, titles, limit, seed, progress, decoding, dg, list_length, **options
+    session, titles, limit, seed, progress, decoding, dg, list_length, **options : as for `probe`
         As for `probe`.
     run : path-like
         The run folder.
@@ -185,6 +200,7 @@ def probe_file(
     Returns
     -------
     Probed
+        The run; its table is in the folder.
 
     Raises
     ------
@@ -210,7 +226,7 @@ def probe_file(
     """
     _check(limit, titles, decoding, seed)
     source = path if isinstance(path, FileSource) else FileSource(path, limit=limit, reading=reading)
-    questions = _questions(
+    questions = questions_for(
         session,
         source.head,
         titles=titles,
@@ -229,58 +245,6 @@ def _check(limit: int | None, titles: int, decoding: str, seed: int) -> None:
     check_seed(seed)
     if decoding not in _LISTS:
         raise InputError(f"decoding: {decoding!r} is none of {', '.join(_LISTS)}")
-
-
-def _questions(
-    session: Session,
-    table: PreferenceTable,
-    *,
-    titles: int,
-    seed: int,
-    decoding: str,
-    list_length: int | None,
-    readout: str = "likelihood",
-    options: Mapping[str, Any] | None = None,
-    temperature: float | Literal["fitted"] = 1.0,
-    debias: bool = False,
-    list_temperature: float = 1.0,
-    constrained: bool = False,
-    template: Template = PLAIN,
-) -> Questions:
-    if not hasattr(session, "description"):
-        raise InputError(f"session: {type(session).__name__} is no session; open one with probing.backends.open")
-    if template.shows and table.history_details is None:
-        raise InputError(
-            f"template {template.name!r}: it shows {', '.join(template.shows)}, and the table has no column "
-            "history_details; prepare it with --details"
-        )
-    check_number("list_temperature", list_temperature, low=0.0)  # also where the list is decoded greedily
-    fitted = temperature == "fitted"
-    runner = ReadoutRunner(
-        session,
-        readout=readout,
-        categories=table.categories,
-        parents=table.parents,
-        temperature=1.0 if temperature == "fitted" else temperature,
-        debias=debias,
-        options=options,
-        template=template,
-    )
-    if fitted and not runner.readout.softmax:
-        raise InputError(
-            f"temperature: theta of readout {readout!r} is not a softmax of scores; no temperature can be fitted"
-        )
-    decoder = None
-    if list_length is not None:
-        decoder = ListDecoder(
-            session,
-            categories=table.categories,
-            list_length=list_length,
-            temperature=None if decoding == "greedy" else list_temperature,
-            seed=seed,
-            constrained=constrained,
-        )
-    return Questions(runner=runner, decoder=decoder, fitted=fitted, titles=titles)
 
 
 def _part_size(n_records: int) -> int:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from spectra_eval._version import __version__
+from spectra_eval.arrays import check_number
+from spectra_eval.errors import InputError
 from spectra_eval.probing._runners import ListDecoder, ReadoutRunner, added, sums
 from spectra_eval.probing._source import Source
+from spectra_eval.probing.backends._base import Session
 from spectra_eval.probing.prompts import prompt_digest
-from spectra_eval.probing.templates import History
+from spectra_eval.probing.templates import PLAIN, History, Template
 from spectra_eval.simplex import restricted
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable, ProbeRequest
 
-__all__ = ["Measured", "Questions"]
+__all__ = ["Measured", "Questions", "questions_for"]
 
 _AT_ONCE = 256
 """Maximum number of users whose prompts are built together; a backend may batch them."""
@@ -24,7 +27,15 @@ _AT_ONCE = 256
 
 @runtime_checkable
 class Measured(Protocol):
-    """A session that reports its context length."""
+    """A session that reports its context length.
+
+    Examples
+    --------
+    >>> from spectra_eval.probing.backends import open
+    >>> with open("mocked") as session:
+    ...     isinstance(session, Measured)
+    False
+    """
 
     @property
     def context_limit(self) -> int | None:
@@ -147,3 +158,56 @@ class Questions:
         assert isinstance(session, Measured)
         longest = self.runner.longest(history, session.count_tokens)
         return longest if self.decoder is None else max(longest, self.decoder.longest(history, session.count_tokens))
+
+
+def questions_for(
+    session: Session,
+    table: PreferenceTable,
+    *,
+    titles: int,
+    seed: int,
+    decoding: str,
+    list_length: int | None,
+    readout: str = "likelihood",
+    options: Mapping[str, Any] | None = None,
+    temperature: float | Literal["fitted"] = 1.0,
+    debias: bool = False,
+    list_temperature: float = 1.0,
+    constrained: bool = False,
+    template: Template = PLAIN,
+) -> Questions:
+    """Return the prompts of a run from the options of `probe`, and check these."""
+    if not hasattr(session, "description"):
+        raise InputError(f"session: {type(session).__name__} is no session; open one with probing.backends.open")
+    if template.shows and table.history_details is None:
+        raise InputError(
+            f"template {template.name!r}: it shows {', '.join(template.shows)}, and the table has no column "
+            "history_details; prepare it with --details"
+        )
+    check_number("list_temperature", list_temperature, low=0.0)  # also where the list is decoded greedily
+    fitted = temperature == "fitted"
+    runner = ReadoutRunner(
+        session,
+        readout=readout,
+        categories=table.categories,
+        parents=table.parents,
+        temperature=1.0 if temperature == "fitted" else temperature,
+        debias=debias,
+        options=options,
+        template=template,
+    )
+    if fitted and not runner.readout.softmax:
+        raise InputError(
+            f"temperature: theta of readout {readout!r} is not a softmax of scores; no temperature can be fitted"
+        )
+    decoder = None
+    if list_length is not None:
+        decoder = ListDecoder(
+            session,
+            categories=table.categories,
+            list_length=list_length,
+            temperature=None if decoding == "greedy" else list_temperature,
+            seed=seed,
+            constrained=constrained,
+        )
+    return Questions(runner=runner, decoder=decoder, fitted=fitted, titles=titles)

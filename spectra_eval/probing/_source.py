@@ -54,7 +54,32 @@ class TableSource:
 
 
 class FileSource:
-    """A file with one part in memory at a time; it is first read once for its digest and length."""
+    """A file with one part in memory at a time; it is first read once for its digest and length.
+
+    Parameters
+    ----------
+    path : path-like
+        A preference table with histories.
+    limit : int or None
+        Use only the first `limit` records.
+    reading : mapping, optional
+        Options of `spectra_eval.artifacts.iter_table`.
+
+    Raises
+    ------
+    InputError
+        The table has no history, the limit is below 1, or the file is no preference table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spectra_eval.artifacts import write_table
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(table, f"{folder}/t.parquet")
+    ...     FileSource(f"{folder}/t.parquet", limit=None).n_records
+    1
+    """
 
     def __init__(
         self, path: str | os.PathLike[str], *, limit: int | None, reading: Mapping[str, Any] | None = None

@@ -42,6 +42,12 @@ class Sweep:
     pairs : tuple of mapping
         Of variants on the same categories and users: the paired differences to the first, by `compare`, and under
         ``moved`` how far the readout itself moved (mean total variation).
+
+    Examples
+    --------
+    >>> row = {"variant": "cases", "system": "dg", "n_users": 2, "n_categories": 3, "metrics": [], "answer_mass": None}
+    >>> Sweep(kind="verbalisers", rows=(row,), pairs=()).lines()
+    [{'variant': 'cases', 'system': 'dg', 'users': '2', 'K': '3', 'answer mass': ''}]
     """
 
     kind: str
@@ -130,25 +136,30 @@ def sweep(
 
     Parameters
     ----------
-    table, session, readout, options, template
-        As for `probe`.
-    kind, templates
-        See `variants`.
+    table : PreferenceTable
+        With `history`, the titles shown in the prompts.
+    session : Session
+        An open model.
+    kind, templates : as for `variants`
+        As for `variants`.
     run : path-like
         A folder; each variant has a run folder in it, named after the variant, and beside them ``sweep.json``,
         ``sweep.md`` and ``sweep.tex`` hold the table.
+    readout, options, template : as for `probe`
+        As for `probe`.
     limit : int, optional
         Only the first so many records of each variant.
-    bootstrap, level
+    bootstrap, level : as for `evaluate`
         As for `evaluate`.
     progress : callable, optional
         Returns the `progress` of a run from the name of its variant.
-    **further
+    **further : object
         Further options of `probe`.
 
     Returns
     -------
     Sweep
+        The results of each variant, and the differences to the first.
 
     Raises
     ------

@@ -31,9 +31,26 @@ SWEEPS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Variant:
-    """One variant: records, and options of `probe` that differ from those of the others.
+    """One variant of a sweep.
 
     `merged` turns the probed table of the first variant into the categories of this one, where that can be done.
+
+    Attributes
+    ----------
+    name : str
+        The name of its run folder.
+    table : PreferenceTable
+        Its records.
+    options : mapping
+        Options of `probe` that differ from those of the others.
+    merged : callable, optional
+        From the probed table of the first variant to one in the categories of this one.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("a", "b"), counts=[[1, 3]], history=[("Heat",)])
+    >>> Variant(name="plain", table=table, options={}).merged is None
+    True
     """
 
     name: str
@@ -62,10 +79,15 @@ def variants(
         parents, and the rarest merged so that three quarters and one half of the categories are left (19, 15, 10).
     table : PreferenceTable
         With `history`.
-    readout, options, template
+    readout, options, template : as for `probe`
         As for `probe`.
     templates : sequence of Template
         Further ones, of ``prompts``.
+
+    Returns
+    -------
+    list of Variant
+        At least two for every kind but ``prompts``.
 
     Raises
     ------

@@ -107,6 +107,20 @@ def list_request(history: Sequence[str], categories: Sequence[str], *, list_leng
 def next_request(history: Sequence[str], categories: Sequence[str], named: Sequence[int]) -> ProbeRequest:
     """Return the prompt for the best category that was not named before; the names are the answers.
 
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        The names, in the order in which they are shown.
+    named : sequence of int
+        Indices of the categories named before, the first one first.
+
+    Returns
+    -------
+    ProbeRequest
+        One question; its answers may have several tokens.
+
     Examples
     --------
     >>> request = next_request(["Heat (1995)"], ["Noir", "War", "Drama"], [1, 0])
@@ -168,6 +182,18 @@ def choice_request(history: Sequence[str], offers: Sequence[Sequence[str]], *, l
 def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
     """Return the prompt for a category by name; the answers are the names.
 
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        The answers.
+
+    Returns
+    -------
+    ProbeRequest
+        One question; its answers may have several tokens.
+
     Examples
     --------
     >>> request = name_request(["Heat (1995)"], ["Noir", "War"])
@@ -185,6 +211,20 @@ def name_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequ
 
 def document_request(history: Sequence[str], categories: Sequence[str], *, answers: Sequence[str]) -> ProbeRequest:
     """Return the history as a query and each category as a document, in the template of Qwen3-Reranker.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        One document each, in this order.
+    answers : sequence of str
+        The answers to score.
+
+    Returns
+    -------
+    ProbeRequest
+        K endings, one a category, with the system prompt of that model.
 
     Examples
     --------
@@ -205,6 +245,18 @@ def document_request(history: Sequence[str], categories: Sequence[str], *, answe
 
 def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRequest:
     """Return the prompt for a verbalised distribution: a percentage for every category.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first; may be empty.
+    categories : sequence of K str
+        The names, in the order in which they are shown.
+
+    Returns
+    -------
+    ProbeRequest
+        One question for all categories; its response is generated.
 
     Examples
     --------
@@ -234,6 +286,16 @@ def shares_request(history: Sequence[str], categories: Sequence[str]) -> ProbeRe
 
 def prompt_digest(*requests: ProbeRequest) -> str:
     """Return the SHA-256 of the text of requests.
+
+    Parameters
+    ----------
+    *requests : ProbeRequest
+        The requests.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
 
     Examples
     --------

@@ -36,6 +36,8 @@ ROOMS = (
     "baselines",
     "evaluation",
     "certification",
+    "probing",
+    "probing.backends",
     "probing.readouts",
     "data",
     "arrays",
@@ -54,7 +56,11 @@ SECTIONS = {
     "Examples",
     "Assumptions",
 }
-NO_EXAMPLE: dict[str, str] = {}
+NO_EXAMPLE: dict[str, str] = {
+    "probing.backends._hf_session.HFSession": "made by `open_hf` from a loaded model, whose example uses it",
+    "probing.backends.server.ServerSession": "made by `open_server`, whose example uses it",
+    "probing.backends.vllm.VLLMSession": "made by `open_vllm` from a running engine, whose example uses it",
+}
 """Public names without an example of their own, with the reason."""
 NEVER_RAISES = {
     "certification._bundle.bundle": "a certificate holds JSON values only",
@@ -65,8 +71,8 @@ NEVER_RAISES = {
 """Public names that call a function which raises, with arguments on which it does not."""
 VERBS = set(
     """Add Adjust Align Assign Average Bound Build Certify Check Compare Compute Convert Count Cut Decode Draw
-    Estimate Evaluate Expand Find Follow Generate Merge Open Parse Predict Prepare Read Recompute
-    Register Remove Return Route Run Search Select Split Test Verify Write Yield""".split()
+    Estimate Evaluate Expand Find Follow Generate Load Merge Open Parse Predict Prepare Probe Read Recompute
+    Register Remove Return Route Run Search Select Split Start Test Verify Write Yield""".split()
 )
 """First words of the summary of a function: verbs in the imperative."""
 
@@ -130,7 +136,7 @@ def parameters(value: Any) -> list[str]:
         return []
     if dataclasses.is_dataclass(value):
         return [one.name for one in dataclasses.fields(value) if one.init and not one.name.startswith("_")]
-    if isinstance(value, type) and value.__init__ is object.__init__:
+    if isinstance(value, type) and not isinstance(value.__init__, FunctionType):
         return []
     given = inspect.signature(value.__init__ if isinstance(value, type) else value).parameters
     return [name for name in given if name != "self" and not name.startswith("_")]
@@ -193,7 +199,7 @@ def raised(value: Any) -> set[str]:
 
 
 def _body(value: Any) -> Any:
-    if not isinstance(value, type):
+    if not isinstance(value, type) or getattr(value, "_is_protocol", False):
         return value
     own = value.__dict__.get("__post_init__") or value.__dict__.get("__init__")
     return own if isinstance(own, FunctionType) and "__create_fn__" not in own.__qualname__ else value.__init__

@@ -144,6 +144,27 @@ BACKENDS: Registry[Backend] = Registry(
 def open_session(backend: str, /, **options: Any) -> AbstractContextManager[Session]:
     """Open a model through the backend of a name; use the result in a ``with`` block.
 
+    Parameters
+    ----------
+    backend : str
+        The name of a backend.
+    **options : object
+        The options of that backend.
+
+    Returns
+    -------
+    context manager of Session
+        The model is closed at the end of the block.
+
+    Raises
+    ------
+    UnknownNameError
+        No backend has that name.
+    BackendUnavailable, ModelLoadError
+        The backend is not installed, or cannot load the model.
+    InputError
+        An option is out of range.
+
     Examples
     --------
     >>> with open_session("mocked", model="uniform") as session:

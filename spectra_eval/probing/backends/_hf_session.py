@@ -68,8 +68,8 @@ class HFSession:
 
     Parameters
     ----------
-    model, tokenizer
-        As `spectra_eval.probing.backends._hf_load.load` gives them.
+    model, tokenizer : PreTrainedModel, PreTrainedTokenizerBase
+        As `spectra_eval.probing.backends._hf_load.load` returns them.
     strategy : str
         One of `STRATEGIES`.
     chunk : int

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from spectra_eval.errors import BackendUnavailable, InputError, ModelLoadError, ProbeError, first_line
+from spectra_eval.probing.backends._hf_load import DTYPES
 from spectra_eval.probing.backends._worker_pool import threads_each
 
 __all__ = [
     "CPU_BLOCK",
     "CPU_CACHE_GIB",
     "MOST_IDS",
+    "ROUTES",
+    "check_options",
     "environments",
     "head_names",
     "quiet_engine",
@@ -32,6 +35,9 @@ __all__ = [
     "stop",
     "versions",
 ]
+
+ROUTES = ("generate", "classify")
+_OWN = frozenset({"model", "tokenizer", "trust_remote_code", "logprobs_mode", "runner", "convert", "hf_overrides"})
 
 MOST_IDS = 128
 """Most token ids whose log-probabilities vLLM gives in one pass (its ``MAX_LOGPROB_TOKEN_IDS``)."""
@@ -274,3 +280,23 @@ def _reason(error: BaseException) -> str:
     if len(lines) > 1 and "validation error" in lines[0]:
         lines = [line.removeprefix("Value error, ").split(" [type=")[0] for line in lines[1:]]
     return lines[0] if lines else type(error).__name__
+
+
+def check_options(
+    dtype: str, route: str, sizes: Mapping[str, int], adapter: str | None, *, serve: bool, engine: Mapping[str, Any]
+) -> None:
+    """Raise an error if an option of `open_vllm` is out of range."""
+    if dtype not in DTYPES:
+        raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
+    if route not in ROUTES:
+        raise InputError(f"route: {route!r} is none of {', '.join(ROUTES)}")
+    for key, size in sizes.items():
+        if size < 1:
+            raise InputError(f"{key}: {size} is below 1")
+    if serve and adapter is None:
+        raise InputError("serve_adapter: there is no adapter; name its folder")
+    if serve and route == "classify":
+        raise InputError("serve_adapter: route 'classify' reads a head of its own; let the adapter be merged")
+    own = sorted(_OWN & set(engine))
+    if own:
+        raise InputError(f"engine: {', '.join(own)} is set by the backend itself; leave it out")

