@@ -28,10 +28,14 @@ _SHOWN = 10
 _REASONS = {
     "users_with_too_few": "too few interactions (--min-interactions)",
     "users_undivided": "no interaction on one side of the split",
+    "users_without_history_in_span": "no interaction in the history span (--history-span)",
+    "users_without_window_in_span": "no interaction in the window span (--window-span)",
     "users_with_too_few_sessions": "too few sessions (--min-sessions)",
+    "users_with_too_few_active_days": "too few active days (--min-active-days)",
     "users_with_weightless_windows": "a window of weight 0",
 }
 """Why users are left out, by the names of the counts in the metadata."""
+_DEFAULT = click.core.ParameterSource.DEFAULT
 _ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
 """Columns: ``--map NAME=COLUMN``."""
 
@@ -81,6 +85,12 @@ _ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
     "evaluation.",
 )
 @click.option(
+    "--history-span",
+    metavar="SPAN",
+    help="Time before the window that is the history, for instance 30d; all of it by default.",
+)
+@click.option("--window-span", metavar="SPAN", help="Length of the window in time, for instance 14d, 12h or 2w.")
+@click.option(
     "--ties",
     type=click.Choice(["file-order", "together", "session"]),
     default="file-order",
@@ -102,6 +112,13 @@ _ROLES = ("user", "item", "time", "categories", "title", "weight", "rating")
 )
 @click.option(
     "--min-sessions", type=int, default=1, show_default=True, help="Exclude users with fewer sessions in the history."
+)
+@click.option(
+    "--min-active-days",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Exclude users with interactions on fewer UTC days of the history.",
 )
 @click.option(
     "--details", is_flag=True, help="Store time, rating and categories of every title, for `probe --template`."
@@ -145,8 +162,10 @@ def command(
     from spectra_eval.baselines import with_title_categories
     from spectra_eval.data import DATASETS, prepare, prepare_file
 
-    if split_date is not None and ctx.get_parameter_source("split") is not click.core.ParameterSource.DEFAULT:
+    if split_date is not None and ctx.get_parameter_source("split") is not _DEFAULT:
         raise click.UsageError("--split and --split-date: give one of the two")
+    if how["window_span"] is not None and ctx.get_parameter_source("window_end") is not _DEFAULT:
+        raise click.UsageError("--window-end and --window-span: both end the window; give one of the two")
     if (output is None) == (check is None):
         raise click.UsageError("give either --output, to write a table, or --check, to prove of one that it is clean")
     if output is not None and not output.name:
@@ -188,6 +207,9 @@ def command(
     log(f"table: {output}, {users} users, {records} records x {categories} categories", quiet=quiet)
     for line in _left_out(metadata):
         log(f"note: {line}", quiet=quiet)
+    if cut_short := metadata.get("users_with_window_past_the_log"):
+        what = f"{cut_short} of the windows end after the last interaction of the log, so they may be incomplete"
+        log(f"note: {what}", quiet=quiet)
     if unused := metadata.get("categories_unused", []):
         shown = ", ".join(map(repr, unused[:5])) + (", …" if len(unused) > 5 else "")
         what = f"{len(unused)} of {categories} categories are in no interaction, and every reference spreads over them"

@@ -9,9 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import check_whole
 from spectra_eval.data._leakage import prove
 from spectra_eval.data._timeline import Timeline, timeline
-from spectra_eval.data._windows import TIES, Windows, cut_users, moment, session_numbers
+from spectra_eval.data._windows import (
+    DAY,
+    TIES,
+    Cut,
+    Windows,
+    active_days,
+    cut_users,
+    duration,
+    moment,
+    moments,
+    session_numbers,
+    within_spans,
+)
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions, PreferenceTable
 
@@ -40,6 +53,9 @@ class Cutter:
     min_interactions: int
     min_sessions: int
     window_end: float
+    history_span: int | None
+    window_span: int | None
+    min_active_days: int
     windows: Windows
     details: bool
 
@@ -53,6 +69,9 @@ class Cutter:
         min_interactions: int = 5,
         min_sessions: int = 1,
         window_end: float = 1.0,
+        history_span: str | int | None = None,
+        window_span: str | int | None = None,
+        min_active_days: int = 1,
         context_windows: Sequence[int] | None = None,
         horizons: Sequence[str] | None = None,
         short: int | str = "session",
@@ -64,14 +83,25 @@ class Cutter:
         _check_options(
             weighting, split, ties, min_interactions, min_sessions, window_end, limit, dated=split_date is not None
         )
+        if window_span is not None and window_end != 1.0:
+            raise InputError(f"window_end: {window_end} beside a window span; both end the window, give one of the two")
+        date = None if split_date is None else moment(split_date)
+        spans = [
+            None if span is None else duration(name, span)
+            for name, span in (("history_span", history_span), ("window_span", window_span))
+        ]
+        _check_days(min_active_days, spans[0], date)
         return Cutter(
             weighting=weighting,
             split=split,
-            date=None if split_date is None else moment(split_date),
+            date=date,
             ties=ties,
             min_interactions=min_interactions,
             min_sessions=min_sessions,
             window_end=window_end,
+            history_span=spans[0],
+            window_span=spans[1],
+            min_active_days=min_active_days,
             windows=Windows.checked(context_windows=context_windows, horizons=horizons, short=short, gap=session_gap),
             details=details,
         )
@@ -81,28 +111,42 @@ class Cutter:
         """Return the number of records per user."""
         return len(self.windows.context_windows or (0,)) * len(self.windows.horizons or ("long",))
 
-    def cut(self, interactions: Interactions, *, limit: int | None, proven: bool = False) -> Piece:
-        """Divide some users, at most `limit`; the leakage check is skipped if the result is `proven` already."""
+    def cut(self, interactions: Interactions, *, last: int, limit: int | None, proven: bool = False) -> Piece:
+        """Divide some users, at most `limit`; the leakage check is skipped if the result is `proven` already.
+
+        `last` is the time of the last event of the log.
+        """
         windows, weighting = self.windows, self.weighting
         line = timeline(interactions)
         sessions = session_numbers(line, windows.gap)
         cut = cut_users(
             line, share=self.split, date=self.date, ties=self.ties, window_end=self.window_end, sessions=sessions
         )
-        few = line.total < self.min_interactions
-        undivided = ~few & ((cut.at < 1) | (cut.at >= cut.end))
-        idle = ~few & ~undivided & (_count_sessions(line, cut.at, sessions) < self.min_sessions)
-        rows = np.flatnonzero(~few & ~undivided & ~idle)
+        kept = np.ones(len(line.names), dtype=bool)
+        tally = {"users_read": len(line.names)}
+
+        def leave_out(reason: str, users: np.ndarray) -> None:
+            tally[reason] = int((kept & users).sum())
+            kept[users] = False
+
+        leave_out("users_with_too_few", line.total < self.min_interactions)
+        leave_out("users_undivided", (cut.at < 1) | (cut.at >= cut.end))
+        cut = within_spans(line, cut, date=self.date, history=self.history_span, window=self.window_span)
+        if self.history_span is not None:
+            leave_out("users_without_history_in_span", cut.start >= cut.at)
+        if self.window_span is not None:
+            leave_out("users_without_window_in_span", cut.at >= cut.end)
+        leave_out("users_with_too_few_sessions", _count_sessions(line, cut, sessions) < self.min_sessions)
+        if self.min_active_days > 1:
+            leave_out("users_with_too_few_active_days", active_days(line, cut) < self.min_active_days)
+        rows = np.flatnonzero(kept)
+        if self.window_span is not None:
+            ends = moments(line, cut, self.date)[rows] + self.window_span
+            tally["users_with_window_past_the_log"] = int((ends > last + 1).sum())
         starts, stops = windows.history_start(line, cut, sessions), windows.window_end(line, cut, sessions)
         weighed = [_Sums(line, weighting, rows).between(cut.at, stop) for stop in stops]
         bears = np.all([sums.any(axis=1) for sums in weighed], axis=0)
-        tally = {
-            "users_read": len(line.names),
-            "users_with_too_few": int(few.sum()),
-            "users_undivided": int(undivided.sum()),
-            "users_with_too_few_sessions": int(idle.sum()),
-            "users_with_weightless_windows": int((~bears).sum()),
-        }
+        tally["users_with_weightless_windows"] = int((~bears).sum())
         rows, weighed = rows[bears][:limit], [sums[bears][:limit] for sums in weighed]
         if not len(rows):
             return Piece(table=None, tally=tally, proof={})
@@ -133,6 +177,7 @@ class Cutter:
                 "min_interactions": self.min_interactions,
                 **({} if self.min_sessions == 1 else {"min_sessions": self.min_sessions}),
                 **({} if self.window_end == 1.0 else {"window_end": self.window_end}),
+                **self._spans(),
             },
             "windows": self.windows.described(),
             "weighting": self.weighting,
@@ -140,14 +185,33 @@ class Cutter:
             "interactions_digest": digest,
         }
 
+    def _spans(self) -> dict[str, Any]:
+        """Return the rules of the spans, none where there are none."""
+        spans = {"history_span_seconds": self.history_span, "window_span_seconds": self.window_span}
+        rules: dict[str, Any] = {name: span for name, span in spans.items() if span is not None}
+        if rules:
+            start = "the first interaction of each window" if self.date is None else "the date"
+            rules["span_rule"] = (
+                f"from the start T of the window ({start}): history [T - span, T), window [T, T + span)"
+            )
+        if self.min_active_days > 1:
+            rules["min_active_days"] = self.min_active_days
+            rules["active_day_rule"] = "a UTC day with an interaction in the history"
+        return rules
+
     def no_users(self, tally: Mapping[str, int]) -> SchemaError:
         """Return the error for an empty result, with the reasons."""
-        return SchemaError(
-            f"interactions: no user is left of {tally['users_read']}: {tally['users_with_too_few']} have fewer than "
-            f"{self.min_interactions} interactions, {tally['users_undivided']} cannot be divided in time, "
-            f"{tally['users_with_too_few_sessions']} have fewer than {self.min_sessions} sessions, "
-            f"{tally['users_with_weightless_windows']} a window of weight 0; lower the least number"
-        )
+        reasons = {
+            "users_with_too_few": f"have fewer than {self.min_interactions} interactions",
+            "users_undivided": "cannot be divided in time",
+            "users_without_history_in_span": "have no interaction in the history span",
+            "users_without_window_in_span": "have no interaction in the window span",
+            "users_with_too_few_sessions": f"have fewer than {self.min_sessions} sessions",
+            "users_with_too_few_active_days": f"have fewer than {self.min_active_days} active days",
+            "users_with_weightless_windows": "a window of weight 0",
+        }
+        counted = ", ".join(f"{tally[reason]} {words}" for reason, words in reasons.items() if reason in tally)
+        return SchemaError(f"interactions: no user is left of {tally['users_read']}: {counted}; lower the least number")
 
 
 def _check_options(
@@ -185,9 +249,22 @@ def _split_rule(share: float, date: int | None) -> dict[str, object]:
     return {"rule": rule, "share": share}
 
 
-def _count_sessions(line: Timeline, at: np.ndarray, sessions: np.ndarray) -> np.ndarray:
-    begin = line.begin[:-1]
-    return sessions[begin + np.maximum(at, 1) - 1] - sessions[begin] + 1
+def _count_sessions(line: Timeline, cut: Cut, sessions: np.ndarray) -> np.ndarray:
+    begin, last = line.begin[:-1], np.maximum(cut.at, 1) - 1
+    return sessions[begin + last] - sessions[begin + np.minimum(cut.start, last)] + 1
+
+
+def _check_days(least: int, span: int | None, date: int | None) -> None:
+    """Raise if no history can have this number of active days."""
+    check_whole("min_active_days", least, least=1, why="every history has an active day")
+    if span is None:
+        return
+    # With a cut per user, the span may begin with any second of a day and end with the second of the cut.
+    most = (DAY - 1 + span) // DAY + 1 if date is None else (date - 1) // DAY - (date - span) // DAY + 1
+    if least > most:
+        raise InputError(
+            f"min_active_days: {least}, but a history span of {span:,} seconds has at most {most} days (UTC)"
+        )
 
 
 class _Sums:

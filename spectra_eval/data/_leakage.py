@@ -163,7 +163,8 @@ def _cuts(table: PreferenceTable, line: Timeline, row: int, user: int) -> Iterat
     latest = end - begin - n_window
     # Most records have the complete history, or a window up to the end.
     for cut in dict.fromkeys([length, latest, *range(length, latest + 1)]):
-        if length <= cut <= latest and titles[cut - length : cut] == wanted:
+        fits = length <= cut <= latest and (not length or titles[cut - length] == wanted[0])
+        if fits and titles[cut - length : cut] == wanted:
             yield begin + cut
 
 

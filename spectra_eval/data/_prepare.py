@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from spectra_eval.artifacts import write_blocks
 from spectra_eval.data._blocks import Log, digest_of
 from spectra_eval.data._cutting import Cutter
@@ -29,6 +31,9 @@ def prepare(
     min_interactions: int = 5,
     min_sessions: int = 1,
     window_end: float = 1.0,
+    history_span: str | int | None = None,
+    window_span: str | int | None = None,
+    min_active_days: int = 1,
     context_windows: Sequence[int] | None = None,
     horizons: Sequence[str] | None = None,
     short: int | str = "session",
@@ -63,7 +68,16 @@ def prepare(
         interactions all weigh 0.
     window_end : float
         The proportion of a user's interactions at which the window ends; what follows is not used. With it a table to
-        train on can stop where the window of the evaluation begins.
+        train on can stop where the window of the evaluation begins. Not beside `window_span`.
+    history_span, window_span : str or int, optional
+        Lengths of time: seconds, or ``30d``, ``12h``, ``2w``. From the start T of a window, the history is what lies in
+        [T - `history_span`, T), the window what lies in [T, T + `window_span`). T is `split_date`, or the time of the
+        first interaction after the cut of `split`; with ``ties="file-order"`` interactions of that second are on the
+        side on which the cut has put them. A user without an interaction in a span is left out, and counted.
+    min_active_days : int
+        Users with fewer active days are left out, and counted. An active day is a UTC day with at least one
+        interaction in the history (in its span, where there is one). A span that does not begin at midnight touches
+        one day more than its length.
     context_windows : sequence of int, optional
         How many sessions of the history are shown, one record for each number; without it all are shown.
     horizons : sequence of {"long", "short"}, optional
@@ -119,6 +133,9 @@ def prepare(
         min_interactions=min_interactions,
         min_sessions=min_sessions,
         window_end=window_end,
+        history_span=history_span,
+        window_span=window_span,
+        min_active_days=min_active_days,
         context_windows=context_windows,
         horizons=horizons,
         short=short,
@@ -126,7 +143,8 @@ def prepare(
         limit=limit,
         details=details,
     )
-    piece = cutter.cut(interactions, limit=limit)
+    last = int(np.max(interactions.time, initial=0))
+    piece = cutter.cut(interactions, last=last, limit=limit)
     if piece.table is None:
         raise cutter.no_users(piece.tally)
     digest = digest_of(interactions.categories, iter([interactions]))
@@ -207,6 +225,7 @@ def prepare_file(
     """
     cutter = Cutter.checked(limit=limit, **rules)
     size = max(1, _CELLS // (max(1, len(log.categories)) * cutter.records))
+    last = int(np.max(log.time, initial=0))
     metadata: dict[str, Any] = {}
     kept = 0
 
@@ -215,7 +234,7 @@ def prepare_file(
         tally, proof, kept = Counter[str](), Counter[str](), 0
         for part in log.parts(users=size, events=events):
             left = None if limit is None else limit - kept
-            piece = cutter.cut(part, limit=left, proven=bool(metadata))
+            piece = cutter.cut(part, last=last, limit=left, proven=bool(metadata))
             tally.update(piece.tally)
             proof.update(piece.proof)
             if piece.table is not None:

@@ -11,13 +11,15 @@ horizon
     How far the window reaches. ``long`` is the whole window. ``short`` is its first session, or its first n
     interactions if a number is given. The paper reports a long and a short horizon; the lengths behind its two
     names are not a standard of the field, so every table states these rules in its metadata.
+span
+    A length of time on one side of the cut; see `within_spans`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -27,24 +29,37 @@ from spectra_eval.data._timeline import Timeline
 from spectra_eval.data._years import EARLIEST, LATEST
 from spectra_eval.errors import InputError
 
-__all__ = ["HORIZONS", "TIES", "Cut", "Windows", "cut_users", "moment", "pause", "session_numbers"]
+__all__ = [
+    "HORIZONS",
+    "TIES",
+    "Cut",
+    "Windows",
+    "active_days",
+    "cut_users",
+    "duration",
+    "moment",
+    "moments",
+    "session_numbers",
+    "within_spans",
+]
 
 TIES = ("file-order", "together", "session")
 HORIZONS = ("long", "short")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+DAY = _SECONDS["d"]
 
 
-def pause(gap: str | int) -> int:
-    """Parse the gap between sessions: seconds, or a number with s, m, h or d.
+def duration(name: str, text: str | int) -> int:
+    """Parse a length of time: seconds, or a whole number with s, m, h, d or w.
 
     Examples
     --------
-    >>> pause("8h"), pause(90)
-    (28800, 90)
+    >>> duration("session_gap", "8h"), duration("session_gap", 90), duration("window_span", "2w")
+    (28800, 90, 1209600)
     """
-    found = re.fullmatch(r"(\d{1,9})([smhd]?)", str(gap))
+    found = re.fullmatch(r"(\d{1,9})([smhdw]?)", str(text), flags=re.ASCII)
     if not found or not int(found[1]):
-        raise InputError(f"session_gap: {gap!r} is no pause; write it as 30m, 8h or 2d")
+        raise InputError(f"{name}: {text!r} is no length of time; write it as 30m, 8h, 14d or 2w")
     return int(found[1]) * _SECONDS[found[2] or "s"]
 
 
@@ -69,8 +84,9 @@ def moment(date: str | int) -> int:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
-    """Positions from each user's first event, (U,) ints: history before `at`, window from `at` to before `end`."""
+    """Positions from each user's first event, (U,) ints: history from `start` to before `at`, then window to `end`."""
 
+    start: np.ndarray
     at: np.ndarray
     end: np.ndarray
 
@@ -113,7 +129,54 @@ def cut_users(
         borders = _borders(line.time if ties == "together" else sessions, begin)
         at = _to_border(at, borders, begin, total) if date is None else at
         end = np.where(end < total, _to_border(np.minimum(end, total - 1), borders, begin, total), total)
-    return Cut(at=at, end=end)
+    return Cut(start=np.zeros_like(at), at=at, end=end)
+
+
+def moments(line: Timeline, cut: Cut, date: int | None) -> np.ndarray:
+    """Return the start of each user's window, (U,) ints: the date, or the time of the first event of the window."""
+    if date is not None:
+        return np.full(len(line.names), date)
+    return np.asarray(line.time[line.begin[:-1] + np.minimum(cut.at, line.total - 1)])
+
+
+def within_spans(line: Timeline, cut: Cut, *, date: int | None, history: int | None, window: int | None) -> Cut:
+    """Shorten histories and windows to lengths of time on either side of the cut.
+
+    Parameters
+    ----------
+    line : Timeline
+        The events.
+    cut : Cut
+        Where each user is divided.
+    date : int, optional
+        The moment T of the cut; without it T is the time of the first event of each user's window.
+    history, window : int, optional
+        Seconds. The history keeps the events from T - `history` on, this second included, and the window the events
+        before T + `window`, this second excluded. Events at T are on the side on which the cut has put them.
+
+    Returns
+    -------
+    Cut
+        With ``start >= at`` or ``at >= end`` for a user without an event in one of the two spans.
+    """
+    total, opened = line.total, moments(line, cut, date)
+    owner = np.repeat(np.arange(len(total)), total)
+
+    def before(limit: np.ndarray) -> np.ndarray:
+        return np.bincount(owner[line.time < limit[owner]], minlength=len(total))
+
+    start = cut.start if history is None else np.maximum(cut.start, before(opened - history))
+    end = cut.end if window is None else np.minimum(cut.end, before(opened + window))
+    return replace(cut, start=start, end=end)
+
+
+def active_days(line: Timeline, cut: Cut) -> np.ndarray:
+    """Return the number of UTC days with an event in the history, (U,) ints; every history has an event."""
+    day = line.time // DAY
+    turns = np.concatenate([[0], np.cumsum(day[1:] != day[:-1])])
+    begin = line.begin[:-1]
+    last = np.maximum(cut.at, 1) - 1
+    return 1 + turns[begin + last] - turns[begin + np.minimum(cut.start, last)]
 
 
 def _floored(share: float, total: np.ndarray) -> np.ndarray:
@@ -190,18 +253,19 @@ class Windows:
             context_windows=None if context_windows is None else tuple(sizes),
             horizons=None if horizons is None else tuple(horizons),
             short=None if short == "session" else int(short),
-            gap=pause(gap),
+            gap=duration("session_gap", gap),
         )
 
     def history_start(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
         """Return the first event that each context window shows, (U,) ints, counted from the user's first."""
         if self.context_windows is None:
-            return [np.zeros_like(cut.at)]
+            return [cut.start]
         begin = line.begin[:-1]
         last = sessions[begin + np.maximum(cut.at, 1) - 1]
         first = sessions[begin]
         opened = np.searchsorted(sessions, np.arange(sessions[-1] + 1))  # sessions ascend along the timeline
-        return [opened[np.maximum(last - size + 1, first)] - begin for size in self.context_windows]
+        shown = (opened[np.maximum(last - size + 1, first)] - begin for size in self.context_windows)
+        return [np.maximum(start, cut.start) for start in shown]
 
     def window_end(self, line: Timeline, cut: Cut, sessions: np.ndarray) -> list[np.ndarray]:
         """Return where each horizon ends, (U,) ints, counted from the user's first event."""

@@ -207,3 +207,43 @@ def test_unknown_items_are_dropped_by_the_option_that_the_refusal_names(tmp_path
     result = run("recbole", tmp_path, "-o", tmp_path / "t.parquet", "-O", "unknown-items=drop")
     assert result.exit_code == 0 and "note: 1 of 3 categories are in no interaction" in result.output
     assert read_table(tmp_path / "t.parquet").metadata["categories_unused"] == ["C"]
+
+
+LOG = ("--map", "user=who", "--map", "item=item", "--map", "categories=kind", "-O", "delimiter=;")
+SPANS = ("--history-span", "30d", "--window-span", "14d", "--min-active-days", "2")
+
+
+def test_spans_on_a_log_and_on_real_and_synthetic_data(tmp_path: Path) -> None:
+    source = tmp_path / "log.csv"
+    lines = [
+        f"{user},x{n},{1_700_000_000 + n * 86_400 * 2},{'AB'[n % 2]}" for user in ("ann", "bob") for n in range(40)
+    ]
+    source.write_text("\n".join(["user,item,time,categories", *lines]) + "\n")
+    done("csv", source, "-o", tmp_path / "csv.parquet", *SPANS)
+    table = read_table(tmp_path / "csv.parquet")
+    assert [len(shown) for shown in table.history] == [15, 15] and table.n_window.tolist() == [7, 7]
+    assert table.metadata["split"]["history_span_seconds"] == 30 * 86_400
+    assert table.metadata["split"]["min_active_days"] == 2
+    said = done("csv", source, "-o", tmp_path / "dated.parquet", *SPANS, "--split-date", "2024-01-28")
+    assert "note: 2 of the windows end after the last interaction of the log" in said
+    done("synthetic", "-o", tmp_path / "s.parquet", *SPANS, "-O", "users=20", "-O", "days=60", "--seed", 1)
+    law = read_table(tmp_path / "s.law.parquet")
+    assert law.users.tolist() == read_table(tmp_path / "s.parquet").users.tolist()
+    done("movielens", REAL / "ml-latest-small", "-o", tmp_path / "m.parquet", "--history-span", "52w")
+    assert read_table(tmp_path / "m.parquet").metadata["users_without_history_in_span"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--window-span", "14d", "--window-end", "0.9"), 2, "--window-end and --window-span: both end the window"),
+        (("--window-span", "fortnight"), 3, "--window-span: 'fortnight' is no length of time; write it as 30m"),
+        (("--history-span", "0h"), 3, "--history-span: '0h' is no length of time"),
+        (("--min-active-days", "40", "--history-span", "30d"), 3, "--min-active-days: 40, but"),
+        (("--min-active-days", "0"), 3, "--min-active-days: 0"),
+    ],
+)
+def test_spans_that_contradict_are_one_line(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    result = run("csv", log(tmp_path), "-o", tmp_path / "t.parquet", *LOG, *words)
+    assert result.exit_code == code and message in result.stderr, result.output
+    assert not (tmp_path / "t.parquet").exists()
