@@ -70,10 +70,11 @@ def prepare(
         The proportion of a user's interactions at which the window ends; what follows is not used. With it a table to
         train on can stop where the window of the evaluation begins. Not beside `window_span`.
     history_span, window_span : str or int, optional
-        Lengths of time: seconds, or ``30d``, ``12h``, ``2w``. From the start T of a window, the history is the interactions in
-        [T - `history_span`, T), the window those in [T, T + `window_span`). T is `split_date`, or the time of the
-        first interaction after the cut of `split`; with ``ties="file-order"`` interactions of that second are on the
-        side on which the cut has put them. A user without an interaction in a span is left out, and counted.
+        Lengths of time: seconds, or ``30d``, ``12h``, ``2w``. From the start T of a window, the history is the
+        interactions in [T - `history_span`, T), the window those in [T, T + `window_span`). T is `split_date`, or the
+        time of the first interaction after the cut of `split`; with ``ties="file-order"`` interactions of that second
+        are on the side on which the cut has put them. A user without an interaction in a span is left out, and
+        counted.
     min_active_days : int
         Users with fewer active days are left out, and counted. An active day is a UTC day with at least one
         interaction in the history (in its span, where there is one). A span that does not begin at midnight touches
