@@ -1,4 +1,4 @@
-"""Modules that moved can still be imported by their earlier names, with a warning that states the new one."""
+"""Modules and names that changed can still be found by their earlier names, with a warning that states the new one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
-__all__ = ["MOVED", "accept_earlier_names"]
+__all__ = ["MOVED", "accept_earlier_names", "earlier_names"]
 
 MOVED = {
     "spectra_eval.asking": "spectra_eval.probing",
@@ -65,3 +66,27 @@ def accept_earlier_names() -> None:
     """Let earlier names of modules be imported; called once, by the package itself."""
     if not any(isinstance(finder, _EarlierNames) for finder in sys.meta_path):
         sys.meta_path.insert(0, _EarlierNames())  # before the finder of files, which would load a file twice
+
+
+def earlier_names(module: str, present: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module that finds its earlier names, with a warning.
+
+    Parameters
+    ----------
+    module : str
+        The module, ``__name__`` in its own file.
+    present : mapping of str to str
+        The present name of each earlier one.
+    """
+
+    def get(name: str) -> Any:
+        if name not in present:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{module}.{name} is now {present[name]}; the earlier name goes with version 1.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(sys.modules[module], present[name])
+
+    return get

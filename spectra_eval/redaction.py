@@ -30,6 +30,12 @@ def hide(secret: str) -> None:
     ----------
     secret : str
         A key or password; an empty one is no secret.
+
+    Examples
+    --------
+    >>> hide("hf_0123456789")
+    >>> redacted("token hf_0123456789")
+    'token [hidden]'
     """
     if not secret.strip():
         return
@@ -42,6 +48,16 @@ def hide(secret: str) -> None:
 
 def redacted(text: str) -> str:
     """Return a text without the secrets registered with `hide`.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text with ``[hidden]`` in place of each secret.
 
     Examples
     --------
@@ -57,6 +73,16 @@ def redacted(text: str) -> str:
 def escaped(text: str) -> str:
     r"""Return a text with terminal control characters escaped; line breaks and tabs are kept.
 
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text with escapes as in Python: two, four or eight hexadecimal digits.
+
     Examples
     --------
     >>> escaped("\x1b[2Jgone")
@@ -66,12 +92,45 @@ def escaped(text: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """Return JSON text with the same values and without terminal control characters."""
+    r"""Return JSON text with the same values and without terminal control characters.
+
+    Parameters
+    ----------
+    text : str
+        JSON text.
+
+    Returns
+    -------
+    str
+        The same document with JSON escapes.
+
+    Examples
+    --------
+    >>> print(escaped_json('"\u202egone"'))
+    "\u202egone"
+    """
     return _UNSAFE.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found.group())), text)
 
 
 def shown(text: str) -> str:
-    """Return a text that is safe to print: `redacted`, then `escaped`."""
+    r"""Return a text that is safe to print: `redacted`, then `escaped`.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text without secrets and control characters.
+
+    Examples
+    --------
+    >>> hide("sk-0987654321")
+    >>> print(shown("key sk-0987654321\x1b[2J"))
+    key [hidden]\x1b[2J
+    """
     return escaped(redacted(text))
 
 

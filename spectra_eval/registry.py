@@ -22,7 +22,21 @@ __all__ = ["Named", "Registry", "call", "words_of"]
 
 
 def call(place: str, *args: Any, **options: Any) -> Any:
-    """Call a function of a higher floor by name, ``module:function``, importing its module first.
+    """Run a function of a higher floor by name, importing its module first.
+
+    Parameters
+    ----------
+    place : str
+        The function as ``module:function``.
+    *args : object
+        Its positional arguments.
+    **options : object
+        Its keyword arguments.
+
+    Returns
+    -------
+    object
+        The result of the function.
 
     Examples
     --------
@@ -36,6 +50,16 @@ def call(place: str, *args: Any, **options: Any) -> Any:
 def words_of(name: str) -> str:
     """Return a name in words, the default label of an entry.
 
+    Parameters
+    ----------
+    name : str
+        The name of an entry.
+
+    Returns
+    -------
+    str
+        The name with blanks for underscores and a capital at its beginning.
+
     Examples
     --------
     >>> words_of("tail_bias")
@@ -47,7 +71,14 @@ def words_of(name: str) -> str:
 
 @runtime_checkable
 class Named(Protocol):
-    """Anything that can be registered: it has a name."""
+    """Anything that can be registered: it has a name.
+
+    Examples
+    --------
+    >>> from spectra_eval.metrics import METRICS
+    >>> isinstance(METRICS["brier"], Named)
+    True
+    """
 
     @property
     def name(self) -> str:

@@ -53,14 +53,17 @@ def command(
     from spectra_eval.artifacts import read_table
     from spectra_eval.certification import certify
     from spectra_eval.evaluation import align, evaluate
-    from spectra_eval.report import default_title, questions, write_paper, write_report
+    from spectra_eval.report import default_title, evaluation_arguments, write_paper, write_report
 
     read = {name: read_table(path, **reading) for name, path in zip(table_names(tables), tables, strict=True)}
     subject = next(iter(read.values()))
     how: dict[str, Any] = {"bootstrap": bootstrap, "level": level}
     how |= {name: value for name, value in named.items() if value is not None}
     documents = [
-        {**evaluate(table, **{**questions(table), **how}, rng=np.random.default_rng(seed)).to_json(), "seed": seed}
+        {
+            **evaluate(table, **{**evaluation_arguments(table), **how}, rng=np.random.default_rng(seed)).to_json(),
+            "seed": seed,
+        }
         for table in (align(read).values() if len(read) > 1 else read.values())
     ]
     certificate = None

@@ -28,6 +28,12 @@ class Printed:
         The printed value.
     half : float
         Half a unit of the last printed digit; 0 for a count.
+
+    Examples
+    --------
+    >>> number = Printed(0.316, 0.0005)
+    >>> round(number.low, 4), round(number.high, 4)
+    (0.3155, 0.3165)
     """
 
     value: float
@@ -79,6 +85,11 @@ class Finding:
         One sentence.
     where : str
         Place in the text.
+
+    Examples
+    --------
+    >>> Finding(check="range", status="pass", reason="0.2 should be in [0, 1], and it is.").status
+    'pass'
     """
 
     check: str
@@ -99,6 +110,7 @@ def printed(text: str) -> Printed:
     Returns
     -------
     Printed
+        The number with half a unit of its last digit.
 
     Raises
     ------
@@ -124,6 +136,16 @@ def printed(text: str) -> Printed:
 def exact(value: float | int) -> Printed:
     """Return a count, or a number that is not rounded, as `Printed`.
 
+    Parameters
+    ----------
+    value : float or int
+        The number.
+
+    Returns
+    -------
+    Printed
+        With `half` 0.
+
     Examples
     --------
     >>> exact(19293).half
@@ -147,6 +169,7 @@ def at_most(check: str, left: Printed, right: Printed, *, says: str) -> Finding:
     Returns
     -------
     Finding
+        ``undetermined`` where the order depends on the rounding.
 
     Examples
     --------
@@ -180,6 +203,7 @@ def agrees(check: str, claimed: Printed, computed: Printed, *, says: str) -> Fin
     Returns
     -------
     Finding
+        ``undetermined`` where a number is NaN, because something is not printed.
 
     Examples
     --------

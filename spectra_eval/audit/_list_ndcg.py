@@ -11,14 +11,14 @@ from spectra_eval.arrays import check_cutoff
 from spectra_eval.audit._base import Finding, Printed, at_most
 from spectra_eval.errors import InputError
 
-__all__ = ["list_ndcg_from_captured", "most_list_ndcg"]
+__all__ = ["list_ndcg_does_not_rise", "list_ndcg_from_captured", "most_list_ndcg"]
 
 _CELLS = 48
 """Intervals of the ideal gain; more give a bound that is a little lower."""
 
 
 def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) -> float:
-    r"""Return an upper bound on the mean NDCG@k (linear gain) of lists of k distinct categories.
+    """Return an upper bound on the mean NDCG@k (linear gain) of lists of k distinct categories.
 
     The users' ideal gain is cut into intervals :math:`[s, t]`. Inside one, NDCG is at most 1 and at most the gain of
     the list over s, which is linear in the user's distribution, and the ideal gain is a maximum of linear forms, at
@@ -36,6 +36,16 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
         The length of the lists, and the cut-off.
     n_categories : int
         K, more than k + 1.
+
+    Returns
+    -------
+    float
+        The bound, between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        k is no cut-off below K, or no cohort has such a mean of largest proportions.
 
     References
     ----------
@@ -128,6 +138,16 @@ def list_ndcg_from_captured(ndcg: Printed, captured: Printed, top: Printed, *, k
     k, n_categories : int
         The length of the lists, and how many categories there are.
 
+    Returns
+    -------
+    Finding
+        Whether some cohort can have that NDCG.
+
+    Raises
+    ------
+    InputError
+        k is no cut-off below K, or no cohort has such a mean of largest proportions.
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -138,3 +158,39 @@ def list_ndcg_from_captured(ndcg: Printed, captured: Printed, top: Printed, *, k
     most = most_list_ndcg(captured=captured.high, top=top.low, k=k, n_categories=n_categories)
     says = f"NDCG@{k} {{left}} should not exceed {{right}}, the most that lists with so much mass can have"
     return at_most("NDCG of lists by their mass", ndcg, Printed(nominal, most - nominal), says=says)
+
+
+def list_ndcg_does_not_rise(later: Printed, earlier: Printed, *, length: int, cutoff: int) -> Finding:
+    """Check that the NDCG of a list does not rise beyond its length: the ideal grows with the cut-off, the list cannot.
+
+    Parameters
+    ----------
+    later : Printed
+        NDCG at `cutoff`.
+    earlier : Printed
+        NDCG at `length`.
+    length : int
+        The length of the list.
+    cutoff : int
+        A cut-off of at least the length.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        The cut-off is below the length.
+
+    Examples
+    --------
+    >>> from spectra_eval.audit import printed
+    >>> list_ndcg_does_not_rise(printed(".613"), printed(".530"), length=5, cutoff=10).status
+    'fail'
+    """
+    if cutoff < length:
+        raise InputError(f"cutoff: {cutoff} is below the length {length} of the list; there it may rise")
+    says = f"NDCG@{cutoff} {{left}} of a list of {length} should not exceed its NDCG@{length} {{right}}"
+    return at_most("NDCG of a list", later, earlier, says=says)

@@ -9,7 +9,16 @@ import numpy as np
 from scipy import special
 
 from spectra_eval.arrays import check_cutoff, check_level
-from spectra_eval.audit._base import Finding, Printed, agrees, at_most, exact
+from spectra_eval.audit._arithmetic import (
+    count_product,
+    difference,
+    groups_sum_to,
+    ratio,
+    relative_change,
+    zero_sum,
+)
+from spectra_eval.audit._base import Finding, Printed, at_most, exact
+from spectra_eval.audit._list_ndcg import list_ndcg_does_not_rise
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.simplex import js_nats
 from spectra_eval.theory import phi_star, truncated_js_lower
@@ -38,6 +47,18 @@ __all__ = [
 def aggregate_at_most_mean(aggregate: Printed, mean: Printed) -> Finding:
     """Check that the divergence of two averages does not exceed the average divergence (joint convexity).
 
+    Parameters
+    ----------
+    aggregate : Printed
+        The divergence between the mean distributions.
+    mean : Printed
+        The mean of the users' divergences, in the same unit.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -61,10 +82,15 @@ def coarse_js_floor(truth: Sequence[Printed], model: Sequence[Printed]) -> tuple
 
     Returns
     -------
-    (printed, least)
+    printed : float
+        The JS of the cells as printed, in bits.
+    least : float
+        The smallest JS over all cells that round to them, in bits.
 
     Raises
     ------
+    ShapeError
+        The two have different numbers of cells, or fewer than two.
     InputError
         The cells cannot sum to one.
 
@@ -104,6 +130,25 @@ def coarse_js_floor(truth: Sequence[Printed], model: Sequence[Printed]) -> tuple
 def coarse_floor(value: Printed, truth: Sequence[Printed], model: Sequence[Printed]) -> Finding:
     """Check that a JS of averages, or a mean JS, is at least the JS of merged cells of the averages.
 
+    Parameters
+    ----------
+    value : Printed
+        The JS of averages, or a mean JS, in bits.
+    truth, model : sequence of Printed
+        Proportions of the same merged cells, which sum to one within their rounding.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    ShapeError
+        The two have different numbers of cells, or fewer than two.
+    InputError
+        The cells cannot sum to one.
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -126,6 +171,16 @@ def truncation_floor(js_dg: Printed, missed: Printed) -> Finding:
     missed : Printed
         Mean mass off the same lists, for the same users.
 
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        The missed mass is outside [0, 1].
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -140,6 +195,23 @@ def truncation_floor(js_dg: Printed, missed: Printed) -> Finding:
 
 def mean_between_strata(overall: Printed, strata: Sequence[Printed]) -> Finding:
     """Check that an overall mean is between the means of strata that partition the same users.
+
+    Parameters
+    ----------
+    overall : Printed
+        The mean over all users.
+    strata : sequence of Printed
+        The means of the strata.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        There are no strata.
 
     Examples
     --------
@@ -157,6 +229,18 @@ def mean_between_strata(overall: Printed, strata: Sequence[Printed]) -> Finding:
 def in_range(value: Printed, low: float, high: float) -> Finding:
     """Check that a number is in the range of its quantity.
 
+    Parameters
+    ----------
+    value : Printed
+        The number.
+    low, high : float
+        The range, in the unit of `value`.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -168,6 +252,27 @@ def in_range(value: Printed, low: float, high: float) -> Finding:
 
 def entropy_in_range(value: Printed, *, k: int, n_categories: int, unit: str = "bit") -> Finding:
     """Check that the exposure entropy of full lists of k is between log k and log K.
+
+    Parameters
+    ----------
+    value : Printed
+        The entropy.
+    k : int
+        The length of the lists.
+    n_categories : int
+        K.
+    unit : {"bit", "nat"}
+        The unit of `value`.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        The cut-off or the unit is not valid.
 
     Examples
     --------
@@ -191,6 +296,31 @@ def half_width_is_possible(mean: Printed, half_width: Printed, *, n: int, level:
     Numbers in [0, 1] have a standard deviation of at most sqrt(mean (1 - mean)) (Bhatia, Davis 2000), so that the
     half-width is at most z sqrt(mean (1 - mean) / n), up to the noise of a bootstrap.
 
+    Parameters
+    ----------
+    mean : Printed
+        The mean, between 0 and 1.
+    half_width : Printed
+        Half the width of its interval.
+    n : int
+        The number of users.
+    level : float
+        The level of the interval.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        The level is not between 0 and 1.
+
+    References
+    ----------
+    .. [1] R. Bhatia and C. Davis, Amer. Math. Monthly 107 (2000) 353-357. doi:10.2307/2589180
+
     Examples
     --------
     >>> from spectra_eval.audit import printed
@@ -207,107 +337,25 @@ def half_width_is_possible(mean: Printed, half_width: Printed, *, n: int, level:
     return at_most("half-width", half_width, Printed(nominal, most - nominal), says=says)
 
 
-def zero_sum(biases: Sequence[Printed], sizes: Sequence[int]) -> Finding:
-    """Check that signed mean biases over all categories sum to zero, with strata weighted by size.
-
-    Examples
-    --------
-    >>> from spectra_eval.audit import printed
-    >>> zero_sum([printed("-.040"), printed(".020")], [1, 2]).status
-    'pass'
-    """
-    if len(biases) != len(sizes):
-        raise ShapeError(f"biases, sizes: {len(biases)} and {len(sizes)}; give one size a stratum")
-    total = Printed(0.0)
-    for bias, size in zip(biases, sizes, strict=True):
-        total = total + bias.scaled(float(size))
-    return agrees("zero sum", exact(0), total, says="signed biases should sum to {claimed}; they sum to {computed}")
-
-
-def count_product(pairs: int, *, users: int, n_categories: int) -> Finding:
-    """Check that the pairs of users and categories are as many as the product.
-
-    Examples
-    --------
-    >>> count_product(379_962, users=19_998, n_categories=19).status
-    'pass'
-    """
-    computed = exact(users * n_categories)
-    return agrees(
-        "count of pairs", exact(pairs), computed, says="{claimed} pairs are printed, {computed} is the product"
-    )
-
-
-def groups_sum_to(total: Printed, groups: Sequence[Printed]) -> Finding:
-    """Check that the sizes of the groups of a partition sum to the total.
-
-    Examples
-    --------
-    >>> groups_sum_to(exact(19), [exact(6), exact(6), exact(7)]).status
-    'pass'
-    """
-    found = Printed(0.0)
-    for group in groups:
-        found = found + group
-    return agrees(
-        "sum of groups", total, found, says="{claimed} in all are printed, {computed} is the sum of the groups"
-    )
-
-
-def difference(claimed: Printed, left: Printed, right: Printed) -> Finding:
-    """Check that a printed difference is that of its two terms.
-
-    Examples
-    --------
-    >>> from spectra_eval.audit import printed
-    >>> difference(printed(".033"), printed(".036"), printed(".002")).status
-    'pass'
-    """
-    return agrees("difference", claimed, left - right, says="{claimed} is printed, {computed} is the difference")
-
-
-def ratio(claimed: Printed, top: Printed, bottom: Printed) -> Finding:
-    """Check that a printed ratio is within the range that the rounding of its two terms allows.
-
-    Examples
-    --------
-    >>> from spectra_eval.audit import printed
-    >>> ratio(printed("8.2"), printed(".197"), printed(".024")).status
-    'pass'
-    """
-    return agrees("ratio", claimed, _ratio(top, bottom), says="{claimed} is printed, {computed} is the ratio")
-
-
-def relative_change(claimed: Printed, new: Printed, old: Printed) -> Finding:
-    """Check that a printed relative change is within the range that the rounding of its two terms allows.
-
-    Examples
-    --------
-    >>> from spectra_eval.audit import printed
-    >>> relative_change(printed("-38 %"), printed(".316"), printed(".510")).status
-    'pass'
-    """
-    computed = _ratio(new, old) - exact(1)
-    return agrees("relative change", claimed, computed, says="{claimed} is printed, {computed} is the change")
-
-
-def list_ndcg_does_not_rise(later: Printed, earlier: Printed, *, length: int, cutoff: int) -> Finding:
-    """Check that the NDCG of a list does not rise beyond its length: the ideal grows with the cut-off, the list cannot.
-
-    Examples
-    --------
-    >>> from spectra_eval.audit import printed
-    >>> list_ndcg_does_not_rise(printed(".613"), printed(".530"), length=5, cutoff=10).status
-    'fail'
-    """
-    if cutoff < length:
-        raise InputError(f"cutoff: {cutoff} is below the length {length} of the list; there it may rise")
-    says = f"NDCG@{cutoff} {{left}} of a list of {length} should not exceed its NDCG@{length} {{right}}"
-    return at_most("NDCG of a list", later, earlier, says=says)
-
-
 def envelope_covers(value: Printed, js: Printed) -> Finding:
     """Check that a value used as a bound on the total variation is at least phi* of the JS in bits.
+
+    Parameters
+    ----------
+    value : Printed
+        The bound on the total variation.
+    js : Printed
+        The JS in bits.
+
+    Returns
+    -------
+    Finding
+        ``pass``, ``fail``, or ``undetermined`` where the rounding decides.
+
+    Raises
+    ------
+    InputError
+        The JS is outside [0, 1] bit.
 
     Examples
     --------
@@ -318,16 +366,6 @@ def envelope_covers(value: Printed, js: Printed) -> Finding:
     nominal, least = phi_star(js.value), phi_star(max(0.0, js.low))
     says = "the largest total variation at this JS, {left}, should not exceed the bound {right}"
     return at_most("envelope", Printed(nominal, nominal - least), value, says=says)
-
-
-def _ratio(top: Printed, bottom: Printed) -> Printed:
-    """Return a ratio with the larger of its two deviations; NaN if the denominator may be zero."""
-    if bottom.low <= 0 <= bottom.high:
-        return Printed(math.nan)
-    value = top.value / bottom.value
-    corners = [t / b for t in (top.low, top.high) for b in (bottom.low, bottom.high)]
-    middle, half = (max(corners) + min(corners)) / 2, (max(corners) - min(corners)) / 2
-    return Printed(value, half + abs(middle - value))
 
 
 def _between(check: str, value: Printed, low: Printed, high: Printed, *, says: str) -> Finding:

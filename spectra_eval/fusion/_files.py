@@ -42,6 +42,20 @@ class ItemScores:
         Names of the categories.
     truth : (M,) float array, optional
         Relevance of the item for the user, 0 or more.
+
+    Raises
+    ------
+    ShapeError
+        A column has another length than `users`, or `shares` another width than `categories`.
+
+    Examples
+    --------
+    >>> scores = ItemScores(
+    ...     users=np.array(["ann"]), items=np.array(["Heat"]), scores=np.array([0.5]), item_row=np.array([0]),
+    ...     shares=np.array([[0.5, 0.5, 0.0]]), categories=("Crime", "Drama", "War"),
+    ... )
+    >>> scores.truth is None
+    True
     """
 
     users: np.ndarray
@@ -86,6 +100,7 @@ def read_item_scores(
     Returns
     -------
     ItemScores
+        One row per pair, in the order of the file.
 
     Raises
     ------
@@ -137,7 +152,20 @@ def read_item_scores(
 
 
 def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    r"""Write columns of one length as CSV, or as Parquet where the name ends so; completely or not at all.
+    r"""Write columns of one length as CSV, TSV or Parquet.
+
+    Parameters
+    ----------
+    columns : mapping of str to (M,) array
+        The columns by name.
+    path : path-like
+        The file. Names that end in ``.parquet`` or ``.tsv`` decide the format; any other name means CSV. It is written
+        completely or not at all.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
 
     Examples
     --------

@@ -40,6 +40,12 @@ class Fusion:
         empty without a truth.
     n_left_out : int
         Users without a relevant item, who are left out.
+
+    Examples
+    --------
+    >>> z, zero = np.array([0.5, -0.5]), np.zeros(2)
+    >>> Fusion(fused=z, standardised=z, log_prior=zero, weight=zero, fold_weights=(0.0,)).results
+    ()
     """
 
     fused: np.ndarray
@@ -90,6 +96,7 @@ def fuse(
     Returns
     -------
     Fusion
+        The fused scores in the order of `scores`, and the metrics where there is a truth.
 
     Raises
     ------

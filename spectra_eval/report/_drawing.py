@@ -20,7 +20,24 @@ _MARKERS = ("o", "D", "s", "^", "v", "P", "X", "<", ">", "h")
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """Colours by role; the series are those of Okabe and Ito (2008), distinguishable with colour blindness."""
+    """Colours by role, as hexadecimal RGB; distinguishable with colour blindness.
+
+    Parameters
+    ----------
+    ink, muted, rule, paper : str
+        Colours of text, of axes, of grid lines, and of the background.
+    blue, vermillion, grey, green, purple, orange, sky, stone : str
+        Colours of series.
+
+    References
+    ----------
+    .. [1] M. Okabe and K. Ito, Color Universal Design (2008). https://jfly.uni-koeln.de/color/
+
+    Examples
+    --------
+    >>> Palette().blue
+    '#0072b2'
+    """
 
     ink: str = "#1a1a1a"
     muted: str = "#666666"

@@ -97,12 +97,32 @@ def render_report(
 
     Parameters
     ----------
-    tables, evaluation, certificate, title, names
+    tables, evaluation, certificate, title, names : as for `write_report`
         As for `write_report`.
 
     Returns
     -------
     str
+        HTML.
+
+    Raises
+    ------
+    InputError
+        There is no table, or the numbers of tables and documents differ.
+    SchemaError
+        A document has an invalid structure.
+    BackendUnavailable
+        Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = np.array([[3, 1], [0, 2]])
+    >>> table = PreferenceTable(users=np.array(["ann", "bob"]), categories=("a", "b"), counts=counts)
+    >>> row = {"metric": "js_divergence", "unit": "bit", "system": "uniform", "stratum": "all", "value": 0.18,
+    ...        "interval": None, "n_users": 2, "status": "ok"}
+    >>> "<title>Two users</title>" in render_report(tables=table, evaluation={"results": [row]}, title="Two users")
+    True
     """
     material = gather(tables=tables, evaluation=evaluation, certificate=certificate, title=title, names=names)
     context = {**content(material), **_drawn(material)}

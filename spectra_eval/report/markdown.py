@@ -23,12 +23,13 @@ def to_markdown(
 
     Parameters
     ----------
-    tables, evaluation, certificate, title
+    tables, evaluation, certificate, title : as for `write_report`
         As for `write_report`.
 
     Returns
     -------
     str
+        Markdown.
 
     Raises
     ------

@@ -55,10 +55,29 @@ def to_svg(figure: Figure) -> str:
 
     Text stays text; colours are variables of the page (``var(--blue)``), text and axes `currentColor`.
 
+    Parameters
+    ----------
+    figure : Figure
+        The figure; the same rows give the same text.
+
+    Returns
+    -------
+    str
+        The element without its closing tag, which the page adds after the description.
+
     Raises
     ------
     BackendUnavailable
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> figure = Figure(
+    ...     name="bars", kind="bars", title="JS", caption="", alt="", columns=("system", "value", "low", "high", "n"),
+    ...     rows=(("uniform", 0.18, None, None, 2),), labels=("bit",), extra={"reference": [True], "ceiling": [False]},
+    ... )
+    >>> to_svg(figure)[:12]
+    '<svg viewBox'
     """
     buffer = io.BytesIO()
     with _settings(figure.name):
@@ -70,12 +89,33 @@ def to_svg(figure: Figure) -> str:
 
 
 def to_pdf(figure: Figure, path: Path) -> None:
-    """Draw a figure as a PDF file without a date; the same rows give the same bytes.
+    """Write a figure as a PDF file without a date.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure; the same rows give the same bytes.
+    path : Path
+        The file; it is written completely or not at all.
 
     Raises
     ------
     BackendUnavailable
         Matplotlib is not installed.
+    InputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> figure = Figure(
+    ...     name="bars", kind="bars", title="JS", caption="", alt="", columns=("system", "value", "low", "high", "n"),
+    ...     rows=(("uniform", 0.18, None, None, 2),), labels=("bit",), extra={"reference": [True], "ceiling": [False]},
+    ... )
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_pdf(figure, Path(folder) / "bars.pdf")
+    ...     (Path(folder) / "bars.pdf").read_bytes()[:5]
+    b'%PDF-'
     """
     with _settings(figure.name):
         drawn = _drawn(figure, Palette())

@@ -42,6 +42,13 @@ ROOMS = (
     "data",
     "arrays",
     "testing",
+    "audit",
+    "errors",
+    "fusion",
+    "redaction",
+    "registry",
+    "report",
+    "settings",
 )
 SECTIONS = {
     "Parameters",
@@ -70,7 +77,7 @@ NEVER_RAISES = {
 }
 """Public names that call a function which raises, with arguments on which it does not."""
 VERBS = set(
-    """Add Adjust Align Assign Average Bound Build Certify Check Compare Compute Convert Count Cut Decode Draw
+    """Add Adjust Align Assign Average Bound Build Certify Check Combine Compare Compute Convert Count Cut Decode Draw
     Estimate Evaluate Expand Find Follow Generate Load Merge Open Parse Predict Prepare Probe Read Recompute
     Register Remove Return Route Run Search Select Split Start Test Verify Write Yield""".split()
 )

@@ -1,4 +1,4 @@
-"""Modules that moved are found by their earlier names, as the same modules, with a warning."""
+"""Modules and names that changed are found by their earlier names, as the same objects, with a warning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import spectra_eval.report
 from spectra_eval._moved import MOVED
 
 
@@ -30,3 +31,10 @@ def test_a_module_below_an_earlier_name_is_loaded_once(monkeypatch: pytest.Monke
 def test_what_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"spectra_eval\.wordings"):
         importlib.import_module("spectra_eval.wordings")
+
+
+def test_an_earlier_name_of_a_function_is_the_same_function_and_states_the_new() -> None:
+    with pytest.warns(DeprecationWarning, match=r"report\.questions is now evaluation_arguments;"):
+        assert spectra_eval.report.questions is spectra_eval.report.evaluation_arguments
+    with pytest.raises(AttributeError, match="no attribute 'question'"):
+        spectra_eval.report.question  # noqa: B018  # the look-up is the test

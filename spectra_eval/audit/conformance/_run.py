@@ -23,10 +23,24 @@ _OWN = {"rtol", "atol", "name"}
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One group of a vector file: `inputs` are given to `compute`, which gives every other field again.
+    """The computation of one group of golden vectors.
 
-    `disputed` tells of a field of a case, by the case, why the expected value is wrong, or None: the
-    field is then computed and shown, but not compared.
+    Attributes
+    ----------
+    name : str
+        The name of the group in the file.
+    inputs : frozenset of str
+        Keys of a case that are arguments; the other keys are expected values.
+    compute : callable
+        From the arguments of a case to its values by key.
+    function : str
+        The public functions behind it.
+    disputed : callable, optional
+        ``disputed(key, case)``: the reason why the expected value is in doubt, or None.
+
+    Examples
+    --------
+    >>> Group(name="double", inputs=frozenset({"x"}), compute=lambda x: {"y": 2 * x["x"]}, function="double").disputed
     """
 
     name: str
@@ -38,7 +52,24 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupResult:
-    """The result of one group: `cases` hold ``computed``, ``ok``, and where it applies ``differs`` and ``disputed``."""
+    """The result of one group.
+
+    Attributes
+    ----------
+    name : str
+        The name of the group.
+    function : str
+        The public functions behind it.
+    passed, total : int
+        Numbers of cases.
+    cases : tuple of dict
+        Each with ``computed``, ``ok``, and where it applies ``differs`` and ``disputed``.
+
+    Examples
+    --------
+    >>> GroupResult(name="psi", function="psi", passed=1, total=1, cases=({"computed": {}, "ok": True},)).passed
+    1
+    """
 
     name: str
     function: str

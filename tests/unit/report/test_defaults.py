@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.evaluation import evaluate
-from spectra_eval.report import default_title, questions
+from spectra_eval.report import default_title, evaluation_arguments
 from spectra_eval.report._figures import figures
 from spectra_eval.report._material import gather
 from tests.unit.report.conftest import simulated
@@ -22,18 +22,18 @@ def windows(**fields: Any) -> Any:
     )
 
 
-def test_everything_that_the_table_can_carry_is_asked_for() -> None:
-    asked = questions(windows(history_counts=np.ones((60, 9))))
-    assert asked["systems"] == ["theta_s", "dg", "dg_best", "uniform", "popularity", "history"]
-    assert asked["strata"] == ["tail_preference", "context_window", "horizon", "context_window_by_horizon"]
-    assert {"smooth_ece", "true_tail_mass", "top1_ece", "list_ndcg@5", "category_ndcg@9"} <= set(asked["metrics"])
-    plain = questions(simulated(dg=None, horizon=["long"] * 60))
+def test_all_that_the_table_supports_is_evaluated() -> None:
+    arguments = evaluation_arguments(windows(history_counts=np.ones((60, 9))))
+    assert arguments["systems"] == ["theta_s", "dg", "dg_best", "uniform", "popularity", "history"]
+    assert arguments["strata"] == ["tail_preference", "context_window", "horizon", "context_window_by_horizon"]
+    assert {"smooth_ece", "true_tail_mass", "top1_ece", "list_ndcg@5", "category_ndcg@9"} <= set(arguments["metrics"])
+    plain = evaluation_arguments(simulated(dg=None, horizon=["long"] * 60))
     assert plain["systems"] == ["theta_s", "uniform"] and plain["strata"] == ["tail_preference"]
 
 
 def test_context_windows_are_drawn_by_horizon_in_the_order_of_numbers() -> None:
     table = windows(history_counts=np.ones((60, 9)))
-    found = evaluate(table, **questions(table), bootstrap=0)
+    found = evaluate(table, **evaluation_arguments(table), bootstrap=0)
     drawn = {
         figure.name: figure
         for figure in figures(gather(tables=table, evaluation=found.to_json(), certificate=None, title="t"))

@@ -12,10 +12,10 @@ from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.report._material import model_of
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["default_title", "questions"]
+__all__ = ["default_title", "evaluation_arguments"]
 
 
-def questions(table: PreferenceTable) -> dict[str, Any]:
+def evaluation_arguments(table: PreferenceTable) -> dict[str, Any]:
     """Return the arguments of `evaluate` for a report: the figures and tables of the paper that the table supports.
 
     Parameters
@@ -35,7 +35,7 @@ def questions(table: PreferenceTable) -> dict[str, Any]:
     ...     users=["ann", "ann"], categories=("Drama", "Noir"), counts=[[3, 1], [3, 1]], theta_s=[[0.5, 0.5]] * 2,
     ...     context_window=[1, 3],
     ... )
-    >>> arguments = questions(table)
+    >>> arguments = evaluation_arguments(table)
     >>> arguments["systems"], arguments["strata"]
     (['theta_s', 'uniform'], ['tail_preference', 'context_window'])
     """
@@ -58,7 +58,26 @@ def _several(column: np.ndarray | None) -> bool:
 
 
 def default_title(table: PreferenceTable, path: Path) -> str:
-    """Return a title from the name of the model, or of the file or run folder if the table does not name the model."""
+    """Return a title from the name of the model, or of the file or run folder if the table does not name the model.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table; its metadata may name the model.
+    path : Path
+        Its file.
+
+    Returns
+    -------
+    str
+        The title, with the number of users.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["ann"], categories=("Drama", "Noir"), counts=[[3, 1]])
+    >>> default_title(table, Path("probed.parquet"))
+    'What probed shows of 1 users'
+    """
     model = model_of(table)
     users = len(set(table.users.tolist()))
     if model:
