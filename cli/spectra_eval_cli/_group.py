@@ -29,6 +29,7 @@ __all__ = [
     "emit",
     "log",
     "naming",
+    "read_results",
     "say_read",
     "write_text",
 ]
@@ -184,15 +185,40 @@ def say_read(path: Path, metadata: Mapping[str, Any], *, quiet: bool) -> None:
     if not isinstance(read, Mapping):
         return
     columns = dict(read.get("columns", {}))
+    changed = _changes(read)
     own = read.get("format") == "parquet" and all(name == column for name, column in columns.items())
-    if own and "absent" not in read:
+    if own and "absent" not in read and not changed:
         return
     renamed = ", ".join(name if name == column else f"{name} from {column}" for name, column in columns.items())
-    divided = ", rows divided by their sums" if read.get("renormalised") else ""
     line = (
         f"read: {path} as {read.get('format')}, {read.get('n_categories')} categories, target as {read.get('target')}"
     )
-    log(f"{line} ({renamed}){divided}{_options(read)}", quiet=quiet)
+    log(f"{line} ({renamed}){_options(read)}{changed}", quiet=quiet)
+
+
+def _changes(read: Mapping[str, Any]) -> str:
+    """Return which rows were divided by their sums or left out, and the columns that were not read."""
+    parts, n_rows = [], read.get("n_rows", 0)
+    for name, n in read.get("rows_divided", {}).items():
+        off = read.get("deviation", {}).get(name, 0.0)
+        most = f" (off by at most {off:.3g})" if n else ""
+        parts.append(f"{name}: {n:,} of {n_rows:,} rows divided by their sums{most}")
+    if counts := read.get("left_out"):
+        n, records = counts["empty_predictions"], counts["records"]
+        parts.append(f"{n:,} of {records:,} records without a prediction left out")
+    if ignored := read.get("ignored"):
+        more = f" and {len(ignored) - 12} more" if len(ignored) > 12 else ""
+        parts.append(f"columns not read: {', '.join(ignored[:12])}{more}")
+    return "".join(f"; {part}" for part in parts)
+
+
+def read_results(path: Path, reading: Mapping[str, Any], *, quiet: bool) -> Any:
+    """Read a table, and print how it was read."""
+    from spectra_eval.artifacts import read_table
+
+    table = read_table(path, **reading)
+    say_read(path, table.metadata, quiet=quiet)
+    return table
 
 
 def _options(read: Mapping[str, Any]) -> str:

@@ -183,7 +183,7 @@ def table_options(function: F) -> F:
 
     @functools.wraps(function)
     def called(*args: Any, mapping: Mapping[str, str], **options: Any) -> Any:
-        how = {name: options.pop(name) for name in ("renormalise", "empty_windows", "absent")}
+        how = {name: options.pop(name) for name in ("renormalise", "empty_windows", "empty_predictions", "absent")}
         return function(*args, reading={"mapping": mapping, **how}, **options)
 
     return _with(
@@ -201,7 +201,16 @@ def table_options(function: F) -> F:
             show_default=True,
             help="How to treat users without interactions in the window.",
         ),
-        click.option("--renormalise", is_flag=True, help="Normalise rows that do not sum to one; recorded."),
+        click.option(
+            "--empty-predictions",
+            type=click.Choice(["refuse", "drop"]),
+            default="refuse",
+            show_default=True,
+            help="How to treat records whose prediction is missing or all zero; how many are left out is recorded.",
+        ),
+        click.option(
+            "--renormalise", is_flag=True, help="Divide rows that do not sum to one by their sum; counted and recorded."
+        ),
         pairs_option("--map", "mapping", metavar="NAME=COLUMN", form=MAPPING, help="Read column NAME from COLUMN."),
     )
 

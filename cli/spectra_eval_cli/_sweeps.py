@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectra_eval_cli._group import emit, log
+from spectra_eval_cli._group import emit, log, read_results
 from spectra_eval_cli._progress import progress
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ def sweep_table(
     **choices: Any,
 ) -> None:
     """Probe a table once a variant, and print the comparison."""
-    from spectra_eval.artifacts import read_table
     from spectra_eval.probing import SWEEPS, sweep, variants
 
-    read = read_table(table, **reading)
+    read = read_results(table, reading, quiet=quiet)
     # Of prompts, templates that are named are further variants; of anything else, the first is the one to use.
     words: dict[str, Any] = {"templates": templates} if kind == "prompts" else {}
     if kind != "prompts" and templates:

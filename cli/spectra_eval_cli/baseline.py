@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, log
+from spectra_eval_cli._group import common_options, log, read_results
 
 __all__ = ["command"]
 
@@ -30,10 +30,10 @@ def command(
 
     The new table can be evaluated, compared and certified like that of any model.
     """
-    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.artifacts import write_table
     from spectra_eval.baselines import with_baseline
 
-    source = read_table(table, **reading)
+    source = read_results(table, reading, quiet=quiet)
     made = with_baseline(source, method)
     write_table(made, output)
     log(f"table: {output}, theta_s is the {method} baseline", quiet=quiet)

@@ -161,11 +161,15 @@ def show(document: dict[str, object]) -> None:
     import sys
     import textwrap
 
+    from spectra_eval.tables import left_out_note
+
     facts, options = document["facts"], document["options"]
     say(
         f"Certificate over {facts['n_users']} users, top {options['k']}, level {options['level']:g}, "  # type: ignore[index]
         f"scope {options['scope']}, bound {options['bound']}"  # type: ignore[index]
     )
+    if (note := left_out_note(facts.get("left_out", {}))) is not None:  # type: ignore[attr-defined]
+        say(f"{note}.")
     marks = {"holds": "✓", "does not hold": "✗", "undefined": "–", "shown only": "·"}
     colours = {"holds": "green", "does not hold": "red"}
     assumptions: dict[str, str] = {}

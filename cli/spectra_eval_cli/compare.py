@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, emit, log, write_text
+from spectra_eval_cli._group import common_options, emit, log, read_results, write_text
 from spectra_eval_cli.evaluate import interval_lines
 
 __all__ = ["command", "table_names"]
@@ -47,10 +47,11 @@ def command(
     """
     import numpy as np
 
-    from spectra_eval.artifacts import read_table, write_json
+    from spectra_eval.artifacts import write_json
     from spectra_eval.evaluation import compare
 
-    read = {name: read_table(path, **reading) for path, name in zip(tables, table_names(tables), strict=True)}
+    names = zip(table_names(tables), tables, strict=True)
+    read = {name: read_results(path, reading, quiet=quiet) for name, path in names}
     found = compare(read, baselines=baselines or (), rng=np.random.default_rng(seed), **further)
     document = {**found.to_json(), "seed": seed}
     rows = [_row(pair, plain=style == "csv") for pair in document["pairs"]]

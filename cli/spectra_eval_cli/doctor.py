@@ -10,7 +10,7 @@ import click
 
 from spectra_eval_cli import _options as opt
 from spectra_eval_cli._backends import open_named
-from spectra_eval_cli._group import common_options, emit, log
+from spectra_eval_cli._group import common_options, emit, log, read_results
 
 __all__ = ["command"]
 
@@ -55,10 +55,9 @@ def command(
 
     Exit code 0: it does. Exit code 1: it does not; the failed checks are named. Exit code 4: the model cannot be run.
     """
-    from spectra_eval.artifacts import read_table
     from spectra_eval.probing import diagnose
 
-    read = None if table is None else read_table(table, **reading)
+    read = None if table is None else read_results(table, reading, quiet=quiet)
     first = open_named(backend, adapter=adapter, **opening)
     other: AbstractContextManager[Any] = nullcontext(None)
     if compare is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, emit, log, say_read, write_text
+from spectra_eval_cli._group import common_options, emit, log, read_results, write_text
 
 __all__ = ["command", "interval_lines", "rows_of"]
 
@@ -56,14 +56,14 @@ def command(
     import numpy as np
 
     from spectra_eval.arrays import check_whole
-    from spectra_eval.artifacts import read_table, write_json
+    from spectra_eval.artifacts import write_json
     from spectra_eval.evaluation import evaluate
 
     documents = []
     if limit is not None:
         check_whole("limit", limit, least=1, why="leave it out to evaluate every user")
     for path in tables:
-        table = read_table(path, **reading)
+        table = read_results(path, reading, quiet=quiet)
         if limit is not None:
             table = table.select(slice(0, limit))
         result = evaluate(
@@ -72,7 +72,6 @@ def command(
             rng=np.random.default_rng(seed),
             **further,
         )
-        say_read(path, table.metadata, quiet=quiet)
         document = result.to_json()
         document["seed"] = seed
         documents.append(document)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, emit, log
+from spectra_eval_cli._group import common_options, emit, log, read_results
 
 __all__ = ["command"]
 
@@ -63,10 +63,9 @@ def command(
     """
     import numpy as np
 
-    from spectra_eval.artifacts import read_table
     from spectra_eval.fusion import fuse, read_item_scores, write_fused
 
-    read = read_table(table, **reading)
+    read = read_results(table, reading, quiet=quiet)
     given = read_item_scores(scores, read.categories, items=items, mapping=scores_map)
     found = fuse(read, given, rng=np.random.default_rng(seed), **how)
     rows = [

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, log
+from spectra_eval_cli._group import common_options, log, read_results
 
 __all__ = ["command"]
 
@@ -49,7 +49,7 @@ def command(
     windows, which are the target. If TABLE has parents and neither --to nor --groups is given, the parents become the
     categories.
     """
-    from spectra_eval.artifacts import read_table, write_table
+    from spectra_eval.artifacts import write_table
     from spectra_eval.artifacts._side import read_columns
     from spectra_eval.data import read_taxonomy
     from spectra_eval.errors import InputError, SchemaError
@@ -59,7 +59,7 @@ def command(
         raise click.UsageError("--to and --groups: give one of the two")
     if n_categories is None and order is not None:
         raise click.UsageError("--order: goes with --to, which says how many categories are kept")
-    source = read_table(table, **reading)
+    source = read_results(table, reading, quiet=quiet)
     if n_categories is not None:
         ranked = None
         if order is not None:

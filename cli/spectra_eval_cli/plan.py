@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, emit
+from spectra_eval_cli._group import common_options, emit, read_results
 
 __all__ = ["command"]
 
@@ -60,10 +60,9 @@ def command(
     The claims then hold with probability --power; some also need a number of interactions per user. The input is a
     pilot TABLE, guesses, or both; a guess overrides the value from the table.
     """
-    from spectra_eval.artifacts import read_table
     from spectra_eval.certification import guesses_from, plan
 
-    guesses = {} if table is None else guesses_from(read_table(table, **reading), k=k)
+    guesses = {} if table is None else guesses_from(read_results(table, reading, quiet=quiet), k=k)
     guesses |= {name: value for name, value in guessed.items() if value is not None}
     needs = plan(
         guesses,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spectra_eval_cli import _options as opt
-from spectra_eval_cli._group import common_options, log
+from spectra_eval_cli._group import common_options, log, read_results
 from spectra_eval_cli.compare import table_names
 
 __all__ = ["command"]
@@ -50,12 +50,12 @@ def command(
     """
     import numpy as np
 
-    from spectra_eval.artifacts import read_table
     from spectra_eval.certification import certify
     from spectra_eval.evaluation import align, evaluate
     from spectra_eval.report import default_title, evaluation_arguments, write_paper, write_report
 
-    read = {name: read_table(path, **reading) for name, path in zip(table_names(tables), tables, strict=True)}
+    names = zip(table_names(tables), tables, strict=True)
+    read = {name: read_results(path, reading, quiet=quiet) for name, path in names}
     subject = next(iter(read.values()))
     how: dict[str, Any] = {"bootstrap": bootstrap, "level": level}
     how |= {name: value for name, value in named.items() if value is not None}

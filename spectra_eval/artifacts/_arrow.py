@@ -91,7 +91,7 @@ class Cells:
         elif pa.types.is_float32(values.type):
             self.atol[name] = type_tolerance(np.dtype(np.float32))
         missing = _nulls(array)
-        if missing.any() and name not in TRUTHS:
+        if missing.any() and name not in (*TRUTHS, "theta_s"):
             raise self.fail(int(np.flatnonzero(missing)[0]), name, "null, though other rows have it; fill it in")
         wrong = ~missing & (list_lengths(array) != k)
         if wrong.any():
@@ -111,7 +111,7 @@ class Cells:
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False).reshape(-1, k)
         if not missing.any():
             return numbers
-        matrix = np.zeros((len(array), k))
+        matrix = np.full((len(array), k), np.nan if name == "theta_s" else 0.0)
         matrix[~missing] = numbers
         return matrix
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from spectra_eval.arrays import as_whole, order
 from spectra_eval.artifacts._arrow_columns import is_derived
-from spectra_eval.artifacts._columns import MATRICES, NAMES, ReadSpec, assemble
+from spectra_eval.artifacts._assemble import assemble_whole
+from spectra_eval.artifacts._columns import MATRICES, NAMES, ReadSpec
 from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
@@ -33,6 +34,7 @@ def from_frame(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    empty_predictions: str = "refuse",
     absent: str | None = None,
 ) -> PreferenceTable:
     """Return a table from a frame of any library that exports Arrow: polars, PyArrow, pandas, DuckDB.
@@ -47,6 +49,8 @@ def from_frame(
     renormalise : bool
         As in `read_table`.
     empty_windows : {"refuse", "keep"}
+        As in `read_table`.
+    empty_predictions : {"refuse", "drop"}
         As in `read_table`.
     absent : str, optional
         As in `read_table`.
@@ -68,7 +72,8 @@ def from_frame(
     >>> from_frame(frame).counts.tolist()
     [[3.0, 1.0]]
     """
-    spec = _read_spec(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    reading = {"renormalise": renormalise, "empty_windows": empty_windows, "empty_predictions": empty_predictions}
+    spec = _read_spec(frame, mapping, absent=absent, **reading)
     return _read(_arrow(frame, spec), spec)
 
 
@@ -78,6 +83,7 @@ def from_pandas(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    empty_predictions: str = "refuse",
     absent: str | None = None,
 ) -> PreferenceTable:
     """Return a table from a pandas DataFrame, long or wide; columns are found by their names, never by their position.
@@ -95,6 +101,8 @@ def from_pandas(
     renormalise : bool
         As in `read_table`.
     empty_windows : {"refuse", "keep"}
+        As in `read_table`.
+    empty_predictions : {"refuse", "drop"}
         As in `read_table`.
     absent : str, optional
         As in `read_table`; NaN in a wide frame is an absent cell.
@@ -116,7 +124,8 @@ def from_pandas(
     >>> from_pandas(frame).counts.tolist()
     [[3.0, 1.0]]
     """
-    spec = _read_spec(frame, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    reading = {"renormalise": renormalise, "empty_windows": empty_windows, "empty_predictions": empty_predictions}
+    spec = _read_spec(frame, mapping, absent=absent, **reading)
     if not (hasattr(frame, "columns") and hasattr(frame, "reset_index")):
         raise spec.fail("no pandas DataFrame; give one, or use from_frame")
     titles = {str(title) for title in frame.columns.get_level_values(0)}
@@ -222,7 +231,7 @@ def _read(table: pa.Table, spec: ReadSpec) -> PreferenceTable:
     with mapped(spec):
         if is_long(table.schema, spec.mapping):
             spec = long_columns(table.column_names, spec)
-            return assemble(*read_long_arrow(table.select(list(spec.columns.values())), spec))
+            return assemble_whole(*read_long_arrow(table.select(list(spec.columns.values())), spec))
         if (duplicate := first_twice(table.column_names)) is not None:
             raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
         categories, others = read_description(table.schema.metadata or {}, spec)
@@ -231,7 +240,7 @@ def _read(table: pa.Table, spec: ReadSpec) -> PreferenceTable:
             raise spec.fail("no rows; at least one user is needed", SchemaError)
         source = ParquetSource(file=table, spec=spec, others=others)
         source.ready(categories)
-        return assemble(next(source.blocks(table.num_rows)), source.spec)
+        return assemble_whole(next(source.blocks(table.num_rows)), source.spec)
 
 
 def _from_levels(frame: pd.DataFrame, spec: ReadSpec) -> pa.Table:

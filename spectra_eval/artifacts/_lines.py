@@ -154,7 +154,9 @@ def _matrix(
 ) -> np.ndarray:
     matrix = np.zeros((len(column), len(index)))
     for row, weights in enumerate(column):
-        if weights is None and name not in TRUTHS:
+        if weights is None and name == "theta_s":
+            matrix[row] = np.nan
+        elif weights is None and name not in TRUTHS:
             raise records[row].fail(name, "missing, though other records have it; add it or drop the record")
         for category, weight in (weights or {}).items():
             matrix[row, index[category]] = weight

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from spectra_eval._version import __version__
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
-from spectra_eval.artifacts._columns import MATRICES, TRUTHS, RawColumns, ReadSpec, TargetScan
+from spectra_eval.artifacts._assemble import TargetScan
+from spectra_eval.artifacts._columns import MATRICES, TRUTHS, RawColumns, ReadSpec
 from spectra_eval.artifacts._files import as_path, os_error
 from spectra_eval.artifacts._footer import (
     KEY,

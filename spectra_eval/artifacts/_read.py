@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from spectra_eval.artifacts._columns import NAMES, TRUTHS, RawColumns, ReadSpec, assemble
+from spectra_eval.artifacts._assemble import NOTHING_LEFT, Tally, assemble, assemble_whole
+from spectra_eval.artifacts._columns import NAMES, TRUTHS, RawColumns, ReadSpec
 from spectra_eval.artifacts._files import as_path, file_format, locate
 from spectra_eval.artifacts._lines import read_lines
 from spectra_eval.artifacts._long_arrow import read_long_parquet
@@ -16,7 +17,7 @@ from spectra_eval.artifacts._npz import read_npz
 from spectra_eval.artifacts._parquet import open_parquet
 from spectra_eval.artifacts._text import read_long
 from spectra_eval.artifacts._unique import Key, UniqueRecords, record_keys
-from spectra_eval.errors import InputError
+from spectra_eval.errors import InputError, SimplexError
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["TableBlocks", "iter_table", "read_table"]
@@ -37,6 +38,7 @@ def read_table(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    empty_predictions: str = "refuse",
     absent: str | None = None,
 ) -> PreferenceTable:
     """Read a preference table, a run folder, or the results of any system.
@@ -82,6 +84,9 @@ def read_table(
         Divide rows of shares and of `theta_s` that do not sum to one by their sum; recorded in the metadata.
     empty_windows : {"refuse", "keep"}
         Records whose window holds no interaction.
+    empty_predictions : {"refuse", "drop"}
+        Records of which every number of `theta_s` is missing or 0. With ``drop`` they are left out and counted in the
+        metadata, and the artefacts that are made from the table say so.
     absent : {"zero", "not-offered"}, optional
         What a cell means that is absent from a text, or null in Parquet; see above.
 
@@ -90,8 +95,9 @@ def read_table(
     PreferenceTable
         ``metadata["read"]`` says what was understood: `format`, `columns` (column of the file by name), `ignored`,
         `n_rows`, `n_categories`, `target` (``counts`` or ``shares``), `renormalised`, `rows_divided` and,
-        where there are any, `deviation`, how far from one the farthest of them summed; `absent`, what absent cells were
-        taken for, where there are any; and `options`, the least and the most a record offers.
+        where there are any, `deviation`, how far from one the farthest of them summed; `left_out`, how many of how
+        many records had no prediction; `absent`, what absent cells were taken for; and `options`, the least and the
+        most a record offers.
 
     Raises
     ------
@@ -109,12 +115,19 @@ def read_table(
     >>> table.categories, table.counts.tolist(), table.metadata["read"]["target"]
     (('Drama', 'Noir'), [[3.0, 1.0]], 'counts')
     """
-    spec = _read_spec(path, mapping, renormalise=renormalise, empty_windows=empty_windows, absent=absent)
+    spec = _read_spec(
+        path,
+        mapping,
+        renormalise=renormalise,
+        empty_windows=empty_windows,
+        empty_predictions=empty_predictions,
+        absent=absent,
+    )
     if (whole := _read_whole(spec)) is not None:
-        return assemble(*whole)
+        return assemble_whole(*whole)
     with open_parquet(spec) as source:
         raw = next(source.blocks(source.spec.n_rows))
-        return assemble(raw, source.spec)
+        return assemble_whole(raw, source.spec)
 
 
 class TableBlocks(Iterator[PreferenceTable]):
@@ -124,8 +137,10 @@ class TableBlocks(Iterator[PreferenceTable]):
     ----------
     blocks : iterator of PreferenceTable
         The blocks, in the order of the file.
+    tally : Tally, optional
+        The counts of the reader of `blocks`.
     metadata : dict
-        Metadata of the first block; empty before it is read.
+        Metadata of the first block, with the counts of all blocks read so far; empty before it is read.
 
     Examples
     --------
@@ -135,15 +150,23 @@ class TableBlocks(Iterator[PreferenceTable]):
     [1]
     """
 
-    def __init__(self, blocks: Iterator[PreferenceTable]) -> None:
-        self._blocks = blocks
-        self.metadata: dict[str, Any] = {}
+    def __init__(self, blocks: Iterator[PreferenceTable], tally: Tally | None = None) -> None:
+        self._blocks, self._tally = blocks, tally
+        self._first: dict[str, Any] = {}
 
     def __next__(self) -> PreferenceTable:
         """Return the next block."""
         table = next(self._blocks)
-        self.metadata = self.metadata or dict(table.metadata)
+        self._first = self._first or dict(table.metadata)
         return table
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata of the first block, with the counts of all blocks read so far."""
+        read = self._first.get("read")
+        if self._tally is None or read is None:
+            return self._first
+        return {**self._first, "read": self._tally.merged(read)}
 
 
 def iter_table(
@@ -154,6 +177,7 @@ def iter_table(
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
     empty_windows: str = "refuse",
+    empty_predictions: str = "refuse",
     absent: str | None = None,
 ) -> TableBlocks:
     """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never completely in memory.
@@ -178,14 +202,16 @@ def iter_table(
         As in `read_table`.
     empty_windows : {"refuse", "keep"}
         As in `read_table`.
+    empty_predictions : {"refuse", "drop"}
+        As in `read_table`.
     absent : str, optional
         As in `read_table`.
 
     Returns
     -------
     TableBlocks
-        An iterator of PreferenceTable. ``metadata["read"]`` of a block speaks of the whole file but for
-        `rows_divided`, which counts the block's rows.
+        An iterator of PreferenceTable. ``metadata["read"]`` of a block speaks of the whole file, but `rows_divided`,
+        `deviation` and `left_out` of the rows up to its end; those of the iterator speak of all rows read.
 
     Raises
     ------
@@ -203,8 +229,10 @@ def iter_table(
     ...     [part.n_users for part in iter_table(Path(folder) / "t.parquet", block=2)]
     [2, 1]
     """
-    spec = {"mapping": mapping, "renormalise": renormalise, "empty_windows": empty_windows, "absent": absent}
-    return TableBlocks(_blocks(path, block=block, columns=columns, reading=spec))
+    reading = {"renormalise": renormalise, "empty_windows": empty_windows, "empty_predictions": empty_predictions}
+    reading |= {"mapping": mapping, "absent": absent}
+    tally = Tally()
+    return TableBlocks(_blocks(path, block=block, columns=columns, reading=reading, tally=tally), tally)
 
 
 def _blocks(
@@ -213,6 +241,7 @@ def _blocks(
     block: int,
     columns: Collection[str] | None,
     reading: Mapping[str, Any],
+    tally: Tally,
 ) -> Iterator[PreferenceTable]:
     if block < 1:
         raise InputError(f"block: {block} rows; choose at least one")
@@ -222,16 +251,21 @@ def _blocks(
     spec = _read_spec(path, **reading)
     if (whole := _read_whole(spec)) is not None:
         raw, spec = whole
-        table = assemble(_narrowed(raw, selected), spec)
+        table = assemble_whole(_narrowed(raw, selected), spec, tally)
         for start in range(0, table.n_users, block):
             yield table.select(slice(start, start + block))
         return
     seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
     with open_parquet(spec, selected) as source:
-        for raw in source.blocks(block):
-            table = assemble(raw, source.spec)
-            seen.check(table, raw.first_row)
-            yield table
+        parts = source.blocks(block)
+        left = 0
+        for raw in parts:
+            made = assemble(raw, source.spec, tally, functools.partial(seen.check, first_row=raw.first_row), parts)
+            if made is not None:
+                left += made.n_users
+                yield made
+        if not left:
+            raise source.spec.fail(NOTHING_LEFT, SimplexError)
 
 
 def _read_spec(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **options: Any) -> ReadSpec:
@@ -262,7 +296,7 @@ def _before(spec: ReadSpec, row: int) -> Iterator[tuple[list[Key], int]]:
         for raw in source.blocks(65536):
             if raw.first_row >= row:
                 return
-            yield record_keys(assemble(raw, source.spec))[: row - raw.first_row], raw.first_row
+            yield record_keys(assemble_whole(raw, source.spec))[: row - raw.first_row], raw.first_row
 
 
 def _duplicate(spec: ReadSpec, row: int, user: str) -> InputError:

@@ -18,7 +18,7 @@ from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Totals
 from spectra_eval.errors import InputError
 from spectra_eval.metrics._flatness import Flatness
-from spectra_eval.tables import PreferenceTable, check_table, joined_support
+from spectra_eval.tables import PreferenceTable, check_table, joined_support, records_left_out
 from spectra_eval.tables._checks import check_unique
 
 __all__ = ["certify", "certify_cutoffs"]
@@ -206,6 +206,8 @@ def certify_cutoffs(
     facts: dict[str, Any] = {"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen}
     if flat.facts:
         facts["flat"] = flat.facts
+    if counts := records_left_out(getattr(source, "metadata", {})):
+        facts["left_out"] = counts
     made = []
     for declaration, totals in runs:
         rows = []

@@ -34,7 +34,7 @@ from spectra_eval.stats.bootstrap import Resamples
 from spectra_eval.stats.multiplicity import holm
 from spectra_eval.stats.paired import SignedRank, signed_rank
 from spectra_eval.stats.power import minimum_detectable
-from spectra_eval.tables import PreferenceTable, System, check_table, html_table
+from spectra_eval.tables import PreferenceTable, System, check_table, html_table, left_out_note, records_left_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,6 +241,7 @@ def compare(
         bound_metric.name: {name: _finite(measured.cells[bound_metric.name, name, ALL]) for name in names}
         for bound_metric in bound
     }
+    left = {name: counts for name, table in tables.items() if (counts := records_left_out(table.metadata))}
     return SystemComparison(
         pairs=tuple(pairs),
         values=values,
@@ -254,6 +255,7 @@ def compare(
             "n_records_of": {name: table.n_users for name, table in tables.items()},
             "n_tests": int((~np.isnan(adjusted)).sum()),
             "category_strata": source,
+            **({"left_out": left} if left else {}),
             "see_the_window": [name for name in baselines if BASELINES[name].sees_window],
         },
         options={
@@ -262,7 +264,11 @@ def compare(
             "bootstrap": bootstrap,
             "level": level,
         },
-        warnings=(*_flat(readouts, seen), *of_options(seen, bound)),
+        warnings=(
+            *_flat(readouts, seen),
+            *of_options(seen, bound),
+            *(f"{name}: {left_out_note(counts)}" for name, counts in left.items()),
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.stats.bootstrap import Resamples
-from spectra_eval.tables import MetricResult, PreferenceTable, System, check_table, html_table
+from spectra_eval.tables import MetricResult, PreferenceTable, System, check_table, html_table, records_left_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,6 +249,8 @@ def evaluate(
     }
     if seen.support is not None:
         facts["options"] = {"least": int(seen.n_options.min()), "most": int(seen.n_options.max())}
+    if counts := records_left_out(table.metadata):
+        facts["left_out"] = counts
     return Evaluation(
         results=tuple(results),
         warnings=notes(seen, results, left_out=left_out, bucket_source=source, bound=bound),

@@ -9,7 +9,7 @@ import numpy as np
 from spectra_eval.baselines import BASELINES
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.metrics._flatness import flatness
-from spectra_eval.tables import OUT_OF_VOCABULARY, MetricResult, PreferenceTable
+from spectra_eval.tables import OUT_OF_VOCABULARY, MetricResult, PreferenceTable, left_out_note, records_left_out
 
 __all__ = ["LOW_MASS", "notes", "of_options"]
 
@@ -35,6 +35,8 @@ def notes(
         )
     if left_out:
         sentences.append(f"{left_out} of {left_out + table.n_users} records have no window and are left out")
+    if (without := left_out_note(records_left_out(table.metadata))) is not None:
+        sentences.append(without)
     return (*sentences, *_of_missing(table, results))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
@@ -91,22 +90,16 @@ class FileSource:
         self._limit = limit
         digest = _Digest()
         head: PreferenceTable | None = None
-        divided: Counter[str] = Counter()
-        far: dict[str, float] = {}
+        blocks = iter_table(path, block=_BLOCK, **self._reading)
         self.n_records = 0
-        for block in self._cut(iter_table(path, block=_BLOCK, **self._reading)):
+        for block in self._cut(blocks):
             if block.history is None:
                 raise InputError(f"{os.fspath(path)}: {_HISTORY}")
             digest.update(block)
             self.n_records += block.n_users
-            found = block.metadata.get("read", {})
-            divided.update(found.get("rows_divided", {}))
-            far.update({name: max(far.get(name, 0.0), off) for name, off in found.get("deviation", {}).items()})
             head = head if head is not None else block
         assert head is not None  # a table without rows is refused when it is read
-        counts = {"rows_divided": dict(divided), **({"deviation": far} if far else {})}
-        read = {"read": {**head.metadata["read"], **counts}} if "read" in head.metadata else {}
-        self.head = head.replace(metadata={**head.metadata, **read})
+        self.head = head.replace(metadata=blocks.metadata)
         self.input_digest, self.history_digest = digest.done()
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:

@@ -18,6 +18,7 @@ from spectra_eval.tables._messages import (
     System,
 )
 from spectra_eval.tables._preference import PreferenceTable, check_table
+from spectra_eval.tables._selection import left_out_note, records_left_out
 from spectra_eval.tables._support import joined_support
 from spectra_eval.tables._text import MAX_TITLE, clean_text
 
@@ -40,4 +41,6 @@ __all__ = [
     "clean_text",
     "html_table",
     "joined_support",
+    "left_out_note",
+    "records_left_out",
 ]

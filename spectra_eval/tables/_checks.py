@@ -146,6 +146,8 @@ def _row_defect(table: PreferenceTable, row: np.ndarray) -> str:
     if (row < 0).any():
         column = int(np.flatnonzero(row < 0)[0])
         return f"{table.categories[column]!r} is negative ({row[column]:.6g}); proportions must be at least 0"
+    if not row.any():
+        return "every number is 0, which is no distribution; correct the row, or leave the record out"
     return f"{deviation(row.sum())}; normalise it or pass --renormalise"
 
 
