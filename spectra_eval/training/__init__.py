@@ -14,9 +14,10 @@ from spectra_eval._lazy import lazy_names
 if TYPE_CHECKING:
     from spectra_eval.training._earlier import CUTS, earlier_tables, past_of, split_users, stacked
     from spectra_eval.training._pack import Row, name_row, score_row, text_rows
+    from spectra_eval.training._recipe import Recipe
     from spectra_eval.training._stage import finetune, merge_adapter, with_offset
     from spectra_eval.training.corpus import Example, Text, name_examples, score_examples, texts, with_categories
-    from spectra_eval.training.lora import Recipe, train
+    from spectra_eval.training.lora import train
 
 __all__ = [
     "CUTS",
@@ -44,7 +45,7 @@ __all__ = [
 _MODULES = {
     "CUTS": "_earlier",
     "Example": "corpus",
-    "Recipe": "lora",
+    "Recipe": "_recipe",
     "Row": "_pack",
     "Text": "corpus",
     "earlier_tables": "_earlier",

@@ -23,19 +23,19 @@ CUTS = (0.5, 0.65, 0.8)
 
 
 def past_of(table: PreferenceTable, interactions: Interactions) -> Interactions:
-    """Keep the interactions of the table's users that lie before all of their windows.
+    """Select the interactions of the table's users that are before all of their windows.
 
     Parameters
     ----------
     table : PreferenceTable
         The table of the evaluation.
     interactions : Interactions
-        What it was made of; this is checked.
+        The interactions that the table was made of; this is checked.
 
     Returns
     -------
     Interactions
-        In the order of the file; users who are not in the table are left out.
+        In the order of the file; users who are not in the table are excluded.
 
     Raises
     ------
@@ -74,17 +74,26 @@ def earlier_tables(
 
     Parameters
     ----------
-    table, interactions
+    table, interactions : PreferenceTable, Interactions
         As for `past_of`.
     cuts : sequence of float
         Proportions of a user's interactions before the window.
     min_interactions : int
-        Users with fewer of them are left out.
+        Users with fewer of them are excluded.
 
     Returns
     -------
     list of PreferenceTable
         One a cut: histories, and windows that end where the evaluation window begins.
+
+    Raises
+    ------
+    InputError
+        There is no cut, or the table was made of other interactions.
+    LeakageError
+        A history of the table contains an interaction of its window.
+    SchemaError
+        No interaction is before the windows, or no user has enough of them.
 
     Examples
     --------
@@ -105,7 +114,7 @@ def earlier_tables(
 
 
 def stacked(tables: Sequence[PreferenceTable]) -> PreferenceTable:
-    """Concatenate the tables of several cuts, so that a baseline can be fitted on all of them.
+    """Combine the tables of several cuts, so that a baseline can be fitted on all of them.
 
     Parameters
     ----------
@@ -145,9 +154,28 @@ def stacked(tables: Sequence[PreferenceTable]) -> PreferenceTable:
 
 
 def split_users(table: PreferenceTable, share: float, *, seed: int = 0) -> tuple[PreferenceTable, PreferenceTable]:
-    """Divide the records of a table by user: those to train on, and those held out.
+    """Split the records of a table by user into those to train on and those held out.
 
     A user's side depends on the hash of the name and the seed alone.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+    share : float
+        The expected proportion of users who are held out, between 0 and 1.
+    seed : int
+        Another seed gives another split.
+
+    Returns
+    -------
+    trained, held_out : PreferenceTable
+        All records of a user are in one of the two.
+
+    Raises
+    ------
+    InputError
+        The proportion or the seed is out of range, or one side is empty.
 
     Examples
     --------

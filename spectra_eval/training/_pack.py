@@ -54,6 +54,13 @@ class Row:
         The answers whose logits, weighted by `signs`, make a score.
     offset : (R,) float array or None
         Added to the scores, nats.
+
+    Examples
+    --------
+    >>> place = np.array([1])
+    >>> row = Row(ids=np.array([5, 6]), depth=np.arange(2), reads=place, target=np.ones(1), labels=np.array([7]))
+    >>> row.branch is None
+    True
     """
 
     ids: np.ndarray
@@ -68,12 +75,41 @@ class Row:
 
 
 def score_row(example: Example, tokens: Tokens) -> Row:
-    """Pack the K yes-or-no questions about one user; the score of a category is that of the readout `likelihood`.
+    """Convert the K yes-or-no questions about one user to a row.
+
+    The score of a category is that of the readout `likelihood`.
+
+    Parameters
+    ----------
+    example : Example
+        With one prompt per category.
+    tokens : Tokens
+        The tokens of the model.
+
+    Returns
+    -------
+    Row
+        One read per category, with `answers` and `signs`.
 
     Raises
     ------
     InputError
         There is not one prompt per category, or the answers are not those of the readout.
+    ProbeError
+        A prompt has no tokens.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from spectra_eval.probing.readouts import likelihood
+    >>> tokens = SimpleNamespace(  # of a model; here by hand
+    ...     prompts=lambda request: [[1, 2, 3], [1, 2, 4]], answer_tokens=lambda answers: [],
+    ...     answer_ids=lambda answers: [*range(len(answers))],
+    ... )
+    >>> request = likelihood.ask(["Heat"], ["Noir", "War"])
+    >>> row = score_row(Example(user="ann", request=request, target=np.array([0.25, 0.75])), tokens)
+    >>> row.ids.tolist(), row.reads.tolist()
+    ([1, 2, 3, 4], [2, 3])
     """
     request = example.request
     if request.answers != POSITIVE + NEGATIVE or len(request.suffixes) != len(example.target):
@@ -93,16 +129,41 @@ def score_row(example: Example, tokens: Tokens) -> Row:
 
 
 def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Row:
-    """Pack one prompt and the names that answer it; the weight of a name is its proportion, whatever its length.
+    """Convert one prompt and the names that answer it to a row.
 
     Parameters
     ----------
     example : Example
-        With one question.
+        With one prompt.
     tokens : Tokens
-        Of the model.
+        The tokens of the model.
     stop : int, optional
         The token that ends a response; it is a target too.
+
+    Returns
+    -------
+    Row
+        One read per token of a name, with `labels`; the weight of a name is its proportion, whatever its length.
+
+    Raises
+    ------
+    InputError
+        There is not one prompt.
+    ProbeError
+        A prompt has no tokens.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from spectra_eval.probing.prompts import name_request
+    >>> tokens = SimpleNamespace(  # of a model; here by hand
+    ...     prompts=lambda request: [[1, 2]], answer_ids=lambda answers: [],
+    ...     answer_tokens=lambda answers: [[7], [8, 9]],
+    ... )
+    >>> request = name_request(["Heat"], ["Noir", "War"])
+    >>> row = name_row(Example(user="ann", request=request, target=np.array([0.0, 1.0])), tokens)
+    >>> row.ids.tolist(), row.reads.tolist(), row.labels.tolist()
+    ([1, 2, 8], [1, 2], [8, 9])
     """
     if len(example.request.suffixes) != 1:
         raise InputError(f"example: {len(example.request.suffixes)} questions; a name answers one")
@@ -130,7 +191,28 @@ def name_row(example: Example, tokens: Tokens, *, stop: int | None = None) -> Ro
 
 
 def text_rows(encoded: Iterable[Sequence[int]], *, length: int, stop: int) -> list[Row]:
-    """Join encoded texts, each closed by `stop`, and cut the stream into rows in which every token predicts the next.
+    """Convert encoded texts to rows in which every token predicts the next.
+
+    The texts are joined to one stream, each closed by `stop`; the stream is cut into rows.
+
+    Parameters
+    ----------
+    encoded : iterable of sequence of int
+        The tokens of each text.
+    length : int
+        The length of a row in tokens; the last one may be shorter.
+    stop : int
+        The token that ends a text.
+
+    Returns
+    -------
+    list of Row
+        Rows with `labels`, without `branch`.
+
+    Raises
+    ------
+    InputError
+        The length is below 2.
 
     Examples
     --------

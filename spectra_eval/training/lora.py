@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,118 +25,33 @@ from spectra_eval.probing.backends._model_files import load_adapter
 from spectra_eval.training._loss import row_loss
 from spectra_eval.training._pack import Row
 from spectra_eval.training._plot import draw_loss
+from spectra_eval.training._recipe import Recipe, learning_rate
 from spectra_eval.training._state import TrainingFolder
 from spectra_eval.training._workers import training_processes
 
 __all__ = ["Recipe", "adapted", "learning_rate", "train"]
 
 Progress = Callable[[int, int, float], Any]
-_HOW = ("lora", "full")
-_MOST = {"rank": 65_536, "alpha": 1e9, "batch": 1e9, "learning_rate": 1e6, "epochs": 1e9, "clip": 1e30}
-"""The largest value of each positive number; larger ones overflow in the libraries."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a model is trained; the defaults are the recipe of the paper.
-
-    Attributes
-    ----------
-    how : {"lora", "full"}
-        Low-rank matrices beside every linear layer of attention and MLP, or all weights.
-    rank, alpha, dropout
-        Of the low-rank matrices.
-    layers : int, optional
-        Number of last layers with low-rank matrices; all by default. The layers below are frozen.
-    learning_rate : float
-        The highest, of AdamW; a cosine to zero follows the warm-up.
-    warmup : float
-        Proportion of the steps in which the learning rate grows.
-    weight_decay : float
-        Of AdamW.
-    epochs : float
-        How often every row is seen.
-    steps : int, optional
-        Instead of `epochs`: so many batches.
-    batch : int
-        Rows a step.
-    clip : float
-        Longest gradient; a longer one is shortened.
-    seed : int
-        Of the first weights, the order of the rows and the dropout.
-    bf16 : bool
-        Compute in bfloat16; what is trained stays in float32.
-    checkpointing : bool
-        Compute activations again instead of keeping them: less memory, a third more time.
-    """
-
-    how: str = "lora"
-    rank: int = 32
-    alpha: int = 64
-    dropout: float = 0.1
-    layers: int | None = None
-    learning_rate: float = 8e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    epochs: float = 1.0
-    steps: int | None = None
-    batch: int = 8
-    clip: float = 1.0
-    seed: int = 0
-    bf16: bool = False
-    checkpointing: bool = False
-
-    def __post_init__(self) -> None:
-        if self.how not in _HOW:
-            raise InputError(f"how: {self.how!r} is none of {', '.join(_HOW)}")
-        for name, most in _MOST.items():
-            if not 0 < getattr(self, name) <= most:
-                raise InputError(f"{name}: not above 0 and at most {most:g}")
-        for name in ("dropout", "warmup"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name}: {getattr(self, name)} is not in [0, 1)")
-        if not 0 <= self.weight_decay <= 1:
-            raise InputError(f"weight_decay: {self.weight_decay} is not in [0, 1]")
-        if not 0 <= self.seed < 1 << 64:
-            raise InputError("seed: not at least 0 and below 2^64")
-        if self.layers is not None and (self.layers < 1 or self.how == "full"):
-            raise InputError(f"layers: {self.layers} for how {self.how!r}; give at least 1, and with lora alone")
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"steps: {self.steps} is below 1; leave it out to count epochs")
-
-    def total(self, rows: int) -> int:
-        """Return the number of steps for so many rows."""
-        return self.steps or max(1, math.ceil(self.epochs * math.ceil(rows / self.batch)))
-
-
-def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Return the learning rate of a step, counted from 0: a straight warm-up, then half a cosine.
-
-    Examples
-    --------
-    >>> recipe = Recipe(learning_rate=1.0, warmup=0.2)
-    >>> [round(learning_rate(recipe, step, 10), 3) for step in (0, 1, 2, 6, 9)]
-    [0.5, 1.0, 1.0, 0.5, 0.038]
-    """
-    rise = math.ceil(recipe.warmup * total)
-    if step < rise:
-        return recipe.learning_rate * (step + 1) / rise
-    return recipe.learning_rate * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise))) / 2
 
 
 def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str = "") -> Any:
-    """Make ready what shall be trained, and freeze the rest.
+    """Prepare a model for training: add or load what is trained, and freeze the rest.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
         Changed in place.
     recipe : Recipe
-        Says whether it is low-rank matrices or all weights.
+        Decides between low-rank matrices and all weights.
     start : Path, optional
         The adapter of an earlier stage.
     base : str
-        The name of the model that the adapter shall carry; a path of this machine is nobody's business.
+        The name of the model in the adapter's configuration, without a path of this machine.
+
+    Returns
+    -------
+    transformers.PreTrainedModel or peft.PeftModel
+        The model to train.
 
     Raises
     ------
@@ -144,6 +59,13 @@ def adapted(model: Any, recipe: Recipe, *, start: Path | None = None, base: str 
         The library ``peft`` is not installed.
     InputError
         All weights are to be trained, and yet an adapter is given; or the adapter does not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = adapted(torch.nn.Linear(2, 2).requires_grad_(False), Recipe(how="full"))
+    >>> [weights.requires_grad for weights in model.parameters()]
+    [True, True]
     """
     if recipe.how == "full":
         if start is not None:
@@ -236,6 +158,18 @@ def train(
         There is nothing to train on, or the folder belongs to another training.
     BackendError
         The loss is not finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> from spectra_eval.training import text_rows
+    >>> sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    >>> model, rows = LlamaForCausalLM(LlamaConfig(vocab_size=16, **sizes)), text_rows([[5, 6, 7]], length=4, stop=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trained = train(model, rows, Path(folder), recipe=Recipe(rank=2, steps=1), about={"model": "tiny"})
+    ...     (Path(folder) / "manifest.json").is_file(), trained.training
+    (True, False)
     """
     import torch
 
