@@ -205,7 +205,7 @@ def command(
             users, records = len(set(table.users.tolist())), table.n_users
             categories, metadata = table.n_categories, table.metadata
     log(f"table: {output}, {users} users, {records} records x {categories} categories", quiet=quiet)
-    for line in _left_out(metadata):
+    for line in _notes(metadata):
         log(f"note: {line}", quiet=quiet)
     if cut_short := metadata.get("users_with_window_past_the_log"):
         what = f"{cut_short} of the windows end after the last interaction of the log, so they may be incomplete"
@@ -216,8 +216,12 @@ def command(
         log(f"note: {what}: {shown}", quiet=quiet)
 
 
-def _left_out(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which labels and which users are left out, with counts."""
+def _notes(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how a log without times was read, and which labels and which users are left out, with counts."""
+    if metadata.get("order") == "file":
+        yield "the log has no times; interactions are in the order of the file"
+    if parts := metadata.get("parts"):
+        yield f"read as one set: {', '.join(parts)}"
     if labels := metadata.get("labels_left_out"):
         ranked = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
         shown = ", ".join(f"{str(label)[:60]!r} ({count:,})" for label, count in ranked[:_SHOWN])
@@ -249,7 +253,9 @@ def _typed(entry: Dataset, rules: Sequence[str]) -> Iterator[None]:
         names = "|".join(sorted({*entry.options, *rules}))
         message = re.sub(rf"^({names}): ", lambda found: f"{_spelled(entry, found[1])}: ", str(error))
         message = re.sub(
-            rf"\b({names})='([^']*)'", lambda found: _spelled(entry, found[1], shlex.quote(found[2])), message
+            rf"\b({names})=(?:'([^']*)'|([\d.]+))",
+            lambda found: _spelled(entry, found[1], shlex.quote(found[2] or found[3] or "")),
+            message,
         )
         raise type(error)(message) from error
 

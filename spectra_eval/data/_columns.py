@@ -9,7 +9,8 @@ import csv
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,23 @@ from spectra_eval.artifacts._limits import Unpacked, filled_rows, first_twice
 from spectra_eval.data._join import text_column
 from spectra_eval.errors import InputError, SchemaError, one_line
 
-__all__ = ["ROWS", "check_encoding", "columns_of", "found_columns", "named", "wrong_encoding"]
+__all__ = [
+    "ROWS",
+    "as_delimiter",
+    "check_encoding",
+    "columns_of",
+    "found_columns",
+    "named",
+    "opened",
+    "wrong_encoding",
+]
 
 ROWS = 200_000
 _OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _FOREIGN = {b"PK\x03\x04": "a ZIP archive", b"\x28\xb5\x2f\xfd": "compressed with zstd", b"PAR1": "a Parquet file"}
 """First bytes of compressed and other binary files."""
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
 
 def columns_of(
@@ -35,17 +47,19 @@ def columns_of(
     *,
     delimiter: str = ",",
     encoding: str = "utf-8",
+    header: Sequence[str] | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the selected columns of a CSV file as texts, in blocks of rows."""
+    """Yield the selected columns of a CSV file as texts, in blocks of rows; a `header` is that of a file without."""
     check_encoding(encoding)
     lines = _Lines(path, delimiter=delimiter, encoding=encoding)
-    header = [cell.removeprefix("\ufeff").strip() for row in lines.take(1) for cell in row]
+    if header is None:
+        header = [cell.removeprefix("\ufeff").strip() for row in lines.take(1) for cell in row]
     if not any(header):
         raise SchemaError(f"{path}: empty; the first line must name the columns")
     if (duplicate := first_twice(cell for cell in header if cell in wanted.values())) is not None:
         raise SchemaError(f"{path}: column {duplicate!r} occurs twice; rename one of the two")
-    check_delimiter(path, header, wanted, delimiter)
-    places = {role: header.index(column) for role, column in found_columns(path, wanted, header).items()}
+    check_delimiter(path, list(header), wanted, delimiter)
+    places = {role: header.index(column) for role, column in found_columns(path, wanted, list(header)).items()}
     first = 1
     # A line of many columns is cut down to the wanted ones a piece at a time, so wide files have short pieces.
     while piece := lines.take(max(1, 8 * ROWS // max(8, len(header)))):
@@ -77,19 +91,39 @@ class _Lines:
                 raise SchemaError(f"{self.path}: line {line}: {one_line(error)}; {fix}") from error
 
     def _read(self, delimiter: str) -> Iterator[list[str]]:
-        with self.path.open("rb") as file:
-            head = file.read(8)
-        if foreign := next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None):
-            fix = "name it .parquet" if foreign == "a Parquet file" else "unpack it"
-            raise SchemaError(f"{self.path}: not a CSV file but {foreign}; {fix}")
-        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
-        with contextlib.ExitStack() as stack:
-            binary = stack.enter_context((opener or open)(self.path, "rb"))
-            if opener is not None:
-                binary = io.BufferedReader(Unpacked(binary, self.path, self.path.stat().st_size), 1 << 20)
-            text = stack.enter_context(io.TextIOWrapper(binary, encoding=self.encoding, newline=""))
+        with opened(self.path) as binary, io.TextIOWrapper(binary, encoding=self.encoding, newline="") as text:
             self._reader = csv.reader(text, delimiter=delimiter, strict=True)
             yield from filled_rows(self.path, self._reader)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open a text file for bytes, also a compressed one."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if foreign := next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None):
+        fix = "name it .parquet" if foreign == "a Parquet file" else "unpack it"
+        raise SchemaError(f"{path}: not a CSV file but {foreign}; {fix}")
+    opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
+    with (opener or open)(path, "rb") as binary:
+        yield binary if opener is None else io.BufferedReader(Unpacked(binary, path, path.stat().st_size), 1 << 20)
+
+
+def as_delimiter(path: Path, delimiter: str | None) -> str:
+    """Return the character that separates the cells of a file, given by itself, by name, or by the file's name.
+
+    Examples
+    --------
+    >>> as_delimiter(Path("log.tsv"), None) == as_delimiter(Path("log.csv"), "tab"), as_delimiter(Path("a"), "pipe")
+    (True, '|')
+    """
+    if delimiter is None:
+        return "\t" if ".tsv" in path.suffixes else ","
+    character = _DELIMITERS.get(delimiter, delimiter)
+    if len(character) != 1 or character in '\r\n"':
+        known = ", ".join(name for name in _DELIMITERS if name.isalpha())
+        raise InputError(f"delimiter: {delimiter!r} is not one character; write it, or one of {known}")
+    return character
 
 
 def check_encoding(encoding: str) -> None:
@@ -140,8 +174,8 @@ def found_columns(path: Path, wanted: Mapping[str, str], columns: list[str]) -> 
     """Check that a file has the selected columns; a column ``title`` is the default for titles."""
     for role, column in wanted.items():
         if column not in columns:
-            known = ", ".join(str(name)[:40] for name in columns[:12])
-            raise SchemaError(
-                f"{path}: no column {column!r} for {role}; it has {known}; name the right one ({role}='COLUMN')"
-            )
+            headless = any(_NUMBER.fullmatch(str(name)) for name in columns)
+            fix = ", or all where the first line is no header (columns='user,item,...')" if headless else ""
+            fix += ", or take the order of the file (order='file')" if role == "time" else ""
+            raise SchemaError(f"{path}: no column {column!r} for {role}; {named(columns, role)}{fix}")
     return {**wanted, "title": "title"} if "title" not in wanted and "title" in columns else dict(wanted)

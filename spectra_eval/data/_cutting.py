@@ -111,6 +111,28 @@ class Cutter:
         """Return the number of records per user."""
         return len(self.windows.context_windows or (0,)) * len(self.windows.horizons or ("long",))
 
+    def check_times(self, metadata: Mapping[str, Any]) -> None:
+        """Raise if a rule needs times, and the log has none and is in the order of its file."""
+        if metadata.get("order") != "file":
+            return
+        rules = self.windows
+        needs = {
+            "split_date": self.date is not None,
+            "ties": self.ties == "session",
+            "context_windows": rules.context_windows is not None,
+            "min_sessions": self.min_sessions > 1,
+            "history_span": self.history_span is not None,
+            "window_span": self.window_span is not None,
+            "min_active_days": self.min_active_days > 1,
+            "short": "short" in (rules.horizons or ()) and rules.short is None,
+            "details": self.details,
+        }
+        for name in (name for name, given in needs.items() if given):
+            raise InputError(
+                f"{name}: it needs times, and the log has none and is in the order of its file; leave it out"
+                + (", or give a number of interactions" if name == "short" else "")
+            )
+
     def cut(self, interactions: Interactions, *, last: int, limit: int | None, proven: bool = False) -> Piece:
         """Divide some users, at most `limit`; the leakage check is skipped if the result is `proven` already.
 
@@ -231,9 +253,13 @@ def _check_options(
         raise InputError(f"ties: {ties!r} is unknown; choose {' or '.join(TIES)}")
     if not 0.0 < split < 1.0:
         raise InputError(f"split: {split} is not strictly between 0 and 1; 0.8 keeps the last fifth as window")
-    least = 0.0 if dated else split
-    if not least < window_end <= 1.0:
-        raise InputError(f"window_end: {window_end} is not above {least} and at most 1; the window follows the split")
+    if dated and window_end != 1.0:
+        raise InputError(
+            f"window_end: {window_end} is a proportion of each user's interactions, and the window begins at one date; "
+            "give a proportion for both (split=0.8), or leave it out"
+        )
+    if not split < window_end <= 1.0:
+        raise InputError(f"window_end: {window_end} is not above {split} and at most 1; the window follows the split")
     if min_interactions < 2:
         raise InputError(f"min_interactions: {min_interactions}; a history and a window need at least 2")
     if min_sessions < 1:

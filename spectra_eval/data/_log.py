@@ -22,8 +22,9 @@ from spectra_eval.errors import InputError, SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Clock", "EventLog", "check_texts", "file_digest", "ratings"]
+__all__ = ["ORDERS", "Clock", "EventLog", "check_order", "check_texts", "file_digest", "ratings"]
 
+ORDERS = ("time", "file")
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _NUMBER = r"[+-]?(\d{1,400}\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
@@ -55,6 +56,7 @@ class EventLog:
         self.users, self.items = Names(), Names()
         self.pieces: list[tuple[np.ndarray, ...]] = []
         self.ratings: list[np.ndarray] = []
+        self.timed = True
 
     def __len__(self) -> int:
         return sum(len(piece[0]) for piece in self.pieces)
@@ -64,13 +66,18 @@ class EventLog:
         *,
         user: np.ndarray,
         item: np.ndarray,
-        time: np.ndarray,
+        time: np.ndarray | None,
         bundle: np.ndarray | None = None,
         weight: np.ndarray | None = None,
         rating: np.ndarray | None = None,
     ) -> None:
-        """Add a piece: names of users and items, seconds, codes of the sets of categories, and ratings."""
-        piece = [self.users.encode(user), self.items.encode(item), np.asarray(time, dtype=np.int64)]
+        """Add a piece: names of users and items, seconds, codes of the sets of categories, and ratings.
+
+        Without times, each event is one second after the user's event before it in the file.
+        """
+        self.timed = time is not None
+        seconds = np.zeros(len(user), dtype=np.int64) if time is None else np.asarray(time, dtype=np.int64)
+        piece = [self.users.encode(user), self.items.encode(item), seconds]
         piece += [np.asarray(bundle, dtype=np.int32)] if bundle is not None else []
         piece += [np.asarray(weight, dtype=np.float64)] if weight is not None else []
         self.pieces.append(tuple(piece))
@@ -92,6 +99,7 @@ class EventLog:
         columns = [np.concatenate(column) for column in zip(*self.pieces, strict=True)]
         self.pieces = []
         user, item, time, *more = columns
+        time = time if self.timed else _places(user)
         bundle = bundle_of_item[item] if bundle_of_item is not None else more.pop(0)
         check_table(self.source, 1, len(labels.categories))
         names_of = {
@@ -117,9 +125,28 @@ class EventLog:
             parents=labels.parents,
             weight=more[0] if more else None,
             rating=np.concatenate(self.ratings) if self.ratings else None,
-            metadata={**metadata, "labels_left_out": events_left_out(labels.left_out, bundle)},
+            metadata={
+                **metadata,
+                **({} if self.timed else {"order": "file"}),
+                "labels_left_out": events_left_out(labels.left_out, bundle),
+            },
             source=str(self.source),
         ).with_unused()
+
+
+def _places(user: np.ndarray) -> np.ndarray:
+    """Return the place of each event among the events of its user, in the order of the file.
+
+    Examples
+    --------
+    >>> _places(np.array([0, 1, 0, 0, 1])).tolist()
+    [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(user, kind="stable")
+    size = np.bincount(user)
+    places = np.empty(len(user), dtype=np.int64)
+    places[order] = np.arange(len(user)) - np.repeat(np.cumsum(size) - size, size)
+    return places
 
 
 class Clock:
@@ -217,6 +244,12 @@ def _counted(column: pd.Series, size: int) -> np.ndarray:
 def _usual(seconds: np.ndarray) -> bool:
     """Return whether all times are in the years 1990 to 2099."""
     return bool(((seconds >= _USUAL) & (seconds < LATEST)).all())
+
+
+def check_order(order: str) -> None:
+    """Raise if there is no such order of events."""
+    if order not in ORDERS:
+        raise InputError(f"order: {order!r} is unknown; choose {' or '.join(ORDERS)}")
 
 
 def check_texts(source: Path, column: str, texts: np.ndarray, *, first: int) -> None:

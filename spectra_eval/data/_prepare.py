@@ -68,7 +68,8 @@ def prepare(
         interactions all weigh 0.
     window_end : float
         The proportion of a user's interactions at which the window ends; what follows is not used. With it a table to
-        train on can stop where the window of the evaluation begins. Not beside `window_span`.
+        train on can stop where the window of the evaluation begins. Not beside `split_date`
+        or `window_span`.
     history_span, window_span : str or int, optional
         Lengths of time: seconds, or ``30d``, ``12h``, ``2w``. From the start T of a window, the history is the
         interactions in [T - `history_span`, T), the window those in [T, T + `window_span`). T is `split_date`, or the
@@ -144,6 +145,7 @@ def prepare(
         limit=limit,
         details=details,
     )
+    cutter.check_times(interactions.metadata)
     last = int(np.max(interactions.time, initial=0))
     piece = cutter.cut(interactions, last=last, limit=limit)
     if piece.table is None:
@@ -225,6 +227,7 @@ def prepare_file(
     (2, 2, 2)
     """
     cutter = Cutter.checked(limit=limit, **rules)
+    cutter.check_times(log.metadata or {})
     size = max(1, _CELLS // (max(1, len(log.categories)) * cutter.records))
     last = int(np.max(log.time, initial=0))
     metadata: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,17 @@ import numpy as np
 from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
-from spectra_eval.data._columns import columns_of
 from spectra_eval.data._join import text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
+from spectra_eval.data._rows import rows_of
 from spectra_eval.data._taxonomy import LEVELS, TWO_PARENTS, Labelled, pair_names
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["load", "read"]
 
-_TRANSACTIONS = ("transactions.csv.gz", "transactions.csv")
+_TRANSACTIONS = ("transactions.csv.gz", "transactions.csv", "transactions.parquet")
+_PRODUCT_FILES = ("products.csv", "products.csv.gz", "products.parquet")
+_OTHER = (".feather", ".rds", ".rda", ".RDS", ".Rda", ".xlsx")
 _EVENTS = {
     "user": "household_id",
     "item": "product_id",
@@ -30,6 +33,7 @@ _PRODUCTS = {
     "category": "product_category",
     "type": "product_type",
 }
+_WHOLE = re.compile(r"[0-9]{1,15}(\.0*)?")
 _BLANKS = ("drop", "own")
 _BLANK = "(no category)"
 _WEIGHTS = ("line", "quantity")
@@ -56,7 +60,7 @@ def load(
     Parameters
     ----------
     source : str or Path
-        The folder with ``transactions.csv.gz`` (or ``transactions.csv``) and ``products.csv``.
+        The folder with ``transactions.csv.gz`` (or ``.csv``, ``.parquet``) and ``products.csv`` (or ``.parquet``).
     level : {"fine", "coarse"}
         The categories are product categories (their parents the departments), or departments.
     two_parents : {"pair", "refuse"}
@@ -105,17 +109,13 @@ def load(
         if value not in known:
             raise InputError(f"{name}: {value!r} is unknown; choose {' or '.join(known)}")
     folder = Path(source)
-    events = next((folder / name for name in _TRANSACTIONS if (folder / name).is_file()), folder / _TRANSACTIONS[0])
-    products = folder / "products.csv"
-    for path in (events, products):
-        if not path.is_file():
-            raise SchemaError(f"{path}: {missing(path)}; SOURCE is the folder with {_TRANSACTIONS[0]} and products.csv")
+    events, products = _found(folder, _TRANSACTIONS), _found(folder, _PRODUCT_FILES)
     places, titles, pairs = _products(products)
     if two_parents == "refuse":
         _check_parents(products, pairs)
     labels = _labels(pairs, level=level, blanks=blanks)
     log, clock, first = EventLog(events), Clock(events), 1
-    for piece in columns_of(events, _EVENTS):
+    for piece in rows_of(events, _EVENTS):
         for role in ("user", "item"):
             check_texts(events, _EVENTS[role], piece[role], first=first)
         log.add(
@@ -146,11 +146,27 @@ def load(
 read = at_once(load)
 
 
+def _found(folder: Path, names: tuple[str, ...]) -> Path:
+    """Return the file of one of these names."""
+    present = [folder / name for name in names if (folder / name).is_file()]
+    if len(present) > 1:
+        raise SchemaError(f"{folder}: holds {present[0].name} and {present[1].name}; keep one of the two")
+    if present:
+        return present[0]
+    stem = names[0].partition(".")[0]
+    if other := [name for name in _OTHER if (folder / f"{stem}{name}").is_file()]:
+        raise SchemaError(f"{folder / stem}{other[0]}: not read in this format; save it as {names[-1]} or {names[0]}")
+    raise SchemaError(
+        f"{folder / names[0]}: {missing(folder / names[0])}; SOURCE is the folder with {_TRANSACTIONS[0]} and "
+        f"{_PRODUCT_FILES[0]} (or .parquet)"
+    )
+
+
 def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[str, str]]]:
     """Return the place, the title, and the department and category of each product."""
     places, titles, pairs = dict[str, int](), dict[str, str](), list[tuple[str, str]]()
     first = 1
-    for piece in columns_of(path, _PRODUCTS):
+    for piece in rows_of(path, _PRODUCTS):
         check_texts(path, "product_id", piece["item"], first=first)
         check_texts(path, "department", piece["department"], first=first)
         for name, *texts in zip(*(piece[role].tolist() for role in _PRODUCTS), strict=True):
@@ -206,7 +222,7 @@ def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelle
 
 def _quantities(path: Path, texts: np.ndarray, first: int) -> np.ndarray:
     for row, text in enumerate(texts.tolist()):
-        if not (text.isascii() and text.isdigit()):
+        if not _WHOLE.fullmatch(text):
             raise SchemaError(f"{path}: entry {first + row}, column quantity: {text!r} but a whole number is expected")
     return text_column(texts).astype(np.float64)
 

@@ -1,29 +1,25 @@
-"""A log in a CSV or Parquet file with one row per event: user, item, time, categories."""
+"""A log in a CSV, JSON lines or Parquet file with one row per event: user, item, time, categories."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spectra_eval.artifacts._cells import as_lists, is_list, texts, times
-from spectra_eval.artifacts._files import as_file, missing, reading
-from spectra_eval.artifacts._footer import batches, check_groups, shared_texts
-from spectra_eval.artifacts._limits import check_size, first_twice
+from spectra_eval.artifacts._files import as_file, missing
+from spectra_eval.artifacts._limits import first_twice
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
-from spectra_eval.data._columns import ROWS, columns_of, found_columns
-from spectra_eval.data._join import Names, text_column, tidied
-from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
-from spectra_eval.data._splitting import MARK, Splitter
+from spectra_eval.data._items import Items, check_unknown_items, read_items
+from spectra_eval.data._join import Names, tidied
+from spectra_eval.data._log import Clock, EventLog, check_order, check_texts, file_digest, ratings
+from spectra_eval.data._rows import rows_of
+from spectra_eval.data._splitting import Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["load", "read"]
-
-_PARQUET = (".parquet", ".pq")
 
 
 def load(
@@ -39,6 +35,11 @@ def load(
     separator: str = "|",
     lists: str = "parse",
     delimiter: str | None = None,
+    columns: str | None = None,
+    items: str | Path | None = None,
+    item_key: str | None = None,
+    unknown_items: str = "refuse",
+    order: str = "time",
     time_unit: str = "s",
     encoding: str = "utf-8",
     taxonomy: str | Path | None = None,
@@ -50,7 +51,7 @@ def load(
     Parameters
     ----------
     source : str or Path
-        CSV or TSV (also ``.gz``, ``.bz2``, ``.xz``) with a header, or Parquet.
+        CSV, TSV or JSON lines (also ``.gz``, ``.bz2``, ``.xz``), or Parquet.
     user, item, time, categories : str
         The columns. Names are read in Unicode's composed form (NFC) and without outer blanks. Times are numbers
         since 1970 or ISO dates (UTC where they name no zone), from 1900 to 2099.
@@ -67,7 +68,18 @@ def load(
     lists : {"parse", "text"}
         A cell such as ``[8, 9]`` or ``['Action', "Indie"]`` is a list of names or numbers, or text as any other cell.
     delimiter : str, optional
-        Between the cells of a CSV file, one character or ``tab``; a tab in a file named ``.tsv``, else a comma.
+        Between the cells of a CSV file, one character or its name (``tab``, ``comma``, ``semicolon``, ``pipe``,
+        ``space``); a tab in a file named ``.tsv``, else a comma.
+    columns : str, optional
+        The names of all columns of a CSV file without a header, separated by commas.
+    items : str or Path, optional
+        A file of the same formats with one row per item; the columns of categories and titles are read from it.
+    item_key : str, optional
+        The column of `items` with the item; the name of `item` where it is not given.
+    unknown_items : {"refuse", "drop"}
+        Events of items that `items` does not have: an error, or left out and counted.
+    order : {"time", "file"}
+        Events are ordered by their times, or a log without times is in the order of the file.
     time_unit : {"s", "ms", "us", "ns"}
         What a number in the time column counts.
     encoding : str
@@ -90,7 +102,7 @@ def load(
     InputError
         An option has no such value.
     SchemaError
-        The file is missing or malformed; the message names file, entry and fix.
+        A file is missing or malformed; the message names file, entry and fix.
 
     Examples
     --------
@@ -104,122 +116,79 @@ def load(
     """
     path = as_file(Path(source))
     if not path.is_file():
-        raise SchemaError(f"{path}: {missing(path)}; SOURCE is a CSV or Parquet file with one row an event")
+        raise SchemaError(f"{path}: {missing(path)}; SOURCE is a CSV, JSON lines or Parquet file with one row an event")
+    check_unknown_items(unknown_items)
+    check_order(order)
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
-    known = () if levels is None else levels.names
-    splitter = Splitter(path, categories, separator=separator, known=known, lists=lists)
+    catalogue = None if items is None else as_file(Path(items))
+    splitter = Splitter(
+        catalogue or path, categories, separator=separator, known=() if levels is None else levels.names, lists=lists
+    )
+    how: dict[str, Any] = {"delimiter": delimiter, "encoding": encoding}
+    listed = None
+    if catalogue is not None:
+        listed = _items(catalogue, splitter, key=item_key or item, title=title, **how)
+    elif item_key is not None:
+        raise InputError("item_key: it is a column of the file of items; name that too (items='FILE')")
+    named = {"time": time if order == "time" else None, "weight": weight, "rating": rating}
+    named |= {"categories": categories, "title": title} if listed is None else {}
+    wanted = {"user": user, "item": item} | {name: column for name, column in named.items() if column is not None}
     clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
-    wanted = {"user": user, "item": item, "time": time, "categories": categories}
-    wanted |= {
-        name: column
-        for name, column in (("title", title), ("weight", weight), ("rating", rating))
-        if column is not None
-    }
     first = 1
-    if path.suffix.lower() in _PARQUET or _is_parquet(path):
-        pieces = _batches(path, wanted)
-    else:
-        pieces = columns_of(path, wanted, delimiter=_delimiter(path, delimiter), encoding=encoding)
-    for piece in pieces:
+    for piece in rows_of(path, wanted, header=None if columns is None else _header(columns), **how):
         for role in ("user", "item"):
             check_texts(path, wanted[role], piece[role], first=first)
             piece[role] = tidied(piece[role])
         log.add(
             user=piece["user"],
             item=piece["item"],
-            time=clock.seconds(piece["time"], first=first),
-            bundle=cells.encode(piece["categories"]),
+            time=clock.seconds(piece["time"], first=first) if order == "time" else None,
+            bundle=cells.encode(piece["categories"]) if listed is None else None,
             weight=_weights(path, piece["weight"], first) if "weight" in piece else None,
             rating=ratings(path, piece["rating"], first) if "rating" in piece else None,
         )
-        for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
-            titles.setdefault(name, shown if shown.strip() else name)
+        if listed is None:
+            for name, shown in zip(piece["item"].tolist(), piece.get("title", piece["item"]).tolist(), strict=True):
+                titles.setdefault(name, shown if shown.strip() else name)
         first += len(piece["user"])
-    labels = labelled(map(splitter.labels, cells.codes), taxonomy=levels, level=level)
-    files = {path.name: file_digest(path)}
-    if taxonomy is not None:
-        files[Path(taxonomy).name] = file_digest(Path(taxonomy))
-    metadata: dict[str, Any] = {"dataset": "csv", "columns": wanted, "files": files, "level": level}
-    metadata |= {"two_parents": two_parents} if taxonomy is not None else {}
-    return log.finish(labels, titles=titles, metadata=metadata, n_bundles=len(cells))
+    files = [path, *(Path(file) for file in (catalogue, taxonomy) if file is not None)]
+    metadata: dict[str, Any] = {
+        "dataset": "csv",
+        "columns": wanted,
+        "files": {file.name: file_digest(file) for file in files},
+        "level": level,
+        **({"two_parents": two_parents} if taxonomy is not None else {}),
+    }
+    if listed is None:
+        labels = labelled(map(splitter.labels, cells.codes), taxonomy=levels, level=level)
+        return log.finish(labels, titles=titles, metadata=metadata, n_bundles=len(cells))
+    bundle, absent = listed.bundles(log, unknown_items=unknown_items)
+    return log.finish(
+        labelled(listed.sets, taxonomy=levels, level=level),
+        titles=listed.titles,
+        metadata={**metadata, "items_unknown": absent},
+        n_bundles=len(listed.sets),
+        bundle_of_item=bundle,
+    )
 
 
 read = at_once(load)
 
 
-def _delimiter(path: Path, delimiter: str | None) -> str:
-    if delimiter is None:
-        return "\t" if ".tsv" in path.suffixes else ","
-    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
-    if len(delimiter) != 1 or delimiter in '\r\n"':
-        raise InputError(f"delimiter: {delimiter!r} is not one character; write it, or tab")
-    return delimiter
+def _items(path: Path, splitter: Splitter, *, key: str, title: str | None, **how: Any) -> Items:
+    """Read the file of items."""
+    if not path.is_file():
+        raise SchemaError(f"{path}: {missing(path)}; it is a file with one row an item (items='FILE')")
+    roles = {"item_key": key, "categories": splitter.column} | ({} if title is None else {"title": title})
+    return read_items(path, rows_of(path, roles, **how), splitter, column=key)
 
 
-def _is_parquet(path: Path) -> bool:
-    """Return whether a file begins as Parquet does, whatever its name; a pipe has no suffix."""
-    with reading(path, "file"), path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
-def _batches(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the wanted columns of a Parquet file as texts; a list of labels becomes one text."""
-    import pyarrow.parquet as pq
-
-    with reading(path, "Parquet file of events"):
-        file = pq.ParquetFile(path)
-    with file:
-        names = file.schema_arrow.names
-        if (duplicate := first_twice(name for name in names if name in wanted.values())) is not None:
-            raise SchemaError(f"{path}: column {duplicate!r} occurs twice; rename one of the two")
-        columns = found_columns(path, wanted, names)
-        read = list(dict.fromkeys(columns.values()))
-        check_groups(path, file, read)
-        shared = shared_texts(file, read)
-    with reading(path, "Parquet file of events"):
-        file = pq.ParquetFile(path, read_dictionary=shared)
-    with file:
-        first = 1
-        cells = _Cells(path)
-        parts = batches(file, read, ROWS)
-        while True:
-            with reading(path, "Parquet file of events"):
-                batch = next(parts, None)
-            if batch is None:
-                return
-            yield {role: _texts(cells, batch.column(name), role, name, first) for role, name in columns.items()}
-            first += batch.num_rows
-
-
-class _Cells:
-    """Conversion of lists of labels to one text each, once per distinct list."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._made: dict[tuple[str, ...], str] = {}
-        self._size = 0
-
-    def text(self, labels: tuple[str, ...]) -> str:
-        """Return the labels as one text; the total size is limited."""
-        if labels not in self._made:
-            self._size += sum(map(len, labels)) + len(labels)
-            check_size(self.path, self._size, "the lists of its categories")
-            self._made[labels] = MARK + MARK.join(labels)
-        return self._made[labels]
-
-
-def _texts(cells: _Cells, array: Any, role: str, name: str, first: int) -> np.ndarray:
-    def fail(row: int | None, message: str) -> InputError:
-        place = "" if row is None else f"entry {first + row}, "
-        return SchemaError(f"{cells.path}: {place}column {name}: {message}")
-
-    if role == "categories" and is_list(array.type):
-        lists = as_lists(array, fail)
-        return text_column(cells.text(tuple(label or "" for label in labels or ())) for labels in lists)
-    found = times(array, fail) if role == "time" else texts(array, fail, names=role not in ("weight", "rating"))
-    if None in found and role not in ("categories", "title", "rating"):
-        raise fail(found.index(None), "null; every event needs a value there")
-    return text_column(text or "" for text in found)
+def _header(columns: str) -> list[str]:
+    """Return the names of all columns of a file without a header."""
+    names = [name.strip() for name in columns.split(",")]
+    if (twice := first_twice(name for name in names if name)) is not None:
+        raise InputError(f"columns: {twice!r} occurs twice; name each column once, in the order of the file")
+    return names
 
 
 def _weights(path: Path, texts: np.ndarray, first: int) -> np.ndarray:
@@ -238,7 +207,7 @@ DATASETS.add(
         name="csv",
         read=read,
         load=load,
-        summary="Any CSV or Parquet file with one row an event: user, item, time, categories.",
+        summary="Any CSV, JSON lines or Parquet file with one row an event: user, item, time, categories.",
         reference="the file itself; columns are named by options",
         options=(
             "user",
@@ -251,6 +220,11 @@ DATASETS.add(
             "separator",
             "lists",
             "delimiter",
+            "columns",
+            "items",
+            "item_key",
+            "unknown_items",
+            "order",
             "time_unit",
             "encoding",
             "taxonomy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,11 +13,12 @@ from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._columns import check_encoding, named, wrong_encoding
-from spectra_eval.data._join import Names, text_column, tidied
-from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest, ratings
+from spectra_eval.data._items import check_unknown_items, read_items
+from spectra_eval.data._join import text_column, tidied
+from spectra_eval.data._log import Clock, EventLog, check_order, check_texts, file_digest, ratings
 from spectra_eval.data._splitting import Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
-from spectra_eval.errors import InputError, SchemaError
+from spectra_eval.errors import SchemaError
 
 __all__ = ["load", "read"]
 
@@ -25,7 +27,8 @@ _LONGEST = 1 << 20
 _TYPES = ("token", "token_seq", "float", "float_seq")
 _CATEGORIES = ("genre", "genres", "class", "category", "categories")
 _TITLES = ("title", "movie_title", "item_name", "name")
-_UNKNOWN = ("refuse", "drop")
+_TIMELIKE = re.compile("time|date|stamp|when", re.IGNORECASE)
+_PARTS = (("train", "training"), ("valid", "validation", "val", "dev"), ("test", "testing"))
 
 
 def load(
@@ -33,13 +36,15 @@ def load(
     *,
     user: str = "user_id",
     item: str = "item_id",
-    time: str = "timestamp",
+    time: str | None = None,
     categories: str | None = None,
     title: str | None = None,
     rating: str | None = None,
     separator: str | None = None,
     lists: str = "parse",
+    item_key: str | None = None,
     unknown_items: str = "refuse",
+    order: str = "time",
     time_unit: str = "s",
     encoding: str = "utf-8",
     taxonomy: str | Path | None = None,
@@ -51,9 +56,13 @@ def load(
     Parameters
     ----------
     source : str or Path
-        The folder with one ``.inter`` and one ``.item`` file, or the ``.inter`` file of that name.
-    user, item, time : str
-        Columns of ``.inter``, without their types; `item` is also the column of ``.item``.
+        The folder with one ``.inter`` and one ``.item`` file, or the ``.inter`` file of that name. Several files
+        such as ``x.train.inter``, ``x.valid.inter`` and ``x.test.inter`` are the parts of one set, read in this order.
+    user, item : str
+        Columns of ``.inter``, without their types.
+    time : str, optional
+        Column of ``.inter``; where it is not given, ``timestamp``. A set without a column of times is in the order of
+        its files.
     categories : str, optional
         Column of ``.item``; where it is not given, the one that is there of ``genre``, ``genres``, ``class``,
         ``category``, ``categories``.
@@ -67,8 +76,12 @@ def load(
         does, and a ``token`` is one category. A name in the taxonomy that contains the separator is one name.
     lists : {"parse", "text"}
         As in `csv.read`.
+    item_key : str, optional
+        The column of ``.item`` with the item; the name of `item` where it is not given.
     unknown_items : {"refuse", "drop"}
         Events of items that ``.item`` does not hold: an error, or left out and counted.
+    order : {"time", "file"}
+        Events are ordered by their times, or are in the order of the files.
     time_unit : {"s", "ms", "us", "ns"}
         What the time counts since 1970.
     encoding : str
@@ -110,9 +123,10 @@ def load(
     >>> interactions.categories, interactions.category.tolist(), interactions.titles
     (('Sci-Fi', 'War'), [0, 1], {'7': 'Alien'})
     """
-    if unknown_items not in _UNKNOWN:
-        raise InputError(f"unknown_items: {unknown_items!r} is unknown; choose {' or '.join(_UNKNOWN)}")
-    events, items = _files(Path(source))
+    check_unknown_items(unknown_items)
+    check_order(order)
+    source = Path(source)
+    parts, items = _files(source)
     levels = None if taxonomy is None else read_taxonomy(taxonomy, two_parents=two_parents)
     check_encoding(encoding)
     types = _header(items, encoding)
@@ -127,52 +141,43 @@ def load(
     splitter = Splitter(
         items, category_column, separator=separator, known=() if levels is None else levels.names, lists=lists
     )
-    known, sets, titles = Names(), list[list[str]](), dict[str, str]()
-    wanted = {"item": item, "categories": category_column, "title": title_column or item}
-    first = 1
-    for piece in _pieces(items, wanted, encoding):
-        check_texts(items, item, piece["item"], first=first)
-        piece["item"] = tidied(piece["item"])
-        for name, cell, shown in zip(*(piece[role].tolist() for role in wanted), strict=True):
-            if known.encode_one(name) != len(sets):
-                raise SchemaError(f"{items}: item {name!r} occurs twice; keep one of the two")
-            sets.append(splitter.labels(cell))
-            titles[name] = shown or name
-        first += len(piece["item"])
-    clock, log = Clock(events, unit=time_unit), EventLog(events)
-    first = 1
-    height = _chosen(events, _header(events, encoding), "rating", rating, ("rating",))
-    wanted = {"user": user, "item": item, "time": time} | ({} if height is None else {"rating": height})
-    for piece in _pieces(events, wanted, encoding):
-        for role, column in (("user", user), ("item", item)):
-            check_texts(events, column, piece[role], first=first)
-            piece[role] = tidied(piece[role])
-        log.add(
-            user=piece["user"],
-            item=piece["item"],
-            time=clock.seconds(piece["time"], first=first),
-            rating=None if height is None else ratings(events, piece["rating"], first),
-        )
-        first += len(piece["user"])
-    bundle = np.array([known.codes.get(name, -1) for name in log.items.codes], dtype=np.int64)
-    missing = [name for name in log.items.codes if name not in known.codes]
-    if missing and unknown_items == "refuse":
-        raise SchemaError(
-            f"{events}: item {missing[0]!r} is not in {items.name}; take both files from one data set, or leave such "
-            "events out (unknown_items='drop')"
-        )
-    files = [events, items] + ([] if taxonomy is None else [Path(taxonomy)])
+    key = item if item_key is None else item_key
+    roles = {"item_key": key, "categories": category_column, "title": title_column or key}
+    listed = read_items(items, _pieces(items, roles, encoding), splitter, column=key)
+    log, columns = EventLog(parts[0] if len(parts) == 1 else source), dict[str, str]()
+    for events in parts:
+        found = _event_columns(events, encoding, user=user, item=item, time=time, rating=rating, order=order)
+        if columns and found != columns:
+            other = sorted(found.items() ^ columns.items())[0][1]
+            raise SchemaError(f"{events}: {parts[0].name} and this part do not both have {other!r}; write it in both")
+        columns = found
+        clock, first = Clock(events, unit=time_unit), 1
+        for piece in _pieces(events, columns, encoding):
+            for role, column in (("user", user), ("item", item)):
+                check_texts(events, column, piece[role], first=first)
+                piece[role] = tidied(piece[role])
+            log.add(
+                user=piece["user"],
+                item=piece["item"],
+                time=clock.seconds(piece["time"], first=first) if "time" in columns else None,
+                rating=ratings(events, piece["rating"], first) if "rating" in columns else None,
+            )
+            first += len(piece["user"])
+    bundle, missing = listed.bundles(log, unknown_items=unknown_items)
+    files = [*parts, items] + ([] if taxonomy is None else [Path(taxonomy)])
+    named = {name: column for name, column in columns.items() if name != "rating"}
     return log.finish(
-        labelled(sets, taxonomy=levels, level=level),
-        titles=titles,
-        n_bundles=len(sets),
+        labelled(listed.sets, taxonomy=levels, level=level),
+        titles=listed.titles,
+        n_bundles=len(listed.sets),
         bundle_of_item=bundle,
         metadata={
             "dataset": "recbole",
-            "columns": {"user": user, "item": item, "time": time, "categories": category_column, "title": title_column},
+            "columns": {**named, "categories": category_column, "title": title_column},
             "level": level,
-            "items_unknown": len(missing),
+            "items_unknown": missing,
             "files": {path.name: file_digest(path) for path in files},
+            **({"parts": [path.name for path in parts]} if len(parts) > 1 else {}),
         },
     )
 
@@ -180,17 +185,52 @@ def load(
 read = at_once(load)
 
 
-def _files(source: Path) -> tuple[Path, Path]:
-    """Return the two files of a data set."""
+def _files(source: Path) -> tuple[list[Path], Path]:
+    """Return the files of events and the file of items; a set in parts has several files of events."""
+    parts = [source]
     if source.is_dir():
-        found = sorted(source.glob("*.inter"))
-        if len(found) != 1:
-            raise SchemaError(f"{source}: holds {len(found)} files *.inter; name the one to read as SOURCE")
-        source = found[0]
-    for path in (source, source.with_suffix(".item")):
+        parts = sorted(source.glob("*.inter"), key=_place)
+        names = {path.name.split(".")[0] for path in parts}
+        whole = [path for path in parts if path.name.count(".") == 1]
+        if not parts or len(names) > 1 or (whole and len(parts) > 1):
+            held = f"holds {len(parts)} files *.inter"
+            if whole and len(names) == 1:
+                held = f"holds {whole[0].name} and parts of it, such as {parts[-1].name}"
+            raise SchemaError(f"{source}: {held}; name the one to read as SOURCE")
+    name = parts[0].name.split(".")[0]
+    items = parts[0].with_suffix(".item")
+    if not items.is_file():
+        items = parts[0].with_name(f"{name}.item")
+    for path in (parts[0], items):
         if not path.is_file():
-            raise SchemaError(f"{path}: {missing(path)}; SOURCE is a folder with one .inter and one .item file")
-    return source, source.with_suffix(".item")
+            raise SchemaError(
+                f"{path}: {missing(path)}; SOURCE is a folder with one .item and one .inter file, or its parts"
+            )
+    return parts, items
+
+
+def _place(path: Path) -> tuple[int, str]:
+    """Return the place of a part: training, validation, test, then any others."""
+    words = path.name.lower().split(".")[1:-1]
+    known = next((number for number, names in enumerate(_PARTS) if set(words) & set(names)), len(_PARTS))
+    return known if words else -1, path.name
+
+
+def _event_columns(
+    path: Path, encoding: str, *, user: str, item: str, time: str | None, rating: str | None, order: str
+) -> dict[str, str]:
+    """Return the columns of a file of events; without any column that may be a time, it has no ``time``."""
+    types = _header(path, encoding)
+    columns = {"user": user, "item": item}
+    if time is not None or "timestamp" in types:
+        columns |= {"time": time or "timestamp"} if order == "time" else {}
+    elif order == "time" and (other := [name for name in types if _TIMELIKE.search(name)]):
+        raise SchemaError(
+            f"{path}: no column 'timestamp' for time; name the right one (time={other[0]!r}), or take the order of "
+            "the file (order='file')"
+        )
+    height = _chosen(path, types, "rating", rating, ("rating",))
+    return columns | ({} if height is None else {"rating": height})
 
 
 def _header(path: Path, encoding: str) -> dict[str, str]:
@@ -264,7 +304,9 @@ DATASETS.add(
             "rating",
             "separator",
             "lists",
+            "item_key",
             "unknown_items",
+            "order",
             "time_unit",
             "encoding",
             "taxonomy",

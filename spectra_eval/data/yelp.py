@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,13 @@ import numpy as np
 from spectra_eval.artifacts._files import missing
 from spectra_eval.data._base import DATASETS, Dataset
 from spectra_eval.data._blocks import Log, at_once
+from spectra_eval.data._columns_json import objects
 from spectra_eval.data._join import Names, text_column
 from spectra_eval.data._log import Clock, EventLog, file_digest
 from spectra_eval.data._splitting import MARK, Splitter
 from spectra_eval.data._taxonomy import labelled, read_taxonomy
 from spectra_eval.data._yelp_names import NAMES
-from spectra_eval.errors import InputError, SchemaError, one_line
+from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["load", "read"]
 
@@ -27,7 +26,6 @@ _REVIEWS = ("yelp_academic_dataset_review.json", "review.json")
 _BUSINESSES = ("yelp_academic_dataset_business.json", "business.json")
 _UNKNOWN = ("refuse", "drop")
 _ROWS = 100_000
-_LONGEST = 1 << 24
 _TERMS = (
     "the Yelp Open Dataset is for academic use under the Yelp Dataset Terms of Use that came with your download: no "
     "commercial use, no passing on of the data"
@@ -143,7 +141,7 @@ def _found(folder: Path, names: tuple[str, ...]) -> Path:
 
 def _businesses(path: Path, splitter: Splitter) -> tuple[Names, dict[str, str], list[list[str]]]:
     known, titles, sets = Names(), dict[str, str](), list[list[str]]()
-    for number, entry in _objects(path):
+    for number, entry in objects(path):
         name = _text(path, number, entry, "business_id")
         if known.encode_one(name) != len(sets):
             raise SchemaError(f"{path}: line {number}: business {name!r} occurs twice; keep one of the two")
@@ -160,40 +158,19 @@ def _businesses(path: Path, splitter: Splitter) -> tuple[Names, dict[str, str], 
 def _reviews(path: Path) -> EventLog:
     """Yield four values of each review, without its text."""
     log, clock, first = EventLog(path), Clock(path), 1
-    objects = _objects(path)
+    entries = objects(path)
     while piece := [
         (
             *(_text(path, number, entry, name) for name in ("user_id", "business_id", "date")),
             _stars(path, number, entry),
         )
-        for number, entry in islice(objects, _ROWS)
+        for number, entry in islice(entries, _ROWS)
     ]:
         *texts, stars = zip(*piece, strict=True)
         user, item, date = map(text_column, texts)
         log.add(user=user, item=item, time=clock.seconds(date, first=first), rating=np.array(stars, dtype=np.float32))
         first += len(piece)
     return log
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the objects of a file, one per line, with line numbers."""
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(_LONGEST):
-            number += 1
-            if len(line) == _LONGEST:
-                raise SchemaError(f"{path}: line {number}: over {_LONGEST} bytes; the file has one JSON object a line")
-            if line.isspace():
-                continue
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise SchemaError(
-                    f"{path}: line {number}: not JSON ({one_line(error)}); the file may be cut off"
-                ) from error
-            if not isinstance(entry, dict):
-                raise SchemaError(f"{path}: line {number}: no JSON object; the file has one a line")
-            yield number, entry
 
 
 def _text(path: Path, number: int, entry: dict[str, Any], name: str) -> str:

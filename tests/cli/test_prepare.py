@@ -186,6 +186,16 @@ def test_what_is_refused(tmp_path: Path, words: list[str], code: int, said: str)
         ("user,item,time,categories\na,x,1,A\n", ["-O", "time-unit=h"], "error: -O time-unit: 'h' is unknown"),
         ("user,item,time,categories\na,x,1,A\n", ["--min-interactions", "1"], "error: --min-interactions: 1"),
         ("user,item,time,categories\na,x,1,A\n", ["--level", "coarse"], "error: --level: coarse needs two levels"),
+        ("user,item,time,categories\na,x,1,[A]\n", [], "read brackets as part of a name (-O lists=text)"),
+        ("user,item,categories\na,x,A\n", [], "(--map time=COLUMN), or take the order of the file (-O order=file)"),
+        ("1,2,3\n", [], "the first line is no header (-O columns=user,item,...)"),
+        (
+            "user,item,time,categories\na,x,1,A\n",
+            ["--split-date", "2020-01-01", "--window-end", "0.9"],
+            "give a proportion for both (--split 0.8), or leave it out",
+        ),
+        ("user,item,time,categories\na,x,1,A\n", ["-O", "item-key=x"], "error: -O item-key: it is a column"),
+        ("user,item,categories\na,x,A\n", ["-O", "order=file", "--details"], "error: --details: it needs times"),
         ("user,item,time,categories\na,x,1,A\n", ["--taxonomy", "TAXONOMY"], "split it by pair (--two-parents pair)"),
     ],
 )
@@ -247,3 +257,24 @@ def test_spans_that_contradict_are_one_line(tmp_path: Path, words: tuple[str, ..
     result = run("csv", log(tmp_path), "-o", tmp_path / "t.parquet", *LOG, *words)
     assert result.exit_code == code and message in result.stderr, result.output
     assert not (tmp_path / "t.parquet").exists()
+
+
+def test_the_report_says_what_is_left_out_and_how_a_log_was_read(tmp_path: Path) -> None:
+    rows = "".join(f"ann,x{n},{'ABCDEFGHIJKLM'[n % 13]}\n" for n in range(26)) + "bob,x1,A\n"
+    (tmp_path / "log.csv").write_text("user,item,categories\n" + rows)
+    (tmp_path / "levels.csv").write_text("category,parent\nA,X\nB,Y\n")
+    words = [
+        "csv",
+        tmp_path / "log.csv",
+        "-O",
+        "order=file",
+        "--taxonomy",
+        tmp_path / "levels.csv",
+        "--min-interactions",
+        2,
+    ]
+    said = done(*words, "-o", tmp_path / "t.parquet")
+    assert "note: the log has no times; interactions are in the order of the file" in said
+    shown = ", ".join(f"'{name}' (2)" for name in "CDEFGHIJKL")
+    assert f"note: 11 labels are not among the categories and are left out (interactions): {shown}, and 1 more" in said
+    assert "note: 1 of 2 users are left out: 1 have too few interactions (--min-interactions)" in said

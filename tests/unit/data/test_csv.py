@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectra_eval.data import _columns
-from spectra_eval.data import csv as module
+from spectra_eval.data import _columns, _columns_arrow
 from spectra_eval.data.csv import read
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
@@ -57,7 +56,7 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["log.csv", "log.tsv", "log.csv.gz", "log.parquet"])
 def test_a_format_against_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for held in (_columns, module):
+    for held in (_columns, _columns_arrow):
         monkeypatch.setattr(held, "ROWS", 64)  # several pieces
     frame = log()
     made = read(write(frame, tmp_path / name))

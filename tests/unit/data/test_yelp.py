@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from spectra_eval.data import yelp
+from spectra_eval.data import _columns_json, yelp
 from spectra_eval.data.yelp import read
 from spectra_eval.errors import InputError, SchemaError
 
@@ -122,7 +122,7 @@ def test_the_names_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SchemaError, match="keep one of the two"):
         read(folder)
     (folder / "review.json").unlink()
-    monkeypatch.setattr(yelp, "_LONGEST", 40)
+    monkeypatch.setattr(_columns_json, "_LONGEST", 40)
     with pytest.raises(SchemaError, match="line 1: over 40 bytes"):
         read(folder)
     (folder / "business.json").unlink()
