@@ -175,7 +175,8 @@ def test_a_set_without_times_is_in_the_order_of_its_file(timeless: Path) -> None
     assert table.metadata["order"] == "file" and table.metadata["leakage_checked"]["cut_inside_a_second"] == 0
     for rule in (
         {"split_date": "2020-01-01"}, {"ties": "session"}, {"context_windows": [1]}, {"min_sessions": 2},
-        {"horizons": ["short"]}, {"details": True}, {"history_span": "1d"}, {"window_span": "1d"}, {"min_active_days": 2},
+        {"horizons": ["short"]}, {"details": True}, {"history_span": "1d"},
+        {"window_span": "1d"}, {"min_active_days": 2},
     ):  # fmt: skip
         with pytest.raises(InputError, match=r"^[a-z_]+: it needs"):
             prepare(log, **rule)  # type: ignore[arg-type]
