@@ -11,12 +11,13 @@ import numpy as np
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Names, Number, Thresholds, Whole, as_names, check_cutoff, check_whole
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
-from spectra_eval.certification._base import CLAIMS, make_claim, undefined
+from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, undefined
 from spectra_eval.certification._block import UserBlock, starts_of
 from spectra_eval.certification._certificate import Certificate, Claim, document
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Totals
-from spectra_eval.errors import InputError
+from spectra_eval.errors import InputError, UnknownNameError
+from spectra_eval.metrics import METRICS
 from spectra_eval.metrics._flatness import Flatness
 from spectra_eval.tables import PreferenceTable, check_table, joined_support, records_left_out
 from spectra_eval.tables._checks import check_unique
@@ -165,7 +166,7 @@ def certify_cutoffs(
     cutoffs = [check_cutoff(k) for k in cutoffs]
     if not cutoffs or len(set(cutoffs)) < len(cutoffs):
         raise InputError(f"k: {', '.join(map(str, cutoffs)) or 'none'} given; name each cut-off once")
-    kinds = [CLAIMS[name] for name in (CLAIMS.names() if claims is None else as_names("claims", claims))]
+    kinds = [_claim(name) for name in (CLAIMS.names() if claims is None else as_names("claims", claims))]
     why = "count the analyses declared in advance"
     together = check_whole("declared", declared, least=1, why=why) * len(cutoffs)
     runs = []
@@ -178,9 +179,9 @@ def certify_cutoffs(
             **options,
         )
         for name, threshold in declaration.require.items():
-            if CLAIMS[name] not in kinds:
+            if _claim(name) not in kinds:
                 raise InputError(f"require: the claim {name!r} is required but not among the selected claims")
-            CLAIMS[name].check_threshold(threshold)
+            _claim(name).check_threshold(threshold)
         columns = [column for kind in kinds for column in kind.columns(declaration)]
         runs.append((declaration, Totals(columns, seed=declaration.seed)))
     digest = TableDigest()
@@ -228,6 +229,15 @@ def certify_cutoffs(
         )
         made.append(dataclasses.replace(certificate, digest=json_digest(document(certificate))))
     return tuple(made)
+
+
+def _claim(name: str) -> ClaimKind:
+    """Return a kind of claim; the error for the name of a metric states that it is none."""
+    plain = name.partition("@")[0]
+    if name not in CLAIMS and plain in METRICS:
+        why = METRICS[plain].caution or f"`evaluate --metrics` computes it; claims are {', '.join(CLAIMS.names())}"
+        raise UnknownNameError(f"no claim named {name!r}: it is a metric; {why}")
+    return CLAIMS[name]
 
 
 def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Measured, measure
-from spectra_eval.evaluation._notes import of_options
+from spectra_eval.evaluation._notes import of_metrics, of_options
 from spectra_eval.evaluation._pair import ComparedPair
-from spectra_eval.evaluation._strata import ALL, buckets_of, stratify
+from spectra_eval.evaluation._strata import ALL, buckets_of, ranks_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.metrics._base import names_shown_in
@@ -218,6 +218,7 @@ def compare(
         raise InputError("compare: no table; baselines are computed from the first table")
     bucket, source = buckets_of(first)
     seen, cohort, _ = cohort_of(first, bucket)
+    cohort = dataclasses.replace(cohort, rank_by_frequency=ranks_of(first))
     readouts = [_readout(name, table, bucket) for name, table in aligned.items()]
     systems: list[AnySystem] = [*readouts]
     systems += [baseline(seen, name) for name in baselines]
@@ -267,6 +268,7 @@ def compare(
         warnings=(
             *_flat(readouts, seen),
             *of_options(seen, bound),
+            *of_metrics(bound),
             *(f"{name}: {left_out_note(counts)}" for name, counts in left.items()),
         ),
     )

@@ -20,7 +20,7 @@ from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameErr
 from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._measure import Cell, measure
 from spectra_eval.evaluation._notes import notes
-from spectra_eval.evaluation._strata import buckets_of, check_columns, stratify
+from spectra_eval.evaluation._strata import buckets_of, check_columns, ranks_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.metrics._base import names_shown_in
@@ -225,6 +225,7 @@ def evaluate(
     bound = bound_metrics(metrics, most_options(table))
     bucket, source = buckets_of(table)
     seen, cohort, rows = cohort_of(table, bucket)
+    cohort = dataclasses.replace(cohort, rank_by_frequency=ranks_of(table))
     further = {name: values[rows] for name, values in check_columns(columns or {}, table).items()}
     stratifications = stratify(seen, strata, bucket, further)
     compared = systems_of(seen) if systems is None else named_systems(seen, systems)

@@ -278,6 +278,7 @@ def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
                 lists=None,
                 bucket=cohort.bucket,
                 support=None if offers is None else offers[block],
+                rank_by_frequency=cohort.rank_by_frequency,
             ),
         )
         for block in blocks

@@ -27,7 +27,7 @@ def notes(
 ) -> tuple[str, ...]:
     """Return the sentences: on the readout first, then on the baselines, then on who is missing."""
     sentences = [*_of_the_readout(table), *_of_rivals(table, results, bound), *_of_lists(table)]
-    sentences += of_options(table, bound)
+    sentences += [*of_options(table, bound), *of_metrics(bound)]
     if bucket_source == "window":
         sentences.append(
             "the table has no history_counts: the baselines popularity and history are missing, and head, mid and "
@@ -74,6 +74,12 @@ def of_options(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator
                 f"{whole} of {table.n_users} records offer {k} options or fewer: their top {k} is everything they "
                 f"offer, whatever the prediction ({names})"
             )
+
+
+def of_metrics(bound: Sequence[BoundMetric]) -> Iterator[str]:
+    """Yield what must be said beside the values of a metric, once for each."""
+    cautions = {bound_metric.metric.name: bound_metric.metric.caution for bound_metric in bound}
+    yield from (f"{name}: {caution}" for name, caution in cautions.items() if caution)
 
 
 def _of_rivals(table: PreferenceTable, results: Sequence[MetricResult], bound: Sequence[BoundMetric]) -> Iterator[str]:

@@ -12,9 +12,10 @@ from spectra_eval.arrays import convert, order
 from spectra_eval.baselines._base import history_within
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
+from spectra_eval.metrics._strata import frequency_ranks
 from spectra_eval.tables import UNKNOWN, PreferenceTable
 
-__all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "check_columns", "stratify"]
+__all__ = ["ALL", "STRATA", "Stratification", "buckets_of", "check_columns", "ranks_of", "stratify"]
 
 ALL = "all"
 _TAIL = 2
@@ -35,14 +36,32 @@ class Stratification:
 
 def buckets_of(table: PreferenceTable) -> tuple[np.ndarray, str]:
     """Divide the categories into head, mid and tail, by the histories if there are any, else by the windows."""
+    frequency, source = _frequency(table)
+    return _cut(frequency, table.support), source
+
+
+def ranks_of(table: PreferenceTable) -> np.ndarray:
+    """Return the rank of each category by this frequency, (K,) int; -1 where it is not an option of any record."""
+    frequency, _ = _frequency(table)
+    alive = _alive(frequency, table.support)
+    rank = np.full(len(frequency), -1, dtype=np.int64)
+    rank[alive] = frequency_ranks(frequency[alive])
+    return rank
+
+
+def _frequency(table: PreferenceTable) -> tuple[np.ndarray, str]:
     has_history = table.history_counts is not None and bool(history_within(table).any())
     frequency = history_within(table) if has_history else table.theta_star[table.observed]
-    return _cut(frequency.sum(axis=0), table.support), "history" if has_history else "window"
+    return frequency.sum(axis=0), "history" if has_history else "window"
+
+
+def _alive(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
+    return np.ones(len(frequency), dtype=bool) if support is None else np.asarray(support.any(axis=0))
 
 
 def _cut(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
     """Divide the categories that are an option of some record; the others are in no stratum."""
-    alive = np.ones(len(frequency), dtype=bool) if support is None else support.any(axis=0)
+    alive = _alive(frequency, support)
     bucket = np.full(len(frequency), _NOWHERE, dtype=np.int64)
     bucket[alive] = category_buckets(frequency[alive])
     return bucket

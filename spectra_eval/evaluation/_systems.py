@@ -31,6 +31,8 @@ class Cohort:
         The number of users.
     support : (n, K) bool array or None
         The options of each record; None if all categories are options of every record.
+    rank_by_frequency : (K,) int array or None
+        As in `Comparison`.
     """
 
     theta_star: np.ndarray
@@ -38,6 +40,7 @@ class Cohort:
     bucket: np.ndarray
     n_users: int
     support: np.ndarray | None = None
+    rank_by_frequency: np.ndarray | None = None
 
     def rows(self, part: int) -> slice:
         """Return the records of the users of a part."""

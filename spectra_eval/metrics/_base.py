@@ -59,6 +59,8 @@ class Metric:
         One line.
     reference : str
         Where it is defined.
+    caution : str
+        A sentence that evaluations, comparisons and reports print beside the values; empty for most metrics.
     label, heading : str
         The name in words, and for a narrow column; derived from `name` and from `label` by default.
     definition, reading, pitfalls : str
@@ -101,6 +103,7 @@ class Metric:
     lower_is_better: bool | None
     summary: str
     reference: str
+    caution: str = ""
     label: str = ""
     heading: str = ""
     definition: str = ""

@@ -36,6 +36,9 @@ class Comparison:
         user.
     support : (n, K) bool array or None
         The options of each user; `theta_star` and `theta_s` are zero outside. None where all have every category.
+    rank_by_frequency : (K,) int array or None
+        The rank of each category by frequency, 0 for the most frequent; -1 for a category that is not an option of
+        any user. None where only the strata are known: then in their order, the lower index first.
 
     Notes
     -----
@@ -57,6 +60,7 @@ class Comparison:
     lists: np.ndarray | None
     bucket: np.ndarray
     support: np.ndarray | None = None
+    rank_by_frequency: np.ndarray | None = None
     _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     _of_truth: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -94,6 +98,7 @@ class Comparison:
             lists=lists,
             bucket=self.bucket,
             support=self.support,
+            rank_by_frequency=self.rank_by_frequency,
             _of_truth=self._of_truth,
         )
 
@@ -110,6 +115,7 @@ class Comparison:
                 lists=None if self.lists is None else self.lists[rows],
                 bucket=self.bucket,
                 support=None if self.support is None else self.support[rows],
+                rank_by_frequency=self.rank_by_frequency,
             )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from spectra_eval.arrays import as_array, as_counts
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 
-__all__ = ["category_buckets", "tail_preference_groups"]
+__all__ = ["category_buckets", "frequency_ranks", "tail_preference_groups"]
 
 
 def category_buckets(frequency: Any) -> np.ndarray:
@@ -42,13 +42,25 @@ def category_buckets(frequency: Any) -> np.ndarray:
     >>> category_buckets([5, 40, 1, 20]).tolist()
     [2, 0, 2, 1]
     """
+    place = frequency_ranks(frequency)
+    k = len(place)
+    return (place >= k // 3).astype(np.int64) + (place >= 2 * k // 3)
+
+
+def frequency_ranks(frequency: Any) -> np.ndarray:
+    """Return the rank of each category by frequency, (K,) int: 0 for the most frequent, the lower index among equals.
+
+    Examples
+    --------
+    >>> frequency_ranks([5, 40, 1, 20]).tolist()
+    [2, 0, 3, 1]
+    """
     weights = as_counts("frequency", frequency)
     if weights.ndim != 1:
         raise ShapeError(f"frequency: shape {weights.shape}; give one number a category")
-    k = len(weights)
-    place = np.empty(k, dtype=np.int64)
-    place[np.argsort(-weights, kind="stable")] = np.arange(k)
-    return (place >= k // 3).astype(np.int64) + (place >= 2 * k // 3)
+    place = np.empty(len(weights), dtype=np.int64)
+    place[np.argsort(-weights, kind="stable")] = np.arange(len(weights))
+    return place
 
 
 def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,8 @@ __all__ = ["category_ndcg", "list_ndcg", "top_list"]
 Gain = Literal["linear", "exp2"]
 Ties = Literal["average", "index"]
 
-_GAINS = ("linear", "exp2")
-_TIES = ("average", "index")
+GAINS = ("linear", "exp2")
+TIES = ("average", "index")
 
 
 def _gain(values: np.ndarray, gain: str) -> np.ndarray:
@@ -73,7 +73,8 @@ def _normalised(comparison: Comparison, gains: np.ndarray, gain: str, k: int) ->
     return np.minimum(ratio, 1.0)[:, None]
 
 
-def _category_ndcg(comparison: Comparison, *, k: int, ties: str = "average", gain: str = "linear") -> np.ndarray:
+def ndcg_statistic(comparison: Comparison, *, k: int, ties: str = "average", gain: str = "linear") -> np.ndarray:
+    """Return the NDCG of each user, (n, 1): the statistic of `category_ndcg`."""
     if ties == "average":
         gains = comparison.cached(_expected_gains, gain)
     else:
@@ -86,13 +87,13 @@ def _list_ndcg(comparison: Comparison, *, k: int, gain: str = "linear") -> np.nd
 
 
 @metric(
-    statistic=_category_ndcg,
+    statistic=ndcg_statistic,
     unit=Unit.ONE,
     lower_is_better=False,
     properties=frozenset({"bounded", "category_symmetric"}),
     takes_cutoff=True,
     options={"ties": "average", "gain": "linear"},
-    choices={"ties": _TIES, "gain": _GAINS},
+    choices={"ties": TIES, "gain": GAINS},
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418; ties: McSherry and Najork (2008)",
     label="Category NDCG",
     heading="NDCG",
@@ -158,7 +159,7 @@ def category_ndcg(
     [0.2738]
     """
     comparison, users = check_pair(theta_star, theta_s, k=k, support=support)
-    return shaped_like(users, of_users(_category_ndcg, comparison, k=k, ties=ties, gain=gain))
+    return shaped_like(users, of_users(ndcg_statistic, comparison, k=k, ties=ties, gain=gain))
 
 
 def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
@@ -214,7 +215,7 @@ def against_lists(theta_star: Any, lists: Any, k: int) -> tuple[Comparison, tupl
     properties=frozenset({"bounded"}),
     takes_cutoff=True,
     options={"gain": "linear"},
-    choices={"gain": _GAINS},
+    choices={"gain": GAINS},
     reference="Jarvelin and Kekalainen (2002), doi:10.1145/582415.582418",
     label="List NDCG",
     heading="List NDCG",
