@@ -16,6 +16,7 @@ from spectra_eval.metrics.divergence import (
 from spectra_eval.metrics.exposure import exposure_entropy
 from spectra_eval.metrics.ordinal import wasserstein_ordinal
 from spectra_eval.metrics.ranking import category_ndcg, list_ndcg, top_list
+from spectra_eval.metrics.ranking_in_strata import head_categories, tail_categories
 from spectra_eval.metrics.recall import mass_captured, top_recall
 from spectra_eval.metrics.scoring import brier, log_score
 from spectra_eval.metrics.top_calibration import top1_ece
@@ -34,6 +35,7 @@ __all__ = [
     "category_ndcg",
     "chi_squared",
     "exposure_entropy",
+    "head_categories",
     "hellinger",
     "js_divergence",
     "kl_divergence",
@@ -47,6 +49,7 @@ __all__ = [
     "shown_in",
     "soft_ece",
     "stratified_ece",
+    "tail_categories",
     "tail_mass",
     "tail_mass_error",
     "tail_preference_groups",
