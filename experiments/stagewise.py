@@ -204,8 +204,8 @@ def dealt(table: PreferenceTable, plan: Plan) -> dict[str, np.ndarray]:
     return {name: np.array([numbers[u] for u in part.users.tolist()][:size]) for name, part, size in sizes}
 
 
-def teller(interactions: Interactions) -> Callable[[PreferenceTable], PreferenceTable]:
-    """Give what adds two lines to each history: the shares of its categories, all in all and of late."""
+def history_transform(interactions: Interactions) -> Callable[[PreferenceTable], PreferenceTable]:
+    """Return what adds two lines to each history: the proportions of its categories, overall and recently."""
     of_item: dict[str, set[int]] = {}
     for item, category in zip(interactions.item.tolist(), interactions.category.tolist(), strict=True):
         of_item.setdefault(item, set()).add(category)
@@ -216,7 +216,7 @@ def teller(interactions: Interactions) -> Callable[[PreferenceTable], Preference
         ranked = sorted(range(len(shares)), key=lambda k: (-shares[k], k))[:LISTED]
         return ", ".join(f"{interactions.categories[k]} {shares[k]:.0%}" for k in ranked if shares[k] >= 0.005)
 
-    def tell(table: PreferenceTable) -> PreferenceTable:
+    def with_histories(table: PreferenceTable) -> PreferenceTable:
         assert table.history is not None
         assert table.history_counts is not None
         histories = []
@@ -227,7 +227,7 @@ def teller(interactions: Interactions) -> Callable[[PreferenceTable], Preference
             histories.append((*titles, f"all in all: {tally(counts)}", f"of late: {tally(late)}"))
         return table.replace(history=histories)
 
-    return tell
+    return with_histories
 
 
 def do(job: Job, given: Given) -> None:
@@ -263,7 +263,7 @@ def train(job: Job, given: Given, clock: Clock) -> None:
         titles=plan.titles + 2,
         cuts=plan.cuts,
         start=None if job.after is None else given.out / job.after,
-        tell=teller(interactions) if how["stage"] == "sft" else None,
+        with_histories=history_transform(interactions) if how["stage"] == "sft" else None,
         keep_every=4,
         progress=lambda done, total, loss: clock.tick(f"{job.name}: step {done} of {total}, loss {loss:.4f}"),
         **how,
@@ -275,12 +275,12 @@ def ask(job: Job, given: Given, clock: Clock) -> None:
     from spectra_eval.probing import probe
     from spectra_eval.probing.backends import open as open_backend
 
-    tell = teller(given.interactions)
+    with_histories = history_transform(given.interactions)
     generative = job.how["readout"] == "generative"
     with open_backend("hf", adapter=None if job.after is None else str(given.out / job.after)) as session:
         for group in ("fit", "test"):
             probe(
-                tell(given.table.select(given.groups[group])),
+                with_histories(given.table.select(given.groups[group])),
                 session,
                 readout=job.how["readout"],
                 options={"orders": given.plan.orders} if generative else None,

@@ -105,7 +105,7 @@ class Questions:
     def configuration(self, source: Source, seed: int) -> dict[str, Any]:
         """Return everything that the answers depend on."""
         template = self.runner.template
-        title = template.tell(("{title}",))
+        title = template.history(("{title}",))
         requests = [self.runner.request(title)]
         if self.decoder is not None:
             requests.append(self.decoder.request(title))
@@ -143,7 +143,7 @@ class Questions:
         """Return the whole histories, with the template."""
         assert table.history is not None
         details = [None] * table.n_users if table.history_details is None else table.history_details
-        return [self.runner.template.tell(*row) for row in zip(table.history, details, strict=True)]
+        return [self.runner.template.history(*row) for row in zip(table.history, details, strict=True)]
 
     def _fitting(self, history: History) -> History:
         """Drop the oldest titles until every prompt fits the context of the model."""

@@ -131,11 +131,11 @@ class ReadoutRunner:
         return [debiased(reading, self._content_free, temperature=self.temperature) for reading in readings]
 
     def _as_history(self, history: Sequence[str]) -> History:
-        return history if isinstance(history, History) else self.template.tell(history)
+        return history if isinstance(history, History) else self.template.history(history)
 
     @property
     def _content_free_history(self) -> History:
-        return self.template.tell(CONTENT_FREE)
+        return self.template.history(CONTENT_FREE)
 
     @property
     def content_free(self) -> np.ndarray | None:

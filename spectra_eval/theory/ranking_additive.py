@@ -218,10 +218,16 @@ def theorem_4_counterexamples() -> tuple[Counterexample, ...]:
     return (
         _case("constant utility", "separates", near, near, (0, 2), None, np.ones_like),
         _case("utility of anything at all", "separates", near, near, (0, 2), None, lambda x: (x > 0).astype(float)),
-        _case("a last weight of zero", "separates", near, near, (0, 2), (1.0, 0.0), _same),
-        _case("the same set, equal weights", "differs", near, near, (1, 0), (1.0, 1.0), _same),
+        _case("a last weight of zero", "separates", near, near, (0, 2), (1.0, 0.0), _linear),
+        _case("the same set, equal weights", "differs", near, near, (1, 0), (1.0, 1.0), _linear),
         _case(
-            "order not recovered", "recovers_order", (0.4, 0.35, 0.25), (0.36, 0.39, 0.25), (0, 2), (1.0, 0.1), _same
+            "order not recovered",
+            "recovers_order",
+            (0.4, 0.35, 0.25),
+            (0.36, 0.39, 0.25),
+            (0, 2),
+            (1.0, 0.1),
+            _linear,
         ),
         _case(
             "a right set by luck",
@@ -230,7 +236,7 @@ def theorem_4_counterexamples() -> tuple[Counterexample, ...]:
             (0.3, 0.5, 0.15, 0.05),
             (0, 2),
             discounts,
-            _same,
+            _linear,
         ),
     )
 
@@ -276,7 +282,7 @@ def _case(
     )
 
 
-def _same(share: np.ndarray) -> np.ndarray:
+def _linear(share: np.ndarray) -> np.ndarray:
     return share
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,13 @@ def finetune(
     draws: int = 4,
     length: int = 256,
     offset: str | Callable[[Sequence[PreferenceTable]], np.ndarray] | None = None,
-    tell: Callable[[PreferenceTable], PreferenceTable] | None = None,
+    with_histories: Callable[[PreferenceTable], PreferenceTable] | None = None,
     leaky_same_window: bool = False,
     download: bool = False,
     keep_every: int = 50,
     several: bool = False,
     progress: Callable[[int, int, float], Any] | None = None,
+    tell: Callable[[PreferenceTable], PreferenceTable] | None = None,
 ) -> Mapping[str, Any]:
     """Train one stage of a model on the interactions before the windows of a table.
 
@@ -97,8 +99,8 @@ def finetune(
         A baseline whose logarithm is added to the scores in training; see `with_offset`. One that is fitted on other
         users is fitted on their windows at all cuts together. Or ``offset(earlier) -> (records, K)`` nats for the
         records of all cuts, one table after the other.
-    tell : callable, optional
-        ``tell(table) -> table`` with other histories, for prompts with more than titles; probe a
+    with_histories : callable, optional
+        ``with_histories(table) -> table`` with other histories, for prompts with more than titles; probe a
         table that was changed by it too.
     leaky_same_window : bool
         The paper's variant: the targets are the evaluation windows themselves. Every table that the adapter is
@@ -111,6 +113,8 @@ def finetune(
         Share the work with the other processes of ``accelerate launch``.
     progress : callable, optional
         Called with (steps done, steps in all, last loss).
+    tell : callable, optional
+        The earlier name of `with_histories`, until version 1.0.
 
     Returns
     -------
@@ -139,6 +143,9 @@ def finetune(
     spectra_eval.errors.InputError: stage: 'rl' is none of cpt, sft
     >>> manifest = finetune(table, events, Path("adapter"))  # doctest: +SKIP
     """
+    if tell is not None:
+        warnings.warn("finetune: tell is now with_histories", DeprecationWarning, stacklevel=2)
+    with_histories = with_histories or tell
     recipe = recipe or Recipe()
     _check(stage, objective, added=offset is not None, leaky=leaky_same_window)
     require_libraries()
@@ -149,7 +156,7 @@ def finetune(
         rows, proof = _text_rows(table, interactions, tokenizer, titles=titles, length=length)
     else:
         earlier = [table] if leaky_same_window else earlier_tables(table, interactions, cuts=cuts)
-        shown = [one if tell is None else tell(one) for one in earlier]
+        shown = [one if with_histories is None else with_histories(one) for one in earlier]
         proof = {} if leaky_same_window else proof_of(table, interactions, earlier, titles, shown)
         known = offset(earlier) if callable(offset) else _log_offset(earlier, offset)
         rows = _probe_rows(

@@ -69,20 +69,20 @@ def _requests(prompter: Prompter, history: Sequence[str], names: Sequence[str], 
     session = _Asked(prompter)
     for entry in READOUTS:
         runner = ReadoutRunner(session, readout=entry.name, categories=names, parents=parents)
-        first = runner.request(runner.template.tell(history))
+        first = runner.request(runner.template.history(history))
         yield entry.name, first
         if entry.follow is not None:
             shape = (len(first.suffixes), len(first.answers))
             answers = AnswerScores(log_probs=np.full(shape, -3.0), n_prompt_tokens=np.ones(shape[0], dtype=np.int64))
-            more = entry.follow(runner.template.tell(history), names, answers, parents=parents)
+            more = entry.follow(runner.template.history(history), names, answers, parents=parents)
             assert more is not None
             yield f"{entry.name}, second round", more
     pmi = ReadoutRunner(session, readout="name", categories=names, options={"measure": "pmi"})
-    yield "name, pmi", pmi.request(pmi.template.tell(history))
+    yield "name, pmi", pmi.request(pmi.template.history(history))
     for constrained in (False, True):
         decoder = ListDecoder(session, categories=names, list_length=3, constrained=constrained)
-        yield f"list, constrained {constrained}", decoder.request(pmi.template.tell(history))
-    yield "list, later entry", decoder.request(pmi.template.tell(history), [1, 2])
+        yield f"list, constrained {constrained}", decoder.request(pmi.template.history(history))
+    yield "list, later entry", decoder.request(pmi.template.history(history), [1, 2])
 
 
 def _control(prompter: Prompter, request: ProbeRequest) -> list[list[int]]:

@@ -55,7 +55,9 @@ def test_every_verbaliser_is_read_by_its_own_tokens(session: Any, tmp_path: Path
     sweep(table(), session, kind="verbalisers", run=tmp_path, dg=False, bootstrap=0)
     for name in likelihood.VERBALISERS:
         probed = read_table(tmp_path / name)
-        request = likelihood.ask(known_templates()["plain"].tell(probed.history[0]), probed.categories, verbaliser=name)  # type: ignore[index]
+        assert probed.history is not None
+        history = known_templates()["plain"].history(probed.history[0])
+        request = likelihood.ask(history, probed.categories, verbaliser=name)
         (answers,) = session.score([request])
         scores = likelihood.read(answers, verbaliser=name).scores
         assert probed.scores is not None

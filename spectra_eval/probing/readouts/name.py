@@ -56,7 +56,7 @@ def ask(history: Sequence[str], categories: Sequence[str], *, measure: str = "su
     if measure != "pmi":
         return request
     # The content-free prompt is one more ending: both are scored in one request.
-    empty = name_request(as_history(history).template.tell(CONTENT_FREE), categories)
+    empty = name_request(as_history(history).template.history(CONTENT_FREE), categories)
     return ProbeRequest(
         prefix="",
         suffixes=(request.prefix + request.suffixes[0], empty.prefix + empty.suffixes[0]),

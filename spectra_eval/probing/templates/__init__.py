@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -78,7 +79,7 @@ class Template:
     Examples
     --------
     >>> template = Template(item="* {title} ({rating} stars)", heading="Seen:")
-    >>> print(template.tell(["Heat"], [Detail(time=0, rating=4.5, categories=("Noir",))]).text())
+    >>> print(template.history(["Heat"], [Detail(time=0, rating=4.5, categories=("Noir",))]).text())
     Seen:
     * Heat (4.5 stars)
     """
@@ -116,9 +117,14 @@ class Template:
         words = {name: text for name, text in asdict(self).items() if name != "name"}
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
-    def tell(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
+    def history(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
         """Return a history with this template; `details` has one entry per title."""
         return History(titles, template=self, details=details)
+
+    def tell(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
+        """Return `history`, with a warning: the earlier name, until version 1.0."""
+        warnings.warn("Template.tell is now Template.history", DeprecationWarning, stacklevel=2)
+        return self.history(titles, details)
 
 
 PLAIN = Template()
@@ -144,7 +150,7 @@ class History(Sequence[str]):
 
     Examples
     --------
-    >>> history = PLAIN.tell(["Laura", "Heat"])
+    >>> history = PLAIN.history(["Laura", "Heat"])
     >>> print(history[1:].text())
     A user chose these items, oldest first:
     - Heat
@@ -210,7 +216,7 @@ def as_history(history: Sequence[str]) -> History:
     >>> as_history(["Heat"]).template.name
     'plain'
     """
-    return history if isinstance(history, History) else PLAIN.tell(history)
+    return history if isinstance(history, History) else PLAIN.history(history)
 
 
 def _shown(detail: Detail | None) -> dict[str, str]:
@@ -285,7 +291,7 @@ def read_template(source: str | Path) -> Template:
     ...     path = Path(name, "short.yaml")
     ...     _ = path.write_text('heading: "Seen:"\nprefix: "{history}\\nFits, {yes} or {no}?"\n')
     ...     template = read_template(path)
-    >>> template.name, template.tell(["Heat"]).opening(yes="Yes", no="No")
+    >>> template.name, template.history(["Heat"]).opening(yes="Yes", no="No")
     ('short', 'Seen:\n- Heat\nFits, Yes or No?')
     """
     path = Path(source)
@@ -338,5 +344,5 @@ def history_texts(table: PreferenceTable) -> dict[str, list[str]]:
         raise InputError("table: no column history; the check compares it with the interactions")
     texts: dict[str, list[str]] = {}
     for user, titles in zip(table.users.tolist(), table.history, strict=True):
-        texts.setdefault(user, []).append(PLAIN.tell(titles).text())
+        texts.setdefault(user, []).append(PLAIN.history(titles).text())
     return texts

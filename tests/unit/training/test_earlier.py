@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ import pytest
 from spectra_eval.data import check_leakage, prepare
 from spectra_eval.errors import InputError, LeakageError, SchemaError
 from spectra_eval.tables import Interactions, PreferenceTable
-from spectra_eval.training import earlier_tables, past_of, split_users, stacked, texts, with_offset
+from spectra_eval.training import earlier_tables, finetune, past_of, split_users, stacked, texts, with_offset
 from spectra_eval.training._earlier import proof_of
 
 K = 4
 
 
-def world(seed: int = 0, users: int = 12) -> Interactions:
+def log(seed: int = 0, users: int = 12) -> Interactions:
     """Give users of different lengths, with items of one or two categories, events of one second, and repeats."""
     rng = np.random.default_rng(seed)
     of_item = [sorted(rng.choice(K, size=1 + item % 2, replace=False).tolist()) for item in range(40)]
@@ -53,7 +54,7 @@ def by_hand(interactions: Interactions, user: str) -> list[tuple[int, int, str]]
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("how", [{}, {"split": 0.6}, {"split_date": 35}, {"ties": "together"}])
 def test_histories_and_targets_end_where_the_window_begins(seed: int, how: dict[str, Any]) -> None:
-    events = world(seed)
+    events = log(seed)
     table = prepare(events, weighting="count", **how)
     earlier = earlier_tables(table, events, cuts=[0.5, 0.8], min_interactions=2)
     assert table.history is not None and len(earlier) == 2
@@ -72,7 +73,7 @@ def test_histories_and_targets_end_where_the_window_begins(seed: int, how: dict[
 
 
 def test_texts_hold_no_title_that_only_the_window_holds() -> None:
-    events = world(7)
+    events = log(7)
     table = prepare(events)
     told = texts(past_of(table, events))
     by_user: dict[str, list[str]] = {}
@@ -90,7 +91,7 @@ def test_texts_hold_no_title_that_only_the_window_holds() -> None:
 
 
 def test_a_target_that_reaches_into_the_window_is_found() -> None:
-    events = world(1)
+    events = log(1)
     table = prepare(events, split=0.8)
     late = prepare(events, split=0.5)  # its window ends where the life of the user ends
     with pytest.raises(LeakageError, match="reaches into the window of the evaluation"):
@@ -98,7 +99,7 @@ def test_a_target_that_reaches_into_the_window_is_found() -> None:
 
 
 def test_users_outside_the_table_are_not_trained_on() -> None:
-    events = world(2)
+    events = log(2)
     table = prepare(events)
     trained, kept = split_users(table, 0.4, seed=3)
     past = past_of(trained, events)
@@ -112,17 +113,17 @@ def test_users_outside_the_table_are_not_trained_on() -> None:
 
 
 def test_the_earliest_of_several_windows_counts() -> None:
-    events = world(3)
+    events = log(3)
     table = prepare(events, context_windows=[1, 3], horizons=["long", "short"])
     plain = prepare(events)
     np.testing.assert_array_equal(past_of(table, events).time, past_of(plain, events).time)
 
 
 def test_other_interactions_are_refused() -> None:
-    events = world(4)
+    events = log(4)
     table = prepare(events)
     with pytest.raises(InputError):
-        past_of(table, world(5))
+        past_of(table, log(5))
     with pytest.raises(InputError, match="cuts: none"):
         earlier_tables(table, events, cuts=[])
     with pytest.raises(SchemaError, match="no user is left"):
@@ -147,7 +148,7 @@ def test_an_offset_is_the_logarithm_of_the_baseline() -> None:
 def test_cuts_are_stacked_and_an_offset_is_fitted_on_other_users_at_all_of_them() -> None:
     from spectra_eval.baselines import system
 
-    events = world(6, users=30)
+    events = log(6, users=30)
     table = prepare(events, weighting="count")
     earlier = earlier_tables(table, events, cuts=[0.5, 0.8], min_interactions=2)
     pooled = stacked(earlier)
@@ -171,7 +172,7 @@ def test_cuts_are_stacked_and_an_offset_is_fitted_on_other_users_at_all_of_them(
 
 
 def test_what_is_told_beside_titles_is_proven_too() -> None:
-    events = world(3)
+    events = log(3)
     table = prepare(events)
     earlier = earlier_tables(table, events, cuts=[0.5])
     assert table.history is not None and earlier[0].history is not None
@@ -190,7 +191,7 @@ def test_what_is_told_beside_titles_is_proven_too() -> None:
 
 
 def test_every_column_of_the_log_is_cut_alike() -> None:
-    events = world(2)
+    events = log(2)
     rated = dataclasses.replace(events, rating=np.arange(len(events.user), dtype=float))
     past = past_of(prepare(rated), rated)
     plain = past_of(prepare(events), events)
@@ -200,3 +201,12 @@ def test_every_column_of_the_log_is_cut_alike() -> None:
     assert [one.n_users for one in earlier_tables(prepare(rated), rated)] == [
         one.n_users for one in earlier_tables(prepare(events), events)
     ]
+
+
+def test_the_earlier_name_of_an_argument_of_finetune_warns(tmp_path: Path) -> None:
+    events = log()
+    with (
+        pytest.warns(DeprecationWarning, match="tell is now with_histories"),
+        pytest.raises(InputError, match="stage: 'rl'"),
+    ):
+        finetune(prepare(events, min_interactions=2), events, tmp_path, stage="rl", tell=lambda table: table)
