@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import check_whole
+from spectra_eval.data._exact import exact_sums
 from spectra_eval.data._leakage import prove
 from spectra_eval.data._timeline import Timeline, timeline
 from spectra_eval.data._windows import (
@@ -305,7 +306,9 @@ class _Sums:
         self.row = row_of_user[user[kept_events]]
         self.position = (line.place - line.begin[user])[kept_events]
         self.category = line.category[kept_events]
-        self.weight = line.entry_weights(weighting)[kept_events]
+        self.weight = line.weight[kept_events]
+        siblings = line.siblings[kept_events]
+        self.siblings = siblings if weighting == "fraction" else np.ones_like(siblings)
         self.rows, self.shape = rows, (len(rows), line.n_categories)
 
     def between(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -314,7 +317,8 @@ class _Sums:
         inside = (self.position >= low) & (self.position < high)
         n, k = self.shape
         cell = self.row[inside] * k + self.category[inside]
-        return np.bincount(cell, weights=self.weight[inside], minlength=n * k).reshape(n, k)
+        sums = exact_sums(cell, self.weight[inside], self.siblings[inside], n_cells=n * k)
+        return sums.reshape(n, k)
 
 
 def _records(parts: list[np.ndarray], *, outer: int = 1, inner: int = 1) -> np.ndarray:
