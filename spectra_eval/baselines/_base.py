@@ -28,6 +28,7 @@ __all__ = [
     "row_system",
     "system",
     "with_baseline",
+    "with_prediction",
 ]
 
 _OF_THE_MODEL = (
@@ -293,12 +294,40 @@ def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
     ([[0.75, 0.25]], 'history')
     """
     made = predict(table, method)
+    about = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted, **made.fitted}
+    return with_prediction(table, made.theta, about)
+
+
+def with_prediction(table: PreferenceTable, theta: np.ndarray, about: Mapping[str, Any]) -> PreferenceTable:
+    """Return the table with a prediction in place of `theta_s`, and what is known of it in place of the model's.
+
+    Parameters
+    ----------
+    table : PreferenceTable
+        The table.
+    theta : (N, K) float array
+        Rows on the simplex.
+    about : mapping
+        At least ``name`` and ``sees_window``; as JSON values.
+
+    Returns
+    -------
+    PreferenceTable
+        As `with_baseline` returns it.
+
+    Examples
+    --------
+    >>> table = PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]])
+    >>> made = with_prediction(table, np.array([[0.5, 0.5]]), {"name": "coin", "sees_window": False})
+    >>> made.theta_s.tolist(), made.metadata["baseline"]["name"]
+    ([[0.5, 0.5]], 'coin')
+    """
     replaced = {name: table.metadata[name] for name in _OF_THE_MODEL if name in table.metadata}
     metadata = {name: value for name, value in table.metadata.items() if name not in replaced}
-    metadata["baseline"] = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted, **made.fitted}
+    metadata["baseline"] = dict(about)
     if replaced:
         metadata["replaced"] = replaced
-    return table.replace(theta_s=made.theta, scores=None, answer_mass=None, metadata=metadata)
+    return table.replace(theta_s=theta, scores=None, answer_mass=None, metadata=metadata)
 
 
 def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndarray:

@@ -11,5 +11,6 @@ categories. The weight w is given, or fitted on other users than those it is app
 
 from spectra_eval.fusion._files import ItemScores, read_item_scores, write_fused
 from spectra_eval.fusion._fuse import WEIGHTS, Fusion, fuse
+from spectra_eval.fusion._ranker import DISTRIBUTIONS, with_scores
 
-__all__ = ["WEIGHTS", "Fusion", "ItemScores", "fuse", "read_item_scores", "write_fused"]
+__all__ = ["DISTRIBUTIONS", "WEIGHTS", "Fusion", "ItemScores", "fuse", "read_item_scores", "with_scores", "write_fused"]

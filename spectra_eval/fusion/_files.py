@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from spectra_eval.artifacts._cells import as_lists, is_list, texts
 from spectra_eval.artifacts._files import as_file, as_path, file_format, reading
 from spectra_eval.artifacts._footer import check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
-from spectra_eval.artifacts._side import read_columns
+from spectra_eval.artifacts._side import read_columns, read_objects
 from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, ShapeError
 
-__all__ = ["ItemScores", "read_item_scores", "write_fused"]
+__all__ = ["ItemScores", "item_weights", "numbers", "read_cells", "read_item_scores", "write_fused"]
 
 _NEEDED = ("user", "item", "score")
 _SEPARATOR = "|"
@@ -83,7 +84,7 @@ def read_item_scores(
     items: str | os.PathLike[str] | None = None,
     mapping: Mapping[str, str] | None = None,
 ) -> ItemScores:
-    r"""Read scores of items from CSV, TSV or Parquet.
+    r"""Read scores of items from CSV, TSV, Parquet or JSON lines.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def read_item_scores(
     import pandas as pd
 
     place = as_path(path)
-    frame = _read(place, mapping or {}, (*_NEEDED, *(() if items is not None else ("category",))))
+    frame = read_cells(place, mapping or {}, (*_NEEDED, *(() if items is not None else ("category",))))
     if items is not None and "category" in frame:
         raise SchemaError(f"{place}: column category: also given by the file of items; drop one of the two")
     users, names = frame["user"], frame["item"]
@@ -127,16 +128,17 @@ def read_item_scores(
     if pairs.any():
         row = int(np.flatnonzero(pairs)[0])
         raise InputError(f"{place}: row {row + 1} (user {users[row]!r}, item {names[row]!r}): occurs twice; keep one")
-    scores = _numbers(frame["score"], "score", place)
-    truth = _numbers(frame["truth"], "truth", place) if "truth" in frame else None
+    scores = numbers(frame["score"], "score", place)
+    truth = numbers(frame["truth"], "truth", place) if "truth" in frame else None
     if truth is not None and (truth < 0).any():
         row = int(np.flatnonzero(truth < 0)[0])
         raise InputError(f"{place}: row {row + 1}, column truth: {truth[row]:g} is negative; a gain is 0 or more")
     source, item_frame = place, frame
     if items is not None:
         source = Path(items)
-        item_frame = _read(source, mapping or {}, ("item", "category"))
-    row_of, shares = _shares(item_frame, source, tuple(categories))
+        item_frame = read_cells(source, mapping or {}, ("item", "category"))
+    row_of, shares = item_weights(item_frame, source, tuple(categories))
+    shares[~shares.any(axis=1)] = 1.0 / len(categories)
     missing = [name for name in names if name not in row_of]
     if missing:
         raise InputError(f"{source}: item {missing[0]!r} of {place.name} is not in it; add its categories")
@@ -186,16 +188,17 @@ def write_fused(columns: Mapping[str, np.ndarray], path: str | os.PathLike[str])
     write_text(frame.to_csv(index=False, lineterminator="\n", sep="\t" if place.suffix == ".tsv" else ","), place)
 
 
-def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dict[str, np.ndarray]:
+def read_cells(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dict[str, np.ndarray]:
     """Read the columns of one file: names are texts, several categories of an item a tuple."""
     for name in mapping:
         if name not in (*_NEEDED, "category", "truth"):
             raise InputError(f"{place}: no column {name!r} is read; map one of user, item, score, category, truth")
     place = as_file(place)
     kind = file_format(place)
-    if kind not in ("parquet", "csv", "tsv"):
-        raise SchemaError(f"{place}: a file of kind {kind}; write CSV, TSV or Parquet")
-    names, found = (_parquet if kind == "parquet" else _csv)(place, mapping)
+    readers = {"parquet": _parquet, "csv": _csv, "tsv": _csv, "jsonl": _json_lines}
+    if kind not in readers:
+        raise SchemaError(f"{place}: a file of kind {kind}; write CSV, TSV, Parquet or JSON lines")
+    names, found = readers[kind](place, mapping)
     for name in needed:
         if name not in found:
             have = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
@@ -204,7 +207,7 @@ def _read(place: Path, mapping: Mapping[str, str], needed: Sequence[str]) -> dic
     if not len(found[needed[0]]):
         raise SchemaError(f"{place}: no rows; at least one is needed")
     for name in ("user", "item"):
-        if name in needed and (blank := np.flatnonzero(found[name] == "")).size:
+        if name in found and (blank := np.flatnonzero(found[name] == "")).size:
             raise SchemaError(f"{place}: row {blank[0] + 1}, column {name}: blank; give every row a name")
     return found
 
@@ -220,6 +223,37 @@ def _csv(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, 
     selected = {*_NEEDED, "category", "truth", *mapping.values()}
     cells, _ = read_columns(place, selected, delimiter="\t" if file_format(place) == "tsv" else ",")
     return list(cells), {name: _texts(cells[column]) for name, column in _columns(list(cells), mapping).items()}
+
+
+def _json_lines(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Read one object a line; a category may be a list, and a score a number or a text."""
+    form = '{"user": "ann", "item": "Heat", "score": 0.5}'
+    entries = list(read_objects(place, form))
+    names = list(dict.fromkeys(name for _, entry in entries for name in entry))
+    found: dict[str, np.ndarray] = {}
+    for name, column in _columns(names, mapping).items():
+        cells = []
+        for line, entry in entries:
+            if column not in entry and name != "category":
+                raise SchemaError(f"{place}: line {line}: no {column!r}; write {form}")
+            cells.append(_cell(entry.get(column), name, f"{place}: line {line}, {column}"))
+        found[name] = _texts(cells)
+    return names, found
+
+
+def _cell(value: Any, name: str, where: str) -> str:
+    """Return a value as a text cell."""
+    if name == "category" and isinstance(value, list) and all(isinstance(label, str) for label in value):
+        return _SEPARATOR.join(value)
+    if name == "category" and value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool) or not isinstance(value, int | float) or name == "category":
+        raise SchemaError(f"{where}: {str(value)[:40]!r} is no text{'' if name == 'category' else ' and no number'}")
+    if isinstance(value, float) and name in ("user", "item"):
+        raise SchemaError(f"{where}: {value!r} is no name; write a text or a whole number")
+    return repr(value)
 
 
 def _parquet(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -260,21 +294,21 @@ def _texts(cells: Iterable[str]) -> np.ndarray:
     return column
 
 
-def _numbers(values: np.ndarray, name: str, place: Path) -> np.ndarray:
+def numbers(values: np.ndarray, name: str, place: Path) -> np.ndarray:
     import pandas as pd
 
-    numbers = pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(numbers))
+    found = pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(found))
     if len(bad):
         shown = str(values[bad[0]])[:40]
         raise InputError(f"{place}: row {bad[0] + 1}, column {name}: {shown!r} is no finite number")
-    return numbers
+    return found
 
 
-def _shares(
+def item_weights(
     frame: Mapping[str, np.ndarray], place: Path, categories: tuple[str, ...]
 ) -> tuple[dict[str, int], np.ndarray]:
-    """Return the row of each item, and the weights of its categories."""
+    """Return the row of each item, and the weights of its categories: one over their number, 0 without any."""
     index = {name: i for i, name in enumerate(categories)}
     found: dict[str, frozenset[int]] = {}
     per_pair = "score" not in frame  # a file of items may have one row per pair
@@ -293,9 +327,8 @@ def _shares(
                 f"{place}: row {row}: item {item!r} has other categories than in an earlier row; give each item one set"
             )
         found[item] = places
-    shares = np.full((len(found), len(categories)), 1.0 / len(categories))
+    shares = np.zeros((len(found), len(categories)))
     for place_of, places in enumerate(found.values()):
         if places:
-            shares[place_of] = 0.0
             shares[place_of, sorted(places)] = 1.0 / len(places)
     return {item: i for i, item in enumerate(found)}, shares
