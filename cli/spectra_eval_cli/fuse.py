@@ -19,7 +19,8 @@ __all__ = ["command"]
     "--scores",
     required=True,
     type=opt.PATH,
-    help="CSV, TSV, Parquet or JSON lines with columns user, item, score, category (several joined by |), and optionally truth.",
+    help="CSV, TSV, Parquet or JSON lines with columns user, item, score, category (several joined by |), and "
+    "optionally truth.",
 )
 @click.option("--items", type=opt.PATH, help="A separate file of categories, with columns item and category.")
 @opt.pairs_option(
