@@ -193,7 +193,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "weight of a thousand digits": (lines({"target": {"a": 10**999}}), "column target: 'a' is beyond"),
     "blank category in JSON": (lines({"target": {"": 3}}), "column target: '' is a blank category"),
     "record without user": (lines({}, {"user": None}), "line 2, column user: missing"),
-    "record without prediction": (lines({}, {"user": "u2", "prediction": None}), f"{ROW_2}, column prediction: no prediction"),
+    "record without prediction": (lines({}, {"user": "u2", "prediction": None}), f"{ROW_2}, .*: no prediction"),
     "JSON user twice": (lines({}, {}), r"row 2 \(user 'u1'\), column user: this record occurs twice in the table"),
     "JSON n_window negative": (lines({"n_window": -1}), r"line 1 \(user 'u1'\), column n_window: -1 is no such number"),
     "half a character": (lines('{"user": "\\ud800", "target": {"a": 1, "b": 1}}'), "half a character"),
