@@ -124,7 +124,23 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def add(self, entry: T) -> T:
-        """Register an entry under its own name and return it."""
+        """Register an entry under its own name and return it.
+
+        Parameters
+        ----------
+        entry : T
+            The entry.
+
+        Returns
+        -------
+        T
+            The same entry.
+
+        Raises
+        ------
+        DuplicateNameError
+            Another entry has its name.
+        """
         known = self._entries.get(entry.name)
         if known is not None and known is not entry and entry.name not in self._unsure:
             raise DuplicateNameError(f"{self.kind} {entry.name!r} is registered twice; rename one of the two")
@@ -133,7 +149,13 @@ class Registry(Generic[T]):
         return entry
 
     def names(self) -> list[str]:
-        """Return all names, sorted; warn of each plug-in that could not be imported."""
+        """Return all names, sorted; warn of each plug-in that could not be imported.
+
+        Returns
+        -------
+        list of str
+            The names of built-in entries and of plug-ins.
+        """
         self._load()
         for name, error in self._failed.items():
             warnings.warn(f"{self.kind} plug-in {name!r} failed: {error}", stacklevel=2)

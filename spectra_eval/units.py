@@ -78,7 +78,18 @@ class Information:
 
     @classmethod
     def from_bits(cls, bits: Any) -> Information:
-        """Return an amount given in bits; its `bits` are exactly those."""
+        """Return an amount given in bits; its `bits` are exactly those.
+
+        Parameters
+        ----------
+        bits : float or array
+            The amount in bits.
+
+        Returns
+        -------
+        Information
+            The amount; its `bits` are exactly those.
+        """
         made = cls(bits)
         made._unit = Unit.BIT
         return made
@@ -99,7 +110,18 @@ class Information:
         return np.shape(self._value)
 
     def mean(self, axis: int | None = None) -> Information:
-        """Return the mean over an axis, or over all entries."""
+        """Return the mean over an axis, or over all entries.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; all entries when not given.
+
+        Returns
+        -------
+        Information
+            The mean, in the same unit inside.
+        """
         return self._like(np.mean(self._value, axis=axis))
 
     def _like(self, value: Any) -> Information:

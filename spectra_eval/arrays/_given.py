@@ -73,14 +73,40 @@ class Given:
         return tolerance_of(self.eps)
 
     def of_axis(self, axis: int, *, default: bool = True) -> Labels:
-        """Return the labels of an axis; with `default=False`, None for default labels 0, 1, 2 and so on."""
+        """Return the labels of an axis.
+
+        Parameters
+        ----------
+        axis : int
+            The axis; negative numbers count from the last one.
+        default : bool
+            Whether default labels 0, 1, 2 and so on count as labels.
+
+        Returns
+        -------
+        tuple of hashable, or None
+            None without labels.
+        """
         if not self.labels or not -len(self.labels) <= axis < len(self.labels):
             return None
         labels = self.labels[axis]
         return None if labels is not None and not default and is_default(labels) else labels
 
     def taken(self, places: Sequence[int], axis: int) -> Given:
-        """Return the array with the entries of an axis in the order of `places`."""
+        """Return the array with the entries of an axis in the order of `places`.
+
+        Parameters
+        ----------
+        places : sequence of int
+            Indices along the axis.
+        axis : int
+            The axis.
+
+        Returns
+        -------
+        Given
+            The entries with their labels.
+        """
         labels = list(self.labels)
         axis_labels = labels[axis]
         labels[axis] = None if axis_labels is None else tuple(axis_labels[p] for p in places)

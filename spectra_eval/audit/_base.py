@@ -50,11 +50,27 @@ class Printed:
         return self.value + self.half
 
     def scaled(self, factor: float) -> Printed:
-        """Return the number in another unit."""
+        """Return the number in another unit.
+
+        Parameters
+        ----------
+        factor : float
+            The other unit per unit.
+
+        Returns
+        -------
+        Printed
+            The number with its rounding, both scaled.
+        """
         return Printed(self.value * factor, self.half * abs(factor))
 
     def nats_in_bits(self) -> Printed:
         """Return the number in bits, read as nats.
+
+        Returns
+        -------
+        Printed
+            The number divided by ln 2.
 
         Examples
         --------

@@ -137,7 +137,18 @@ class RowSystem:
     lists: None = None
 
     def predicted(self, rows: slice) -> np.ndarray:
-        """Return the predicted distributions of some users."""
+        """Return the predicted distributions of some users.
+
+        Parameters
+        ----------
+        rows : slice
+            The users.
+
+        Returns
+        -------
+        (n, K) float array
+            Rows on the simplex.
+        """
         return self.make(rows)
 
     held = predicted  # the earlier name, for one release

@@ -111,7 +111,15 @@ class SyntheticSettings:
         return zipf(self.categories, self.skew)
 
     def distributions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw each user's first and last distribution, (users, K) each, and which users are niche."""
+        """Draw the true distributions of all users.
+
+        Returns
+        -------
+        first, last : (users, K) float arrays
+            Each user's distribution on the first and on the last day; rows on the simplex.
+        niche : (users,) bool array
+            Which users are niche.
+        """
         rng = np.random.default_rng([self.seed, 1])
         niche = rng.random(self.users) < self.niche
         tail = np.arange(self.categories) >= self.categories - max(1, self.categories // 3)

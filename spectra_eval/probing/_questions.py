@@ -42,7 +42,18 @@ class Measured(Protocol):
         """Maximum number of tokens of prompt and response together; None if unknown."""
 
     def count_tokens(self, request: ProbeRequest) -> int:
-        """Count the tokens of the longest prompt of a request."""
+        """Count the tokens of the longest prompt of a request.
+
+        Parameters
+        ----------
+        request : ProbeRequest
+            The request.
+
+        Returns
+        -------
+        int
+            Tokens of the prompt with its template.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

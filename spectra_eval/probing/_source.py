@@ -103,7 +103,25 @@ class FileSource:
         self.input_digest, self.history_digest = digest.done()
 
     def parts(self, size: int, *, skip: int) -> Iterator[PreferenceTable]:
-        """Read the file again, and return the records from part `skip` on."""
+        """Read the file again, and return the records from part `skip` on.
+
+        Parameters
+        ----------
+        size : int
+            Records per part.
+        skip : int
+            Parts to leave out.
+
+        Returns
+        -------
+        iterator of PreferenceTable
+            The parts in the order of the file.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read again.
+        """
         yield from islice(self._cut(iter_table(self._path, block=size, **self._reading)), skip, None)
 
     def _cut(self, blocks: Iterator[PreferenceTable]) -> Iterator[PreferenceTable]:

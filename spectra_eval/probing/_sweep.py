@@ -55,7 +55,13 @@ class Sweep:
     pairs: tuple[Mapping[str, Any], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the document, strict JSON."""
+        """Return the document, strict JSON.
+
+        Returns
+        -------
+        dict
+            With ``schema``, ``sweep``, ``title``, ``rows`` and ``pairs``.
+        """
         return {
             "schema": SCHEMA,
             "package_version": __version__,
@@ -66,7 +72,13 @@ class Sweep:
         }
 
     def lines(self) -> list[dict[str, str]]:
-        """Return the table as text, one row per variant and system; identical predictors have one row."""
+        """Return the table as text, one row per variant and system; identical predictors have one row.
+
+        Returns
+        -------
+        list of dict of str to str
+            The cells of each row by column.
+        """
         moved = {pair["variant"]: pair for pair in self.pairs}
         out = []
         for row in self.rows:
@@ -86,7 +98,13 @@ class Sweep:
         return out
 
     def markdown(self) -> str:
-        """Return the table in Markdown, with a title."""
+        """Return the table in Markdown, with a title.
+
+        Returns
+        -------
+        str
+            The title and the table.
+        """
         lines = self.lines()
         head = list(lines[0])
         rows = [head, ["---", "---", *["--:"] * (len(head) - 2)], *([line[name] for name in head] for line in lines)]
@@ -94,7 +112,13 @@ class Sweep:
         return f"# {SWEEPS[self.kind]}\n\n{body}\n"
 
     def latex(self) -> str:
-        """Return the table in LaTeX; it needs booktabs."""
+        """Return the table in LaTeX; it needs booktabs.
+
+        Returns
+        -------
+        str
+            A ``tabular``.
+        """
         lines = self.lines()
         head = list(lines[0])
         rows = [" & ".join(escaped(line[name]) for name in head) + r" \\" for line in lines]

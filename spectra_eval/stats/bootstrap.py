@@ -60,6 +60,18 @@ class Resamples:
     def draw(cls, n_users: int, n_resamples: int, *, rng: np.random.Generator) -> Resamples:
         """Draw a set of resamples: the seed of every part, and the number of draws in each part.
 
+        Parameters
+        ----------
+        n_users, n_resamples : int
+            N and B.
+        rng : numpy.random.Generator
+            Source of the draws.
+
+        Returns
+        -------
+        Resamples
+            The set; the counts of a part are drawn when they are used.
+
         Raises
         ------
         UndefinedMetricError
@@ -82,19 +94,51 @@ class Resamples:
         return self.sizes.shape[1]
 
     def rows(self, part: int) -> slice:
-        """Return the users of a part."""
+        """Return the users of a part.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part, from 0.
+
+        Returns
+        -------
+        slice
+            The rows of its users.
+        """
         return slice(part * PART, min((part + 1) * PART, self.n_users))
 
     def counts(self, part: int) -> np.ndarray:
-        """Return the counts of each user of a part, (B, users of the part) uint8.
+        """Return how often each user of a part is in each resample.
 
         No count passes 255: one of 256 among N draws at rate 1/N has a probability below 1e-506.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part, from 0.
+
+        Returns
+        -------
+        (B, n) uint8 array
+            The counts; n is the number of users of the part.
         """
         chosen = self.rows(part)
         return multinomial_counts(_stream(self._entropy, part + 1), self.sizes[:, part], chosen.stop - chosen.start)
 
     def weights(self, part: int) -> np.ndarray:
-        """Return `counts` as floats, (B, users of the part)."""
+        """Return `counts` as floats.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part, from 0.
+
+        Returns
+        -------
+        (B, n) float64 array
+            The counts.
+        """
         return self.counts(part).astype(np.float64)
 
 

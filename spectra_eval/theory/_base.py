@@ -137,7 +137,25 @@ class Envelope:
         return self.statement
 
     def holds(self, given: Any, of: Any, *, rtol: float = 1e-12, atol: float = 1e-300) -> np.ndarray:
-        """Return, elementwise, whether measured quantities are between the curves, up to rounding."""
+        """Return, elementwise, whether measured quantities are between the curves, up to rounding.
+
+        Parameters
+        ----------
+        given, of : array-like
+            The known and the bounded quantity, in the units of the bound; their shapes must broadcast.
+        rtol, atol : float
+            How far a quantity may pass a curve, relative and absolute.
+
+        Returns
+        -------
+        bool array
+            In the broadcast shape.
+
+        Raises
+        ------
+        InputError, ShapeError
+            A quantity is no array of numbers.
+        """
         given, of = as_array("given", given), as_array("of", of)
         good = np.ones(np.broadcast_shapes(given.shape, of.shape), dtype=bool)
         if self.upper is not None:

@@ -48,7 +48,13 @@ class TwoLevel:
         return tuple(branch.shape[-1] for branch in self.branches)
 
     def leaves(self) -> np.ndarray:
-        """Return the distribution over all children, parent after parent, shape (..., K)."""
+        """Return the distribution over all children, parent after parent.
+
+        Returns
+        -------
+        (..., K) float array
+            Rows on the simplex.
+        """
         parts = [self.top[..., a, None] * branch for a, branch in enumerate(self.branches)]
         return np.concatenate(parts, axis=-1)
 
@@ -147,12 +153,15 @@ class PartialExpansion:
 
         Returns
         -------
-        (..., K) float array, or fewer categories for ``coarse``
+        (..., K) float array
+            Rows on the simplex; fewer categories for ``coarse``.
 
         Raises
         ------
         AssumptionError
             ``renormalise`` with nothing explored but mass zero.
+        InputError
+            The method is unknown.
         """
         if method == "coarse":
             known = self.leaves[..., self._known()]
@@ -169,7 +178,25 @@ class PartialExpansion:
         raise InputError(f"method: {method!r} is none of coarse, renormalise, uniform")
 
     def merge(self, theta: Any) -> np.ndarray:
-        """Return a full distribution over the K leaves in the form of ``fill("coarse")``; increases no divergence."""
+        """Return a full distribution in the form of ``fill("coarse")``; this increases no divergence.
+
+        Parameters
+        ----------
+        theta : (..., K) array-like
+            Distributions over all children, parent after parent.
+
+        Returns
+        -------
+        (..., M) float array
+            The children of explored parents, then one total for each other parent.
+
+        Raises
+        ------
+        ShapeError
+            The number of categories is not K.
+        SimplexError, InputError
+            A row is no distribution, or holds something other than numbers.
+        """
         (rows,) = as_simplex(theta=theta)
         if rows.shape[-1] != sum(self.sizes):
             raise ShapeError(f"theta: {rows.shape[-1]} categories for {sum(self.sizes)} leaves")

@@ -98,7 +98,18 @@ class Recipe:
             raise InputError(f"steps: {self.steps} is below 1; leave it out to count epochs")
 
     def total(self, rows: int) -> int:
-        """Return the number of steps for so many rows."""
+        """Return the number of steps for so many rows.
+
+        Parameters
+        ----------
+        rows : int
+            The number of rows.
+
+        Returns
+        -------
+        int
+            `steps`, or the number of batches in `epochs` passes.
+        """
         return self.steps or max(1, math.ceil(self.epochs * math.ceil(rows / self.batch)))
 
 

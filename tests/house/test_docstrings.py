@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 
 import spectra_eval
-from spectra_eval import errors
+from spectra_eval import errors, probing
 from spectra_eval.metrics import METRICS
+from spectra_eval.probing.backends import _base
 from spectra_eval.theory import ENVELOPES
 
 SECTIONS = {
@@ -265,6 +266,55 @@ def _plain_words() -> ModuleType:
 
 PLAIN = _plain_words()
 PUBLIC = public()
+
+
+NOT_YET = ("artifacts", "certification", "evaluation", "metrics", "tables")
+"""Packages whose methods may lack sections."""
+CLASSES = sorted(name for name, value in PUBLIC.items() if isinstance(value, type) and not name.startswith(NOT_YET))
+
+
+def methods(value: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the public methods of a class, but for properties, earlier names, and those that a protocol documents."""
+    for name, found in vars(value).items():
+        method = inspect.unwrap(getattr(found, "__func__", found))
+        if name.startswith("_") or not isinstance(method, FunctionType):
+            continue
+        documented = name in IN_PROTOCOLS and not getattr(value, "_is_protocol", False)
+        if "the earlier name" not in (method.__doc__ or "") and name == method.__name__ and not documented:
+            yield name, method
+
+
+IN_PROTOCOLS = {
+    name
+    for protocol in (*vars(_base).values(), probing.Measured)
+    if getattr(protocol, "_is_protocol", False)
+    for name in vars(protocol)
+}
+"""Methods of sessions, which the protocols document."""
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_methods_of_a_class_have_every_section(name: str) -> None:
+    lacking = {}
+    for method_name, method in methods(PUBLIC[name]):
+        parts = sections(method.__doc__ or "")
+        written = {one: text for one, text in entries(parts.get("Parameters", "")).items() if all(text)}
+        expected = [one for one in parameters(method) if one not in ("self", "cls")]
+        missing = [one for one in expected if one not in written]
+        missing += _faults_of_returns(method, parts) + _faults_of_errors(method, parts)
+        if not parts[""].strip() or missing:
+            lacking[method_name] = missing
+    assert lacking == {}
+
+
+def test_the_protocols_of_sessions_have_every_section() -> None:
+    for protocol in (_base.Session, _base.LabelledSession, _base.ViewedSession, _base.NaiveSession):
+        for name, method in vars(protocol).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                parts = sections(method.__doc__ or "")
+                written = entries(parts["Parameters"])
+                assert [one for one in parameters(method) if one not in written] == []
+                assert _faults_of_returns(method, parts) == []
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

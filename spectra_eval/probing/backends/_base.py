@@ -50,12 +50,48 @@ class Session(Protocol):
         """The metadata for the manifest: backend, model, model digest, dtype, versions."""
 
     def score(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Return the log-probability of every answer to every prompt, request by request."""
+        """Return the log-probability of every answer to every prompt, request by request.
+
+        Parameters
+        ----------
+        requests : sequence of ProbeRequest
+            The prompts and answers of each.
+
+        Returns
+        -------
+        list of AnswerScores
+            One per request: R prompts by V answers, in nats.
+
+        Raises
+        ------
+        ProbeError
+            A request cannot be given to this model.
+        """
 
     def generate(
         self, requests: Sequence[ProbeRequest], *, max_tokens: int, sampling: Sampling | None = None
     ) -> list[list[Generation]]:
-        """Generate the response to every prompt, request by request: greedy or sampled."""
+        """Generate the response to every prompt, request by request: greedy or sampled.
+
+        Parameters
+        ----------
+        requests : sequence of ProbeRequest
+            The prompts.
+        max_tokens : int
+            The maximum length of a response.
+        sampling : Sampling, optional
+            Temperature and seed; greedy decoding when not given.
+
+        Returns
+        -------
+        list of list of Generation
+            One response per prompt, request by request.
+
+        Raises
+        ------
+        ProbeError
+            A request cannot be given to this model.
+        """
 
 
 @runtime_checkable
@@ -63,7 +99,18 @@ class LabelledSession(Session, Protocol):
     """A session that knows which labels are one token each."""
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Return up to `count` of `LABELS` that are single, distinct tokens right after a prompt."""
+        """Return labels that are single, distinct tokens right after a prompt.
+
+        Parameters
+        ----------
+        count : int
+            The number wanted.
+
+        Returns
+        -------
+        tuple of str
+            The first ones of `LABELS`, at most `count`.
+        """
 
 
 @runtime_checkable
@@ -111,7 +158,18 @@ class ViewedSession(Session, Protocol):
     """A session that shows its prompts."""
 
     def view(self, request: ProbeRequest) -> PromptView:
-        """Return a request as the model sees it; runs nothing."""
+        """Return a request as the model sees it; runs nothing.
+
+        Parameters
+        ----------
+        request : ProbeRequest
+            The request.
+
+        Returns
+        -------
+        PromptView
+            Its tokens and its end.
+        """
 
 
 @runtime_checkable
@@ -119,14 +177,36 @@ class NaiveSession(Session, Protocol):
     """A session that can also read every prompt whole and alone."""
 
     def score_naively(self, requests: Sequence[ProbeRequest]) -> list[AnswerScores]:
-        """Return what `score` returns, without sharing anything between prompts."""
+        """Return what `score` returns, without sharing anything between prompts.
+
+        Parameters
+        ----------
+        requests : sequence of ProbeRequest
+            The prompts and answers of each.
+
+        Returns
+        -------
+        list of AnswerScores
+            As `score` returns them.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """One entry of the family.
 
-    ``open(model=…, **options)`` is a context manager that yields a `Session` and frees it at the end.
+    Attributes
+    ----------
+    name : str
+        The name of the backend.
+    open : callable
+        ``open(model=…, **options)`` is a context manager that yields a `Session` and frees it at the end.
+    summary : str
+        What it is, in one line.
+    reference : str
+        Where the engine is described.
+    extra : str, optional
+        The extra of the package that it needs.
     """
 
     name: str

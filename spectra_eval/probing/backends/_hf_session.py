@@ -214,7 +214,18 @@ class HFSession:
         return Generation(text=text, truncated=cut, n_prompt_tokens=len(prompt))
 
     def settle(self, dtype: str) -> None:
-        """Compare scoring and decoding with whole prompts on one small request, and step back if one is wrong."""
+        """Compare scoring and decoding with whole prompts on one small request, and step back if one is wrong.
+
+        Parameters
+        ----------
+        dtype : str
+            The type of the weights, which decides the tolerance.
+
+        Raises
+        ------
+        ProbeError
+            The model cannot answer the request at all.
+        """
         self._open_model()
         check_sizes(self._model, self._tokenizer, self._prompter.prompts(_CHECK)[0])
         self._stop_tokens()

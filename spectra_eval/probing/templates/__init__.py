@@ -118,7 +118,25 @@ class Template:
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
     def history(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
-        """Return a history with this template; `details` has one entry per title."""
+        """Return a history with this template.
+
+        Parameters
+        ----------
+        titles : sequence of str
+            Titles, oldest first.
+        details : sequence of Detail, optional
+            One a title.
+
+        Returns
+        -------
+        History
+            The titles with their details.
+
+        Raises
+        ------
+        InputError
+            The numbers of titles and details differ.
+        """
         return History(titles, template=self, details=details)
 
     def tell(self, titles: Sequence[str], details: Sequence[Detail] | None = None) -> History:
@@ -179,16 +197,46 @@ class History(Sequence[str]):
         return History(self.titles[place], template=self.template, details=details)
 
     def text(self) -> str:
-        """Return the heading and one line per item."""
+        """Return the heading and one line per item.
+
+        Returns
+        -------
+        str
+            The heading, then the titles, oldest first.
+        """
         lines = [self._line(number) for number in range(len(self))] or [self.template.empty]
         return "\n".join([self.template.heading, *lines] if self.template.heading else lines)
 
     def opening(self, *, yes: str, no: str) -> str:
-        """Return the opening of the yes-or-no questions about this user."""
+        """Return the opening of the yes-or-no questions about this user.
+
+        Parameters
+        ----------
+        yes, no : str
+            The first affirmative and the first negative answer.
+
+        Returns
+        -------
+        str
+            The text that all questions about this user share.
+        """
         return _filled(self.template.prefix, {"history": self.text(), "yes": yes, "no": no})
 
     def ending(self, category: str, *, yes: str, no: str) -> str:
-        """Return the ending of the question about one category."""
+        """Return the ending of the question about one category.
+
+        Parameters
+        ----------
+        category : str
+            The name of the category.
+        yes, no : str
+            The first affirmative and the first negative answer.
+
+        Returns
+        -------
+        str
+            The text after the opening.
+        """
         return _filled(self.template.suffix, {"category": clean_text(category), "yes": yes, "no": no})
 
     def _line(self, number: int) -> str:
