@@ -4,6 +4,7 @@ A public function converts and checks its arrays here and passes them to kernels
 shapes that signatures use are defined here too.
 """
 
+from spectra_eval.arrays._blocks import row_blocks, rows_per_block
 from spectra_eval.arrays._checks import (
     ATOL,
     Counts,
@@ -69,7 +70,9 @@ __all__ = [
     "is_default",
     "matched",
     "order",
+    "row_blocks",
     "row_sums",
+    "rows_per_block",
     "short_repr",
     "sum_tolerance",
     "turned",

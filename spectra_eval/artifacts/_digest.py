@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import row_sums
+from spectra_eval.arrays import row_blocks, row_sums
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PAD, PreferenceTable
 
@@ -63,6 +63,10 @@ class TableDigest:
         elif form != self._form:
             raise InputError("table: a block has other columns or categories than the first; make the blocks alike")
         order = np.array(sorted(range(table.n_categories), key=lambda i: table.categories[i]))
+        for rows in row_blocks(table.n_users, table.n_categories):
+            self._add(table.select(rows), order)
+
+    def _add(self, table: PreferenceTable, order: np.ndarray) -> None:
         self._texts("user", table.users)
         if table.horizon is not None:
             self._texts("horizon", table.horizon)

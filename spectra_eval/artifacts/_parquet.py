@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from spectra_eval._version import __version__
+from spectra_eval.arrays import rows_per_block
 from spectra_eval.artifacts._arrow import Cells
 from spectra_eval.artifacts._arrow_columns import arrow_columns, optional_columns
 from spectra_eval.artifacts._assemble import TargetScan
@@ -54,7 +55,7 @@ _TEXTS = ("user", *_OTHERS)
 _GROUP = 65536
 _FEWEST, _GROUP_CELLS = 1024, 1 << 22
 """Rows of a row group; fewer where there are many categories, so that one fits in memory."""
-_FIRST = 256
+_FIRST = 64
 _BUFFER = 1 << 20  # with it, and without read-ahead, a row group of any length is read in small pieces
 
 
@@ -69,9 +70,15 @@ class ParquetSource:
     width: int = 0
     """Length of the longest decoded list: all blocks are padded to it."""
 
-    def blocks(self, size: int) -> Iterator[RawColumns]:
-        """Yield the rows in order, `size` at a time; the last block may be shorter."""
+    @property
+    def rows(self) -> int:
+        """Return the number of rows of a block whose matrices fit in memory many times."""
+        return rows_per_block(max(len(self.categories), self.width // 2))
+
+    def blocks(self, size: int | None = None) -> Iterator[RawColumns]:
+        """Yield the rows in order, `size` at a time, `rows` by default; the last block may be shorter."""
         first_row = 0
+        size = self.rows if size is None else size
         check_cells(self.spec.path, min(size, self.spec.n_rows), max(len(self.categories), self.width // 2))
         for part in self._tables(list(dict.fromkeys(self.spec.columns.values())), size):
             with mapped(self.spec):
@@ -81,8 +88,9 @@ class ParquetSource:
 
     def ready(self, categories: tuple[str, ...]) -> None:
         """Determine which columns have values, K, the longest list, and the kind of `target`."""
-        self.drop_empty()
-        self.categories = categories or tuple(default_names("category", self.count_categories()))
+        n_categories = len(categories) or self.count_categories()
+        self.drop_empty(n_categories)
+        self.categories = categories or tuple(default_names("category", n_categories))
         self.scan()
 
     def scan(self) -> None:
@@ -93,7 +101,7 @@ class ParquetSource:
             return
         first_row = 0
         targets = TargetScan()
-        for part in self._tables(scanned, _GROUP):
+        for part in self._tables(scanned, self.rows):
             with mapped(self.spec):
                 cells = Cells(part, self.spec, first_row)
                 if "dg" in columns:
@@ -127,11 +135,11 @@ class ParquetSource:
             if n_pending:
                 yield pa.Table.from_batches(pending)
 
-    def drop_empty(self) -> None:
+    def drop_empty(self, n_categories: int) -> None:
         """Drop optional columns that are null in every row; only columns that begin with nulls are read completely."""
         # The statistics in the file are not used: pyarrow aborts the process on those of a damaged footer.
         optional = {name: column for name, column in self.spec.columns.items() if name not in (*TRUTHS, "user")}
-        for size in (_FIRST, _GROUP):
+        for size in (_FIRST, rows_per_block(n_categories)):
             for part in self._tables(list(dict.fromkeys(optional.values())), size):
                 optional = {n: c for n, c in optional.items() if part.column(c).null_count == part.num_rows}
                 if size == _FIRST or not optional:
@@ -145,7 +153,7 @@ class ParquetSource:
         """Return K from the first row with a target."""
         truth = next(name for name in TRUTHS if name in self.spec.columns)
         columns = [self.spec.columns[name] for name in ("user", truth) if name in self.spec.columns]
-        for part in self._tables(columns, _GROUP):
+        for part in self._tables(columns, _FIRST):
             with mapped(self.spec):
                 k = Cells(part, self.spec, 0).list_size(truth)
             if k is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from spectra_eval.arrays import rows_per_block
 from spectra_eval.artifacts._assemble import NOTHING_LEFT, Tally, assemble, assemble_whole
 from spectra_eval.artifacts._columns import NAMES, TRUTHS, RawColumns, ReadSpec
 from spectra_eval.artifacts._files import as_path, file_format, locate
@@ -172,7 +173,7 @@ class TableBlocks(Iterator[PreferenceTable]):
 def iter_table(
     path: str | os.PathLike[str],
     *,
-    block: int = 65536,
+    block: int | None = None,
     columns: Collection[str] | None = None,
     mapping: Mapping[str, str] | None = None,
     renormalise: bool = False,
@@ -180,7 +181,7 @@ def iter_table(
     empty_predictions: str = "refuse",
     absent: str | None = None,
 ) -> TableBlocks:
-    """Read a table in blocks of exactly `block` rows, the last one shorter; Parquet is never completely in memory.
+    """Read a table in blocks of rows; Parquet is never completely in memory.
 
     Of a Parquet file one block is in memory at a time, whatever its row groups. A record that occurs twice is found by
     its neighbour where the records are in ascending order; elsewhere by hashes, 8 bytes a record. When two hashes
@@ -192,8 +193,9 @@ def iter_table(
     ----------
     path : path-like
         As in `read_table`.
-    block : int
-        Rows a block.
+    block : int, optional
+        Rows of each block but the last, which may be shorter. By default, as many as have a quarter of a million
+        numbers in each matrix (at most 65,536), so that memory depends neither on N nor on K.
     columns : collection of str, optional
         Optional columns to keep (`theta_s`, `dg`, `scores`, …); users, truth and window are always there.
     mapping : mapping of str to str, optional
@@ -238,12 +240,12 @@ def iter_table(
 def _blocks(
     path: str | os.PathLike[str],
     *,
-    block: int,
+    block: int | None,
     columns: Collection[str] | None,
     reading: Mapping[str, Any],
     tally: Tally,
 ) -> Iterator[PreferenceTable]:
-    if block < 1:
+    if block is not None and block < 1:
         raise InputError(f"block: {block} rows; choose at least one")
     selected = None if columns is None else _ALWAYS.union(columns)
     if unknown := sorted((selected or frozenset()).difference(NAMES)):
@@ -252,8 +254,9 @@ def _blocks(
     if (whole := _read_whole(spec)) is not None:
         raw, spec = whole
         table = assemble_whole(_narrowed(raw, selected), spec, tally)
-        for start in range(0, table.n_users, block):
-            yield table.select(slice(start, start + block))
+        size = rows_per_block(table.n_categories) if block is None else block
+        for start in range(0, table.n_users, size):
+            yield table.select(slice(start, start + size))
         return
     seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
     with open_parquet(spec, selected) as source:
@@ -293,7 +296,7 @@ def _before(spec: ReadSpec, row: int) -> Iterator[tuple[list[Key], int]]:
     """Yield the records before a row again, block by block."""
     again = replace(spec, empty_windows="keep", renormalise=True, absent="zero")
     with open_parquet(again, _ALWAYS) as source:
-        for raw in source.blocks(65536):
+        for raw in source.blocks():
             if raw.first_row >= row:
                 return
             yield record_keys(assemble_whole(raw, source.spec))[: row - raw.first_row], raw.first_row

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from spectra_eval._version import __version__
-from spectra_eval.arrays import Names, Number, Thresholds, Whole, as_names, check_cutoff, check_whole
+from spectra_eval.arrays import (
+    Names,
+    Number,
+    Thresholds,
+    Whole,
+    as_names,
+    check_cutoff,
+    check_whole,
+    row_blocks,
+    rows_per_block,
+)
 from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, undefined
 from spectra_eval.certification._block import UserBlock, starts_of
@@ -25,6 +35,7 @@ from spectra_eval.tables._checks import check_unique
 __all__ = ["certify", "certify_cutoffs"]
 
 BLOCK = 65536
+"""Records of a group, over which sums are taken first; another value may change their last digits."""
 
 
 def certify(
@@ -46,8 +57,8 @@ def certify(
     Parameters
     ----------
     source : PreferenceTable, or iterable of PreferenceTable
-        The records, whole or in blocks of 65,536 (`artifacts.iter_table`); read once, in order. Records of
-        one user are consecutive; a user's records are averaged first, so that the unit is the user.
+        The records, whole or in blocks (`artifacts.iter_table`); read once, in order. The blocks change no digit.
+        Records of one user are consecutive; a user's records are averaged first, so that the unit is the user.
     k : int
         The claims are about the first k entries of each decoded list; k < K.
     level : float
@@ -188,7 +199,13 @@ def certify_cutoffs(
     n_records = n_unseen = n_users = most = 0
     flat = Flatness()
     has_list = False
-    for table in _blocks(source):
+    current = 0
+    for group, table in _blocks(source):
+        if group != current:
+            current = group
+            flat.close()
+            for _, totals in runs:
+                totals.close()
         digest.update(table)
         n_records += table.n_users
         has_list = has_list or table.dg is not None
@@ -262,15 +279,20 @@ def _check_cutoff(k: int, most: int) -> None:
         raise InputError(f"k: {k} leaves no category off the list of {most}; choose k < {most}")
 
 
-def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[PreferenceTable]:
-    """Yield blocks that keep the records of a user together; raise if a user occurs again later."""
+def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[tuple[int, PreferenceTable]]:
+    """Yield small blocks that keep the records of a user together, each with the number of its group.
+
+    Raise if a user occurs again later. A user is in the group in which its last record is, unless that is the last of
+    the group: then in the next. The last user of a table with several records per user is a group of its own.
+    """
     vouched = isinstance(source, TableBlocks | PreferenceTable)  # records are unique in them
     if isinstance(source, PreferenceTable):
         check_unique(source)  # rows that were selected may repeat
         whole = source
-        source = (whole.select(slice(i, i + BLOCK)) for i in range(0, whole.n_users, BLOCK))
+        source = (whole.select(rows) for rows in row_blocks(whole.n_users, whole.n_categories))
     pending: PreferenceTable | None = None
     done = HashRuns()
+    first = 0  # the place of the first record that was not yielded
     if not isinstance(source, Iterable) or hasattr(source, "columns"):
         check_table(source)
     for incoming in source:
@@ -279,19 +301,35 @@ def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[Pre
         if table.context_window is None and table.horizon is None:
             if not vouched:
                 _check_once(table.users, done)
-            yield table  # one record per user: nothing to keep together
+            ends = np.arange(1, table.n_users + 1)  # one record per user: nothing to keep together
+            yield from _cut(table, ends, (first + ends - 1) // BLOCK)
+            first += table.n_users
             continue
         if pending is not None:
             table = _joined(pending, incoming)
-        heads = table.users[starts_of(table.users)]  # a user occurs again if its records are not consecutive
+        starts = starts_of(table.users)
+        heads = table.users[starts]  # a user occurs again if its records are not consecutive
         _check_together(heads, done)
         last = int(np.flatnonzero(table.users == table.users[-1])[0])
         pending = table.select(slice(last, None))
         if last:
             done.add(heads[:-1].tolist())
-            yield table.select(slice(0, last))
+            yield from _cut(table, starts[1:], (first + starts[1:]) // BLOCK)
+            first += last
     if pending is not None:
-        yield pending
+        yield -1, pending
+
+
+def _cut(table: PreferenceTable, ends: np.ndarray, groups: np.ndarray) -> Iterator[tuple[int, PreferenceTable]]:
+    """Yield some users of a table in small blocks of one group; `ends` and `groups` are those of each user."""
+    step, start, user = rows_per_block(table.n_categories), 0, 0
+    while user < len(ends):
+        last = int(np.searchsorted(groups, groups[user], side="right"))
+        within = int(np.searchsorted(ends, start + step, side="right"))
+        past = max(user + 1, min(last, within))
+        stop = int(ends[past - 1])
+        yield int(groups[user]), table if stop - start == table.n_users else table.select(slice(start, stop))
+        start, user = stop, past
 
 
 def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:

@@ -46,7 +46,8 @@ def _windows(block: UserBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not np.allclose(table.counts.sum(axis=1), table.n_window, rtol=1e-9, atol=1e-9):
         raise NoClaim(
             "the counts do not add up to the interactions, so a window is no mean of independent vectors; "
-            "prepare the table with --weighting fraction"
+            "prepare the table with --weighting fraction",
+            rank=1,
         )
     return table.counts, block.theta_s, np.where(block.on_list, np.arange(table.n_categories), -1)
 

@@ -35,20 +35,21 @@ def _histogram(block: UserBlock) -> np.ndarray:
     return np.bincount(np.minimum((js * _BINS).astype(np.int64), _BINS - 1), minlength=_BINS)
 
 
-def _sum_of(theta: Callable[[UserBlock], np.ndarray]) -> Rows:
-    """Sum the distributions over users, each the mean over the user's records with a list."""
+def _of_users(theta: Callable[[UserBlock], np.ndarray]) -> Rows:
+    """Return the distribution of each user, the mean over the user's records with a list."""
 
     def of(block: UserBlock) -> np.ndarray:
         number = np.add.reduceat(block.listed.astype(np.float64), block.starts)
         has = number > 0
         rows = np.add.reduceat(np.where(block.listed[:, None], theta(block), 0.0), block.starts, axis=0)
-        return np.asarray(np.sum(rows[has] / number[has][:, None], axis=0))
+        return np.asarray(rows[has] / number[has][:, None])
 
     return of
 
 
 _HISTOGRAM = Tally(_histogram)
-_STAR, _READOUT = Tally(_sum_of(lambda block: block.theta_star)), Tally(_sum_of(lambda block: block.theta_s))
+_STAR = Tally(_of_users(lambda block: block.theta_star), rows=True)
+_READOUT = Tally(_of_users(lambda block: block.theta_s), rows=True)
 
 
 def _bound(totals: Totals, options: Options) -> Finding:

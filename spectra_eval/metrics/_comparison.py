@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from spectra_eval.arrays import short_repr
+from spectra_eval.arrays import rows_per_block, short_repr
 
 __all__ = ["BLOCK", "Comparison", "Part", "mean_statistic", "missing_rows", "of_users", "rows_of_block"]
 
@@ -121,7 +121,7 @@ class Comparison:
 
 def rows_of_block(n_categories: int) -> int:
     """Return the number of users in a block."""
-    return max(1, BLOCK // n_categories)
+    return rows_per_block(n_categories, BLOCK)
 
 
 def missing_rows(comparison: Comparison) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval import simplex
+from spectra_eval.arrays import row_blocks
 
 __all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness", "in_words"]
 
@@ -18,8 +19,8 @@ FLAT = 0.02
 NEARLY = 0.1
 """A prediction is close to uniform if its distance is below this proportion of the distance of the target."""
 
-_BLOCK = 65_536
-"""Records in a block, which limits the size of temporary arrays."""
+_GROUP = 65_536
+"""Records whose distances are summed first; another value may change the last digits of the mean."""
 
 
 class Flatness:
@@ -29,22 +30,35 @@ class Flatness:
         self.n = 0
         self._of_prediction = 0.0
         self._of_truth = 0.0
+        self._group: list[np.ndarray] = []
 
     def add(self, theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> None:
         """Add records with a window; `support` is None if all categories are options."""
-        for start in range(0, len(theta_s), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            k = theta_s.shape[1]
+        n, k = theta_s.shape
+        for rows in row_blocks(n, k):
             uniform = np.full(k, 1.0 / k) if support is None else simplex.uniform_on(support[rows])
-            self._of_prediction += float(simplex.tv(theta_s[rows], uniform).sum())
-            self._of_truth += float(simplex.tv(theta_star[rows], uniform).sum())
-        self.n += len(theta_s)
+            self._group.append(np.stack([simplex.tv(theta, uniform) for theta in (theta_s[rows], theta_star[rows])]))
+            while sum(part.shape[1] for part in self._group) >= _GROUP:
+                distances = np.concatenate(self._group, axis=1)
+                self._group = [distances[:, :_GROUP]]
+                self.close()
+                self._group = [distances[:, _GROUP:]]
+        self.n += n
+
+    def close(self) -> None:
+        """End a group of records, over which the distances are summed."""
+        if self._group:
+            of_prediction, of_truth = np.concatenate(self._group, axis=1)
+            self._of_prediction += float(of_prediction.sum())
+            self._of_truth += float(of_truth.sum())
+            self._group.clear()
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return the verdict of a uniform or almost uniform prediction with its numbers; empty otherwise."""
         if not self.n:
             return {}
+        self.close()
         distance, truth = self._of_prediction / self.n, self._of_truth / self.n
         if distance >= FLAT and not (distance < NEARLY and distance < NEARLY * truth):
             return {}

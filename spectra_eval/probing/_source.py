@@ -16,7 +16,6 @@ from spectra_eval.tables import PreferenceTable
 
 __all__ = ["FileSource", "Source", "TableSource"]
 
-_BLOCK = 8192
 _HISTORY = "column history: missing; the prompt shows the titles that each user chose; see `prepare`"
 
 
@@ -90,7 +89,7 @@ class FileSource:
         self._limit = limit
         digest = _Digest()
         head: PreferenceTable | None = None
-        blocks = iter_table(path, block=_BLOCK, **self._reading)
+        blocks = iter_table(path, **self._reading)
         self.n_records = 0
         for block in self._cut(blocks):
             if block.history is None:
