@@ -11,7 +11,7 @@ __all__ = ["COMMAS", "configure"]
 
 
 def configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
-    """Read options from a YAML file; what is typed wins."""
+    """Read options from a YAML file, outside sections and in the section of this command; what is typed wins."""
     if value is None:
         return
     from spectra_eval.artifacts import as_file
@@ -20,7 +20,10 @@ def configure(ctx: click.Context, _: click.Parameter, value: Path | None) -> Non
 
     known = {name.lstrip("-").replace("-", "_"): p for p in ctx.command.params for name in p.opts if not p.is_eager}
     values: dict[str, Any] = {}
-    for name, setting in read_settings(as_file(value).read_bytes(), str(value)).items():
+    group = None if ctx.parent is None else ctx.parent.command
+    commands = group.list_commands(ctx) if isinstance(group, click.Group) else []
+    data = as_file(value).read_bytes()
+    for name, setting in read_settings(data, str(value), section=ctx.info_name, sections=commands).items():
         param = known.get(name.replace("-", "_"))
         if param is None or param.name is None:
             raise SchemaError(f"{value}: no option {name!r} in this command; see --help")

@@ -87,8 +87,8 @@ class SyntheticSettings:
         for name in ("sessions", "session_length"):
             if not 1.0 <= getattr(self, name) <= 40.0:
                 raise InputError(f"{name}: {getattr(self, name)}; a mean of 1 to 40")
-        if self.days < 4 * self.sessions:
-            raise InputError(f"days: {self.days}; give at least 4 days a session, {4 * self.sessions:g} here")
+        if self.days < 1.5 * self.sessions:
+            raise InputError(f"days: {self.days}; give at least 1.5 days a session, {1.5 * self.sessions:g} here")
         for name in ("niche", "drift"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name}: {getattr(self, name)}; a proportion between 0 and 1")

@@ -51,7 +51,8 @@ def _bits(mean_pair: np.ndarray, **_options: Any) -> Any:
     ),
     pitfalls=(
         "Errors of different users cancel, so a system that predicts the average for everybody has 0. Do not compare "
-        "it with a `js_divergence`, and do not use it in a bound for users: `certify` makes no claim from it."
+        "it with a `js_divergence`, and do not use it in a bound for users: `certify` makes no claim from it. "
+        "Resampling moves the means apart, so for small values the interval may lie above the value."
     ),
     rank=162,
 )

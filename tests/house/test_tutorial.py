@@ -21,11 +21,17 @@ def script() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("page", "commands"), [("docs/tutorial.md", 10), ("README.md", 3)])
+@pytest.mark.parametrize(("page", "commands"), [("docs/tutorial.md", 10), ("docs/short_video.md", 7), ("README.md", 3)])
 def test_every_command_prints_what_the_page_shows(script: ModuleType, page: str, commands: int) -> None:
     written = (DOCS.parent / page).read_text(encoding="utf-8")
     assert len(re.findall(r"^\$ spectra-eval", written, flags=re.M)) >= commands
     assert script.page(written).splitlines() == written.splitlines(), "run python docs/tutorial.py"
+
+
+def test_the_page_on_short_video_shows_the_file_of_the_examples() -> None:
+    page = (DOCS / "short_video.md").read_text(encoding="utf-8")
+    config = (DOCS.parent / "examples/short-video.yaml").read_text(encoding="utf-8")
+    assert f"```yaml short-video.yaml\n{config}```\n" in page
 
 
 def test_a_command_that_prints_something_else_is_found(script: ModuleType) -> None:

@@ -63,3 +63,36 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except SchemaError:
         return
     assert all(isinstance(value, str | bool | list) for value in read.values())
+
+
+SECTIONS = ("prepare", "certify")
+
+
+def test_each_command_gets_its_section_and_what_is_outside() -> None:
+    text = b"quiet: true\nk: 9\nprepare:\n  split: 0.5\n  option: [users=3, days=60]\ncertify: {k: 3}\n"
+    read = {name: read_settings(text, "s.yaml", section=name, sections=SECTIONS) for name in SECTIONS}
+    assert read["prepare"] == {"quiet": True, "k": "9", "split": "0.5", "option": ["users=3", "days=60"]}
+    assert read["certify"] == {"quiet": True, "k": "3"}
+    assert read_settings(b"a: 1\nprepare: {}", "s.yaml", section="certify", sections=SECTIONS) == {"a": "1"}
+    assert read_settings(b"prepare: csv", "s.yaml", section="prepare", sections=SECTIONS) == {"prepare": "csv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("evaluat: {k: 3}", "'evaluat' is a mapping; write one value or a flat list, or the name of a command"),
+        ("prepare: {a: {b: 1}}", "'a' is a mapping"),
+        ("prepare: {certify: {k: 1}}", "'certify' is a mapping"),
+        ("prepare: {a: 1, a: 2}", "line 1: 'a' occurs twice"),
+        ("prepare: {a: 1}\nprepare: {b: 2}", "line 2: 'prepare' occurs twice"),
+        ("prepare: 1\nprepare: {b: 2}", "line 2: 'prepare' occurs twice"),
+        ("prepare: &x {a: 1}", "'prepare': an alias or anchor"),
+        ("prepare: !!map {a: 1}", "'prepare': a tag"),
+        ("certify: {a: no}", "'a' is no, which YAML reads as a Boolean"),
+        ("prepare: {a: 1}\n---\nb: 1", "a second document"),
+    ],
+)
+def test_sections_are_as_strict_and_the_others_are_checked_too(text: str, said: str) -> None:
+    with pytest.raises(SchemaError, match=said) as caught:
+        read_settings(text.encode(), "s.yaml", section="prepare", sections=SECTIONS)
+    assert "\n" not in str(caught.value)

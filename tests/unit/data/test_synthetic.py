@@ -136,7 +136,7 @@ def test_certificates_hold_against_the_law_as_often_as_they_say() -> None:
         ({"items": 8}, "items: 8 for 9"),
         ({"sessions": 0.5}, "sessions: 0.5"),
         ({"session_length": 50}, "session_length: 50"),
-        ({"days": 40}, "days: 40; give at least 4 days a session"),
+        ({"days": 17}, "days: 17; give at least 1.5 days a session"),
         ({"niche": 1.5}, "niche: 1.5"),
         ({"drift": -0.1}, "drift: -0.1"),
         ({"skew": -1.0}, "skew: -1.0"),
