@@ -1,4 +1,4 @@
-"""Settings files: strict YAML with texts, Booleans and flat lists, for one command or with a section for each."""
+"""Settings files: strict YAML with texts, Booleans and flat lists; they may have a section for each command."""
 
 from __future__ import annotations
 
