@@ -45,7 +45,7 @@ def most_list_ndcg(*, captured: float, top: float, k: int, n_categories: int) ->
     Raises
     ------
     InputError
-        k is no cut-off below K, or no cohort has such a mean of largest proportions.
+        k is not between 1 and K, or no cohort has such a mean of largest proportions.
 
     References
     ----------
@@ -146,7 +146,7 @@ def list_ndcg_from_captured(ndcg: Printed, captured: Printed, top: Printed, *, k
     Raises
     ------
     InputError
-        k is no cut-off below K, or no cohort has such a mean of largest proportions.
+        k is not between 1 and K, or no cohort has such a mean of largest proportions.
 
     Examples
     --------

@@ -87,7 +87,7 @@ def variants(
     Returns
     -------
     list of Variant
-        At least two for every kind but ``prompts``.
+        At least two.
 
     Raises
     ------
