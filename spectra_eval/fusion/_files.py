@@ -241,10 +241,17 @@ def _json_lines(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dic
     return names, found
 
 
-def _cell(value: Any, name: str, where: str) -> str:
-    """Return a value as a text cell."""
+def _labels(cell: str | tuple[str, ...], known: Mapping[str, int]) -> list[str]:
+    """Return the categories of a cell: a list, or a text that is one name or several joined by the separator."""
+    if isinstance(cell, str):
+        cell = (cell,) if cell.strip() in known else tuple(cell.split(_SEPARATOR))
+    return [name.strip() for name in cell if name.strip()]
+
+
+def _cell(value: Any, name: str, where: str) -> str | tuple[str, ...]:
+    """Return a value as a text cell; several categories as a tuple."""
     if name == "category" and isinstance(value, list) and all(isinstance(label, str) for label in value):
-        return _SEPARATOR.join(value)
+        return tuple(value)
     if name == "category" and value is None:
         return ""
     if isinstance(value, str):
@@ -279,15 +286,13 @@ def _parquet(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dict[s
             return SchemaError(f"{place}: {at}column {column}: {message}")
 
         if name == "category" and is_list(array.type):
-            found[name] = _texts(
-                _SEPARATOR.join(label or "" for label in labels or ()) for labels in as_lists(array, fail)
-            )
+            found[name] = _texts(tuple(label or "" for label in labels or ()) for labels in as_lists(array, fail))
         else:
             found[name] = _texts(text or "" for text in texts(array, fail, names=name not in ("score", "truth")))
     return names, found
 
 
-def _texts(cells: Iterable[str]) -> np.ndarray:
+def _texts(cells: Iterable[str | tuple[str, ...]]) -> np.ndarray:
     texts = list(cells)
     column = np.empty(len(texts), dtype=object)
     column[:] = texts
@@ -313,7 +318,7 @@ def item_weights(
     found: dict[str, frozenset[int]] = {}
     per_pair = "score" not in frame  # a file of items may have one row per pair
     for row, (item, text) in enumerate(zip(frame["item"], frame["category"], strict=True), start=1):
-        named = [name.strip() for name in text.split(_SEPARATOR) if name.strip()]
+        named = _labels(text, index)
         unknown = [name for name in named if name not in index]
         if unknown:
             raise InputError(

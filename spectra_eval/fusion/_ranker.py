@@ -155,6 +155,13 @@ def _read(place: Path, table: PreferenceTable, items: Any, mapping: Mapping[str,
     if level == "category" and items is not None:
         raise InputError(f"{place}: scores of categories, without a column item; leave the file of items out")
     names = found[level]
+    if (
+        level == "category"
+        and (listed := next((row for row, name in enumerate(names) if isinstance(name, tuple)), None)) is not None
+    ):
+        raise InputError(
+            f"{place}: row {listed + 1}, column category: a list; write one category a row, or name the item"
+        )
     twice = _repeated(found["user"], names)
     if twice is not None:
         where = f"row {twice + 1} (user {found['user'][twice]!r}, {level} {names[twice]!r})"

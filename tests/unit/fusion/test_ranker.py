@@ -17,7 +17,7 @@ from spectra_eval.data import prepare
 from spectra_eval.data.csv import load
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.evaluation import compare, evaluate
-from spectra_eval.fusion import with_scores
+from spectra_eval.fusion import read_item_scores, with_scores
 from spectra_eval.tables import PreferenceTable
 
 CATEGORIES = ("A", "B", "C")
@@ -113,6 +113,9 @@ def test_every_format_gives_the_same(tmp_path: Path) -> None:
     ]
     made = [with_scores(table(), path).theta_s.tolist() for path in paths]
     assert all(theta == made[0] for theta in made)
+    read = [read_item_scores(path, CATEGORIES) for path in paths]
+    assert all(one.shares[one.item_row].tolist() == read[0].shares[read[0].item_row].tolist() for one in read)
+    assert all(one.scores.tolist() == read[0].scores.tolist() for one in read)
 
 
 def test_the_items_come_from_a_file_or_from_the_interactions_of_a_data_set(tmp_path: Path) -> None:
@@ -235,3 +238,37 @@ def test_bad_json_lines_are_one_line(tmp_path: Path, line: str, message: str) ->
     with pytest.raises((InputError, SchemaError)) as caught:
         with_scores(table(), written(tmp_path, first + "\n", "s.jsonl"))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_names_with_the_separator_stay_whole_in_lists_and_where_they_are_the_whole_cell(tmp_path: Path) -> None:
+    source = PreferenceTable(users=["u"], categories=("A|B", "A", "B"), counts=[[1, 1, 1]])
+    rows = [
+        {"user": "u", "item": "x", "score": 0, "category": ["A|B"]},
+        {"user": "u", "item": "y", "score": 0, "category": ["A"]},
+    ]
+    for path in (
+        written(tmp_path, "\n".join(map(json.dumps, rows)), "s.jsonl"),
+        written(tmp_path, "user,item,score,category\nu,x,0,A|B\nu,y,0,A\n"),
+    ):
+        assert with_scores(source, path).theta_s.tolist() == [[0.5, 0.5, 0.0]]
+    pd.DataFrame(rows).to_parquet(tmp_path / "s.parquet")
+    assert with_scores(source, tmp_path / "s.parquet").theta_s.tolist() == [[0.5, 0.5, 0.0]]
+    whole = written(tmp_path, "user,category,score\nu,A|B,1\nu,B,3\n", "c.csv")
+    assert with_scores(source, whole).theta_s.tolist() == [[0.25, 0.0, 0.75]]
+
+
+def test_a_list_of_categories_without_an_item_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, json.dumps({"user": "u", "category": ["A", "B"], "score": 1}), "s.jsonl")
+    with pytest.raises(InputError, match="row 1, column category: a list; write one category a row"):
+        with_scores(table(), path)
+
+
+def test_users_and_items_may_be_numbers(tmp_path: Path) -> None:
+    source = PreferenceTable(users=["1", "2"], categories=CATEGORIES, counts=[[1, 1, 0], [0, 1, 1]])
+    frame = pd.DataFrame(
+        {"user": [1, 1, 2], "item": [7, 8, 7], "score": np.float32([1, 1, 0]), "category": ["A", "B", "A"]}
+    )
+    frame.to_parquet(tmp_path / "s.parquet")
+    frame.to_json(tmp_path / "s.jsonl", orient="records", lines=True)
+    for name in ("s.parquet", "s.jsonl"):
+        assert with_scores(source, tmp_path / name).theta_s.tolist() == [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]
