@@ -278,6 +278,41 @@ def labelled(bundles: Iterable[Sequence[str]], *, taxonomy: Taxonomy | None = No
     )
 
 
+def parents_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the parents of each category, in alphabetical order, from (parent, category) pairs."""
+    parents: dict[str, list[str]] = {}
+    for parent, category in sorted(set(pairs)):
+        parents.setdefault(category, []).append(parent)
+    return parents
+
+
+def labelled_pairs(pairs: Sequence[tuple[str, str]], *, level: str, blank: str) -> Labelled:
+    """Convert the (parent, category) pair of each bundle to categories, in alphabetical order of both.
+
+    A category under two parents is one category in each of them. At the fine level a bundle without a category is
+    left out, under the label `blank`.
+
+    Examples
+    --------
+    >>> made = labelled_pairs([("DELI", "SALAD"), ("FOOD", "SALAD"), ("DELI", "")], level="fine", blank="(none)")
+    >>> made.categories, made.category.tolist(), made.left_out
+    (('DELI / SALAD', 'FOOD / SALAD'), [0, 1], {'(none)': [2]})
+    """
+    keys = [(parent, parent if level == "coarse" else category) for parent, category in pairs]
+    ordered = sorted({key for key in keys if key[1]})
+    spot = {key: number for number, key in enumerate(ordered)}
+    rows = [(number, spot[key]) for number, key in enumerate(keys) if key in spot]
+    owner, category = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    nameless = [number for number, key in enumerate(keys) if key not in spot]
+    return Labelled(
+        owner=owner,
+        category=category,
+        categories=pair_names(ordered, parents_of(keys)),
+        parents=None if level == "coarse" else tuple(parent for parent, _ in ordered),
+        left_out={blank: nameless} if nameless else {},
+    )
+
+
 def pair_names(pairs: Sequence[tuple[str, str]], parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Return names of (parent, category) pairs: the category if its parent is unique, else both.
 

@@ -13,7 +13,7 @@ from spectra_eval.data._blocks import Log, at_once
 from spectra_eval.data._join import text_column
 from spectra_eval.data._log import Clock, EventLog, check_texts, file_digest
 from spectra_eval.data._rows import rows_of
-from spectra_eval.data._taxonomy import LEVELS, TWO_PARENTS, Labelled, pair_names
+from spectra_eval.data._taxonomy import LEVELS, TWO_PARENTS, labelled_pairs, parents_of
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["load", "read"]
@@ -113,7 +113,11 @@ def load(
     places, titles, pairs = _products(products)
     if two_parents == "refuse":
         _check_parents(products, pairs)
-    labels = _labels(pairs, level=level, blanks=blanks)
+    labels = labelled_pairs(
+        [(department, category or (_BLANK if blanks == "own" else "")) for department, category in pairs],
+        level=level,
+        blank=_BLANK,
+    )
     log, clock, first = EventLog(events), Clock(events), 1
     for piece in rows_of(events, _EVENTS):
         for role in ("user", "item"):
@@ -179,45 +183,13 @@ def _products(path: Path) -> tuple[dict[str, int], dict[str, str], list[tuple[st
     return places, titles, pairs
 
 
-def _parents(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return the departments of each category, in alphabetical order."""
-    parents: dict[str, list[str]] = {}
-    for department, category in sorted(set(pairs)):
-        parents.setdefault(category, []).append(department)
-    return parents
-
-
 def _check_parents(path: Path, pairs: list[tuple[str, str]]) -> None:
-    for category, departments in _parents(pairs).items():
+    for category, departments in parents_of(pairs).items():
         if category and len(departments) > 1:
             raise SchemaError(
                 f"{path}: category {category!r} is in both {departments[0]!r} and {departments[1]!r}; split it by "
                 "pair (two_parents='pair'), or take the departments (level='coarse')"
             )
-
-
-def _labels(pairs: list[tuple[str, str]], *, level: str, blanks: str) -> Labelled:
-    """Convert (department, category) pairs to categories, in alphabetical order of both."""
-    left_out: dict[str, list[int]] = {}
-    if level == "coarse":
-        keys = [(department, department) for department, _ in pairs]
-    elif blanks == "own":
-        keys = [(department, category or _BLANK) for department, category in pairs]
-    else:
-        keys = [(department, category) for department, category in pairs]
-        left_out[_BLANK] = [number for number, (_, category) in enumerate(pairs) if not category]
-        left_out = {label: bundles for label, bundles in left_out.items() if bundles}
-    ordered = sorted({key for key in keys if key[1]})
-    spot = {key: number for number, key in enumerate(ordered)}
-    rows = [(number, spot[key]) for number, key in enumerate(keys) if key in spot]
-    owner, category = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-    return Labelled(
-        owner=owner,
-        category=category,
-        categories=pair_names(ordered, _parents(keys)),
-        parents=None if level == "coarse" else tuple(department for department, _ in ordered),
-        left_out=left_out,
-    )
 
 
 def _quantities(path: Path, texts: np.ndarray, first: int) -> np.ndarray:

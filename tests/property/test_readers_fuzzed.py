@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from spectra_eval.artifacts import iter_table, read_json, read_table, write_json, write_table
 from spectra_eval.artifacts._side import read_columns, read_objects
 from spectra_eval.audit.conformance import conform
-from spectra_eval.data import complete_journey, movielens, recbole, yelp
+from spectra_eval.data import complete_journey, mind, movielens, recbole, yelp
 from spectra_eval.data import csv as logs
 from spectra_eval.data._taxonomy import read_taxonomy
 from spectra_eval.errors import SpectraError
@@ -129,6 +129,10 @@ GOOD_FILES: dict[str, dict[str, str]] = {
         "review.json": '{"user_id": "u", "business_id": "b", "stars": 5.0, "date": "2018-07-07 22:09:11"}\n',
         "business.json": '{"business_id": "b", "name": "Casa", "categories": "Mexican, Bars"}\n',
     },
+    "mind": {
+        "news.tsv": "N1\tsports\tgolf\tThe Open\t\t\t[]\t[]\n",
+        "behaviors.tsv": "1\tU1\t11/15/2019 8:55:22 AM\tN7\tN1-1 N7-0\n",
+    },
     "complete_journey": {
         "products.csv": "product_id,department,product_category,product_type\n7,DELI,SALAD BAR,SALADS\n",
         "transactions.csv": "household_id,product_id,quantity,transaction_timestamp\n1,7,1,2017-01-01 11:53:26\n",
@@ -138,6 +142,7 @@ LOADERS: dict[str, Callable[[Path], Any]] = {
     "movielens": movielens.load,
     "recbole": recbole.load,
     "yelp": yelp.load,
+    "mind": mind.load,
     "complete_journey": complete_journey.load,
 }
 
@@ -157,6 +162,12 @@ TARGETS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
     "objects": ("t.jsonl", lambda: b'{"user": "ann", "text": "Heat"}\n{"text": "Laura"}\n', objects),
     "taxonomy CSV": ("t.csv", lambda: b"category,parent\nA,B\nC,B\n", read_taxonomy),
     "taxonomy JSON": ("t.json", lambda: b'[{"alias": "a", "title": "A", "parents": []}]', read_taxonomy),
+    "log JSON lines": (
+        "t.jsonl",
+        lambda: b'{"user": "a", "item": "x", "time": 1, "categories": ["A", "B"]}\n',
+        log,
+    ),
+    "log with written lists": ("t.csv", lambda: b'user,item,time,categories\na,x,1,"[\'A\', 7]"\n', log),
     "log CSV": ("t.csv", LOG.encode, log),
     "log gzip": ("t.csv.gz", lambda: gzip.compress(LOG.encode()), log),
     "log Parquet": ("t.parquet", log_parquet, log),
@@ -246,6 +257,12 @@ STRUCTURES: dict[str, tuple[str, Any, Callable[[Path], Any]]] = {
     "objects": ("t.jsonl", json_lines(), objects),
     "taxonomy CSV": ("t.csv", csv_bytes(("category", "parent", "x")), read_taxonomy),
     "taxonomy JSON": ("t.json", st.one_of(values, st.lists(entries, max_size=4)).map(as_json), read_taxonomy),
+    "log JSON lines": (
+        "t.jsonl",
+        lambda: b'{"user": "a", "item": "x", "time": 1, "categories": ["A", "B"]}\n',
+        log,
+    ),
+    "log with written lists": ("t.csv", lambda: b'user,item,time,categories\na,x,1,"[\'A\', 7]"\n', log),
     "log CSV": ("t.csv", csv_bytes(("user", "item", "time", "categories", "title")), log),
     "log Parquet": ("t.parquet", parquet_bytes(("user", "item", "time", "categories", "title")), log),
     "review": (

@@ -10,6 +10,7 @@ import pytest
 
 from spectra_eval.data import complete_journey, prepare
 from spectra_eval.data.complete_journey import read
+from spectra_eval.data._taxonomy import labelled_pairs
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
 
@@ -79,7 +80,8 @@ def test_the_real_departments_and_the_blank_as_a_category(frame: pd.DataFrame, d
     assert counts["GROCERY"] / counts.sum() == pytest.approx(0.636, abs=5e-4)
     assert coarse.metadata["events_without_category"] == 1_015
     _, _, pairs = complete_journey._products(REAL / "products.csv")
-    assert len(complete_journey._labels(pairs, level="fine", blanks="own").categories) == 325
+    named = [(department, category or "none") for department, category in pairs]
+    assert len(labelled_pairs(named, level="fine", blank="").categories) == 325
 
 
 def test_the_real_households_are_prepared(frame: pd.DataFrame, departments: Interactions) -> None:
