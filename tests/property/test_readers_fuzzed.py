@@ -167,7 +167,7 @@ TARGETS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
         lambda: b'{"user": "a", "item": "x", "time": 1, "categories": ["A", "B"]}\n',
         log,
     ),
-    "log with written lists": ("t.csv", lambda: b'user,item,time,categories\na,x,1,"[\'A\', 7]"\n', log),
+    "log with written lists": ("t.csv", lambda: b"user,item,time,categories\na,x,1,\"['A', 7]\"\n", log),
     "log CSV": ("t.csv", LOG.encode, log),
     "log gzip": ("t.csv.gz", lambda: gzip.compress(LOG.encode()), log),
     "log Parquet": ("t.parquet", log_parquet, log),
@@ -262,7 +262,7 @@ STRUCTURES: dict[str, tuple[str, Any, Callable[[Path], Any]]] = {
         lambda: b'{"user": "a", "item": "x", "time": 1, "categories": ["A", "B"]}\n',
         log,
     ),
-    "log with written lists": ("t.csv", lambda: b'user,item,time,categories\na,x,1,"[\'A\', 7]"\n', log),
+    "log with written lists": ("t.csv", lambda: b"user,item,time,categories\na,x,1,\"['A', 7]\"\n", log),
     "log CSV": ("t.csv", csv_bytes(("user", "item", "time", "categories", "title")), log),
     "log Parquet": ("t.parquet", parquet_bytes(("user", "item", "time", "categories", "title")), log),
     "review": (
