@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from spectra_eval.data import complete_journey, prepare
-from spectra_eval.data.complete_journey import read
 from spectra_eval.data._taxonomy import labelled_pairs
+from spectra_eval.data.complete_journey import read
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
 
