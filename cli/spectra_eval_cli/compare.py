@@ -13,6 +13,9 @@ from spectra_eval_cli.evaluate import interval_lines
 
 __all__ = ["command", "table_names"]
 
+_LEAST = -300.0
+"""Smaller logarithms of p-values are shown as bounds."""
+
 
 @click.command("compare")
 @opt.tables_argument
@@ -107,18 +110,27 @@ def _row(pair: dict[str, Any], *, plain: bool) -> dict[str, str]:
 
     unit = "" if pair["unit"] == "1" else f" [{pair['unit']}]"
     interval = pair["interval"] or {}
+    tiny = "" if plain or pair["log10_p"] is None or pair["log10_p"] >= _LEAST else "<"
     return {
         "metric": pair["metric"] + unit,
         "systems": f"{pair['first']} - {pair['second']}",
         "difference": shown(pair["difference"], "+.4f") or "undefined",
         "low": shown(interval.get("low"), "+.4f"),
         "high": shown(interval.get("high"), "+.4f"),
-        "adjusted p": shown(pair["adjusted_p_value"], ".2g"),
+        "adjusted p": tiny + shown(pair["adjusted_p_value"], ".2g"),
         "better": pair["better"] or "",
-        "p": shown(pair["p_value"], ".2g"),
+        "p": tiny + shown(pair["p_value"], ".2g"),
         "zeros": "" if pair["n_zero"] is None else str(pair["n_zero"]),
         "ties": "" if pair["n_tied"] is None else str(pair["n_tied"]),
         "rank-biserial": shown(pair["rank_biserial"], "+.3f"),
         "detectable": shown(pair["detectable"], ".4f"),
-        **({"interval": interval.get("method", ""), "test": pair["test"] or ""} if plain else {}),
+        **(
+            {
+                "interval": interval.get("method", ""),
+                "test": pair["test"] or "",
+                "log10 p": shown(pair["log10_p"], ""),
+            }
+            if plain
+            else {}
+        ),
     }

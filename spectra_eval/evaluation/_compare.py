@@ -24,7 +24,7 @@ from spectra_eval.evaluation._latex import latex
 from spectra_eval.evaluation._letters import letters
 from spectra_eval.evaluation._measure import Cell, Measured, measure
 from spectra_eval.evaluation._notes import of_metrics, of_options
-from spectra_eval.evaluation._pair import ComparedPair
+from spectra_eval.evaluation._pair import LEAST_P, ComparedPair
 from spectra_eval.evaluation._strata import ALL, buckets_of, ranks_of, stratify
 from spectra_eval.evaluation._systems import AnySystem, Cohort
 from spectra_eval.metrics import BoundMetric
@@ -344,7 +344,7 @@ def _sizes(tested: SignedRank, differences: np.ndarray, level: float) -> dict[st
     detectable = minimum_detectable(differences, level=level)
     deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
     return {
-        "p_value": tested.p_value,
+        "p_value": max(tested.p_value, LEAST_P),
         "log10_p": tested.log10_p,
         "test": f"wilcoxon signed rank, {tested.method}",
         "n_zero": tested.n_zero,

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from spectra_eval.tables import Interval
 
 __all__ = [
+    "LEAST_P",
     "ComparedPair",
 ]
+
+LEAST_P = 1e-300
+"""The least p-value that is given as a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,10 @@ class ComparedPair:
     n_users : int
         Number of users.
     p_value, adjusted_p_value : float or None
-        P-value of the paired test, before and after Holm's adjustment.
+        P-value of the paired test, before and after Holm's adjustment. One below 1e-300 is given as 1e-300, its upper
+        bound, so that no p-value is 0.
     log10_p : float or None
-        Decimal logarithm of the p-value.
+        Decimal logarithm of the p-value, whatever its size.
     test : str or None
         How the p-value was computed.
     n_zero, n_tied : int or None

@@ -59,3 +59,22 @@ def test_one_table_alone_is_refused_in_one_line(tables: dict[str, PreferenceTabl
     done = CliRunner().invoke(main, ["compare", str(tmp_path / "uniform.parquet")])
     assert done.exit_code == 3
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: compare: 1 system")
+
+
+def test_a_p_value_below_the_numbers_is_shown_as_a_bound_and_not_as_zero(tmp_path: Path) -> None:
+    counts = np.tile([[3.0, 1.0]], (2000, 1))
+    for name, first in (("near", 0.75), ("far", 0.25)):
+        theta_s = np.tile([[first, 1 - first]], (2000, 1))
+        table = PreferenceTable(
+            users=[f"u{i}" for i in range(2000)], categories=("a", "b"), counts=counts, theta_s=theta_s
+        )
+        write_table(table, tmp_path / f"{name}.parquet")
+    words = ["compare", *(str(tmp_path / f"{name}.parquet") for name in ("near", "far"))]
+    words += ["--metrics", "total_variation,brier", "--bootstrap", "0", "--format"]
+    shown = CliRunner().invoke(main, [*words, "table"]).stdout
+    assert "<2e-300" in shown and "<1e-300" in shown
+    pair = json.loads(CliRunner().invoke(main, [*words, "json"]).stdout)["pairs"][0]
+    assert (pair["p_value"], pair["adjusted_p_value"]) == (1e-300, 2e-300)
+    assert pair["log10_p"] < -300 and pair["better"] == "near"
+    assert "$<0.001$" in CliRunner().invoke(main, [*words, "latex"]).stdout
+    assert str(pair["log10_p"]) in CliRunner().invoke(main, [*words, "csv"]).stdout
