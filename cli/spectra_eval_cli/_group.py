@@ -21,6 +21,7 @@ import click
 
 from spectra_eval_cli._config import configure
 from spectra_eval_cli._printing import document_to_stdout, emit, is_stdout, say, shortened, shown_usage, write_text
+from spectra_eval_cli._spelling import options_of, spelled
 
 __all__ = [
     "LazyGroup",
@@ -41,6 +42,7 @@ EXIT_FAULT = 70
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
 _QUIET, _VERBOSE, _DEBUG = "spectra_eval.quiet", "spectra_eval.verbose", "spectra_eval.debug"
+_OPTIONS = "spectra_eval.options"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,7 +153,7 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Print a warning in one line, without the place in the code."""
-    line = " ".join(str(message).split())
+    line = spelled(" ".join(str(message).split()), _meta().get(_OPTIONS, {}))
     where = f" ({category.__name__}, {filename}:{lineno})" if _meta().get(_VERBOSE) else ""
     log(f"note: {line}{where}", quiet=bool(_meta().get(_QUIET)))
 
@@ -163,7 +165,8 @@ def _meta() -> dict[str, Any]:
 
 
 def _typed_names(message: str) -> str:
-    """Name the standard input and pipes as they were typed."""
+    """Name options, the standard input and pipes as they were typed."""
+    message = spelled(message, _meta().get(_OPTIONS, {}))
     files = sys.modules.get("spectra_eval.artifacts")  # where it was never loaded, nothing was read
     return message if files is None else str(files.typed_names(message))
 
@@ -270,6 +273,7 @@ def common_options(function: F) -> F:
         ctx = click.get_current_context()
         if quiet and verbose:
             raise click.UsageError("--quiet and --verbose: choose one of the two")
+        ctx.meta[_OPTIONS] = options_of(ctx.command)
         ctx.meta[_QUIET] = ctx.meta.get(_QUIET, False) or quiet
         ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or verbose
         document_to_stdout(ctx, options.get("output"))

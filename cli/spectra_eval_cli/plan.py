@@ -9,6 +9,7 @@ import click
 
 from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, emit, read_results
+from spectra_eval_cli._spelling import options_of
 
 __all__ = ["command"]
 
@@ -73,11 +74,12 @@ def command(
         predicate_error=predicate_error,
         require=require,
     )
+    typed = options_of(click.get_current_context().command)
     rows = [
         {
             "claim": need.claim,
             "to pass": f"{need.threshold:g}",
-            "if": ", ".join(f"{name} = {value:.4g}" for name, value in need.given.items()),
+            "if": ", ".join(f"{typed.get(name, name)} {value:.4g}" for name, value in need.given.items()),
             "users": _number(need.n_users),
             "interactions each": _number(need.n_interactions),
             "by": need.method if need.reason is None else need.reason,

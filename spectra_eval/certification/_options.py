@@ -99,8 +99,8 @@ class Options:
             raise InputError(f"bound: {self.bound!r} is none of {', '.join(BOUNDS)}")
         if self.scope == "cohort" and self.bound in _POPULATION_ONLY:
             raise AssumptionError(
-                f"bound: {self.bound} is proven for users drawn i.i.d. only; assert that with scope='population' "
-                "(--scope population), or take the bound hoeffding"
+                f"bound: {self.bound} is proven for users drawn i.i.d. only; assert that with scope='population', or "
+                "take the bound hoeffding"
             )
         put(self, "require", _thresholds(self.require))
         put(self, "seed", self._checked_seed())
@@ -125,4 +125,4 @@ class Options:
 def _thresholds(require: Any) -> dict[str, float]:
     if not isinstance(require, Mapping) or not all(isinstance(name, str) for name in require):
         raise InputError(f"require: {str(require)[:60]!r} is not a mapping of claims to thresholds")
-    return {name: check_number(f"require, {name}", value) for name, value in require.items()}
+    return {name: check_number(f"require {name}", value) for name, value in require.items()}

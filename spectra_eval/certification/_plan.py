@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from spectra_eval.arrays import Number, Thresholds, Whole, check_level, check_number
 from spectra_eval.certification._base import CLAIMS
@@ -96,14 +96,18 @@ def plan(
         if not missing:
             needs.append(kind.plan.need(wanted, claim, options.require.get(claim, kind.threshold)))
         elif claim in options.require:
-            raise InputError(f"require: {claim} cannot be planned without a guess of {', '.join(missing)}")
+            raise InputError(f"require: {claim} cannot be planned without a guess, {_numbers(missing)}")
     for claim, threshold in options.require.items():
         if claim not in planned:
             raise InputError(f"require: no plan is made for the claim {claim!r}; there are {', '.join(planned)}")
         planned[claim].check_threshold(threshold)
     if not needs:
-        raise InputError(f"guesses: too few for any claim; give some of {', '.join(MEANS)}")
+        raise InputError(f"guesses: too few for any claim; give some of {_numbers(MEANS)}")
     return needs
+
+
+def _numbers(names: Iterable[str]) -> str:
+    return ", ".join(f"{name}=NUMBER" for name in names)
 
 
 def _checked(guesses: Mapping[str, Number]) -> dict[str, float]:

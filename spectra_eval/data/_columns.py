@@ -175,7 +175,7 @@ def found_columns(path: Path, wanted: Mapping[str, str], columns: list[str]) -> 
     for role, column in wanted.items():
         if column not in columns:
             headless = any(_NUMBER.fullmatch(str(name)) for name in columns)
-            fix = ", or all where the first line is no header (columns='user,item,...')" if headless else ""
+            fix = ", or all where the first line is no header (header='user,item,...')" if headless else ""
             fix += ", or take the order of the file (order='file')" if role == "time" else ""
             raise SchemaError(f"{path}: no column {column!r} for {role}; {named(columns, role)}{fix}")
     return {**wanted, "title": "title"} if "title" not in wanted and "title" in columns else dict(wanted)

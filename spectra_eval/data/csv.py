@@ -35,7 +35,7 @@ def load(
     separator: str = "|",
     lists: str = "parse",
     delimiter: str | None = None,
-    columns: str | None = None,
+    header: str | None = None,
     items: str | Path | None = None,
     item_key: str | None = None,
     unknown_items: str = "refuse",
@@ -70,7 +70,7 @@ def load(
     delimiter : str, optional
         Between the cells of a CSV file, one character or its name (``tab``, ``comma``, ``semicolon``, ``pipe``,
         ``space``); a tab in a file named ``.tsv``, else a comma.
-    columns : str, optional
+    header : str, optional
         The names of all columns of a CSV file without a header, separated by commas.
     items : str or Path, optional
         A file of the same formats with one row per item; the columns of categories and titles are read from it.
@@ -135,7 +135,7 @@ def load(
     wanted = {"user": user, "item": item} | {name: column for name, column in named.items() if column is not None}
     clock, log, cells, titles = Clock(path, unit=time_unit), EventLog(path), Names(), dict[str, str]()
     first = 1
-    for piece in rows_of(path, wanted, header=None if columns is None else _header(columns), **how):
+    for piece in rows_of(path, wanted, header=None if header is None else _names(header), **how):
         for role in ("user", "item"):
             check_texts(path, wanted[role], piece[role], first=first)
             piece[role] = tidied(piece[role])
@@ -183,11 +183,11 @@ def _items(path: Path, splitter: Splitter, *, key: str, title: str | None, **how
     return read_items(path, rows_of(path, roles, **how), splitter, column=key)
 
 
-def _header(columns: str) -> list[str]:
+def _names(header: str) -> list[str]:
     """Return the names of all columns of a file without a header."""
-    names = [name.strip() for name in columns.split(",")]
+    names = [name.strip() for name in header.split(",")]
     if (twice := first_twice(name for name in names if name)) is not None:
-        raise InputError(f"columns: {twice!r} occurs twice; name each column once, in the order of the file")
+        raise InputError(f"header: {twice!r} occurs twice; name each column once, in the order of the file")
     return names
 
 
@@ -220,7 +220,7 @@ DATASETS.add(
             "separator",
             "lists",
             "delimiter",
-            "columns",
+            "header",
             "items",
             "item_key",
             "unknown_items",

@@ -158,7 +158,7 @@ def merge_rarest(
     """
     check_whole("n_categories", n_categories)
     if not 2 <= n_categories < table.n_categories:
-        raise InputError(f"merge: {n_categories} categories; choose from 2 to {table.n_categories - 1}")
+        raise InputError(f"n_categories: {n_categories}; choose from 2 to {table.n_categories - 1}")
     ranked = _by_history(table) if order is None else _as_ordered(table, order)
     kept = [category for category in ranked if category != name][: n_categories - 1]
     if len(kept) < n_categories - 1:

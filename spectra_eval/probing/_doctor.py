@@ -129,7 +129,7 @@ def diagnose(
 
 def _inputs(table: PreferenceTable | None, users: int, titles: int) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     if users < 2 or titles < 1:
-        raise InputError(f"users {users}, titles {titles}: give at least 2 users, to compare them, and 1 title")
+        raise InputError(f"users={users}, titles={titles}: give at least 2 users, to compare them, and 1 title")
     if table is None:
         return list(_HISTORIES), _CATEGORIES
     if table.history is None:

@@ -97,7 +97,7 @@ def test_the_order_of_a_file(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--to", "19"], "error: merge: 19 categories; choose from 2 to 18"),
+        (["--to", "19"], "error: --to: 19; choose from 2 to 18"),
         ([], "error: merge: the table has no parents"),
     ],
 )

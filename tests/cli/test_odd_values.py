@@ -45,12 +45,12 @@ def test_an_odd_value_of_prepare_is_one_short_line(
         (["--rank", "9" * 30], "rank: not above 0 and at most 65536"),
         (["--rank", "2147483648"], "rank: not above 0 and at most 65536"),
         (["--alpha", "9" * 400], "alpha: not above 0 and at most 1e+09"),
-        (["--learning-rate", "1e300"], "learning_rate: not above 0 and at most 1e+06"),
-        (["--learning-rate", "nan"], "learning_rate: not above 0 and at most 1e+06"),
+        (["--learning-rate", "1e300"], "--learning-rate: not above 0 and at most 1e+06"),
+        (["--learning-rate", "nan"], "--learning-rate: not above 0 and at most 1e+06"),
         (["--epochs", "1e300"], "epochs: not above 0 and at most 1e+09"),
         (["--seed", "9" * 30], "seed: not at least 0 and below 2^64"),
-        (["--hold-out", "nan"], "share: nan is not strictly between 0 and 1"),
-        (["--hold-out", "-1"], "share: -1.0 is not strictly between 0 and 1"),
+        (["--hold-out", "nan"], "--hold-out: nan is not strictly between 0 and 1"),
+        (["--hold-out", "-1"], "--hold-out: -1.0 is not strictly between 0 and 1"),
     ],
 )
 def test_an_odd_value_of_finetune_is_one_short_line(

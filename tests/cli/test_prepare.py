@@ -188,7 +188,7 @@ def test_what_is_refused(tmp_path: Path, words: list[str], code: int, said: str)
         ("user,item,time,categories\na,x,1,A\n", ["--level", "coarse"], "error: --level: coarse needs two levels"),
         ("user,item,time,categories\na,x,1,[A]\n", [], "read brackets as part of a name (-O lists=text)"),
         ("user,item,categories\na,x,A\n", [], "(--map time=COLUMN), or take the order of the file (-O order=file)"),
-        ("1,2,3\n", [], "the first line is no header (-O columns=user,item,...)"),
+        ("1,2,3\n", [], "the first line is no header (-O header=user,item,...)"),
         (
             "user,item,time,categories\na,x,1,A\n",
             ["--split-date", "2020-01-01", "--window-end", "0.9"],

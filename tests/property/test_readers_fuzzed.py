@@ -259,10 +259,18 @@ STRUCTURES: dict[str, tuple[str, Any, Callable[[Path], Any]]] = {
     "taxonomy JSON": ("t.json", st.one_of(values, st.lists(entries, max_size=4)).map(as_json), read_taxonomy),
     "log JSON lines": (
         "t.jsonl",
-        lambda: b'{"user": "a", "item": "x", "time": 1, "categories": ["A", "B"]}\n',
+        st.lists(st.dictionaries(st.sampled_from(["user", "item", "time", "categories"]), values)).map(
+            lambda held: b"\n".join(map(as_json, held))
+        ),
         log,
     ),
-    "log with written lists": ("t.csv", lambda: b"user,item,time,categories\na,x,1,\"['A', 7]\"\n", log),
+    "written lists": (
+        "t.csv",
+        st.text(alphabet="[]{}()'\"\\,| 08.eA", max_size=24).map(
+            lambda cell: f'user,item,time,categories\na,x,1,"{cell.replace(chr(34), 2 * chr(34))}"\n'.encode()
+        ),
+        log,
+    ),
     "log CSV": ("t.csv", csv_bytes(("user", "item", "time", "categories", "title")), log),
     "log Parquet": ("t.parquet", parquet_bytes(("user", "item", "time", "categories", "title")), log),
     "review": (

@@ -185,7 +185,7 @@ def test_a_pilot_gives_means_and_spreads_and_a_certificate_means_alone() -> None
         ({"power": True}, "power: True"),
         ({"power": 10**400}, "power: an integer of"),
         ({"declared": 10**400}, "declared: an integer of"),
-        ({"require": {"truncation": 0.2}}, "truncation cannot be planned without a guess of mean_missed"),
+        ({"require": {"truncation": 0.2}}, "truncation cannot be planned without a guess, mean_missed=NUMBER"),
         ({"require": {"regime.printed": 0.2}}, "no plan is made for the claim 'regime.printed'"),
         ({"require": {"mean.law": 2}}, r"mean.law = 2 is outside \[-1, 1\]"),
         ({"guesses": {"mean_margin": float("nan")}}, "mean_margin: nan is not a finite number"),

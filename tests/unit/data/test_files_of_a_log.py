@@ -67,8 +67,8 @@ def test_the_same_items_in_every_format(tmp_path: Path, form: str) -> None:
         ({"item_key": "id"}, InputError, r"item_key: .*\(items='FILE'\)"),
         ({"unknown_items": "x"}, InputError, "unknown_items: 'x' is unknown"),
         ({"order": "x"}, InputError, "order: 'x' is unknown; choose time or file"),
-        ({"columns": "user,user,time"}, InputError, "columns: 'user' occurs twice"),
-        ({"columns": "user,item,time,categories,x"}, SchemaError, "entry 1: 4 cells under 5 columns"),
+        ({"header": "user,user,time"}, InputError, "header: 'user' occurs twice"),
+        ({"header": "user,item,time,categories,x"}, SchemaError, "entry 1: 4 cells under 5 columns"),
         ({"delimiter": "tabs"}, InputError, "delimiter: 'tabs' is not one character; write it, or one of tab, comma"),
     ],
 )
@@ -116,10 +116,10 @@ def test_an_item_without_a_row_is_refused_or_left_out(tmp_path: Path) -> None:
 
 def test_a_file_without_a_header() -> None:
     path = LOGS / "taobao/UserBehavior.csv"
-    made = csv.read(path, columns="user,item,categories,,time")
+    made = csv.read(path, header="user,item,categories,,time")
     frame = pd.read_csv(path, header=None, dtype=str)
     assert rows(made) == sorted(zip(frame[0], frame[1], frame[4].astype(int), frame[2], strict=True))
-    with pytest.raises(SchemaError, match=r"all where the first line is no header \(columns='user,item,\.\.\.'\)"):
+    with pytest.raises(SchemaError, match=r"all where the first line is no header \(header='user,item,\.\.\.'\)"):
         csv.read(path)
 
 
