@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.artifacts._foreign import advice
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = [
@@ -146,7 +147,7 @@ def match_columns(
     if not any(name in found for name in TRUTHS):
         raise SchemaError(
             f"{path}: no column target, counts or theta_star; there are {_list(available)}; "
-            "name the truth with --map target=COLUMN"
+            + advice(available, "name the truth with --map target=COLUMN")
         )
     return found
 

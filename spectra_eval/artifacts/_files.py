@@ -264,6 +264,9 @@ def file_format(path: Path) -> str:
     line = head.split(b"\n", 1)[0]
     if b"category" in line and b"\x00" not in line:
         return "tsv" if b"\t" in line else "csv"
+    cells = line.split()
+    if (len(cells), cells[1:2]) in ((4, [b"0"]), (4, [b"Q0"]), (6, [b"Q0"])):
+        raise SchemaError(f"{path}: judgements or a run of TREC; docs/data.md, 'Results of other tools', converts them")
     known = ".parquet, .npz, .csv, .tsv, .jsonl, .json"
     raise SchemaError(f"{path}: its format is not known from suffix {suffix!r} or first bytes; use one of {known}")
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from spectra_eval.artifacts._columns import TRUTHS, RawColumns, ReadSpec, options
 from spectra_eval.artifacts._files import filled_lines, read_text
+from spectra_eval.artifacts._foreign import advice
 from spectra_eval.artifacts._json import parse_json
 from spectra_eval.artifacts._limits import check_objects, check_size, check_table, first_twice
 from spectra_eval.artifacts._names import tidy, warn_of_case, wrong_name
@@ -51,7 +52,8 @@ def read_lines(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
     spec = replace(spec.understood(available, _ALLOWED), n_rows=len(found))
     if "user" not in spec.columns:
         columns = ", ".join(map(repr, available[:12]))
-        raise spec.fail(f"no column user; there are {columns}; name it with --map user=COLUMN", SchemaError)
+        fix = advice(available, "name it with --map user=COLUMN")
+        raise spec.fail(f"no column user; there are {columns}; {fix}", SchemaError)
     records = [_Record(values, place, spec) for place, values in found]
     users = [_user(record) for record in records]
     weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in spec.columns}

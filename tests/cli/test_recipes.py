@@ -6,6 +6,7 @@ import re
 import shlex
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,3 +71,42 @@ def test_the_page_has_a_recipe_for_each_log() -> None:
     assert {line.split()[2] if line.split()[1] == "mind" else line.split()[2].split("/")[0] for line in RECIPES} >= {
         "kuairec", "taobao", "amazon2023", "mind", "recbole-split", "recbole-steam",
     }  # fmt: skip
+
+
+def test_results_of_other_tools_become_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(LOGS)
+    section = (ROOT / "docs/data.md").read_text().partition("## Results of other tools")[2].partition("\n## ")[0]
+    target = pd.DataFrame(
+        [(user, f"cat{n}", n + 1.0) for user in ("u1", "u2", "u3") for n in range(3)],
+        columns=["user", "category", "target"],
+    )
+    names: dict[str, Any] = {"target": target}
+    for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+        exec(block, names)
+    assert names["opinionqa"].theta_star.tolist() == [[0.2, 0.5, 0.3]] * 4  # A lot, None, Some
+    assert names["opinionqa"].theta_s.tolist() == [[0.1, 0.3, 0.6]] * 4
+    assert names["trec"].counts[0].tolist() == [1, 2, 3, 0, 3] and names["trec"].dg[0].tolist() == [0, 1, 2, 3, 4]
+    weights = np.exp([-1.5, -2.5, -3.5])
+    assert names["lmeval"].theta_s[0] == pytest.approx(weights / weights.sum())
+    assert names["lmeval"].theta_star[0].tolist() == [1, 0, 0]
+    assert names["responses"].theta_s[0] == pytest.approx(np.full(3, 1 / 3))
+    assert names["responses"].counts.tolist() == [[1, 2, 3]] * 3
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            "lmeval/samples_made.jsonl",
+            "these are samples of lm-evaluation-harness; docs/data.md, 'Results of other tools'",
+        ),
+        ("openai/responses.jsonl", "these are responses of a batch of requests to a server; docs/data.md"),
+        ("opinionqa/responses.csv", "these are response distributions of OpinionQA; docs/data.md"),
+        ("trec/qrels.txt", "judgements or a run of TREC; docs/data.md"),
+        ("trec/run.txt", "judgements or a run of TREC; docs/data.md"),
+        ("amazon2023/reviews.jsonl", "reviews of Amazon, a log and no table; `prepare csv` reads it"),
+    ],
+)
+def test_a_file_of_another_tool_is_refused_with_its_way(file: str, said: str) -> None:
+    result = CliRunner().invoke(main, ["evaluate", str(LOGS / file)])
+    assert result.exit_code == 3 and said in result.stderr and result.stderr.count("\n") == 1, result.output
