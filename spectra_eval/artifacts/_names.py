@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from spectra_eval.artifacts._limits import limit
 
-__all__ = ["tidy", "warn_of_case", "wrong_name"]
+__all__ = ["joined_names", "tidy", "warn_of_case", "wrong_name"]
 
 
 def tidy(name: str) -> str:
@@ -31,6 +31,35 @@ def warn_of_case(names: Iterable[str]) -> None:
     for group in (group for group in alike.values() if len(group) > 1):
         shown = " and ".join(repr(name)[:60] for name in group[:3])
         warnings.warn(f"categories {shown} differ by case alone and stay apart; write one of them", stacklevel=3)
+
+
+def joined_names(parts: Sequence[str], known: Mapping[tuple[str, ...], str]) -> list[str]:
+    """Return the parts of a divided text with those of a known name joined again, the longest name first.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        The text, divided at a separator.
+    known : mapping of tuple of str to str
+        Names that contain the separator, by their parts.
+
+    Returns
+    -------
+    list of str
+        Known names, and the parts that belong to none.
+
+    Examples
+    --------
+    >>> joined_names(["food", "beer", "wine"], {("beer", "wine"): "beer, wine"})
+    ['food', 'beer, wine']
+    """
+    left, found = tuple(parts), []
+    longest = max(map(len, known), default=1)
+    while left:
+        size = next((n for n in range(min(len(left), longest), 1, -1) if left[:n] in known), 1)
+        found.append(known.get(left[:size], left[0]))
+        left = left[size:]
+    return found
 
 
 def wrong_name(names: Iterable[str]) -> str | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from spectra_eval.artifacts._names import tidy
+from spectra_eval.artifacts._names import joined_names, tidy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = ["LISTS", "MARK", "Splitter"]
@@ -64,7 +64,6 @@ class Splitter:
         for name in known if separator is not None else ():
             if len(parts := self._parts(name)) > 1:
                 self._known[parts] = name
-        self._longest = max(map(len, self._known), default=1)
 
     def labels(self, cell: str) -> list[str]:
         """Return the labels of a cell.
@@ -82,12 +81,7 @@ class Splitter:
             return [cell]
         if not self._known:
             return cell.split(self.separator)
-        parts, found = self._parts(cell), []
-        while parts:
-            size = next((n for n in range(min(len(parts), self._longest), 1, -1) if parts[:n] in self._known), 1)
-            found.append(self._known.get(parts[:size], parts[0]))
-            parts = parts[size:]
-        return found
+        return joined_names(self._parts(cell), self._known)
 
     def _parts(self, text: str) -> tuple[str, ...]:
         assert self.separator is not None

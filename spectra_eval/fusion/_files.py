@@ -15,6 +15,7 @@ from spectra_eval.artifacts._cells import as_lists, is_list, texts
 from spectra_eval.artifacts._files import as_file, as_path, file_format, reading
 from spectra_eval.artifacts._footer import check_groups, shared_texts
 from spectra_eval.artifacts._limits import first_twice
+from spectra_eval.artifacts._names import joined_names
 from spectra_eval.artifacts._side import read_columns, read_objects
 from spectra_eval.artifacts._writing import written_whole
 from spectra_eval.errors import InputError, SchemaError, ShapeError
@@ -241,10 +242,10 @@ def _json_lines(place: Path, mapping: Mapping[str, str]) -> tuple[list[str], dic
     return names, found
 
 
-def _labels(cell: str | tuple[str, ...], known: Mapping[str, int]) -> list[str]:
-    """Return the categories of a cell: a list, or a text that is one name or several joined by the separator."""
+def _labels(cell: str | tuple[str, ...], longer: Mapping[tuple[str, ...], str]) -> list[str]:
+    """Return the categories of a cell: a list, or a text with names joined by the separator."""
     if isinstance(cell, str):
-        cell = (cell,) if cell.strip() in known else tuple(cell.split(_SEPARATOR))
+        cell = tuple(joined_names([name.strip() for name in cell.split(_SEPARATOR)], longer))
     return [name.strip() for name in cell if name.strip()]
 
 
@@ -315,10 +316,11 @@ def item_weights(
 ) -> tuple[dict[str, int], np.ndarray]:
     """Return the row of each item, and the weights of its categories: one over their number, 0 without any."""
     index = {name: i for i, name in enumerate(categories)}
+    longer = {tuple(map(str.strip, name.split(_SEPARATOR))): name for name in categories if _SEPARATOR in name}
     found: dict[str, frozenset[int]] = {}
     per_pair = "score" not in frame  # a file of items may have one row per pair
     for row, (item, text) in enumerate(zip(frame["item"], frame["category"], strict=True), start=1):
-        named = _labels(text, index)
+        named = _labels(text, longer)
         unknown = [name for name in named if name not in index]
         if unknown:
             raise InputError(

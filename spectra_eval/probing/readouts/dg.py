@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import as_array
+from spectra_eval.artifacts._names import joined_names
 from spectra_eval.errors import InputError
 from spectra_eval.probing.prompts import clean_text, list_request, next_request
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, ProbeRequest
@@ -282,7 +283,9 @@ def _entries(text: str, index: dict[str, int]) -> list[str]:
     lines = [line for line in text.splitlines() if plain_name(line)]
     if len(lines) == 1 and plain_name(lines[0]) not in index:
         separator = ";" if ";" in lines[0] else ","
-        lines = [part for part in lines[0].split(separator) if plain_name(part)]
+        known = {tuple(map(plain_name, name.split(separator))): name for name in index if separator in name}
+        parts = [part for part in map(plain_name, lines[0].split(separator)) if part]
+        return joined_names(parts, known)
     return [plain_name(line) for line in lines]
 
 

@@ -251,6 +251,8 @@ def test_names_with_the_separator_stay_whole_in_lists_and_where_they_are_the_who
         written(tmp_path, "user,item,score,category\nu,x,0,A|B\nu,y,0,A\n"),
     ):
         assert with_scores(source, path).theta_s.tolist() == [[0.5, 0.5, 0.0]]
+    both = written(tmp_path, "user,item,score,category\nu,x,0,B|A|B\n")
+    assert with_scores(source, both).theta_s.tolist() == [[0.5, 0.0, 0.5]]
     pd.DataFrame(rows).to_parquet(tmp_path / "s.parquet")
     assert with_scores(source, tmp_path / "s.parquet").theta_s.tolist() == [[0.5, 0.5, 0.0]]
     whole = written(tmp_path, "user,category,score\nu,A|B,1\nu,B,3\n", "c.csv")

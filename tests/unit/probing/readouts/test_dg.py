@@ -20,6 +20,8 @@ CATEGORIES = ("Action", "Film-Noir", "Sci-Fi", "Health, Beauty & Care", "(no gen
         ("Drama, Action, Sci-Fi", [5, 0, 2, -2]),
         ("Drama; Health, Beauty & Care", [5, 3, -2, -2]),
         ("Health, Beauty & Care", [3, -2, -2, -2]),
+        ("Drama, Health, Beauty & Care, Action", [5, 3, 0, -2]),
+        ("1. Health, Beauty & Care, 2. Drama, Health", [3, 5, -1, -2]),
         ("(no genres listed)", [4, -2, -2, -2]),
         ("Drama\nJazz\nAction", [5, -1, 0, -2]),
         ("Drama\nAction\ndrama\nSci-Fi\nFilm-Noir", [5, 0, 2, 1]),
