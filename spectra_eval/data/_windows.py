@@ -249,6 +249,8 @@ class Windows:
                 raise InputError(f"horizons: {name!r} is unknown; choose {' or '.join(HORIZONS)}")
         if short != "session" and (not str(short).isdecimal() or int(short) < 1):
             raise InputError(f"short: {short!r}; choose session, or a number of interactions of at least 1")
+        if short != "session" and "short" not in (horizons or ()):
+            raise InputError(f"short: {short} is the length of the short horizon; name that too (horizons='short')")
         return Windows(
             context_windows=None if context_windows is None else tuple(sizes),
             horizons=None if horizons is None else tuple(horizons),

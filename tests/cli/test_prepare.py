@@ -194,6 +194,7 @@ def test_what_is_refused(tmp_path: Path, words: list[str], code: int, said: str)
             ["--split-date", "2020-01-01", "--window-end", "0.9"],
             "give a proportion for both (--split 0.8), or leave it out",
         ),
+        ("user,item,time,categories\na,x,1,A\n", ["--short", "3"], "short horizon; name that too (--horizons short)"),
         ("user,item,time,categories\na,x,1,A\n", ["-O", "item-key=x"], "error: -O item-key: it is a column"),
         ("user,item,categories\na,x,A\n", ["-O", "order=file", "--details"], "error: --details: it needs times"),
         ("user,item,time,categories\na,x,1,A\n", ["--taxonomy", "TAXONOMY"], "split it by pair (--two-parents pair)"),
