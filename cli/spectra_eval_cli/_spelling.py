@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import click
 
-__all__ = ["options_of", "spelled"]
+__all__ = ["dataset_options", "entry_options", "options_of", "spelled"]
 
 _OTHER = {"share": "--hold-out", "n_categories": "--to", "k": "-k"}
 """Options whose command gives the library another name."""
+
+
+def dataset_options(dataset: str, known: Collection[str], more: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a data set by the names of the library; one that it does not take is a wrong use."""
+    options = {name.replace("-", "_"): value for name, value in more.items()}
+    for name in options:
+        if name not in known:
+            takes = ", ".join(other.replace("_", "-") for other in known) or "none"
+            raise click.UsageError(f"{dataset} takes no option {name!r}; it takes {takes}")
+    return options
+
+
+@contextlib.contextmanager
+def entry_options(names: Iterable[str]) -> Iterator[None]:
+    """Raise an error of a data set with its options as ``-O NAME=VALUE``."""
+    from spectra_eval.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        known = "|".join(sorted(names))
+        message = re.sub(rf"^({known})(?=: )", lambda found: f"-O {found[1].replace('_', '-')}", str(error))
+        message = re.sub(
+            rf"\b({known})='([^']*)'",
+            lambda found: f"-O {found[1].replace('_', '-')}={shlex.quote(found[2])}",
+            message,
+        )
+        raise type(error)(message) from error
 
 
 def options_of(command: click.Command) -> dict[str, str]:

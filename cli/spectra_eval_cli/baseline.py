@@ -9,6 +9,7 @@ import click
 
 from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, log, read_results
+from spectra_eval_cli._spelling import dataset_options, entry_options
 
 __all__ = ["command"]
 
@@ -97,11 +98,9 @@ def _items(items: Path | None, dataset: str | None, more: dict[str, str]) -> Any
         raise click.UsageError(
             f"{dataset}: {'name its source with --items' if entry.needs_source else 'has no source'}"
         )
-    options = {name.replace("-", "_"): value for name, value in more.items()}
-    for name in options:
-        if name not in entry.options:
-            raise click.UsageError(f"{dataset} takes no option {name!r}; it takes {', '.join(entry.options) or 'none'}")
-    return entry.read(items, **options)
+    options = dataset_options(dataset, entry.options, more)
+    with entry_options(entry.options):
+        return entry.read(items, **options)
 
 
 def _say(about: dict[str, Any], *, quiet: bool) -> None:

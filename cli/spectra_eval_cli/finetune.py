@@ -12,6 +12,7 @@ import click
 from spectra_eval_cli import _options as opt
 from spectra_eval_cli._group import common_options, log
 from spectra_eval_cli._printing import say
+from spectra_eval_cli._spelling import dataset_options, entry_options
 
 if TYPE_CHECKING:
     from spectra_eval.tables import Interactions, PreferenceTable
@@ -166,8 +167,9 @@ def _interactions(table: PreferenceTable, source: Path, dataset: str | None, mor
         raise InputError("table: does not say its dataset; name it with --dataset")
     entry = DATASETS[str(name)]
     options = {option: table.metadata[option] for option in entry.options if option in table.metadata}
-    options |= {option.replace("-", "_"): value for option, value in more.items()}
-    found = entry.read(source, **options)
+    options |= dataset_options(entry.name, entry.options, more)
+    with entry_options(entry.options):
+        found = entry.read(source, **options)
     return with_categories(found) if "titles_show" in table.metadata else found
 
 

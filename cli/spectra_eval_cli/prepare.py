@@ -226,7 +226,8 @@ def _notes(metadata: Mapping[str, Any]) -> Iterator[str]:
         ranked = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
         shown = ", ".join(f"{str(label)[:60]!r} ({count:,})" for label, count in ranked[:_SHOWN])
         more = f", and {len(ranked) - _SHOWN:,} more" if len(ranked) > _SHOWN else ""
-        yield f"{len(ranked):,} labels are not among the categories and are left out (interactions): {shown}{more}"
+        what = "1 label is" if len(ranked) == 1 else f"{len(ranked):,} labels are"
+        yield f"{what} not among the categories and left out (interactions): {shown}{more}"
     reasons = {reason: metadata.get(name, 0) for name, reason in _REASONS.items()}
     if any(reasons.values()):
         why = ", ".join(f"{count:,} have {reason}" for reason, count in reasons.items() if count)

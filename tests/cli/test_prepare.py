@@ -277,5 +277,5 @@ def test_the_report_says_what_is_left_out_and_how_a_log_was_read(tmp_path: Path)
     said = done(*words, "-o", tmp_path / "t.parquet")
     assert "note: the log has no times; interactions are in the order of the file" in said
     shown = ", ".join(f"'{name}' (2)" for name in "CDEFGHIJKL")
-    assert f"note: 11 labels are not among the categories and are left out (interactions): {shown}, and 1 more" in said
+    assert f"note: 11 labels are not among the categories and left out (interactions): {shown}, and 1 more" in said
     assert "note: 1 of 2 users are left out: 1 have too few interactions (--min-interactions)" in said

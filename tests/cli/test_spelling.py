@@ -121,3 +121,16 @@ def test_names_of_data_stay() -> None:
     assert spelled("a: split_date is set, and limit=3", options) == "a: --split-date is set, and --limit 3"
     assert spelled("write details=True", options) == "write --details"
     assert spelled("level: 3", {}) == "level: 3"
+
+
+def test_options_of_the_data_set_are_named_as_they_are_typed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    log = str(Path(__file__).parents[1] / "logs/ms.csv")
+    for more, said in (
+        ((), "milliseconds (-O time-unit=ms)"),
+        (("-O", "user=who"), "name the right one (-O user=COLUMN)"),
+    ):
+        result = CliRunner().invoke(main, ["finetune", "w.parquet", log, "-o", "tuned", "--dataset", "csv", *more])
+        assert result.exit_code == 3 and said in result.stderr, result.output
+    result = CliRunner().invoke(main, ["finetune", "w.parquet", log, "-o", "t", "--dataset", "csv", "-O", "colour=red"])
+    assert result.exit_code == 2 and "csv takes no option 'colour'; it takes user, item, time" in result.stderr
