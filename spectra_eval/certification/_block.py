@@ -11,13 +11,12 @@ import numpy as np
 
 from spectra_eval import simplex
 from spectra_eval.tables import PreferenceTable
+from spectra_eval.ties import TIE
 from spectra_eval.units import LN2
 
 __all__ = ["TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
 
 T = TypeVar("T")
-TIE = 1e-12
-"""Tolerance of sums over categories, whose last bits depend on the order of summation."""
 
 
 class UserBlock:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import check_whole
 from spectra_eval.baselines.markov import TITLE_CATEGORIES
 from spectra_eval.errors import InputError
@@ -174,7 +175,8 @@ def _by_history(table: PreferenceTable) -> list[str]:
             "merge: the table has no history_counts, and ranking categories by the windows would look at what is "
             "predicted; give the order of the categories (--order), or groups, or add the column (`prepare` writes it)"
         )
-    return [table.categories[column] for column in np.argsort(-history.sum(axis=0), kind="stable")]
+    weights = history.sum(axis=0)
+    return [table.categories[column] for column in ties.order(weights, scale=ties.magnitude(weights))]
 
 
 def _as_ordered(table: PreferenceTable, order: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from spectra_eval.simplex import uniform_on
 from spectra_eval.stats.bootstrap import bootstrap as resampled
 from spectra_eval.stats.folds import user_folds
 from spectra_eval.tables import Interval, MetricResult, PreferenceTable
+from spectra_eval.ties import TIE
 
 __all__ = ["WEIGHTS", "Fusion", "fuse", "ranked"]
 
@@ -218,7 +219,9 @@ def _expected(user: np.ndarray, scores: np.ndarray, gains: np.ndarray, n_users: 
     order = np.lexsort((-scores, user))
     who, values, sorted_gains = user[order], scores[order], gains[order].astype(np.float64)
     first = np.ones(len(who), dtype=bool)
-    first[1:] = (who[1:] != who[:-1]) | (values[1:] != values[:-1])
+    largest = np.zeros(n_users)
+    np.maximum.at(largest, who, np.abs(values))
+    first[1:] = (who[1:] != who[:-1]) | ~(values[:-1] - values[1:] <= TIE * largest[who[1:]])
     group = np.cumsum(first) - 1
     mean = np.bincount(group, weights=sorted_gains) / np.bincount(group)
     starts = np.concatenate(([0], np.cumsum(np.bincount(user, minlength=n_users))))[:-1]

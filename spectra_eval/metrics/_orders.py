@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectra_eval.metrics._comparison import Comparison
+from spectra_eval.ties import settled, unsettled
 from spectra_eval.units import LN2
 
 _FEW_BITS = 6
@@ -22,17 +23,20 @@ __all__ = [
     "ranked",
     "taken",
     "truth_in_order",
+    "truth_settled",
     "truth_sorted",
 ]
 
 
-def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the entries of each row of (n, K) scores in order, best first; ties by index.
 
-    Returns the indices of the entries in the flat array, and the entries, (n, K) both. NaN is first or last.
+    Returns the indices of the entries in the flat array, the entries, and the scores, (n, K) each; in the last two the
+    scores of a tie are equal (`spectra_eval.ties`). NaN is first or last.
 
     The last bits of each score are replaced by its index, so that sorting numbers sorts indices, which is several
-    times faster than an argsort. Rows in which two scores are then out of order are detected and sorted again.
+    times faster than an argsort. Rows in which two scores are then out of order, or nearly tied, are detected and
+    sorted again.
     """
     n, k = scores.shape
     bits = (k - 1).bit_length()
@@ -45,12 +49,14 @@ def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keys &= word((1 << bits) - 1)
     places = np.subtract(np.arange(k - 1, n * k + k - 1, k)[:, None], keys[:, ::-1], dtype=np.intp)
     ordered = scores.ravel().take(places)
-    wrong = ordered[:, 1:] > ordered[:, :-1]
+    wrong = unsettled(ordered)
     if wrong.any():
-        rows = np.flatnonzero(wrong.any(axis=1))
+        rows = np.flatnonzero(wrong)
+        scores = scores.copy()
+        scores[rows] = settled(scores[rows])
         places[rows] = np.argsort(-scores[rows], axis=1, kind="stable") + (rows * k)[:, None]
         ordered[rows] = scores.ravel().take(places[rows])
-    return places, ordered
+    return places, ordered, scores
 
 
 def taken(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -64,8 +70,8 @@ def discounts(k: int) -> np.ndarray:
     return LN2 / np.log(np.arange(2.0, k + 2))
 
 
-def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted order of `theta_s` as flat indices, and its sorted values, (n, K) both; see `ranked`."""
+def order_of_theta_s(comparison: Comparison) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the order of `ranked` as flat indices, the sorted values and the values, ties equal, (n, K) each."""
     return best_first(comparison.cached(ranked))
 
 
@@ -78,17 +84,34 @@ def ranked(comparison: Comparison) -> np.ndarray:
 
 def truth_in_order(comparison: Comparison) -> np.ndarray:
     """Return `theta_star` in the order of `theta_s`, (n, K); NaN for users without a prediction."""
-    places, ordered = comparison.cached(order_of_theta_s)
-    gains = comparison.theta_star.ravel().take(places)
+    places, ordered, _ = comparison.cached(order_of_theta_s)
+    gains = _gains(comparison).ravel().take(places)
     missing = np.isnan(ordered[:, 0]) | np.isnan(ordered[:, -1])  # NaN is first or last
     if missing.any():
         gains[missing] = np.nan
     return gains
 
 
+def truth_settled(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    """Return `theta_star`, and the same largest first, (n, K) each; the proportions of a tie are the largest of it."""
+    theta_star = comparison.theta_star
+    best = np.sort(theta_star, axis=1)[:, ::-1]
+    near = unsettled(best)
+    if not near.any():
+        return theta_star, best
+    gains = theta_star.copy()
+    gains[near] = -settled(-theta_star[near])
+    best[near] = np.sort(gains[near], axis=1)[:, ::-1]
+    return gains, best
+
+
 def truth_sorted(comparison: Comparison) -> np.ndarray:
-    """Return `theta_star` in its own order, largest first, (n, K)."""
-    return np.sort(comparison.theta_star, axis=1)[:, ::-1]
+    """Return `theta_star` in its own order, largest first, ties equal, (n, K)."""
+    return comparison.cached_for_truth(truth_settled)[1]
+
+
+def _gains(comparison: Comparison) -> np.ndarray:
+    return comparison.cached_for_truth(truth_settled)[0]
 
 
 def named_entries(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +133,7 @@ def listed_truth(comparison: Comparison, k: int) -> np.ndarray:
     if comparison.lists is None:
         return comparison.cached(truth_in_order)[:, :k]
     entries, good = comparison.cached(named_entries, k)
-    gains = taken(comparison.theta_star, entries)
+    gains = taken(_gains(comparison), entries)
     # A user without a target stays NaN even if the list is empty.
     gains *= good
     return gains

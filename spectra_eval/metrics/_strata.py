@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_array, as_counts
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 
@@ -59,7 +60,7 @@ def frequency_ranks(frequency: Any) -> np.ndarray:
     if weights.ndim != 1:
         raise ShapeError(f"frequency: shape {weights.shape}; give one number a category")
     place = np.empty(len(weights), dtype=np.int64)
-    place[np.argsort(-weights, kind="stable")] = np.arange(len(weights))
+    place[ties.order(weights, scale=ties.magnitude(weights))] = np.arange(len(weights))
     return place
 
 
@@ -110,6 +111,7 @@ def tail_preference_groups(tail_share: Any) -> tuple[np.ndarray, np.ndarray]:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"tail_share: row {row} is {shares[row]}; leave out users without interactions")
+    shares = ties.settled(shares, scale=ties.magnitude(shares))
     ordered = np.sort(shares)
     cuts = ordered[[-(-quarter * len(shares) // 4) - 1 for quarter in (1, 2, 3)]]
     return 1 + (cuts < shares[:, None]).sum(axis=1), cuts

@@ -13,6 +13,7 @@ from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
 from spectra_eval.metrics._pairs import differences, predicted_or_zero
+from spectra_eval.ties import TIE
 from spectra_eval.units import Unit
 
 __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece"]
@@ -47,15 +48,20 @@ class ReliabilityBins:
     theta_s: np.ndarray
 
 
+def _widths(bins: int) -> float:
+    """Return the number of bins, raised so that a probability tied with the lower edge of a bin is in that bin."""
+    return bins * (1.0 + TIE * bins)
+
+
 def bin_of(theta: np.ndarray, bins: int) -> np.ndarray:
     """Return the bin of each probability: bins of equal width, the last one closed; NaN is in any bin."""
     with np.errstate(invalid="ignore"):
-        return np.clip((theta * bins).astype(np.intp), 0, bins - 1)
+        return np.clip((theta * _widths(bins)).astype(np.intp), 0, bins - 1)
 
 
 def cells(theta: np.ndarray, bins: int, offset: Any, *, step: int) -> np.ndarray:
     """Return ``bin + offset + step * row`` for each probability of (n, K), bins as in `bin_of`."""
-    place = theta * bins
+    place = theta * _widths(bins)
     np.floor(place, out=place)
     np.minimum(place, bins - 1, out=place)
     place += np.arange(0.0, step * len(theta), step)[:, None]

@@ -11,7 +11,7 @@ from spectra_eval.errors import UndefinedMetricError
 from spectra_eval.metrics._arguments import check_lists, check_support
 from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic
-from spectra_eval.metrics._orders import named_entries, order_of_theta_s, ranked
+from spectra_eval.metrics._orders import named_entries, order_of_theta_s
 from spectra_eval.simplex import entropy_nats
 from spectra_eval.units import LN2, Information, Unit
 
@@ -22,11 +22,10 @@ def _shares(comparison: Comparison, *, k: int) -> np.ndarray:
     """Return the positions of each category in each user's top k, (n, K); ties at rank k are divided equally."""
     if comparison.lists is not None:
         return _positions_in_lists(comparison, k)
-    theta_s = comparison.cached(ranked)
     offered = True if comparison.support is None else comparison.support
     if k >= comparison.n_categories:
-        return np.where(np.isnan(theta_s), np.nan, offered)
-    _, ordered = comparison.cached(order_of_theta_s)
+        return np.where(np.isnan(comparison.theta_s), np.nan, offered)
+    _, ordered, theta_s = comparison.cached(order_of_theta_s)
     border = ordered[:, k - 1 : k]
     shares = (theta_s >= border).astype(np.float64)
     tied = np.flatnonzero(ordered[:, k] == ordered[:, k - 1])

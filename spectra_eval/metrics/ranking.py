@@ -45,7 +45,7 @@ def _expected_gains(comparison: Comparison, gain: str) -> np.ndarray:
     the tie; the expected DCG at any cut-off follows from these gains.
     """
     gains = _gain(comparison.cached(truth_in_order), gain)
-    _, ordered = comparison.cached(order_of_theta_s)
+    _, ordered, _ = comparison.cached(order_of_theta_s)
     fresh = np.ones(ordered.shape, dtype=bool)
     np.not_equal(ordered[:, 1:], ordered[:, :-1], out=fresh[:, 1:])
     if fresh.all():
@@ -196,9 +196,9 @@ def top_list(theta_s: Theta, *, k: int, support: Any = None) -> Lists:
     check_cutoff(k, predicted.shape[-1])
     rows, offered = predicted.reshape(-1, predicted.shape[-1]), check_support(others.get("support"), theta_s=predicted)
     if offered is None:
-        places, _ = best_first(rows)
+        places = best_first(rows)[0]
         return (places[:, :k] % predicted.shape[-1]).reshape(*predicted.shape[:-1], k)
-    places, ordered = best_first(np.where(offered, rows, -1.0))
+    places, ordered, _ = best_first(np.where(offered, rows, -1.0))
     lists = np.where(ordered[:, :k] < 0, -1, places[:, :k] % predicted.shape[-1])
     return lists.reshape(*predicted.shape[:-1], k)
 

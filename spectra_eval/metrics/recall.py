@@ -10,6 +10,7 @@ from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import listed_truth, truth_sorted
 from spectra_eval.metrics.ranking import against_lists
+from spectra_eval.ties import TIE
 from spectra_eval.units import Unit
 
 __all__ = ["mass_captured", "top_recall"]
@@ -27,8 +28,8 @@ def _mass_captured(comparison: Comparison, *, k: int) -> np.ndarray:
 def _border_of_top(comparison: Comparison, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the smallest of the k largest proportions, (n, 1), how many are positive, and how many equal it."""
     best = comparison.cached_for_truth(truth_sorted)[:, :k]
-    border = best[:, -1:]
-    observed = _count(best > 0)
+    border = np.maximum(best[:, -1:], TIE)  # what is tied with zero was not observed
+    observed = _count(best > TIE)
     return border, observed, observed - _count(best > border)
 
 
@@ -36,7 +37,7 @@ def _top_recall(comparison: Comparison, *, k: int) -> np.ndarray:
     gains = comparison.cached(listed_truth, k)
     border, observed, room = comparison.cached_for_truth(_border_of_top, k)
     above = _count(gains > border)
-    # Where the border is 0 there is no room, so an entry without mass never counts.
+    # Where the border is tied with 0 there is no room, so an entry without mass never counts.
     level = _count(gains >= border) - above
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (above + np.minimum(level, room)) / observed

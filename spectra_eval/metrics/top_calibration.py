@@ -10,6 +10,7 @@ from spectra_eval.arrays import Theta
 from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, mean_statistic, missing_rows
+from spectra_eval.metrics._orders import order_of_theta_s
 from spectra_eval.metrics._pairs import differences
 from spectra_eval.metrics.calibration import bin_of, check_bins
 from spectra_eval.units import Unit
@@ -18,9 +19,8 @@ __all__ = ["top1_ece"]
 
 
 def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
-    n, k = comparison.theta_s.shape
-    first = comparison.theta_s.argmax(axis=1)
-    first += np.arange(0, n * k, k)
+    n = comparison.n_users
+    first = comparison.cached(order_of_theta_s)[0][:, 0]
     predicted = comparison.theta_s.ravel().take(first)
     out = np.zeros((n, bins))
     out[np.arange(n), bin_of(predicted, bins)] = comparison.cached(differences).ravel().take(first)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.probing.backends._base import Session, labels_of, sampling_seed
 from spectra_eval.probing.readouts import READOUTS
@@ -301,7 +302,7 @@ class ListDecoder:
                     draw = np.random.default_rng(sampling_seed(self.sampling, prompt))
                     log_probs = log_probs / self.sampling.temperature + draw.gumbel(size=len(log_probs))
                 log_probs[indices] = -np.inf
-                indices.append(int(log_probs.argmax()))
+                indices.append(int(ties.order(log_probs, scale=ties.magnitude(log_probs))[0]))
         return [np.array(indices, dtype=np.int32) for indices in named], mass
 
 

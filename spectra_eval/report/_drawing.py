@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.report._figure import Figure
 
 __all__ = ["DRAW", "Palette"]
@@ -255,7 +256,7 @@ def _labelled(truth: np.ndarray, predicted: np.ndarray, reach: float, names: Seq
     x, y = truth / reach, predicted / reach
     chosen: list[tuple[int, bool]] = []
     boxes: list[tuple[float, float, float, float]] = []
-    for point in np.argsort(-np.abs(truth - predicted), kind="stable").tolist():
+    for point in ties.order(np.abs(truth - predicted)).tolist():
         half = 0.5 * _LETTER * len(names[point])
         outward = bool(predicted[point] >= truth[point])
         for above in (outward, not outward):

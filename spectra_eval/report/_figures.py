@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spectra_eval import metrics, simplex
+from spectra_eval import metrics, simplex, ties
 from spectra_eval.certification._block import UserBlock, group_mean
 from spectra_eval.certification._options import Options
 from spectra_eval.report._comparisons import bars, lines
@@ -162,7 +162,7 @@ def _options(material: Material, k: int) -> Options:
 
 def _ranked(material: Material, values: np.ndarray) -> tuple[np.ndarray, str]:
     """Return at most `SHOWN` categories, the largest values first, and a note if some were omitted."""
-    order = np.argsort(-values, kind="stable")
+    order = ties.order(values, scale=ties.magnitude(values))
     left = len(order) - SHOWN
     return order[:SHOWN], f" The {SHOWN} largest of {len(order):,} categories are shown." if left > 0 else ""
 
@@ -178,9 +178,9 @@ def _biases(material: Material) -> Figure | None:
     names = material.table.categories
     truth = seen[0].mean(axis=0)
     chosen, note = _ranked(material, np.abs(np.array(list(series.values()))).max(axis=0))
-    chosen = chosen[np.argsort(-truth[chosen], kind="stable")]
+    chosen = chosen[ties.order(truth[chosen])]
     rows = tuple((names[c], float(truth[c]), *(float(bias[c]) for bias in series.values())) for c in chosen)
-    worst = int(np.argmax(np.abs(series["theta_s"])))
+    worst = int(ties.order(np.abs(series["theta_s"]))[0])
     listed = " Open diamonds: the decoded list, taken as uniform." if lists is not None else ""
     return Figure(
         name="category-bias",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.units import LN2
@@ -66,9 +67,9 @@ class SignedRank:
 def signed_rank(differences: Any) -> SignedRank:
     """Test whether paired differences are symmetric around zero (Wilcoxon's signed-rank test, two-sided).
 
-    Zeros are dropped and counted; tied absolute values get their mean rank. For up to 50 differences the null
-    distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally likely. For more it is normal,
-    with the correction for ties and without one for continuity.
+    Zeros are dropped and counted; tied absolute values get their mean rank, with ties as in `spectra_eval.ties`. For up
+    to 50 differences the null distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally
+    likely. For more it is normal, with the correction for ties and without one for continuity.
 
     Parameters
     ----------
@@ -108,7 +109,9 @@ def signed_rank(differences: Any) -> SignedRank:
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise InputError(f"differences: row {row} is {given[row]}; leave out users without a value")
-    nonzero = given[given != 0]
+    sizes = np.append(np.abs(given), 0.0)  # a difference that is tied with zero is one
+    sizes = ties.settled(sizes, scale=max(1.0, float(ties.magnitude(sizes))))[:-1]
+    nonzero = given[sizes > 0]
     n, median = len(nonzero), float(np.median(given))
     if not n:
         return SignedRank(
@@ -124,7 +127,7 @@ def signed_rank(differences: Any) -> SignedRank:
             median=median,
             rank_biserial=0.0,
         )
-    ranks, sizes = _mean_ranks(np.abs(nonzero))
+    ranks, shared = _mean_ranks(sizes[sizes > 0])
     total = n * (n + 1) / 2
     w_plus = float(ranks[nonzero > 0].sum())
     w_minus = total - w_plus
@@ -136,7 +139,7 @@ def signed_rank(differences: Any) -> SignedRank:
         log_p = math.log(p_value)
     else:
         method = "normal"
-        variance = n * (n + 1) * (2 * n + 1) / 24 - float((sizes**3 - sizes).sum()) / 48
+        variance = n * (n + 1) * (2 * n + 1) / 24 - float((shared**3 - shared).sum()) / 48
         z = (least - total / 2) / math.sqrt(variance)
         log_p = min(0.0, LN2 + float(special.log_ndtr(z)))
         p_value = math.exp(log_p)
@@ -146,7 +149,7 @@ def signed_rank(differences: Any) -> SignedRank:
         method=method,
         n=n,
         n_zero=len(given) - n,
-        n_tied=int(sizes[sizes > 1].sum()),
+        n_tied=int(shared[shared > 1].sum()),
         w_plus=w_plus,
         w_minus=w_minus,
         z=z,

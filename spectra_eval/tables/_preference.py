@@ -32,6 +32,7 @@ from spectra_eval.tables._checks import (
 from spectra_eval.tables._given import as_columns, as_rows, in_order
 from spectra_eval.tables._html import html_table
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
+from spectra_eval.ties import order
 
 __all__ = ["PreferenceTable", "check_table"]
 
@@ -189,7 +190,7 @@ class PreferenceTable:
         largest = [
             None
             if value is None or not np.isfinite(value[row]).all()
-            else f"{self.categories[int(value[row].argmax())]} {value[row].max():.3g}"
+            else f"{self.categories[int(order(value[row])[0])]} {value[row].max():.3g}"
             for value in (self.theta_star, self.theta_s)
         ]
         listed = () if self.dg is None else (self.categories[place] for place in self.dg[row] if place >= 0)

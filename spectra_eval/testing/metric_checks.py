@@ -16,7 +16,17 @@ from spectra_eval.testing._rare import RARE_PAIRS
 from spectra_eval.testing._subjects import as_metric, source_of
 from spectra_eval.testing.strategies import pairs
 
-__all__ = ["LAWS", "PROPERTIES", "Property", "as_metric", "comparison_of", "metric_checks", "statistic_of", "value_of"]
+__all__ = [
+    "LAWS",
+    "PROPERTIES",
+    "TIE_LAWS",
+    "Property",
+    "as_metric",
+    "comparison_of",
+    "metric_checks",
+    "statistic_of",
+    "value_of",
+]
 
 RTOL, ATOL = 1e-9, 1e-12
 """Relative tolerance: the value of a row may depend on other rows in its last bits only."""
@@ -105,6 +115,8 @@ def metric_checks(metric: Any, *, declared: bool | None = None, source: str | No
 
     for name, law in LAWS.items():
         yield check(name, law, "holds")
+    for name, law in TIE_LAWS.items():
+        yield check(name, law, "holds" if known else "either")
     for name, prop in PROPERTIES.items():
         expected = "either" if not declared else ("holds" if name in found.properties else "fails")
         if name == "bounded" and expected == "fails" and np.isfinite(found.limits).all():
@@ -269,6 +281,39 @@ LAWS: dict[str, Property] = {
     ),
 }
 """The axioms of every metric."""
+
+
+def _coarse(theta: np.ndarray) -> np.ndarray:
+    """Return rows whose entries are equal up to rounding, or far apart."""
+    counts = np.rint(theta * 1000)
+    counts += theta == theta.max(axis=1, keepdims=True)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def _noisy(theta: np.ndarray) -> np.ndarray:
+    return np.asarray(theta * (1.0 + NOISE * np.cos(np.arange(theta.size).reshape(theta.shape))))
+
+
+def _noise_decides(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
+    star, predicted = _coarse(star), _coarse(predicted)
+    before = statistic_of(metric, star, predicted)
+    return any(
+        _differ(statistic_of(metric, *pair), before, RTOL, RTOL)
+        for pair in ((_noisy(star), predicted), (star, _noisy(predicted)), (star, predicted / (1.0 + NOISE)))
+    )
+
+
+NOISE = 1e-13
+"""The size of rounding noise that no metric may turn into a difference."""
+
+TIE_LAWS: dict[str, Property] = {
+    "rounding noise decides nothing": Property(
+        violated=_noise_decides,
+        assertion="from spectra_eval.testing.metric_checks import TIE_LAWS\n"
+        "assert not TIE_LAWS['rounding noise decides nothing'].violated(metric, theta_star, theta_s)",
+    ),
+}
+"""The law of ties, required of a `Metric`; what an ordinary function does with ties is reported."""
 
 
 def _asymmetric(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory._js_curve import _unit_interval
@@ -139,7 +140,7 @@ def order_regret_bound(weights: Any, *, linf: Any, lipschitz: float = 1.0) -> An
 
 def _top_mask(rows: np.ndarray, k: int) -> np.ndarray:
     mask = np.zeros(rows.shape, dtype=bool)
-    np.put_along_axis(mask, np.argsort(-rows, axis=-1, kind="stable")[..., :k], values=True, axis=-1)
+    np.put_along_axis(mask, ties.order(rows)[..., :k], values=True, axis=-1)
     return mask
 
 

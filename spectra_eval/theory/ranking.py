@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_number, short_repr
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf
@@ -101,7 +102,7 @@ def top_k(theta: Any, *, k: int) -> np.ndarray:
     """
     (rows,) = as_simplex(theta=theta)
     check_cutoff(k, rows.shape[-1])
-    return np.argsort(-rows, axis=-1, kind="stable")[..., :k]
+    return ties.order(rows)[..., :k]
 
 
 def top_k_gap(theta: Any, *, k: int) -> Any:
@@ -186,7 +187,7 @@ def theorem_1(theta_star: Any, theta_s: Any, lists: Any, *, k: int, eps: Any = N
     distance = np.asarray(linf(star, predicted))
     radius = distance if eps is None else as_array("eps", eps)
     best, found = _top_mask(star, k), _top_mask(predicted, k)
-    recovers = (distance <= radius) & (gap > 2 * radius)
+    recovers = (distance <= radius) & (gap > np.maximum(2 * radius, ties.TIE))
     differs = np.asarray((on_list != best).any(axis=-1))
     return Theorem1(
         eps=radius,
@@ -230,7 +231,7 @@ def theorem_1_symmetric(theta_s: Any, *, k: int, eps: Any) -> Any:
     [True, False]
     """
     (predicted,) = as_simplex(theta_s=theta_s)
-    out = np.asarray(_gap(predicted, k) > 2 * np.asarray(_unit_interval("eps", eps)))
+    out = np.asarray(_gap(predicted, k) > np.maximum(2 * np.asarray(_unit_interval("eps", eps)), ties.TIE))
     return bool(out) if out.ndim == 0 else out
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import linf
@@ -129,15 +130,16 @@ def theorem_4(
         raise ShapeError(f"weights: {len(rank_weights)} for k = {k}; give one number a rank")
     ranks, chosen = _places(entries, len(star), k)
     earned = np.asarray(utility(star), dtype=np.float64)
-    by_share = np.argsort(-star, kind="stable")
-    _check_utility(earned[by_share], short=len(chosen) < k)
+    by_share = ties.order(star)
+    _check_utility(earned[np.argsort(-star, kind="stable")], short=len(chosen) < k)
 
     distance = float(linf(star, predicted))
     radius = distance if eps is None else float(eps)
-    best, found = by_share[:k], np.argsort(-predicted, kind="stable")[:k]
-    inner = -np.diff(star[best])
-    recovers_set = distance <= radius and float(_gap(star, k)) > 2 * radius
-    recovers_order = weights is None or bool((inner[inner > 0] > 2 * radius).all())
+    best, found = by_share[:k], ties.order(predicted)[:k]
+    inner = -np.diff(np.sort(star)[::-1][:k])
+    least = max(2 * radius, ties.TIE)
+    recovers_set = distance <= radius and float(_gap(star, k)) > least
+    recovers_order = weights is None or bool((inner[inner > 0] > least).all())
     separates = bool(earned[by_share[k - 1]] > earned[by_share[k]] and rank_weights[-1] > 0)
     differs = set(chosen.tolist()) != set(best.tolist())
     weak = recovers_set and recovers_order

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.probing.backends._base import BACKENDS, LABELS, Backend, Session, sampling_seed
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling
@@ -168,7 +169,7 @@ class MockedSession:
         if sampling is not None:
             seed = sampling_seed(sampling, json.dumps([request.system, request.prefix, list(request.suffixes)]))
             order = order / sampling.temperature + np.random.default_rng(seed).gumbel(size=len(order))
-        text = "\n".join(request.answers[i] for i in np.argsort(-order, kind="stable"))
+        text = "\n".join(request.answers[i] for i in ties.order(order, scale=ties.magnitude(order)))
         shortened, cut = _first_words(text, max_tokens)
         return [
             Generation(text=shortened, truncated=cut, n_prompt_tokens=len(f"{request.prefix}{suffix}".split()))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval import ties
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.probing.prompts import yes_no_request
@@ -152,7 +153,8 @@ def explored_branches(
     sizes = np.bincount(parent, minlength=len(scores))
     explored = sizes == 1
     left = int(sizes.sum()) if budget is None else budget
-    for place in np.argsort(-scores if branches == "mass" else scores, kind="stable"):
+    wanted = scores if branches == "mass" else -scores
+    for place in ties.order(wanted, scale=ties.magnitude(wanted)):
         if not explored[place] and sizes[place] <= left:
             explored[place] = True
             left -= int(sizes[place])

@@ -16,6 +16,7 @@ from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.metrics import METRICS, Comparison
 from spectra_eval.metrics._arguments import check_lists
 from spectra_eval.metrics._orders import best_first
+from spectra_eval.ties import settled
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
 
@@ -172,8 +173,9 @@ def test_the_order_is_that_of_a_stable_sort_whatever_the_scores(k: int) -> None:
     near = 0.25 + rng.integers(0, 4, size=(60, k)) * 2.0**-54
     mixed = np.where(rng.random((60, k)) < 0.3, -0.0, 0.0) + np.where(rng.random((60, k)) < 0.1, 1e-310, 0.0)
     for scores in (base, near, np.round(base), mixed, base * 1e300, base * 1e-300):
-        places, ordered = best_first(scores)
-        expected = np.argsort(-scores, axis=1, kind="stable")
+        places, ordered, same = best_first(scores)
+        assert np.array_equal(same, settled(scores))
+        expected = np.argsort(-same, axis=1, kind="stable")
         assert np.array_equal(places % k, expected)
         assert np.array_equal(places // k, np.repeat(np.arange(60)[:, None], k, axis=1))
-        assert np.array_equal(ordered, np.take_along_axis(scores, expected, axis=1))
+        assert np.array_equal(ordered, np.take_along_axis(same, expected, axis=1))
