@@ -33,7 +33,9 @@ interval but no test, and its value for a single user means little.
 
 Three rules hold for all metrics. Users with an empty window are excluded, and their number is reported. Categories
 with tied predictions share their ranks (`category_ndcg`, `exposure_entropy`); if a list must be derived from a
-distribution, the lower index comes first. Intervals resample users, with all records of a user kept together;
+distribution, the lower index comes first.
+Tied means equal up to rounding: sorted, no step between the two exceeds 1e-12 (for frequencies and scores, 1e-12 times
+the largest), so rounding noise decides no rank. Intervals resample users, with all records of a user kept together;
 [the next section](#how-often-the-intervals-hold-the-true-value) shows how often they contain the true value.
 
 Some cohort metrics are absolute differences (`soft_ece`, `tail_mass_error`, `category_bias`). If the value is close to

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spectra_eval import simplex
+from spectra_eval._ties import TIE
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.ties import TIE
 from spectra_eval.units import LN2
 
 __all__ = ["TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import check_whole
 from spectra_eval.baselines.markov import TITLE_CATEGORIES
 from spectra_eval.errors import InputError

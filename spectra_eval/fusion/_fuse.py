@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from spectra_eval._ties import TIE
 from spectra_eval.arrays import check_cutoff, check_number
 from spectra_eval.errors import InputError
 from spectra_eval.fusion._files import ItemScores
@@ -14,7 +15,6 @@ from spectra_eval.simplex import uniform_on
 from spectra_eval.stats.bootstrap import bootstrap as resampled
 from spectra_eval.stats.folds import user_folds
 from spectra_eval.tables import Interval, MetricResult, PreferenceTable
-from spectra_eval.ties import TIE
 
 __all__ = ["WEIGHTS", "Fusion", "fuse", "ranked"]
 

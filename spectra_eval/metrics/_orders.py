@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spectra_eval._ties import settled, unsettled
 from spectra_eval.metrics._comparison import Comparison
-from spectra_eval.ties import settled, unsettled
 from spectra_eval.units import LN2
 
 _FEW_BITS = 6
@@ -32,7 +32,7 @@ def best_first(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the entries of each row of (n, K) scores in order, best first; ties by index.
 
     Returns the indices of the entries in the flat array, the entries, and the scores, (n, K) each; in the last two the
-    scores of a tie are equal (`spectra_eval.ties`). NaN is first or last.
+    scores of a tie are equal (`spectra_eval._ties`). NaN is first or last.
 
     The last bits of each score are replaced by its index, so that sorting numbers sorts indices, which is several
     times faster than an argsort. Rows in which two scores are then out of order, or nearly tied, are detected and

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_array, as_counts
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval._ties import TIE
 from spectra_eval.arrays import Theta, as_array, check_whole, short_repr
 from spectra_eval.errors import InputError, ShapeError, UndefinedMetricError
 from spectra_eval.metrics._arguments import check_pair
 from spectra_eval.metrics._base import METRICS, STRATA, Metric, metric
 from spectra_eval.metrics._comparison import Comparison, Part, mean_statistic, missing_rows
 from spectra_eval.metrics._pairs import differences, predicted_or_zero
-from spectra_eval.ties import TIE
 from spectra_eval.units import Unit
 
 __all__ = ["ReliabilityBins", "reliability_bins", "soft_ece", "stratified_ece"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from spectra_eval._ties import TIE
 from spectra_eval.arrays import Lists, PerUser, Theta
 from spectra_eval.metrics._arguments import shaped_like
 from spectra_eval.metrics._base import metric
 from spectra_eval.metrics._comparison import Comparison, of_users
 from spectra_eval.metrics._orders import listed_truth, truth_sorted
 from spectra_eval.metrics.ranking import against_lists
-from spectra_eval.ties import TIE
 from spectra_eval.units import Unit
 
 __all__ = ["mass_captured", "top_recall"]

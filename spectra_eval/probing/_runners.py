@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.errors import InputError, ProbeError
 from spectra_eval.probing.backends._base import Session, labels_of, sampling_seed
 from spectra_eval.probing.readouts import READOUTS

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.report._figure import Figure
 
 __all__ = ["DRAW", "Palette"]

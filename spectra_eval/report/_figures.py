@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spectra_eval import metrics, simplex, ties
+from spectra_eval import _ties as ties
+from spectra_eval import metrics, simplex
 from spectra_eval.certification._block import UserBlock, group_mean
 from spectra_eval.certification._options import Options
 from spectra_eval.report._comparisons import bars, lines

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.units import LN2
@@ -67,8 +67,8 @@ class SignedRank:
 def signed_rank(differences: Any) -> SignedRank:
     """Test whether paired differences are symmetric around zero (Wilcoxon's signed-rank test, two-sided).
 
-    Zeros are dropped and counted; tied absolute values get their mean rank, with ties as in `spectra_eval.ties`. For up
-    to 50 differences the null distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally
+    Zeros are dropped and counted; tied absolute values get their mean rank; what differs by rounding is tied. For up to
+    50 differences the null distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally
     likely. For more it is normal, with the correction for ties and without one for continuity.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spectra_eval._ties import order
 from spectra_eval.errors import InputError
 from spectra_eval.registry import call
 from spectra_eval.tables._checks import (
@@ -32,7 +33,6 @@ from spectra_eval.tables._checks import (
 from spectra_eval.tables._given import as_columns, as_rows, in_order
 from spectra_eval.tables._html import html_table
 from spectra_eval.tables._support import as_support, check_offered, lists_on_support
-from spectra_eval.ties import order
 
 __all__ = ["PreferenceTable", "check_table"]
 

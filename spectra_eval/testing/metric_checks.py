@@ -313,7 +313,7 @@ TIE_LAWS: dict[str, Property] = {
         "assert not TIE_LAWS['rounding noise decides nothing'].violated(metric, theta_star, theta_s)",
     ),
 }
-"""The law of ties, required of a `Metric`; what an ordinary function does with ties is reported."""
+"""What is required of a `Metric` and reported of an ordinary function: near ties are ties."""
 
 
 def _asymmetric(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:

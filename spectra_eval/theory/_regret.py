@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_whole
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.theory._js_curve import _unit_interval

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_array, as_simplex, check_cutoff, check_number, short_repr
 from spectra_eval.errors import AssumptionError, InputError
 from spectra_eval.simplex import linf

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_simplex, as_whole, check_cutoff
 from spectra_eval.errors import AssumptionError, InputError, ShapeError
 from spectra_eval.simplex import linf

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra_eval import metrics, simplex
+from spectra_eval._ties import settled
 from spectra_eval.metrics import METRICS, Comparison, Metric
-from spectra_eval.ties import settled
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # rows with entries down to 5e-324
 

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra_eval import metrics, theory
+from spectra_eval._ties import TIE, magnitude, order, settled, unsettled
 from spectra_eval.evaluation import merge_rarest
 from spectra_eval.fusion._fuse import ranked
 from spectra_eval.probing.readouts.hierarchical import explored_branches
 from spectra_eval.stats import signed_rank
 from spectra_eval.tables import PreferenceTable
-from spectra_eval.ties import TIE, magnitude, order, settled, unsettled
+from spectra_eval.testing._base import run
+from spectra_eval.testing.metric_checks import metric_checks
 
 SUM = 0.1 + 0.2
 """0.3 as a sum: larger than the number 0.3 by its last bit."""
@@ -135,3 +137,15 @@ def test_a_difference_of_rounding_is_no_difference() -> None:
     got, exact = (signed_rank(np.concatenate([real, rest])) for rest in (noise, np.zeros(60)))
     assert (got.p_value, got.w_plus, got.n_zero) == (exact.p_value, exact.w_plus, 60)
     assert signed_rank([SUM, -0.3, 0.5]).n_tied == 2
+
+
+def test_the_kit_finds_a_metric_that_rounding_noise_decides() -> None:
+    """Gains by a strict order: a near tie at the cut-off hangs on the last bit."""
+
+    def strict(theta_star: np.ndarray, theta_s: np.ndarray) -> np.ndarray:
+        return np.array([star[np.argsort(-held)[:1]].sum() for star, held in zip(theta_star, theta_s, strict=True)])
+
+    (check,) = (one for one in metric_checks(strict) if one.name == "rounding noise decides nothing")
+    found = run(check, max_examples=60)
+    assert (check.expected, found.outcome, found.declared) == ("either", "refuted", False)
+    assert found.counterexample is not None and "TIE_LAWS" in found.counterexample

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval import ties
+from spectra_eval import _ties as ties
 from spectra_eval.errors import InputError, ModelLoadError, ProbeError
 from spectra_eval.probing.backends._base import BACKENDS, LABELS, Backend, Session, sampling_seed
 from spectra_eval.tables import AnswerScores, Generation, ProbeRequest, Sampling

@@ -12,11 +12,11 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from spectra_eval import metrics
+from spectra_eval._ties import settled
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.metrics import METRICS, Comparison
 from spectra_eval.metrics._arguments import check_lists
 from spectra_eval.metrics._orders import best_first
-from spectra_eval.ties import settled
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/theory_public.json").read_text())["groups"]
 
