@@ -290,8 +290,8 @@ def _coarse(theta: np.ndarray) -> np.ndarray:
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def _noisy(theta: np.ndarray) -> np.ndarray:
-    return np.asarray(theta * (1.0 + NOISE * np.cos(np.arange(theta.size).reshape(theta.shape))))
+def _noisy(theta: np.ndarray, size: float) -> np.ndarray:
+    return np.asarray(theta * (1.0 + size * np.cos(np.arange(theta.size).reshape(theta.shape))))
 
 
 def _noise_decides(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> bool:
@@ -299,7 +299,8 @@ def _noise_decides(metric: Metric, star: np.ndarray, predicted: np.ndarray) -> b
     before = statistic_of(metric, star, predicted)
     return any(
         _differ(statistic_of(metric, *pair), before, RTOL, RTOL)
-        for pair in ((_noisy(star), predicted), (star, _noisy(predicted)), (star, predicted / (1.0 + NOISE)))
+        for size in (NOISE, -NOISE)
+        for pair in ((_noisy(star, size), predicted), (star, _noisy(predicted, size)))
     )
 
 
