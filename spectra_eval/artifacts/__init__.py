@@ -2,7 +2,7 @@
 
 A file is written completely or not at all, with the same bytes for the same content. A file that is
 read is checked once, here and in the constructor of the table, and every error is one line with the
-file, the place and the fix. pyarrow is imported when the first Parquet file is read or written.
+file, the place and the fix. pyarrow is imported when the first table is read or written.
 """
 
 from spectra_eval.artifacts._digest import TableDigest

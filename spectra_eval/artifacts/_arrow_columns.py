@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra_eval.arrays import row_sums
-from spectra_eval.artifacts._arrow import fixed_lists
 from spectra_eval.artifacts._details import detail_array
 from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
 
@@ -43,15 +42,15 @@ def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array
     for name in ("history_counts", "counts", "theta_star"):
         values = getattr(table, name)
         if name in names:
-            columns[name] = fixed_lists(
+            columns[name] = _fixed_lists(
                 np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values
             )
     columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
     for name in ("scores", "theta_s", "answer_mass"):
         if getattr(table, name) is not None:
-            columns[name] = fixed_lists(getattr(table, name))
+            columns[name] = _fixed_lists(getattr(table, name))
     if "support" in names:
-        columns["support"] = fixed_lists(table.offered)
+        columns["support"] = _fixed_lists(table.offered)
     if "dg" in names:
         lists = np.full((table.n_users, 0), PAD) if table.dg is None else table.dg
         filled = lists != PAD
@@ -67,3 +66,10 @@ def is_derived(table: PreferenceTable) -> bool:
     totals = row_sums(table.counts)[:, None]
     shares = table.counts / np.where(totals > 0, totals, 1.0)
     return bool(((shares == table.theta_star).all(axis=1) | ~table.observed).all())
+
+
+def _fixed_lists(values: np.ndarray) -> Any:
+    """Return the rows of a matrix as an Arrow array of lists of one length."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])

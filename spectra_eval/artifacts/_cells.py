@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays.arrow import is_list, list_lengths, plain, whole
+from spectra_eval.arrays import type_tolerance
+from spectra_eval.arrays.arrow import is_list, list_lengths, plain, whole, widened
 from spectra_eval.artifacts._limits import limit
 from spectra_eval.errors import InputError
 
-__all__ = ["Fail", "as_lists", "is_list", "list_lengths", "plain", "texts", "times", "type_name"]
+__all__ = ["Fail", "as_lists", "is_list", "list_lengths", "nulls", "numbers", "plain", "texts", "times", "type_name"]
 
 Fail = Callable[[int | None, str], InputError]
 """Returns the error for a row (from 0), or for the whole column if it is None."""
@@ -119,6 +120,64 @@ def _check_lengths(array: Any, fail: Fail) -> None:
         row = int(np.argmax(lengths > most))
         what = f"a name of {lengths[row]:,} bytes, and the limit is {most:,}"
         raise fail(row, f"{what}; shorten it, or set SPECTRA_EVAL_MAX_NAME")
+
+
+def numbers(array: Any, fail: Fail, *, text: bool = False) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return one float64 number per row, which rows are empty, and the tolerance of sums of numbers of their type.
+
+    Texts are read as numbers if `text` is true.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> values, empty, _ = numbers(pa.array(["1.5", ""]), ValueError, text=True)
+    >>> values.tolist(), empty.tolist()
+    ([1.5, 0.0], [False, True])
+    """
+    import pyarrow as pa
+
+    array = plain(array)
+    kind, kinds = array.type, pa.types
+    if text and (kinds.is_string(kind) or kinds.is_large_string(kind)):
+        return (*_read_numbers(array, fail), 0.0)
+    if kinds.is_null(kind) or kinds.is_decimal(kind):
+        array = array.cast(pa.float64())
+    elif not (kinds.is_integer(kind) or kinds.is_floating(kind)):
+        raise fail(None, f"holds {type_name(kind)}; write numbers")
+    atol = type_tolerance(np.dtype(kind.to_pandas_dtype())) if kinds.is_floating(kind) else 0.0
+    if kinds.is_float16(kind):
+        array = widened(array)
+    empty = nulls(array)
+    array = array.fill_null(0) if empty.any() else array
+    return array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False), empty, atol
+
+
+def _read_numbers(array: Any, fail: Fail) -> tuple[np.ndarray, np.ndarray]:
+    """Read texts as numbers; Arrow reads them at once, and Python finds the one that is no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.any(pc.equal(array, "")).as_py():
+        array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
+    empty = nulls(array)
+    try:
+        return pc.cast(array, pa.float64()).fill_null(0).to_numpy(zero_copy_only=False), empty
+    except pa.ArrowInvalid:
+        values = np.zeros(len(array))
+    for row, cell in enumerate(array.to_pylist()):
+        try:
+            if cell is not None and "_" in cell:  # Python would read 1_000 as a number
+                raise ValueError
+            values[row] = 0.0 if cell is None else float(cell)
+        except ValueError:
+            blank = "empty; write 0 for none"
+            raise fail(row, f"{cell[:40]!r} is no number; write it as 0.25" if cell.strip() else blank) from None
+    return values, empty
+
+
+def nulls(array: Any) -> np.ndarray:
+    """Return which rows are null, (N,) bool."""
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def times(array: Any, fail: Fail) -> list[str | None]:

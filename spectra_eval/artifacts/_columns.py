@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.artifacts._foreign import advice
+from spectra_eval.artifacts._names import tidy
 from spectra_eval.errors import InputError, SchemaError
 
 __all__ = [
     "ABSENT",
     "MATRICES",
+    "NAMES",
     "TRUTHS",
     "RawColumns",
     "ReadSpec",
+    "listed",
     "match_columns",
     "options",
+    "present",
     "whole_numbers",
 ]
 
@@ -54,7 +58,9 @@ ABSENT = ("zero", "not-offered")
 class ReadSpec:
     """How a file is read: the options of the caller and the matched columns.
 
-    `columns` maps each column of the table to one of the file; `ignored` lists the columns without a match.
+    `columns` maps each column of the table to one of the file; `ignored` lists the columns without a match. `members`
+    has the columns of a quantity that is spread over several, by category. `spot` returns the place of a row; `own`
+    says that a file has the schema of this package, so its names are taken as they are.
     """
 
     path: Path
@@ -69,6 +75,9 @@ class ReadSpec:
     n_rows: int = 0
     kind: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    spot: Callable[[int], str] | None = None
+    own: bool = False
 
     def __post_init__(self) -> None:
         pairs = self.mapping if isinstance(self.mapping, Mapping) else {0: 0}
@@ -88,6 +97,14 @@ class ReadSpec:
     def fail(self, message: str, error: type[InputError] = InputError) -> InputError:
         """Return an error that names the file."""
         return error(f"{self.path}: {message}")
+
+    def place(self, row: int) -> str:
+        """Return the place of a row of the file, which counts from 0."""
+        return f"row {row + 1}" if self.spot is None else self.spot(row)
+
+    def label(self, name: str) -> str:
+        """Return a name as it is compared: tidied, unless the file is one of this package."""
+        return name if self.own else tidy(name)
 
     def at(self, row: int, user: object, column: str) -> str:
         """Return a place in the terms of the file; `row` counts from 0."""
@@ -124,35 +141,41 @@ def match_columns(
     """Return the column of the file for each column of a table; raise if one is missing or ambiguous."""
     allowed = tuple(allowed)
     found: dict[str, str] = {}
+    available = list(available)
     canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
     for key, column in mapping.items():
         name = canonical.get(key, "")
         if name not in allowed:
-            raise InputError(f"{path}: --map {key}={column}: this format has no {key!r}; choose from {_list(allowed)}")
+            raise InputError(f"{path}: --map {key}={column}: this format has no {key!r}; choose from {listed(allowed)}")
         if column not in available:
-            raise SchemaError(f"{path}: --map {key}={column}: no column {column!r}; there are {_list(available)}")
+            raise SchemaError(f"{path}: --map {key}={column}: no column {column!r}; there are {listed(available)}")
         if name in found:
             raise InputError(f"{path}: --map names the column {name} twice; keep one of the two")
         found[name] = column
     mapped = any(name in found for name in TRUTHS)
     for name in allowed:
-        present = [alias for alias in NAMES[name] if alias in available]
-        if name in found or not present or (mapped and name in TRUTHS):
+        columns = [column for column in present(name, available) if column not in found.values()]
+        if name in found or not columns or (mapped and name in TRUTHS):
             continue
-        if len(present) > 1:
-            raise SchemaError(f"{path}: columns {_list(present)} mean the same; choose one with --map {name}=COLUMN")
-        found[name] = present[0]
+        if len(columns) > 1:
+            raise SchemaError(f"{path}: columns {listed(columns)} mean the same; choose one with --map {name}=COLUMN")
+        found[name] = columns[0]
     if "target" in found and ("counts" in found or "theta_star" in found):
         raise SchemaError(f"{path}: target occurs together with counts or shares; choose one with --map target=COLUMN")
     if not any(name in found for name in TRUTHS):
         raise SchemaError(
-            f"{path}: no column target, counts or theta_star; there are {_list(available)}; "
+            f"{path}: no column target, counts or theta_star; there are {listed(available)}; "
             + advice(available, "name the truth with --map target=COLUMN")
         )
     return found
 
 
-def _list(names: Iterable[str]) -> str:
+def present(name: str, available: Iterable[str]) -> list[str]:
+    """Return the columns of a file that may be a column of a table; upper and lower case are the same."""
+    return [column for column in available if column.strip().casefold() in NAMES[name]]
+
+
+def listed(names: Iterable[str]) -> str:
     shown = [repr(name) for name in names]
     return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "") if shown else "none"
 
@@ -166,13 +189,13 @@ def whole_numbers(values: np.ndarray) -> np.ndarray:
     return good
 
 
-def options(present: np.ndarray, spec: ReadSpec, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
-    """Return the options of each record, given the cells (N, K) present in a text, and notes for the metadata.
+def options(given: np.ndarray, spec: ReadSpec, *, predicted: bool) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """Return the options of each record, given the cells (N, K) of the file, and notes for the metadata.
 
     With a prediction, an absent cell is not an option. Without one, the file may list the outcomes only, and options
     derived from outcomes would reveal the target.
     """
-    if present.all():
+    if given.all():
         return None, {}
     absent = spec.absent or ("not-offered" if predicted else "zero")
-    return (present if absent == "not-offered" else None), {"absent": absent}
+    return (given if absent == "not-offered" else None), {"absent": absent}

@@ -41,12 +41,12 @@ def batches(file: pq.ParquetFile, columns: list[str], most: int) -> Iterator[Any
         yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
-def check_values(spec: ReadSpec, file: pq.ParquetFile) -> None:
+def check_values(spec: ReadSpec, file: pq.ParquetFile, columns: Iterable[str]) -> None:
     """Raise if lists have more numbers than the limit of categories, or a row group is too large to decode."""
     for name, column in spec.columns.items():
         if name in (*MATRICES, "support") and (values := _values_a_row(file, column)) > limit("CATEGORIES"):
             check_table(spec.path, 1, values)
-    check_groups(spec.path, file, spec.columns.values())
+    check_groups(spec.path, file, columns)
 
 
 def check_groups(path: Path, file: pq.ParquetFile, columns: Iterable[str]) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.arrays import as_whole, order
 from spectra_eval.artifacts._arrow_columns import is_derived
 from spectra_eval.artifacts._assemble import assemble_whole
 from spectra_eval.artifacts._columns import MATRICES, NAMES, ReadSpec
-from spectra_eval.artifacts._footer import read_description
 from spectra_eval.artifacts._limits import first_twice
-from spectra_eval.artifacts._long_arrow import is_long, long_columns, read_long_arrow
-from spectra_eval.artifacts._parquet import WIDE, ParquetSource, mapped
+from spectra_eval.artifacts._wide import arrow_table, mapped, read_whole
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN, PreferenceTable
+from spectra_eval.tables import UNKNOWN, PreferenceTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +69,7 @@ def from_frame(
     """
     reading = {"renormalise": renormalise, "empty_windows": empty_windows, "empty_predictions": empty_predictions}
     spec = _read_spec(frame, mapping, absent=absent, **reading)
-    return _read(_arrow(frame, spec), spec)
+    return assemble_whole(*read_whole(arrow_table(_arrow(frame, spec)), spec))
 
 
 def from_pandas(
@@ -134,14 +129,14 @@ def from_pandas(
         if list(frame.index) != list(range(len(frame))):  # labels chosen by the caller
             frame = frame.rename_axis(index="user")
     if frame.columns.nlevels == 2:
-        return _read(_from_levels(frame, spec), spec)
+        return assemble_whole(*read_whole(arrow_table(_from_levels(frame, spec)), spec))
     if frame.columns.nlevels > 2:
         raise spec.fail(f"columns of {frame.columns.nlevels} levels; give two, the quantity and the category")
     if any(name is not None for name in frame.index.names):
         if duplicate := [name for name in frame.index.names if name in frame.columns]:
             raise spec.fail(f"column {duplicate[0]!r} is the index too; rename one, or drop the index", SchemaError)
         frame = frame.reset_index()
-    return _read(_arrow(frame, spec), spec)
+    return assemble_whole(*read_whole(arrow_table(_arrow(frame, spec)), spec))
 
 
 def to_pandas(table: PreferenceTable, layout: str = "long") -> pd.DataFrame:
@@ -227,70 +222,32 @@ def _arrow(frame: Any, spec: ReadSpec) -> pa.Table:
         return pa.table(frame)
 
 
-def _read(table: pa.Table, spec: ReadSpec) -> PreferenceTable:
-    with mapped(spec):
-        if is_long(table.schema, spec.mapping):
-            spec = long_columns(table.column_names, spec)
-            return assemble_whole(*read_long_arrow(table.select(list(spec.columns.values())), spec))
-        if (duplicate := first_twice(table.column_names)) is not None:
-            raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
-        categories, others = read_description(table.schema.metadata or {}, spec)
-        spec = replace(spec.understood(table.column_names, WIDE), n_rows=table.num_rows)
-        if table.num_rows == 0:
-            raise spec.fail("no rows; at least one user is needed", SchemaError)
-        source = ParquetSource(file=table, spec=spec, others=others)
-        source.ready(categories)
-        return assemble_whole(next(source.blocks(table.num_rows)), source.spec)
-
-
 def _from_levels(frame: pd.DataFrame, spec: ReadSpec) -> pa.Table:
-    """Return a frame whose columns are (quantity, category) as an Arrow table with lists."""
+    """Return a frame whose columns are (quantity, category) as an Arrow table with one struct a quantity."""
     import pyarrow as pa
 
     if (duplicate := first_twice(frame.columns)) is not None:
         raise spec.fail(f"column {duplicate!r} occurs twice; rename one", SchemaError)
     canonical = {alias: name for name, aliases in NAMES.items() for alias in aliases}
-    canonical |= {column: name for name, column in spec.mapping.items()}
+    canonical |= {column: canonical.get(name, name) for name, column in spec.mapping.items()}
     columns: dict[str, Any] = {}
-    categories: list[str] | None = None
     level = frame.columns.get_level_values(0)
-    for quantity in dict.fromkeys(level):
-        part, name = frame.loc[:, level == quantity].droplevel(0, axis=1), canonical.get(quantity, "")
-        title = str(quantity)
-        if canonical.get(name, name) in (*MATRICES, "support"):
-            labels = [str(label) for label in part.columns]
-            categories = categories or labels
-            part = part.iloc[:, order(title, labels, categories, "the first quantity", "categories")]
-            cells = part.to_numpy(dtype=object).copy()
-            cells[part.isna().to_numpy()] = None
-            columns[title] = cells.tolist()
-            kinds = {str(kind).lower() for kind in part.dtypes}
-            if len(kinds) == 1 and kinds <= {"float32", "float16"}:
-                columns[title] = pa.array(columns[title], pa.list_(pa.float32()))
-        elif name == "dg":
-            columns[title] = _lists(title, part)
-        elif part.shape[1] > 1:
-            raise spec.fail(f"column {title!r} has {part.shape[1]} columns below it; give it one", SchemaError)
-        else:
-            columns[title] = part.iloc[:, 0].to_numpy()
     with mapped(spec):
+        for quantity in dict.fromkeys(level):
+            part = frame.loc[:, level == quantity].droplevel(0, axis=1)
+            arrays = [pa.array(part.iloc[:, place], from_pandas=True) for place in range(part.shape[1])]
+            title = str(quantity)
+            if canonical.get(quantity) in (*MATRICES, "support", "dg"):
+                columns[title] = pa.StructArray.from_arrays(arrays, names=[str(label) for label in part.columns])
+            elif len(arrays) > 1:
+                raise spec.fail(f"column {title!r} has {len(arrays)} columns below it; give it one", SchemaError)
+            else:
+                columns[title] = arrays[0]
         index = frame.index.to_frame(index=False)
         for place, named in enumerate(frame.index.names):
             if named is not None:
-                columns[str(named)] = index.iloc[:, place].to_numpy()
-        made = pa.table(columns)
-        return made.replace_schema_metadata({"categories": json.dumps(categories or [])})
-
-
-def _lists(title: str, part: pd.DataFrame) -> list[list[int]]:
-    """Return decoded lists in the order of their ranks, the labels; a gap before an entry is out of vocabulary."""
-    ranks = [str(label) for label in part.columns]
-    if not all(rank.isdecimal() for rank in ranks):
-        raise InputError(f"{title}: the labels of its columns are no ranks; label them 1, 2 and so on")
-    part = part.iloc[:, sorted(range(len(ranks)), key=lambda place: int(ranks[place]))]
-    part = part.where(part.notna(), PAD).infer_objects()
-    rows = [np.trim_zeros(row - PAD, "b") + PAD for row in as_whole(title, part)]
-    return [np.where(row == PAD, OUT_OF_VOCABULARY, row).tolist() for row in rows]
+                columns[str(named)] = pa.array(index.iloc[:, place], from_pandas=True)
+        return pa.table(columns)
 
 
 def _long(table: PreferenceTable) -> pd.DataFrame:

@@ -1,93 +1,138 @@
-"""JSON lines: one object per record; a JSON list of such objects is read as well."""
+"""JSON lines as Arrow columns: one object a record or a cell; a JSON list of such objects is read as well."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.artifacts._columns import TRUTHS, RawColumns, ReadSpec, options
+from spectra_eval.artifacts._columns import MATRICES, ReadSpec
 from spectra_eval.artifacts._files import filled_lines, read_text
-from spectra_eval.artifacts._foreign import advice
 from spectra_eval.artifacts._json import parse_json
-from spectra_eval.artifacts._limits import check_objects, check_size, check_table, first_twice
-from spectra_eval.artifacts._names import tidy, warn_of_case, wrong_name
+from spectra_eval.artifacts._limits import check_objects, check_size
+from spectra_eval.artifacts._shape import Loaded, folded
 from spectra_eval.errors import InputError, SchemaError
-from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, UNKNOWN
 
-__all__ = ["pad_lists", "read_lines"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-_WEIGHTS = (*TRUTHS, "theta_s", "scores", "answer_mass", "history_counts")
-_ALLOWED = ("user", *_WEIGHTS, "dg", "n_window", "context_window", "horizon", "history")
+__all__ = ["json_column", "load_lines"]
+
+_NUMBERS = (*MATRICES, "dg_rank", "n_window", "context_window", "support")
+_FORM = {name: '[0.5, 0.5] or {"Drama": 0.5}' for name in (*MATRICES, "support")}
+_FORM |= {"dg": "the categories' names, best first", "history": "texts, oldest first", "categories": "names"}
+"""Columns that may hold lists, and how they are written."""
 
 _RECORD, _OFTEN = 512, 1 << 16
 """Bytes that the smallest record takes at least, and after how many records that is counted."""
 
 
-class _Record:
-    """One object of the file, with its place for messages."""
-
-    def __init__(self, values: dict[str, Any], place: str, spec: ReadSpec) -> None:
-        self.values, self.place, self.spec = values, place, spec
-        self.user = self.get("user")
-
-    def get(self, name: str) -> Any:
-        """Return the value of a column in the object; None where it is missing or null."""
-        return self.values.get(self.spec.columns.get(name, ""))
-
-    def fail(self, name: str, message: str) -> InputError:
-        who = "" if self.user is None else f" (user {str(self.user)!r})"
-        return self.spec.fail(f"{self.place}{who}, column {self.spec.columns.get(name, name)}: {message}", SchemaError)
+def _user(record: Mapping[str, Any], spec: ReadSpec) -> str:
+    user = record.get(spec.columns.get("user", ""))
+    return "" if user is None else f" (user {str(user)!r})"
 
 
-def read_lines(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
-    """Read the objects; the categories are all names that occur, sorted."""
+def load_lines(spec: ReadSpec) -> tuple[Loaded, ReadSpec]:
+    """Read the objects of a file."""
+    import pyarrow as pa
+
     found = list(_objects(spec))
-    available = list(dict.fromkeys(key for _, values in found for key in values))
     if not found:
         raise spec.fail("no records; write one JSON object per line", SchemaError)
-    spec = replace(spec.understood(available, _ALLOWED), n_rows=len(found))
-    if "user" not in spec.columns:
-        columns = ", ".join(map(repr, available[:12]))
-        fix = advice(available, "name it with --map user=COLUMN")
-        raise spec.fail(f"no column user; there are {columns}; {fix}", SchemaError)
-    records = [_Record(values, place, spec) for place, values in found]
-    users = [_user(record) for record in records]
-    weights = {name: [_weights(record, name) for record in records] for name in _WEIGHTS if name in spec.columns}
-    categories = tuple(sorted({name for column in weights.values() for row in column for name in row or ()}))
-    check_table(spec.path, len(records), len(categories))
-    warn_of_case(categories)
-    index = {name: place for place, name in enumerate(categories)}
-    matrices = {}
-    for name, column in weights.items():
-        if name in TRUTHS or any(row is not None for row in column):
-            matrices[name] = _matrix(name, column, index, records)
-    present = np.zeros((len(records), len(index)), dtype=bool)
-    for name in (*TRUTHS, "theta_s"):
-        for row, cells in enumerate(weights.get(name, ())):
-            present[row, [index[category] for category in cells or ()]] = True
-    support, notes = options(present, spec, predicted="theta_s" in matrices)
-    spec = replace(spec, notes=notes)
-    others: dict[str, Any] = {"support": support}
-    if "dg" in spec.columns:
-        drawn = [_list(record, index) for record in records]
-        check_size(spec.path, 4 * len(drawn) * max(map(len, drawn)), "its longest list in every row")
-        if (lists := pad_lists(drawn)) is not None:
-            others["dg"] = lists
-    if "context_window" in spec.columns:
-        others["context_window"] = _whole_column("context_window", records)
-    if "horizon" in spec.columns:
-        others["horizon"] = _text_column("horizon", records)
-    if "history" in spec.columns:
-        others["history"] = [_history(record) for record in records]
-    n_window = None
-    if "n_window" in spec.columns:
-        n_window = np.array([_whole(record, "n_window", UNKNOWN) for record in records], dtype=np.int64)
-    others = {name: value for name, value in others.items() if value is not None}
-    return RawColumns(users=users, categories=categories, matrices=matrices, n_window=n_window, others=others), spec
+    names = list(dict.fromkeys(key for _, values in found for key in values))
+
+    def take(spec: ReadSpec) -> pa.Table:
+        def place(name: str, row: int, message: str) -> InputError:
+            at, record = found[row]
+            return spec.fail(f"{at}{_user(record, spec)}, column {name}: {message}", SchemaError)
+
+        columns = {column: name for name, column in spec.columns.items() if column not in spec.members}
+        for name, column in spec.columns.items():
+            columns |= dict.fromkeys(spec.members.get(column, {}).values(), name)
+        made = {}
+        for column, name in columns.items():
+            values = [record.get(column) for _, record in found]
+            flat = column != spec.columns[name]
+            made[column] = json_column(name, values, functools.partial(place, column), flat=flat)
+        return folded(pa.table(made), spec.members)
+
+    def scalar(name: str) -> bool:
+        first = next((value for _, record in found if (value := record.get(name)) is not None), None)
+        return not isinstance(first, list | dict | None)
+
+    loaded = Loaded(names=names, scalar=scalar, take=take)
+    return loaded, replace(spec, spot=lambda row: found[row][0])
+
+
+def json_column(
+    name: str, values: Sequence[Any], fail: Callable[[int, str], InputError], *, flat: bool = False
+) -> pa.Array:
+    """Return the values of a column as Arrow: numbers or texts, lists of these, or mappings of texts to numbers.
+
+    A column is `flat` if it is one of several of a quantity.
+    """
+    import pyarrow as pa
+
+    nested = next((kind for kind in (dict, list) if any(isinstance(value, kind) for value in values)), None)
+    if nested is None and (flat or name not in ("dg", "history", "categories")):
+        return _plain(name, values, fail)
+    form = _FORM.get(name, "one text or number")
+    for row, value in enumerate(values):
+        if value is not None and (name not in _FORM or not isinstance(value, nested or list)):
+            what = f"no {'object' if nested is dict else 'list'}" if name in _FORM else "no text or number"
+            raise fail(row, f"{value!r:.40} is {what}; write {form}")
+    lengths = [0 if value is None else len(value) for value in values]
+    rows = np.repeat(np.arange(len(values)), lengths)
+    keys = [key for value in values for key in value or ()] if nested is dict else []
+
+    if (blank := next((entry for entry, key in enumerate(keys) if not key.strip()), None)) is not None:
+        raise fail(int(rows[blank]), f"{keys[blank]!r} is a blank category; name it")
+
+    def at(entry: int, message: str) -> InputError:
+        return fail(int(rows[entry]), f"{keys[entry]!r}: {message}" if keys else message)
+
+    inside = [entry for value in values for entry in ((value.values() if nested is dict else value) if value else ())]
+    parts = _plain(name, inside, at)
+    missing = np.array([*(value is None for value in values), False])
+    stops = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), mask=missing)
+    if nested is list:
+        return pa.ListArray.from_arrays(stops, parts)
+    return pa.MapArray.from_arrays(stops, _texts(keys, lambda entry, message: fail(int(rows[entry]), message)), parts)
+
+
+def _plain(name: str, values: Sequence[Any], fail: Callable[[int, str], InputError]) -> pa.Array:
+    """Return numbers or texts as Arrow."""
+    import pyarrow as pa
+
+    number = name in _NUMBERS
+    allowed = {type(None), int, float} if number else {type(None), int, str}
+    allowed |= {bool} if name == "support" else set()
+    for row, value in enumerate(values):
+        if type(value) not in allowed:
+            fix = "no number; write it as 0.25" if number else "no name; write a text or a whole number"
+            raise fail(row, f"{value!r:.40} is {fix}")
+        if number and value is not None and abs(value) > 1e300:
+            raise fail(row, "beyond 1e300; write a number of ordinary size")
+    if number:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    if all(value is None or (isinstance(value, int) and abs(value) < 2**63) for value in values):
+        return pa.array(values, pa.int64())
+    return _texts([None if value is None else str(value) for value in values], fail)
+
+
+def _texts(values: list[Any], fail: Callable[[int, str], InputError]) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.large_string())
+    except UnicodeEncodeError as error:
+        row = next(row for row, value in enumerate(values) if value and re.search("[\ud800-\udfff]", value))
+        raise fail(row, f"{values[row][:40]!r} holds half a character; write the name as UTF-8") from error
 
 
 def _objects(spec: ReadSpec) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -123,112 +168,3 @@ def _parsed(text: str, place: str, spec: ReadSpec) -> Any:
         raise spec.fail(f"{where}: not JSON ({error.msg}); write one object a line", SchemaError) from error
     except SchemaError as error:
         raise spec.fail(f"{place}: {error}" if place else str(error), SchemaError) from error
-
-
-def _user(record: _Record) -> str:
-    user = record.user
-    if isinstance(user, bool) or not isinstance(user, str | int):
-        what = "missing" if user is None else f"{user!r:.40} is no name"
-        raise record.fail("user", f"{what}; write a text or a whole number")
-    return tidy(str(user))
-
-
-def _weights(record: _Record, name: str) -> dict[str, Any] | None:
-    value = record.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise record.fail(name, f'{value!r:.40} is no object; write {{"category": number, …}}')
-    for category, weight in value.items():
-        if not category.strip():
-            raise record.fail(name, f"{category!r} is a blank category; name it")
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise record.fail(name, f"{category!r} is {weight!r:.40}, no number; write it as 0.25")
-        if abs(weight) > 1e300:
-            raise record.fail(name, f"{category!r} is beyond 1e300; write a number of ordinary size")
-    if (duplicate := first_twice(map(tidy, value))) is not None:
-        raise record.fail(name, f"{duplicate!r} is named twice, but for blanks or the form of letters; merge the two")
-    return {tidy(category): weight for category, weight in value.items()}
-
-
-def _matrix(
-    name: str, column: list[dict[str, Any] | None], index: dict[str, int], records: list[_Record]
-) -> np.ndarray:
-    matrix = np.zeros((len(column), len(index)))
-    for row, weights in enumerate(column):
-        if weights is None and name == "theta_s":
-            matrix[row] = np.nan
-        elif weights is None and name not in TRUTHS:
-            raise records[row].fail(name, "missing, though other records have it; add it or drop the record")
-        for category, weight in (weights or {}).items():
-            matrix[row, index[category]] = weight
-    return matrix
-
-
-def _list(record: _Record, index: dict[str, int]) -> list[int]:
-    value = record.get("dg")
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise record.fail("dg", f"{value!r:.40} is no list; write the categories' names, best first")
-    if len(value) > (most := max(1000, 2 * len(index))):
-        raise record.fail(
-            "dg", f"{len(value):,} entries for {len(index)} categories; a list ends at {most} at the latest"
-        )
-    places = []
-    for name in (tidy(name) if isinstance(name, str) else name for name in value):
-        if name is not None and (not isinstance(name, str) or name not in index):
-            fix = "write its name as in target, or null for an entry out of vocabulary"
-            raise record.fail("dg", f"{name!r:.40} is no category of this file; {fix}")
-        places.append(OUT_OF_VOCABULARY if name is None else index[name])
-    return places
-
-
-def pad_lists(lists: list[list[int]]) -> np.ndarray | None:
-    """Return lists of different lengths as one padded array; None where all are empty."""
-    width = max(map(len, lists), default=0)
-    if width == 0:
-        return None
-    array = np.full((len(lists), width), PAD, dtype=np.int32)
-    for row, entries in enumerate(lists):
-        array[row, : len(entries)] = entries
-    return array
-
-
-def _whole(record: _Record, name: str, missing: int | None) -> int:
-    value = record.get(name)
-    if value is None and missing is not None:
-        return missing
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-        what = "missing, though other records have it" if value is None else f"{value!r:.40} is no such number"
-        raise record.fail(name, f"{what}; write a whole number of at least 0")
-    return value
-
-
-def _whole_column(name: str, records: list[_Record]) -> list[int] | None:
-    if all(record.get(name) is None for record in records):
-        return None
-    return [_whole(record, name, None) for record in records]
-
-
-def _text_column(name: str, records: list[_Record]) -> list[str] | None:
-    values = [record.get(name) for record in records]
-    if all(value is None for value in values):
-        return None
-    for record, value in zip(records, values, strict=True):
-        if not isinstance(value, str) or not value:
-            raise record.fail(name, f"{value!r:.40} is no text; write one for every record")
-    return values
-
-
-def _history(record: _Record) -> list[str]:
-    value = record.get("history")
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(title, str) for title in value):
-        raise record.fail("history", f"{value!r:.40} is no list of titles; write texts, oldest first")
-    if (wrong := wrong_name(value)) is not None:
-        raise record.fail("history", wrong)
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -12,25 +13,24 @@ from spectra_eval.arrays import rows_per_block
 from spectra_eval.artifacts._assemble import NOTHING_LEFT, Tally, assemble, assemble_whole
 from spectra_eval.artifacts._columns import NAMES, TRUTHS, RawColumns, ReadSpec
 from spectra_eval.artifacts._files import as_path, file_format, locate
-from spectra_eval.artifacts._lines import read_lines
-from spectra_eval.artifacts._long_arrow import read_long_parquet
-from spectra_eval.artifacts._npz import read_npz
-from spectra_eval.artifacts._parquet import open_parquet
-from spectra_eval.artifacts._text import read_long
+from spectra_eval.artifacts._lines import load_lines
+from spectra_eval.artifacts._npz import load_npz
+from spectra_eval.artifacts._shape import Loaded
+from spectra_eval.artifacts._text import load_text
 from spectra_eval.artifacts._unique import Key, UniqueRecords, record_keys
+from spectra_eval.artifacts._wide import WideSource, open_parquet, read_whole
 from spectra_eval.errors import InputError, SimplexError
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["TableBlocks", "iter_table", "read_table"]
 
-_WHOLE: dict[str, Callable[[ReadSpec], tuple[RawColumns, ReadSpec] | None]] = {
-    "npz": read_npz,
-    "csv": read_long,
-    "tsv": read_long,
-    "jsonl": read_lines,
-    "parquet": read_long_parquet,
+_LOAD: dict[str, Callable[[ReadSpec], tuple[Loaded, ReadSpec]]] = {
+    "npz": load_npz,
+    "csv": load_text,
+    "tsv": load_text,
+    "jsonl": load_lines,
 }
-_ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon", "support"))
+_ALWAYS = frozenset(("user", *TRUTHS, "n_window", "context_window", "horizon", "support", "categories"))
 
 
 def read_table(
@@ -45,23 +45,22 @@ def read_table(
     """Read a preference table, a run folder, or the results of any system.
 
     The first bytes decide the format, and where those are ambiguous the suffix; CSV, TSV and JSON lines may be
-    gzip-compressed. All of them yield the same table and the same digest:
+    gzip-compressed. Every format may have each of these shapes, and all yield the same table and the same digest:
 
     ==============  ====================================================================================================
-    Parquet         one row a record: `user`; lists of K numbers `counts`, `theta_star` or `target`, `theta_s`; `dg` as
-                    places or names of categories. The categories are in the schema metadata (JSON under
-                    ``spectra_eval``, or a JSON list under ``categories``), else they are ``category_0``, …
-                    With a column `category` and one number a row it is read as CSV is: one row a user and category
-    NPZ             the same names; matrices (N, K); `users` and `categories` may be missing; `dg` ends with -2
-    CSV, TSV        one line a user and category: ``user,category,target[,prediction][,dg_rank][,n_window]``
+    long            one row a user and category: ``user,category,target[,prediction][,dg_rank][,n_window]``
                     ``[,context_window][,horizon]``. Ranks begin at 1, or, where the first of every list is 0, at 0;
                     a rank that is skipped was held by an entry out of vocabulary
-    JSON lines      one object a record, `target`, `prediction` as ``{"Drama": 3, …}``, `dg` as names, null where
-                    out of vocabulary, `n_window`; a JSON list of such objects is read too
+    lists           one row a record: lists of K numbers `counts`, `theta_star` or `target`, `theta_s`; `dg` as names or
+                    places of categories. The categories are in the schema metadata (JSON under ``spectra_eval``, or a
+                    JSON list under ``categories``), in the array `categories` of NPZ, or in each row as a list
+                    `categories`, else they are ``category_0``, …
+    mappings        one row a record: `target`, `prediction` as ``{"Drama": 3, …}``, or as structs or maps
+    columns         one row a record: ``target.Drama``, ``target.Noir``, ``prediction.Drama``, …, ``dg.1``, ``dg.2``
     ==============  ====================================================================================================
 
-    Rows are in the order of the file, for CSV of the first line of each record. Parquet and NPZ keep the order
-    of their categories; texts give none, so theirs are sorted by name.
+    Rows are in the order of the file, in a long one of the first row of each record. Lists keep the order of their
+    categories; the other shapes give none, so theirs are sorted by name.
 
     **Counts or shares.** A column named `counts` (or `count`) holds weights, one named `theta_star` (`share`,
     `shares`) distributions. For one named `target` the whole column decides: shares, when every row with a window
@@ -124,11 +123,10 @@ def read_table(
         empty_predictions=empty_predictions,
         absent=absent,
     )
-    if (whole := _read_whole(spec)) is not None:
-        return assemble_whole(*whole)
-    with open_parquet(spec) as source:
-        raw = next(source.blocks(source.spec.n_rows))
-        return assemble_whole(raw, source.spec)
+    with _opened(spec) as source:
+        if not isinstance(source, WideSource):
+            return assemble_whole(*source)
+        return assemble_whole(next(source.blocks(source.spec.n_rows)), source.spec)
 
 
 class TableBlocks(Iterator[PreferenceTable]):
@@ -251,15 +249,14 @@ def _blocks(
     if unknown := sorted((selected or frozenset()).difference(NAMES)):
         raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
     spec = _read_spec(path, **reading)
-    if (whole := _read_whole(spec)) is not None:
-        raw, spec = whole
-        table = assemble_whole(_narrowed(raw, selected), spec, tally)
-        size = rows_per_block(table.n_categories) if block is None else block
-        for start in range(0, table.n_users, size):
-            yield table.select(slice(start, start + size))
-        return
     seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
-    with open_parquet(spec, selected) as source:
+    with _opened(spec, selected) as source:
+        if not isinstance(source, WideSource):
+            table = assemble_whole(_narrowed(source[0], selected), source[1], tally)
+            size = rows_per_block(table.n_categories) if block is None else block
+            for start in range(0, table.n_users, size):
+                yield table.select(slice(start, start + size))
+            return
         parts = source.blocks(block)
         left = 0
         for raw in parts:
@@ -276,12 +273,20 @@ def _read_spec(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, 
     return ReadSpec(path=place, format=file_format(place), mapping={} if mapping is None else mapping, **options)
 
 
-def _read_whole(spec: ReadSpec) -> tuple[RawColumns, ReadSpec] | None:
-    """Read a file of any format but a Parquet file with one row a record."""
+@contextlib.contextmanager
+def _opened(
+    spec: ReadSpec, selected: frozenset[str] | None = None
+) -> Iterator[WideSource | tuple[RawColumns, ReadSpec]]:
+    """Open a wide Parquet file, which is read in blocks, or read a file of another kind."""
+    if spec.format == "parquet":
+        with open_parquet(spec, selected) as source:
+            yield source
+        return
     try:
-        return _WHOLE[spec.format](spec)
+        whole = read_whole(*_LOAD[spec.format](spec))
     except MemoryError as error:
         raise spec.fail("too large for the memory of this machine; write it as Parquet, which is streamed") from error
+    yield whole
 
 
 def _narrowed(raw: RawColumns, selected: frozenset[str] | None) -> RawColumns:
@@ -296,6 +301,7 @@ def _before(spec: ReadSpec, row: int) -> Iterator[tuple[list[Key], int]]:
     """Yield the records before a row again, block by block."""
     again = replace(spec, empty_windows="keep", renormalise=True, absent="zero")
     with open_parquet(again, _ALWAYS) as source:
+        assert isinstance(source, WideSource)  # only wide files are read in blocks
         for raw in source.blocks():
             if raw.first_row >= row:
                 return

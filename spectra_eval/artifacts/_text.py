@@ -1,136 +1,100 @@
-"""Long CSV and TSV: one line per user and category."""
+"""CSV and TSV as Arrow columns of texts; cells that are JSON lists or objects become lists and mappings."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from spectra_eval.artifacts._columns import RawColumns, ReadSpec, whole_numbers
+from spectra_eval.artifacts._columns import MATRICES, ReadSpec
 from spectra_eval.artifacts._files import read_text, text_stream
-from spectra_eval.artifacts._limits import filled_rows, first_twice
-from spectra_eval.artifacts._long import LONG, Numbering, check_named, grouped
-from spectra_eval.errors import SchemaError, one_line
-from spectra_eval.tables import UNKNOWN
+from spectra_eval.artifacts._json import parse_json
+from spectra_eval.artifacts._limits import filled_rows
+from spectra_eval.artifacts._lines import json_column
+from spectra_eval.artifacts._shape import Loaded, folded
+from spectra_eval.errors import InputError, SchemaError, one_line
 
-__all__ = ["read_long"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["load_text"]
 
 _CHUNK = 1 << 16
+_JSON = (*MATRICES, "support", "dg", "history", "categories")
 
 
-class _Lines:
-    """The cells of a CSV text by column, and the lines of rows."""
+def load_text(spec: ReadSpec) -> tuple[Loaded, ReadSpec]:
+    """Read the cells of a text by column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    def __init__(self, spec: ReadSpec) -> None:
-        self.spec = spec
-        self.text = read_text(spec.path)
-        rows = self.rows()
-        self.header = [name.strip() for name in next(rows, (0, []))[1]]
-        if not self.header:
-            raise spec.fail("no header line; begin with user,category,target", SchemaError)
-        if (duplicate := first_twice(self.header)) is not None:
-            raise spec.fail(f"line 1: column {duplicate!r} occurs twice; rename one", SchemaError)
-        self._rest = rows
-        mark = next((mark for mark in ";\t|," if mark in self.header[0]), None)
-        if len(self.header) == 1 and mark is not None:
-            fix = "name it .csv" if mark == "," else "name it .tsv" if mark == "\t" else "save it with commas"
-            raise spec.fail(f"line 1: columns are divided by {mark!r}; {fix}", SchemaError)
+    text = read_text(spec.path)
+    rows = _rows(text, spec)
+    header = [name.strip() for name in next(rows, (0, []))[1]]
+    if not header:
+        raise spec.fail("no header line; begin with user,category,target", SchemaError)
+    mark = next((mark for mark in ";\t|," if mark in header[0]), None)
+    if len(header) == 1 and mark is not None:
+        fix = "name it .csv" if mark == "," else "name it .tsv" if mark == "\t" else "save it with commas"
+        raise spec.fail(f"line 1: columns are divided by {mark!r}; {fix}", SchemaError)
+    kind = pa.large_string()
+    chunks: list[list[pa.Array]] = [[] for _ in header]
+    while pairs := list(islice(rows, max(1, 8 * _CHUNK // max(8, len(header))))):
+        for line, row in pairs:
+            if len(row) != len(header):
+                message = f"line {line}: {len(row)} fields, but the header names {len(header)}; correct the line"
+                raise spec.fail(message, SchemaError)
+        for parts, cells in zip(chunks, zip(*(row for _, row in pairs), strict=True), strict=True):
+            parts.append(pa.array(cells, kind))
+    columns = {name: pa.chunked_array(parts, kind) for name, parts in zip(header, chunks, strict=True)}
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows that are not blank, each with the line it ends on."""
-        mark = "\t" if self.spec.format == "tsv" else ","
-        reader = csv.reader(text_stream(self.text), delimiter=mark, strict=True)
-        try:
-            for row in filled_rows(self.spec.path, reader):
-                yield reader.line_num, row
-        except csv.Error as error:
-            fix = "quote the whole cell, or save the file again"
-            raise self.spec.fail(f"line {reader.line_num}: {one_line(error)}; {fix}", SchemaError) from error
+    def spot(row: int) -> str:  # for errors only, so the text is read again
+        return f"line {next(islice(_rows(text, spec), row + 1, None))[0]}"
 
-    def chunks(self) -> Iterator[dict[str, Sequence[str]]]:
-        """Yield the cells by column, a few thousand rows at a time."""
-        width = len(self.header)
-        while pairs := list(islice(self._rest, max(1, 8 * _CHUNK // max(8, width)))):
-            for line, row in pairs:
-                if len(row) != width:
-                    message = f"line {line}: {len(row)} fields, but the header names {width}; correct the line"
-                    raise self.spec.fail(message, SchemaError)
-            columns = zip(*(row for _, row in pairs), strict=True)
-            yield dict(zip(self.header, columns, strict=True))
+    def take(found: ReadSpec) -> pa.Table:
+        parts = [column for group in found.members.values() for column in group.values()]
+        made = {column: columns[column] for column in [*found.columns.values(), *parts] if column in columns}
+        for name in _JSON:
+            if name in found.columns and (column := found.columns[name]) in made and _starts(columns[column]):
+                made[column] = _parsed(columns[column], name, found)
+        for name in ("n_window", "context_window", "horizon"):
+            if (column := found.columns.get(name, "")) in made:
+                blank = pc.equal(made[column], "")
+                made[column] = pc.if_else(blank, pa.scalar(None, kind), made[column])
+        return folded(pa.table(made), found.members)
 
-    def spot(self, index: int) -> str:
-        """Return the line of a row after the header; used for errors only, so the text is read again."""
-        return f"line {next(islice(self.rows(), index + 1, None))[0]}"
-
-
-def read_long(spec: ReadSpec) -> tuple[RawColumns, ReadSpec]:
-    """Read a long text; records are in the order of their first line, categories sorted by name."""
-    lines = _Lines(spec)
-    spec = lines.spec = spec.understood(lines.header, LONG)
-    check_named(spec, lines.header)
-    records = Numbering(spec)
-    parts: dict[str, list[np.ndarray]] = {}
-    start = 0
-    for cells in lines.chunks():
-        found = _parse(cells, lines, start)
-        records.take(cells, found)
-        for name, values in found.items():
-            parts.setdefault(name, []).append(values)
-        start += len(found["record"])
-    if not parts:
-        raise spec.fail("a header and no rows; at least one user is needed", SchemaError)
-    columns = {name: np.concatenate(values) for name, values in parts.items()}
-    return grouped(columns, records, lines)
+    loaded = Loaded(names=header, scalar=lambda name: not _starts(columns[name]), take=take)
+    return loaded, replace(spec, spot=spot)
 
 
-def _parse(cells: dict[str, Sequence[str]], lines: _Lines, start: int) -> dict[str, np.ndarray]:
-    """Convert cells to numbers; an error names the line and the user of an invalid cell."""
-    spec = lines.spec
-    found = {}
-    for name in ("target", "counts", "theta_star", "theta_s", "dg_rank", "n_window"):
-        if name not in spec.columns:
-            continue
-        column = cells[spec.columns[name]]
-        may_be_empty = name in ("dg_rank", "n_window")
-        try:
-            if any("_" in cell for cell in column):  # Python would read 1_000 as a number
-                raise ValueError
-            values = np.fromiter(
-                (float(cell) if cell or not may_be_empty else UNKNOWN for cell in column), np.float64, len(column)
-            )
-        except ValueError:
-            index = next(i for i, cell in enumerate(column) if not _is_number(cell, may_be_empty=may_be_empty))
-            what = f"{column[index][:40]!r} is no number" if column[index].strip() else "empty"
-            fix = "write 0 for none" if what == "empty" else "write it as 0.25"
-            raise spec.fail(f"{_place(lines, cells, index, start, name)}: {what}; {fix}", SchemaError) from None
-        if may_be_empty:
-            _check_whole(values, column, name, lines, cells, start)
-        found[name] = values
-    return found
-
-
-def _is_number(cell: str, *, may_be_empty: bool) -> bool:
+def _rows(text: str, spec: ReadSpec) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, each with the line it ends on."""
+    reader = csv.reader(text_stream(text), delimiter="\t" if spec.format == "tsv" else ",", strict=True)
     try:
-        return (may_be_empty and not cell) or ("_" not in cell and float(cell) is not None)
-    except ValueError:
-        return False
+        for row in filled_rows(spec.path, reader):
+            yield reader.line_num, row
+    except csv.Error as error:
+        fix = "quote the whole cell, or save the file again"
+        raise spec.fail(f"line {reader.line_num}: {one_line(error)}; {fix}", SchemaError) from error
 
 
-def _check_whole(
-    values: np.ndarray, column: Sequence[str], name: str, lines: _Lines, cells: dict[str, Sequence[str]], start: int
-) -> None:
-    least = 0
-    given = np.fromiter((bool(cell) for cell in column), bool, len(column))
-    bad = given & ~(whole_numbers(values) & (values >= least))
-    if bad.any():
-        index = int(np.flatnonzero(bad)[0])
-        place = _place(lines, cells, index, start, name)
-        what = "a rank" if name == "dg_rank" else "a number of interactions"
-        raise lines.spec.fail(f"{place}: {column[index]!r} is not {what}; write a whole number of at least {least}")
+def _starts(column: pa.ChunkedArray) -> bool:
+    """Return whether the first cell that is not blank begins a JSON list or object."""
+    first = next((text for chunk in column.chunks for cell in chunk if (text := cell.as_py().strip())), "")
+    return first[:1] in ("[", "{")
 
 
-def _place(lines: _Lines, cells: dict[str, Sequence[str]], index: int, start: int, name: str) -> str:
-    user = cells[lines.spec.columns["user"]][index]
-    return f"{lines.spot(start + index)} (user {user!r}), column {lines.spec.columns[name]}"
+def _parsed(column: pa.ChunkedArray, name: str, spec: ReadSpec) -> pa.Array:
+    def fail(row: int, message: str) -> InputError:
+        return spec.fail(f"{spec.place(row)}, column {spec.columns[name]}: {message}", SchemaError)
+
+    values: list[Any] = []
+    for row, cell in enumerate(column.to_pylist()):
+        try:
+            values.append(parse_json(cell) if cell.strip() else None)
+        except (json.JSONDecodeError, SchemaError) as error:
+            raise fail(row, f'{cell[:40]!r} is not JSON; write [0.5, 0.5] or {{"Drama": 0.5}}') from error
+    return json_column(name, values, fail)

@@ -26,7 +26,7 @@ def notes(
     bound: Sequence[BoundMetric],
 ) -> tuple[str, ...]:
     """Return the sentences: on the readout first, then on the baselines, then on who is missing."""
-    sentences = [*_of_the_readout(table), *_of_rivals(table, results, bound), *_of_lists(table)]
+    sentences = [*_of_the_readout(table, bound), *_of_rivals(table, results, bound), *_of_lists(table)]
     sentences += [*of_options(table, bound), *of_metrics(bound)]
     if bucket_source == "window":
         sentences.append(
@@ -40,7 +40,7 @@ def notes(
     return (*sentences, *_of_missing(table, results))
 
 
-def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
+def _of_the_readout(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Iterator[str]:
     if table.theta_s is None:
         yield "the table holds no readout theta_s: only lists and baselines are evaluated"
         return
@@ -49,9 +49,15 @@ def _of_the_readout(table: PreferenceTable) -> Iterator[str]:
             "the model was trained on the evaluation windows (metadata: leaked): no number of theta_s says how it "
             "would perform on data that it has not seen"
         )
-    flat = flatness(table.theta_s, table.theta_star, table.support).sentence("theta_s")
-    if flat is not None:
-        yield flat
+    flat = flatness(table.theta_s, table.theta_star, table.support)
+    if (sentence := flat.sentence("theta_s")) is not None:
+        yield sentence
+    empty = [metric.name for metric in bound if metric.name in ("soft_ece", "smooth_ece")]
+    if empty and flat.facts.get("verdict") == "uniform":
+        yield (
+            f"{' and '.join(empty)} of a uniform prediction: 0 whatever the target, because the proportions of each "
+            "record sum to one; it is no evidence of calibration"
+        )
     if table.answer_mass is not None:
         mass = table.answer_mass[np.isfinite(table.answer_mass)]
         if len(mass) and float(mass.mean()) < LOW_MASS:

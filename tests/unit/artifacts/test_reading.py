@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from spectra_eval.artifacts import HashRuns, iter_table, read_table, write_block
 from spectra_eval.certification import certify, verify
 from spectra_eval.errors import InputError, SchemaError, SimplexError
 from spectra_eval.tables import PAD, UNKNOWN
-from tests.unit.made_tables import WRITERS, assert_same, make_table, write_long
+from tests.unit.made_tables import WRITERS, assert_same, make_table
 
 
 def write(path: Path, text: str) -> Path:
@@ -207,14 +205,6 @@ def test_reading_says_which_columns_it_took(tmp_path: Path) -> None:
     understood = table.metadata["read"]
     assert understood["columns"] == {"user": "who", "category": "category", "theta_star": "y", "theta_s": "p"}
     assert understood["ignored"] == ["colour"]
-
-
-def test_neither_pyarrow_nor_pandas_is_loaded_by_a_text(tmp_path: Path) -> None:
-    path = write_long(make_table(n=3), tmp_path / "a.csv")
-    code = f"import sys; from spectra_eval.artifacts import read_table; read_table({str(path)!r}); "
-    code += "print(sorted({'pyarrow', 'pandas'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_a_number_that_is_none_is_named_before_the_kind_of_the_column(tmp_path: Path) -> None:
