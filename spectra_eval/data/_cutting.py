@@ -234,7 +234,10 @@ class Cutter:
             "users_with_weightless_windows": "a window of weight 0",
         }
         counted = ", ".join(f"{tally[reason]} {words}" for reason, words in reasons.items() if reason in tally)
-        return SchemaError(f"interactions: no user is left of {tally['users_read']}: {counted}; lower the least number")
+        fix = "lower the least number"
+        if self.history_span is not None or self.window_span is not None:
+            fix += ", lengthen the spans or move the split"
+        return SchemaError(f"interactions: no user is left of {tally['users_read']}: {counted}; {fix}")
 
 
 def _check_options(
