@@ -16,7 +16,9 @@ from spectra_eval.tables import PAD, PreferenceTable
 from spectra_eval.testing import strategies
 
 MEANS = [
-    name for name in METRICS.names() if METRICS[name].is_mean and name not in ("tail_mass", "true_tail_mass")
+    name
+    for name in METRICS.names()
+    if METRICS[name].is_mean and name not in ("tail_mass", "true_tail_mass", "category_ndcg_tail", "category_ndcg_head")
 ]  # the tail is cut by all records together
 
 

@@ -70,7 +70,7 @@ def test_missing_users_show_as_nan_and_leave_the_others_alone(bound: BoundMetric
         kept[3] = False
     if bound.metric.name != "true_tail_mass":
         kept[7] = False
-    assert np.array_equal(got[kept], clean[kept])
+    assert np.array_equal(got[kept], clean[kept], equal_nan=True)
     assert np.isnan(got[~kept]).any(axis=1).all()
 
 
