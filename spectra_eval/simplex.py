@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from spectra_eval.arrays import by_rows
+
 __all__ = [
     "affinity",
     "binary_entropy_nats",
@@ -86,6 +88,7 @@ def binary_entropy_nats(x: Any) -> Any:
     return -special.xlogy(x, x) - special.xlog1py(1.0 - x, -x)
 
 
+@by_rows
 def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
     """Return the Jensen-Shannon divergence of each row, without cancellation.
 
@@ -114,6 +117,7 @@ def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
     return np.sum(total * psi_nats(ratio), axis=-1) / 2
 
 
+@by_rows
 def kl_nats(p: np.ndarray, q: np.ndarray) -> Any:
     """Return the Kullback-Leibler divergence KL(p || q) of each row.
 
@@ -162,6 +166,7 @@ def _kl_generator(u: np.ndarray) -> np.ndarray:
     return out
 
 
+@by_rows
 def tv(p: np.ndarray, q: np.ndarray) -> Any:
     """Return the total variation of each row: half the L1 distance.
 
@@ -185,6 +190,7 @@ def tv(p: np.ndarray, q: np.ndarray) -> Any:
     return np.sum(np.abs(p - q), axis=-1) / 2
 
 
+@by_rows
 def linf(p: np.ndarray, q: np.ndarray) -> Any:
     """Return the largest absolute difference of each row.
 

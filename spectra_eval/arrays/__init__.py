@@ -4,7 +4,7 @@ A public function converts and checks its arrays here and passes them to kernels
 shapes that signatures use are defined here too.
 """
 
-from spectra_eval.arrays._blocks import row_blocks, rows_per_block
+from spectra_eval.arrays._blocks import by_rows, row_blocks, rows_per_block
 from spectra_eval.arrays._checks import (
     ATOL,
     Counts,
@@ -60,6 +60,7 @@ __all__ = [
     "as_simplex",
     "as_together",
     "as_whole",
+    "by_rows",
     "check_cutoff",
     "check_level",
     "check_number",

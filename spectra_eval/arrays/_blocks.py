@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
-__all__ = ["CELLS", "row_blocks", "rows_per_block"]
+import numpy as np
+
+__all__ = ["CELLS", "by_rows", "row_blocks", "rows_per_block"]
 
 CELLS = 1 << 18
 """Cells of a matrix in a block: 2 MiB of float64. A stage has some twenty arrays of this size at once."""
@@ -59,3 +63,35 @@ def row_blocks(n_rows: int, n_categories: int) -> Iterator[slice]:
     step = rows_per_block(n_categories)
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
+
+
+def by_rows(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of rows that computes large matrices block by block, so that its temporary arrays are small.
+
+    Parameters
+    ----------
+    kernel : callable
+        Maps matrices (N, K), and vectors (K,) that apply to every row, to one number per row.
+
+    Returns
+    -------
+    callable
+        With the same result, bit for bit.
+
+    Examples
+    --------
+    >>> largest = by_rows(lambda values: values.max(axis=-1))
+    >>> largest(np.arange(6.0).reshape(3, 2)).tolist()
+    [1.0, 3.0, 5.0]
+    """
+
+    @functools.wraps(kernel)
+    def in_blocks(*matrices: Any) -> Any:
+        first = matrices[0]
+        large = isinstance(first, np.ndarray) and first.ndim == 2 and first.size > CELLS
+        if not large or any(one.ndim > 1 and one.shape != first.shape for one in matrices):
+            return kernel(*matrices)
+        parts = [kernel(*(one[rows] if one.ndim > 1 else one for one in matrices)) for rows in row_blocks(*first.shape)]
+        return np.concatenate(parts)
+
+    return in_blocks

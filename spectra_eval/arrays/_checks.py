@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from spectra_eval.arrays._blocks import by_rows
 from spectra_eval.arrays._convert import as_array, convert, sum_tolerance
 from spectra_eval.arrays._labels import align
 from spectra_eval.errors import InputError, ShapeError, SimplexError
@@ -179,6 +180,7 @@ def as_counts(name: str, value: Any) -> np.ndarray:
     return array
 
 
+@by_rows
 def row_sums(values: np.ndarray) -> np.ndarray:
     """Return the sum of each row of finite, non-negative numbers, the same for any order of its entries.
 

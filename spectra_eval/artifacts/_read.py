@@ -21,6 +21,7 @@ from spectra_eval.artifacts._unique import Key, UniqueRecords, record_keys
 from spectra_eval.artifacts._wide import WideSource, open_parquet, read_whole
 from spectra_eval.errors import InputError, SimplexError
 from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables._stack import stacked
 
 __all__ = ["TableBlocks", "iter_table", "read_table"]
 
@@ -126,7 +127,10 @@ def read_table(
     with _opened(spec) as source:
         if not isinstance(source, WideSource):
             return assemble_whole(*source)
-        return assemble_whole(next(source.blocks(source.spec.n_rows)), source.spec)
+        n_rows = source.spec.n_rows
+        if n_rows > source.rows and (table := _stacked(spec, source)) is not None:
+            return table
+        return assemble_whole(next(source.blocks(n_rows)), source.spec)
 
 
 class TableBlocks(Iterator[PreferenceTable]):
@@ -249,7 +253,6 @@ def _blocks(
     if unknown := sorted((selected or frozenset()).difference(NAMES)):
         raise InputError(f"columns: no column {unknown[0]!r} in a table; choose from {', '.join(sorted(NAMES))}")
     spec = _read_spec(path, **reading)
-    seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
     with _opened(spec, selected) as source:
         if not isinstance(source, WideSource):
             table = assemble_whole(_narrowed(source[0], selected), source[1], tally)
@@ -257,15 +260,36 @@ def _blocks(
             for start in range(0, table.n_users, size):
                 yield table.select(slice(start, start + size))
             return
-        parts = source.blocks(block)
-        left = 0
-        for raw in parts:
-            made = assemble(raw, source.spec, tally, functools.partial(seen.check, first_row=raw.first_row), parts)
-            if made is not None:
-                left += made.n_users
-                yield made
-        if not left:
-            raise source.spec.fail(NOTHING_LEFT, SimplexError)
+        yield from _assembled(spec, source, block, tally)
+
+
+def _stacked(spec: ReadSpec, source: WideSource) -> PreferenceTable | None:
+    """Read a table block by block; None where it must be read at once: records with options, or an error."""
+    tally = Tally()
+    blocks = TableBlocks(_assembled(spec, source, None, tally), tally)
+    try:
+        table = stacked(blocks, source.spec.n_rows)
+    except InputError:
+        return None  # found again in the whole table, in the order of its columns
+    read = blocks.metadata.get("read", {})
+    if table is None or "absent" in read:
+        return None
+    object.__setattr__(table, "metadata", blocks.metadata)
+    return table
+
+
+def _assembled(spec: ReadSpec, source: WideSource, block: int | None, tally: Tally) -> Iterator[PreferenceTable]:
+    """Yield the blocks of a Parquet file as tables."""
+    seen = UniqueRecords(functools.partial(_before, spec), functools.partial(_duplicate, spec))
+    parts = source.blocks(block)
+    left = 0
+    for raw in parts:
+        made = assemble(raw, source.spec, tally, functools.partial(seen.check, first_row=raw.first_row), parts)
+        if made is not None:
+            left += made.n_users
+            yield made
+    if not left:
+        raise source.spec.fail(NOTHING_LEFT, SimplexError)
 
 
 def _read_spec(path: str | os.PathLike[str], mapping: Mapping[str, str] | None, **options: Any) -> ReadSpec:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectra_eval import simplex
+from spectra_eval.arrays import row_blocks
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 from spectra_eval.registry import Registry
 from spectra_eval.tables import PreferenceTable, System
@@ -20,6 +21,7 @@ __all__ = [
     "Baseline",
     "Prediction",
     "RowSystem",
+    "any_history",
     "history_shares",
     "history_within",
     "popular_rows",
@@ -188,7 +190,7 @@ def _entry(table: PreferenceTable, method: str) -> Baseline:
     """Return a baseline after checking that the table has the columns it needs."""
     entry = BASELINES[method]
     for column in entry.needs:
-        if getattr(table, column) is None:
+        if not table.has(column):
             raise InputError(
                 f"baseline {method!r}: the table has no {column}; make it with `prepare`, or add the column"
             )
@@ -343,9 +345,17 @@ def with_prediction(table: PreferenceTable, theta: np.ndarray, about: Mapping[st
 
 def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndarray:
     """Return the weights of the histories, (N, K), zero for categories that are not options of the record."""
-    assert table.history_counts is not None  # checked by `predict`
-    weights = table.history_counts[rows]
-    return weights if table.support is None else np.where(table.support[rows], weights, 0.0)
+    table = table if rows == slice(None) else table.select(rows)
+    weights = table.history_counts
+    assert weights is not None  # checked by `predict`
+    return weights if table.support is None else np.where(table.support, weights, 0.0)
+
+
+def any_history(table: PreferenceTable) -> bool:
+    """Return whether some record has a history with weight on one of its options."""
+    if not table.has("history_counts"):
+        return False
+    return any(history_within(table, rows).any() for rows in row_blocks(table.n_users, table.n_categories))
 
 
 def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
@@ -358,17 +368,22 @@ def history_shares(table: PreferenceTable, rows: slice = slice(None)) -> tuple[n
 
 def popularity_of(table: PreferenceTable) -> np.ndarray:
     """Return the mean history distribution, (K,); all users with a history have equal weight."""
-    weights = history_within(table)
-    total = weights.sum(axis=1)
-    has_history = total > 0
-    if not has_history.any():
+    if not any_history(table):
         raise InputError("column history_counts: all zero, so popularity is unknown; give histories")
     if table.support is not None:  # exact sums, so that ties do not depend on other entries
+        weights = history_within(table)
+        total = weights.sum(axis=1)
+        has_history = total > 0
         exact = np.array([math.fsum(column) for column in (weights / np.where(has_history, total, 1.0)[:, None]).T])
         return exact / math.fsum(exact)
-    # The proportions would be a copy of the whole column; rows without a history are zero. A matrix product would be
-    # faster, but its last bits depend on the number of threads.
-    mean = np.einsum("i,ij->j", 1.0 / np.where(has_history, total, 1.0), weights)
+    # Rows without a history are zero. A matrix product would be faster, but its last bits depend on the number of
+    # threads. The sum so far is a row of weight one, so that it goes on as one sum over all rows would.
+    mean = np.zeros(table.n_categories)
+    for rows in row_blocks(table.n_users, table.n_categories):
+        weights = history_within(table, rows)
+        total = weights.sum(axis=1)
+        factors = np.concatenate([[1.0], 1.0 / np.where(total > 0, total, 1.0)])
+        mean = np.einsum("i,ij->j", factors, np.concatenate([mean[None], weights]))
     return np.asarray(mean / mean.sum())
 
 

@@ -15,13 +15,13 @@ from spectra_eval.arrays import Number, Whole, as_names, check_level, check_whol
 from spectra_eval.artifacts import TableDigest, rows_frame, write_json
 from spectra_eval.baselines import BASELINES
 from spectra_eval.baselines import row_system as baseline
-from spectra_eval.baselines._base import history_within
+from spectra_eval.baselines._base import any_history
 from spectra_eval.errors import InputError, UndefinedMetricError, UnknownNameError
 from spectra_eval.evaluation._intervals import interval_of
 from spectra_eval.evaluation._measure import Cell, measure
 from spectra_eval.evaluation._notes import notes
 from spectra_eval.evaluation._strata import buckets_of, check_columns, ranks_of, stratify
-from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem
+from spectra_eval.evaluation._systems import AnySystem, Cohort, ListSystem, WindowRows
 from spectra_eval.metrics import BoundMetric
 from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.stats.bootstrap import Resamples
@@ -306,7 +306,7 @@ def cohort_of(table: PreferenceTable, bucket: np.ndarray) -> tuple[PreferenceTab
         rows, owner = rows[order], owner[order]
     whole = len(rows) == table.n_users and bool((rows == np.arange(len(rows))).all())
     seen = table if whole else table.select(rows)
-    cohort = Cohort(theta_star=seen.theta_star, owner=owner, bucket=bucket, n_users=len(number), support=seen.support)
+    cohort = Cohort(theta_star=WindowRows(seen), owner=owner, bucket=bucket, n_users=len(number), support=seen.support)
     return seen, cohort, rows
 
 
@@ -323,7 +323,7 @@ def systems_of(table: PreferenceTable) -> list[AnySystem]:
     if table.dg is not None:
         systems.append(ListSystem(name="dg", lists=table.dg, n_categories=table.n_categories))
     systems.append(baseline(table, "uniform"))
-    if table.history_counts is not None and history_within(table).any():
+    if any_history(table):
         systems += [baseline(table, "popularity"), baseline(table, "history")]
     return systems
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.arrays import convert, order
-from spectra_eval.baselines._base import history_within
+from spectra_eval.arrays import convert, order, row_blocks
+from spectra_eval.baselines._base import any_history, history_within
 from spectra_eval.errors import InputError, ShapeError, UnknownNameError
 from spectra_eval.metrics import category_buckets, tail_preference_groups
 from spectra_eval.metrics._strata import frequency_ranks
@@ -50,9 +50,14 @@ def ranks_of(table: PreferenceTable) -> np.ndarray:
 
 
 def _frequency(table: PreferenceTable) -> tuple[np.ndarray, str]:
-    has_history = table.history_counts is not None and bool(history_within(table).any())
-    frequency = history_within(table) if has_history else table.theta_star[table.observed]
-    return frequency.sum(axis=0), "history" if has_history else "window"
+    has_history = any_history(table)
+    total = np.zeros(table.n_categories)
+    for rows in row_blocks(table.n_users, table.n_categories):
+        part = table.select(rows)
+        frequency = history_within(part) if has_history else part.theta_star[part.observed]
+        if len(frequency):  # one row after another, as in a sum over all of them
+            total = np.concatenate([total[None], frequency]).sum(axis=0)
+    return total, "history" if has_history else "window"
 
 
 def _alive(frequency: np.ndarray, support: np.ndarray | None) -> np.ndarray:
@@ -139,13 +144,19 @@ def _column(name: str, values: np.ndarray) -> Stratification:
     return Stratification(names=names, group=group, facts={name: {"rule": f"values of {name}", **_sizes(names, group)}})
 
 
+def _sums(table: PreferenceTable, name: str, categories: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Return the sum of a matrix over some categories for each record, (N,)."""
+    parts = (table.select(rows) for rows in row_blocks(table.n_users, table.n_categories))
+    return np.concatenate([getattr(part, name)[:, categories].sum(axis=1) for part in parts])
+
+
 def _tail_preference(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
     """Group by quartiles of the proportion of tail categories in the history, where there is one."""
-    if table.history_counts is None:
+    if not table.has("history_counts"):
         return _tail_preference_window(table, bucket, name="tail_preference")
-    total = table.history_counts.sum(axis=1)
+    total = _sums(table, "history_counts")
     with np.errstate(invalid="ignore"):
-        share = table.history_counts[:, bucket == _TAIL].sum(axis=1) / total
+        share = _sums(table, "history_counts", bucket == _TAIL) / total
     return _quarters("tail_preference", share, "quartiles of the proportion of tail categories in the history")
 
 
@@ -153,7 +164,7 @@ def _tail_preference_window(
     table: PreferenceTable, bucket: np.ndarray, *, name: str = "tail_preference_window"
 ) -> Stratification:
     """Group by quartiles of the proportion of tail categories in the window, as in the paper: by the outcome."""
-    share = table.theta_star[:, bucket == _TAIL].sum(axis=1)
+    share = _sums(table, "theta_star", bucket == _TAIL)
     return _quarters(name, share, "quartiles of the proportion of tail categories in the window")
 
 
@@ -166,8 +177,8 @@ def _activity(table: PreferenceTable, bucket: np.ndarray) -> Stratification:
             np.array([float(len(titles)) for titles in table.history]),
             "quartiles of the number of titles in the history",
         )
-    if table.history_counts is not None:
-        return _quarters("activity", table.history_counts.sum(axis=1), "quartiles of the weight of the history")
+    if table.has("history_counts"):
+        return _quarters("activity", _sums(table, "history_counts"), "quartiles of the weight of the history")
     raise InputError("stratum 'activity': the table has neither history nor history_counts; leave the stratum out")
 
 

@@ -10,9 +10,25 @@ import numpy as np
 from spectra_eval import simplex
 from spectra_eval.baselines import RowSystem
 from spectra_eval.stats.bootstrap import PART
-from spectra_eval.tables import System
+from spectra_eval.tables import PreferenceTable, System
 
-__all__ = ["AnySystem", "Cohort", "ListSystem"]
+__all__ = ["AnySystem", "Cohort", "ListSystem", "WindowRows"]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowRows:
+    """The observed distributions of a table, which are computed for the rows that are asked for."""
+
+    table: PreferenceTable
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the numbers of records and categories."""
+        return self.table.n_users, self.table.n_categories
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Return the distributions of some records, (n, K)."""
+        return self.table.select(rows).theta_star
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +37,7 @@ class Cohort:
 
     Attributes
     ----------
-    theta_star : (n, K) float array
+    theta_star : (n, K) float array or WindowRows
         Observed distributions; every row on the simplex.
     owner : (n,) int array
         The index of the user of each record, ascending.
@@ -35,7 +51,7 @@ class Cohort:
         As in `Comparison`.
     """
 
-    theta_star: np.ndarray
+    theta_star: np.ndarray | WindowRows
     owner: np.ndarray
     bucket: np.ndarray
     n_users: int

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.baselines._base import history_within
+from spectra_eval.baselines._base import any_history
 from spectra_eval.metrics._base import names_shown_in
 from spectra_eval.report._material import model_of
 from spectra_eval.tables import PreferenceTable
@@ -44,7 +44,7 @@ def evaluation_arguments(table: PreferenceTable) -> dict[str, Any]:
     systems = ["theta_s"] if table.theta_s is not None else []
     systems += ["dg", "dg_best"] if table.dg is not None else []
     systems.append("uniform")
-    if table.history_counts is not None and history_within(table).any():
+    if any_history(table):
         systems += ["popularity", "history"]
     strata = ["tail_preference"]
     strata += [name for name in ("context_window", "horizon") if _several(getattr(table, name))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.arrays import ATOL, deviation, row_sums, sum_tolerance
+from spectra_eval.arrays import ATOL, by_rows, deviation, row_blocks, row_sums, sum_tolerance
 from spectra_eval.errors import InputError, ShapeError, SimplexError
 
 if TYPE_CHECKING:
@@ -65,12 +65,17 @@ def check_weights(table: PreferenceTable, name: str) -> None:
     value = getattr(table, name)
     if value is None:
         return
-    bad = ~(np.isfinite(value) & (value >= 0)).all(axis=1)
+    bad = ~_are_weights(value)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         column = int(np.flatnonzero(~(np.isfinite(value[row]) & (value[row] >= 0)))[0])
         what = f"{table.categories[column]!r} is {value[row, column]}"
         raise InputError(f"{place(table, row, name)}: {what}; weights must be finite and not negative")
+
+
+@by_rows
+def _are_weights(value: np.ndarray) -> np.ndarray:
+    return np.asarray((np.isfinite(value) & (value >= 0)).all(axis=1))
 
 
 def windows_from(table: PreferenceTable) -> np.ndarray:
@@ -80,11 +85,15 @@ def windows_from(table: PreferenceTable) -> np.ndarray:
     return windows
 
 
-def shares(counts: np.ndarray | None) -> np.ndarray:
+def shares(counts: Any) -> np.ndarray:
     assert counts is not None  # ensured by check_shapes
-    totals = row_sums(counts)[:, None]
-    with np.errstate(invalid="ignore"):
-        return np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), np.nan)
+    made = np.empty(counts.shape)
+    for rows in row_blocks(*counts.shape):
+        part = counts[rows].toarray() if hasattr(counts, "toarray") else counts[rows]
+        totals = row_sums(part)[:, None]
+        with np.errstate(invalid="ignore"):
+            made[rows] = np.where(totals > 0, part / np.where(totals > 0, totals, 1.0), np.nan)
+    return made
 
 
 def check_windows(table: PreferenceTable) -> None:

@@ -248,12 +248,18 @@ class PreferenceTable:
         rows = rows if isinstance(rows, slice) else as_rows(self, rows)
         made = object.__new__(PreferenceTable)
         for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
+            value = vars(self)[item.name]
             if isinstance(value, np.ndarray):
                 value = value[rows]
                 value.flags.writeable = False
+            elif hasattr(value, "toarray"):
+                value = value[rows]
             object.__setattr__(made, item.name, value)
         return made
+
+    def has(self, name: str) -> bool:
+        """Return whether the table has an optional column."""
+        return vars(self)[name] is not None
 
     def replace(self, **changes: Any) -> PreferenceTable:
         """Return a table with some columns replaced; all columns are checked again."""
@@ -261,6 +267,31 @@ class PreferenceTable:
         if unknown := [name for name in changes if name not in known]:
             raise InputError(f"no column {unknown[0]!r} in a table; choose from {', '.join(known)}")
         return dataclasses.replace(self, **changes)
+
+
+class _Column:
+    """A column that `stacked` may hold in another form; it is an array whenever it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, table: PreferenceTable | None, owner: type) -> Any:
+        value: Any = None if table is None else vars(table)[self._name]
+        if isinstance(value, str):  # the observed frequencies that follow from the counts
+            value = shares(vars(table)[value])
+        elif hasattr(value, "toarray"):
+            value = value.toarray()
+        else:
+            return value
+        value.flags.writeable = False
+        return value
+
+    def __set__(self, table: PreferenceTable, value: Any) -> None:
+        vars(table)[self._name] = value
+
+
+for _name in ("counts", "theta_star", "history_counts"):
+    setattr(PreferenceTable, _name, _Column(_name))
 
 
 def check_table(value: Any) -> None:

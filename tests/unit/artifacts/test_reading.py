@@ -16,7 +16,7 @@ import pytest
 from spectra_eval.artifacts import HashRuns, iter_table, read_table, write_blocks, write_table
 from spectra_eval.certification import certify, verify
 from spectra_eval.errors import InputError, SchemaError, SimplexError
-from spectra_eval.tables import PAD, UNKNOWN
+from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
 from tests.unit.made_tables import WRITERS, assert_same, make_table
 
 
@@ -287,3 +287,26 @@ def test_a_packed_table_without_a_suffix_is_told_by_what_it_holds(tmp_path: Path
     (tmp_path / "v").write_bytes(b"\x1f\x8bnonsense")
     with pytest.raises(SchemaError, match="its format is not known"):
         read_table(tmp_path / "v")
+
+
+def test_a_table_read_in_blocks_is_the_table_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    counts = (rng.random((90, 40)) < 0.05) * rng.integers(1, 5, (90, 40))
+    counts[:, 0] += 1
+    table = PreferenceTable(
+        users=[f"u{row}" for row in range(90)],
+        categories=tuple(f"c{place}" for place in range(40)),
+        counts=counts,
+        history_counts=counts[::-1],
+        theta_s=rng.dirichlet(np.ones(40), 90),
+        dg=np.argsort(-counts, axis=1)[:, :3],
+    )
+    write_table(table, tmp_path / "t.parquet")
+    whole = read_table(tmp_path / "t.parquet")
+    monkeypatch.setattr("spectra_eval.arrays._blocks.CELLS", 400)
+    parts = read_table(tmp_path / "t.parquet")
+    assert not isinstance(vars(parts)["counts"], np.ndarray)  # held as its non-zero entries
+    assert parts.metadata == whole.metadata
+    for name in ("users", "counts", "theta_star", "theta_s", "history_counts", "dg", "n_window"):
+        assert np.array_equal(getattr(parts, name), getattr(table, name)), name
+        assert np.array_equal(getattr(parts.select([3, 1]), name), getattr(table, name)[[3, 1]]), name
