@@ -5,6 +5,8 @@ First, all tests of the mathematics run once, to record which tests reach which 
 over the mathematics and the data is tested by the tests that reach the changed line: first by the unit tests of its
 folder, the quickest in front, then by all others. Survivors are printed with their change.
 `--known` names a file of survivors that no test can kill, one ``PATH OLD => NEW  # REASON`` a line.
+`-o` names a file that receives each outcome as it comes. Mutants whose outcome is in it are not tested again, so a long
+run can be interrupted (it finishes the mutants under test) and resumed. Use a new file after a change of code or tests.
 
 Example: ``python benchmarks/mutation.py --sample 300 --seed 1 --workers 2 -o outcomes.jsonl``
 """
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,13 +158,17 @@ def reached(tree: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def tests_of(mutant: Mutant, by_file: dict[str, dict[str, list[str]]]) -> tuple[list[str], list[str]]:
-    """Return the tests that reach a mutant: those of its folder or its own file, and all others."""
+    """Return the tests that reach a mutant: those of its folder or its own file, and all others.
+
+    A line that no test reaches may run at import: all tests that reach its file count.
+    """
     tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
     around = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= mutant.line <= (n.end_lineno or 0)]
     inner = max(around, key=lambda n: n.lineno)
     end = inner.body[0].lineno - 1 if isinstance(inner, COMPOUND) else inner.end_lineno or inner.lineno
     lines = by_file.get(str(mutant.path), {})
     tests = dict.fromkeys(t for line in range(inner.lineno, end + 1) for t in lines.get(str(line), ()))
+    tests = tests or dict.fromkeys(t for row in lines.values() for t in row)
     room = mutant.path.relative_to("spectra_eval")
     homes = (f"tests/unit/{room.parts[0] if len(room.parts) > 1 else 'test_' + room.stem}", str(mutant.path))
     return [t for t in tests if t.startswith(homes)], [t for t in tests if not t.startswith(homes)]
@@ -187,13 +194,27 @@ def _passes(tests: list[str], tree: Path) -> bool:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "@chosen.txt"]
         try:
             done = subprocess.run(
-                command, cwd=tree, env=_environment(tree), capture_output=True, timeout=LIMIT_S, check=False
+                command,
+                cwd=tree,
+                env=_environment(tree),
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=False,
+                start_new_session=True,  # Ctrl-C must not end the tests, or the mutant would count as killed
             )
         except subprocess.TimeoutExpired:
             return False  # a loop without an end is noticed
         if done.returncode != 0:
             return False
     return True
+
+
+def outcomes_in(path: Path | None) -> dict[str, str]:
+    """Return the outcomes of an earlier run by label; none without a file."""
+    if path is None or not path.is_file():
+        return {}
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {row["mutant"]: row["outcome"] for row in rows}
 
 
 def _environment(tree: Path) -> dict[str, str]:
@@ -209,14 +230,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--known", type=Path, default=ROOT / "benchmarks" / "mutation_survivors.txt")
     parser.add_argument("--reached", type=Path, help="A file of which tests reach which line: read, or written.")
-    parser.add_argument("-o", "--output", type=Path, help="Write every mutant with its outcome here, as JSON lines.")
+    parser.add_argument("-o", "--output", type=Path, help="Add each mutant with its outcome here, as JSON lines.")
     options = parser.parse_args()
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
-    mutants = drawn(options.sample, options.seed)
-    for mutant in mutants:
-        waiting.put(mutant)
-    results: dict[Mutant, str] = {}
+    labels = {mutant: mutant.label for mutant in drawn(options.sample, options.seed)}
+    earlier = outcomes_in(options.output)
+    results = {mutant: earlier[label] for mutant, label in labels.items() if label in earlier}
+    for mutant in labels:
+        if mutant not in results:
+            waiting.put(mutant)
     began = time.monotonic()
+    writing = threading.Lock()
 
     def work(tree: Path) -> None:
         while True:
@@ -224,8 +248,13 @@ def main() -> None:
                 mutant = waiting.get_nowait()
             except queue.Empty:
                 return
-            results[mutant] = outcome(mutant, tree, by_file)
-            print(f"{len(results)}/{len(mutants)} {results[mutant]}: {mutant.label}", file=sys.stderr, flush=True)
+            found = outcome(mutant, tree, by_file)
+            with writing:
+                results[mutant] = found
+                print(f"{len(results)}/{len(labels)} {found}: {labels[mutant]}", file=sys.stderr, flush=True)
+                if options.output:
+                    with open(options.output, "a", encoding="utf-8") as file:
+                        print(json.dumps({"mutant": labels[mutant], "outcome": found}), file=file)
 
     with tempfile.TemporaryDirectory() as folder:
         trees = [Path(folder) / str(i) for i in range(options.workers)]
@@ -241,22 +270,28 @@ def main() -> None:
         threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            print("stopping after the mutants under test", file=sys.stderr, flush=True)
+            with suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
+            for thread in threads:
+                thread.join()
 
-    if options.output:
-        rows = [json.dumps({"mutant": m.label, "outcome": results[m]}) for m in mutants]
-        options.output.write_text("\n".join(rows) + "\n", encoding="utf-8")
     reasons = options.known.read_text(encoding="utf-8").splitlines() if options.known.is_file() else []
     known = dict(line.split("  # ", 1) for line in reasons if "  # " in line)
-    survived = [m for m in mutants if results[m] == "survived"]
+    survived = [mutant for mutant, found in results.items() if found == "survived"]
     for mutant in survived:
-        print(f"survived: {mutant.label}  # {known.get(mutant.change, 'NO REASON GIVEN')}")
-    killed = len(mutants) - len(survived)
+        print(f"survived: {labels[mutant]}  # {known.get(mutant.change, 'NO REASON GIVEN')}")
+    killed = len(results) - len(survived)
     unit = sum(found == "killed" for found in results.values())
-    print(f"{unit} of {len(mutants)} killed by the unit tests of their folder ({unit / len(mutants):.1%})")
-    print(f"{killed} of {len(mutants)} killed ({killed / len(mutants):.1%}), {time.monotonic() - began:.0f} s")
-    if killed < 0.9 * len(mutants):
+    print(f"{len(results)} of {len(labels)} mutants tested, {time.monotonic() - began:.0f} s")
+    print(f"{unit} of {len(results)} killed by the unit tests of their folder ({unit / len(results):.1%})")
+    print(f"{killed} of {len(results)} killed ({killed / len(results):.1%})")
+    if len(results) < len(labels) or killed < 0.9 * len(results):
         sys.exit(1)
 
 

@@ -112,8 +112,7 @@ _CLOSED = Tally(_count_closed)
 def _bound(totals: Totals, options: Options) -> Finding:
     recovered, closed = totals[_RECOVERED], int(totals.sum(_CLOSED))
     if recovered.n == 0:
-        whole = f"no record offers more than {options.k} options, so a top {options.k} is everything"
-        raise NoClaim(whole if closed else "no user has a window")
+        raise NoClaim(f"no record offers more than {options.k} options, so a top {options.k} is everything")
     more = totals[_MORE_MASS]
     reasons = ("tie at rank k", "another top k", "recovered, but no condition shows it")
     return Finding(

@@ -24,9 +24,7 @@ def _top1_ece(comparison: Comparison, *, bins: int = 20) -> np.ndarray:
     predicted = comparison.theta_s.ravel().take(first)
     out = np.zeros((n, bins))
     out[np.arange(n), bin_of(predicted, bins)] = comparison.cached(differences).ravel().take(first)
-    missing = comparison.cached(missing_rows)
-    if missing.any():
-        out[missing] = np.nan
+    out[comparison.cached(missing_rows)] = np.nan
     return out
 
 

@@ -49,9 +49,9 @@ def tv_upper_from_linf(linf: Any, *, n_categories: int) -> Any:
     >>> round(tv_upper_from_linf(0.1, n_categories=7), 12)
     0.3
     """
-    check_whole("n_categories", n_categories, least=1)
+    half = check_whole("n_categories", n_categories, least=1) // 2
     e = np.asarray(_unit_interval("linf", linf))
-    out = np.minimum(1.0, _half(n_categories) * e)
+    out = np.minimum(1.0, half * e)
     return float(out) if out.ndim == 0 else out
 
 
@@ -132,9 +132,8 @@ def linf_lower_from_tv(tv: Any, *, n_categories: int) -> Any:
     >>> round(linf_lower_from_tv(0.3, n_categories=7), 12)
     0.1
     """
-    check_whole("n_categories", n_categories, least=1)
+    half = check_whole("n_categories", n_categories, least=1) // 2
     v = np.asarray(_unit_interval("tv", tv))
-    half = _half(n_categories)
     out = v / half if half else np.zeros_like(v)
     return float(out) if np.ndim(out) == 0 else out
 
@@ -165,9 +164,8 @@ def small_linf_pair(tv: float, *, n_categories: int) -> tuple[np.ndarray, np.nda
     >>> star.tolist(), held.tolist()
     ([[0.5, 0.5, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.5, 0.5, 0.0]])
     """
-    check_whole("n_categories", n_categories, least=1)
+    half = check_whole("n_categories", n_categories, least=1) // 2
     v = float(_unit_interval("tv", tv))
-    half = _half(n_categories)
     if half == 0:
         raise InputError(
             f"n_categories: {n_categories} leaves no room for two distributions that differ; choose 2 or more"
@@ -178,12 +176,6 @@ def small_linf_pair(tv: float, *, n_categories: int) -> tuple[np.ndarray, np.nda
     star[0, : 2 * half] += common
     predicted[0, : 2 * half] += common
     return star, predicted
-
-
-def _half(n_categories: int) -> int:
-    if n_categories < 1:
-        raise InputError(f"n_categories: {n_categories} is below 1")
-    return n_categories // 2
 
 
 def _two(v: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,6 @@ import numpy as np
 from scipy import special
 
 from spectra_eval.arrays import check_level, check_whole
-from spectra_eval.errors import InputError
 from spectra_eval.units import LN2, Information, check_information
 
 __all__ = [
@@ -393,8 +392,5 @@ def js_mcdiarmid_radius(n: int, *, error: float) -> Information:
 def _some(n: int, n_categories: int, error: float) -> bool:
     """Check the arguments; return False if there is nothing to bound: no interaction, or a single category."""
     check_level("error", error)
-    lowest = -(2**63)
-    whole = check_whole("n", n, least=lowest, most=2**63), check_whole("n_categories", n_categories, least=lowest)
-    if whole[0] < 0 or whole[1] < 1:
-        raise InputError(f"n, n_categories: {n} and {n_categories}; give at least 0 interactions and 1 category")
-    return n > 0 and n_categories > 1
+    n = check_whole("n", n, most=2**63)
+    return check_whole("n_categories", n_categories, least=1) > 1 and n > 0

@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from spectra_eval import metrics, stats, theory
-from spectra_eval.arrays import as_array
+from spectra_eval.arrays import as_array, sum_tolerance
 from spectra_eval.errors import InputError, SimplexError, SpectraError
 from spectra_eval.tables import PreferenceTable
 
@@ -143,6 +143,11 @@ def test_named_axes_arrow_tables_and_series_are_aligned() -> None:
     assert one == metrics.total_variation(THETA[0], THETA[1])
     assert metrics.total_variation(pa.array(THETA[0]), THETA[1]) == one
     assert metrics.total_variation(sparse.csr_matrix(THETA).todense(), HELD).tolist() == expected.tolist()
+
+
+def test_named_axes_give_no_wider_tolerance() -> None:
+    with pytest.raises(SimplexError, match="sums to"):
+        metrics.total_variation(THETA, Labelled(HELD * 1.001, ("user", "category"), {}))
 
 
 def test_lists_buckets_and_support_are_aligned_too() -> None:
@@ -356,3 +361,31 @@ def test_whole_numbers_of_pandas_keep_their_sign_and_their_size() -> None:
     assert as_array("x", large).tolist() == [float(2**63 + 2048), 1.0]
     assert as_array("x", pd.Series([-3, 2], dtype="Int64")).tolist() == [-3.0, 2.0]
     assert as_array("x", pd.DataFrame({"a": np.array([1], "uint8"), "b": np.array([-1])})).tolist() == [[1.0, -1.0]]
+
+
+def test_one_row_of_text_has_the_tolerance_it_has_in_a_table() -> None:
+    rows = np.array([[0.333, 0.333, 0.333], [0.3333, 0.3333, 0.3333]])
+    assert sum_tolerance(rows, text=True).tolist() == [sum_tolerance(row, text=True) for row in rows]
+
+
+def test_a_query_that_has_not_run_is_told_apart_from_other_objects() -> None:
+    class Lazy:
+        def collect(self) -> None: ...
+
+    with pytest.raises(InputError, match=r"theta: Lazy is no array; call \.collect\(\) first$"):
+        as_array("theta", Lazy())
+    with pytest.raises(InputError, match=r"theta: object is no array; give an array or a list of numbers$"):
+        as_array("theta", object())
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (pd.DataFrame({"a": [0.5], "b": ["x"]}), "theta: column 'b' holds .*, no numbers; give numbers"),
+        (pd.DataFrame({"a": [0.5], "b": [1j]}), "theta: column 'b' holds complex numbers; give numbers"),
+        (pd.Series([1j]), "theta: holds complex numbers; give numbers"),
+    ],
+)
+def test_a_column_that_is_no_number_is_named(values: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        as_array("theta", values)

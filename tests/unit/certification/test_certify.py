@@ -34,6 +34,12 @@ def simulated(n: int = 300, categories: int = 7, *, seed: int = 0, **columns: An
     return PreferenceTable(**{**values, **columns})
 
 
+def test_a_certificate_is_shown_by_its_verdicts_and_the_start_of_its_digest() -> None:
+    made = certify(simulated())
+    n_holding = sum(claim.holds is True for claim in made.claims)
+    assert repr(made) == f"<Certificate: {n_holding} of {len(made.claims)} claims hold, digest {made.digest[:12]}>"
+
+
 def by_hand(table: PreferenceTable, k: int, level: float) -> dict[str, float]:
     """The same numbers again, a user at a time, with nothing of the library."""
     error = 1 - level

@@ -229,6 +229,20 @@ def test_a_run_of_several_records_leaves_out_the_users_who_have_none_that_counts
     assert verify(certify(table, k=2), iter(parts)).agrees
 
 
+def test_a_top_k_of_all_options_claims_nothing() -> None:
+    table = PreferenceTable(
+        users=["b", "without a window"],
+        categories=("w", "x", "y"),
+        counts=[[2, 1, 0], [0, 0, 0]],
+        n_window=[3, 0],
+        theta_s=[[0.9, 0.1, 0], [0.5, 0.3, 0.2]],
+        support=[[1, 1, 0], [1, 1, 1]],
+    )
+    claim = certify(table, k=2)["ranking.window"]
+    assert (claim.status, claim.n_users) == ("undefined", 0)
+    assert claim.reason == "no record offers more than 2 options, so a top 2 is everything"
+
+
 def test_a_certificate_made_before_flatness_was_recorded_is_verified() -> None:
     from spectra_eval.artifacts import json_digest
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import beta, norm
 
 from spectra_eval.certification import certify, guesses_from, plan
 from spectra_eval.certification._plan import Need
@@ -204,3 +206,15 @@ def test_what_no_number_of_users_reaches_is_said() -> None:
     assert need.n_users is None and "however many users" in str(need.reason)
     need = needs({"tv": 0.7, "mean_missed": 0.6}, "fraction.law")
     assert need.n_users is None and need.n_interactions is None and "no window" in str(need.reason)
+
+
+def test_the_planned_window_is_the_shortest_that_certifies_a_typical_user() -> None:
+    tv, missed = 0.05, 0.4
+    n = needs({"tv": tv, "mean_missed": missed}, "fraction.law").n_interactions
+
+    def certifies(n: int) -> bool:
+        off = n * missed - norm.ppf(0.9) * math.sqrt(n) * (math.sqrt(missed * (1 - missed)) + 0.5)
+        lower = beta.ppf(0.005, off, n - off + 1) if off > 0 else 0.0
+        return tv + math.sqrt(math.log(1 / 0.005) / (2 * n)) < lower
+
+    assert n is not None and certifies(n) and not certifies(n - 1)

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from spectra_eval.data import complete_journey, csv, prepare, prepare_file, recbole
+from spectra_eval.data._log import EventLog
+from spectra_eval.data._taxonomy import Labelled
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.tables import Interactions
 
@@ -223,3 +225,16 @@ def test_a_window_that_begins_at_a_date_does_not_end_at_a_proportion() -> None:
     log = csv.read(LOGS / "ms.csv", time_unit="ms")
     with pytest.raises(InputError, match=r"window_end: 0\.9 is a proportion .* \(split=0\.8\)"):
         prepare(log, split_date="2020-09-15", window_end=0.9)
+
+
+@pytest.mark.parametrize("what", ["user", "item", "title", "category"])
+def test_a_name_with_a_nul_character_is_refused(what: str) -> None:
+    names = {"user": "ann", "item": "x", "title": "Laura", "category": "Noir", what: "a\x00"}
+    log = EventLog(Path("log.csv"))
+    user, item = (np.array([names[column]], dtype=object) for column in ("user", "item"))
+    log.add(user=user, item=item, time=np.array([3]), bundle=np.array([0]))
+    labels = Labelled(
+        owner=np.array([0]), category=np.array([0]), categories=(names["category"],), parents=None, left_out={}
+    )
+    with pytest.raises(SchemaError, match=rf"log\.csv: {what} 'a\\x00' holds a NUL character"):
+        log.finish(labels, titles={names["item"]: names["title"]}, metadata={}, n_bundles=1)

@@ -75,6 +75,13 @@ def test_a_movie_without_a_single_flag_has_no_genre(tmp_path: Path) -> None:
     assert rows(read(tmp_path, genre_set="18+none")) == recomputed("18+none")
 
 
+@pytest.mark.parametrize("name", ["movies.dat", "ratings.dat", "u.item", "u.genre", "u.data"])
+def test_blank_lines_are_skipped(tmp_path: Path, name: str) -> None:
+    file = (write_u(tmp_path) if name.startswith("u.") else write_dat(tmp_path, "latin-1")) / name
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\n\n", 1))
+    assert rows(read(tmp_path)) == recomputed("18")
+
+
 def test_nineteen_is_refused_with_both_meanings(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"18\+imax .* 18\+none"):
         read(write_dat(tmp_path, "utf-8"), genre_set="19")
@@ -123,5 +130,5 @@ def test_half_a_release_and_two_releases_are_refused(tmp_path: Path) -> None:
     (write_u(tmp_path) / "u.genre").unlink()
     with pytest.raises(SchemaError, match=r"u\.genre: no such file"):
         read(tmp_path)
-    with pytest.raises(SchemaError, match="two releases"):
+    with pytest.raises(SchemaError, match=r"holds ratings\.dat and u\.data, two releases"):
         read(write_dat(tmp_path, "utf-8"))

@@ -142,6 +142,7 @@ def test_options_are_checked(options: dict[str, Any], said: str) -> None:
         ({"weight": np.ones(3)}, ShapeError, "weight has 3 entries, user has 5"),
         ({"weight": np.array([1.0, 1.0, -1.0, 1.0, 1.0])}, InputError, "entry 3: weight -1.0"),
         ({"category": np.array([0, 1, 2, 3, 0])}, SchemaError, "entry 4: category 3"),
+        ({"category": np.array([0, 1, -1, 2, 0])}, SchemaError, "entry 3: category -1"),
         ({"titles": {}}, SchemaError, "item '0' has no title"),
     ],
 )

@@ -85,6 +85,8 @@ def test_unknown_items_are_refused_or_counted(folder: Path) -> None:
     [
         ("ml.inter", "", "header cell ''"),
         ("ml.inter", "user_id\titem_id:token\n", "header cell 'user_id' is not NAME:TYPE"),
+        ("ml.inter", "user_id:token\ttoken\n", "header cell 'token' is not NAME:TYPE"),
+        ("ml.inter", "user_id:token\titem_id:name\n", "header cell 'item_id:name' is not NAME:TYPE"),
         ("ml.inter", INTER, "holds no interactions"),
         ("ml.inter", INTER.replace("timestamp", "when") + "1\t1\t1\t1\n", "no column 'timestamp' for time"),
         ("ml.inter", EVENTS + "1\t1\t1\n", "entry 6: 3 cells under 4"),

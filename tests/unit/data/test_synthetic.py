@@ -178,3 +178,9 @@ def test_earlier_names_are_found_with_a_warning() -> None:
     settings = SyntheticSettings(users=3)
     with pytest.warns(DeprecationWarning, match="laws is now distributions"):
         assert (settings.laws()[0] == settings.distributions()[0]).all()
+
+
+def test_a_seed_gives_the_same_items_in_every_version() -> None:
+    events = made(users=3, categories=4, groups=2, items=12, sessions=2, days=4)
+    items = "2 1 1 1 7 2 4 2 5 3 2 8 2 1 5 6 2 1 5 1 7 1 4 3 2 7 6 4 12 7 4 12 7 4 12 10 11 10 12 10 10"
+    assert [item.removeprefix("i") for item in events.item.tolist()] == items.split()

@@ -64,6 +64,7 @@ def test_two_parents_are_refused_by_name(tmp_path: Path, form: str) -> None:
         ("t.json", "{", "line 1, column 2: not JSON"),
         ("t.json", "[]", "no taxonomy; write"),
         ("t.json", '{"A": [1]}', "1 but the name"),
+        ("t.json", '{"Food": ["\\ud83d"]}', "holds half a character"),
         ("t.json", '[{"alias": "a", "title": "A", "parents": ["b"]}]', "not in the file"),
         (
             "t.json",

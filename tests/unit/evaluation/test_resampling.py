@@ -63,6 +63,13 @@ def test_counts_are_multinomial_whether_topped_up_or_drawn_anew(spread: float, m
     assert stats.kstest(z, "norm").pvalue > 1e-4
 
 
+def test_a_seed_gives_the_same_counts_in_every_version() -> None:
+    rng = rng_of(7)
+    counts = _counts.multinomial_counts(rng, np.full(3, 600), 600)
+    assert [np.flatnonzero(row >= 5).tolist() for row in counts] == [[275, 553], [44, 105], [283, 371]]
+    assert rng.integers(0, 10**6) == 19075, "no more random numbers are used than before"
+
+
 def test_rare_counts_have_the_chance_that_16_bits_cannot_tell() -> None:
     counts = np.concatenate([_counts.multinomial_counts(rng_of(s), np.full(500, 4096), 4096) for s in range(20)])
     for least in (7, 8):

@@ -85,3 +85,10 @@ def test_users() -> None:
         dom.certify_mean(0.6, Information.from_bits(np.array([0.1])))
     with pytest.raises(InputError, match="outside"):
         dom.certify_user(1.2, near)
+
+
+def test_a_fraction_above_zero_licenses_a_share_of_users() -> None:
+    some = dom.certify_fraction(0.864, Information.from_bits(0.298))
+    assert some.holds and some.licenses == "a share of users"
+    none = dom.certify_fraction(0.1, Information.from_bits(0.9))
+    assert not none.holds and none.licenses == "nothing" and none.bound == 0.0

@@ -97,6 +97,11 @@ def test_the_fillings() -> None:
         part.merge([0.5, 0.5])
 
 
+def test_each_row_of_a_batch_has_its_own_residual() -> None:
+    top, branches = [[0.2, 0.8], [0.6, 0.4]], [[[1.0], [1.0]], [[0.5, 0.5], [1.0, 0.0]]]
+    assert two.expand(two.two_level(top, branches), [0]).residual.tolist() == [0.8, 0.4]
+
+
 def test_flat_and_hierarchical_agree_with_the_right_parent_scores_only() -> None:
     rng = np.random.default_rng(3)
     scores, parents, tau = rng.normal(size=7), np.array([0, 0, 0, 1, 2, 2, 2]), 0.7

@@ -88,9 +88,13 @@ def test_no_interactions_and_one_category() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(InputError, match="at least 0"):
+    with pytest.raises(InputError, match=r"^n: -1 is below 0"):
         radius.tv_radius(-1, n_categories=5, error=0.1)
+    with pytest.raises(InputError, match=r"^n_categories: 0 is below 1"):
+        radius.tv_radius(5, n_categories=0, error=0.1)
     with pytest.raises(InputError, match="strictly between"):
         radius.kl_radius(5, n_categories=5, error=1.0)
     with pytest.raises(InputError, match="below 1"):
         radius.js_bounded_difference(0)
+    with pytest.raises(InputError, match="the maximum"):
+        radius.js_bounded_difference(2**63 + 1)

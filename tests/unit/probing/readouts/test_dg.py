@@ -61,3 +61,4 @@ def test_a_length_that_cannot_be_is_refused(length: int) -> None:
 def test_the_question_and_its_room() -> None:
     assert ask(("Heat",), CATEGORIES, list_length=3).answers == CATEGORIES
     assert max_tokens(CATEGORIES, 5) > max_tokens(CATEGORIES, 1) >= len("Health, Beauty & Care") // 2
+    assert max_tokens(["x" * 40], 1) == max_tokens(["x" * 20], 1) + 10

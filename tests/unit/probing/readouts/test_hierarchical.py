@@ -154,6 +154,8 @@ def test_what_cannot_be_asked_or_read_is_refused() -> None:
         read(_answers(np.zeros(8)), parents=PARENTS, residual="drop")
     with pytest.raises(ShapeError, match="9 rows; the two rounds have 8"):
         read(_answers(np.zeros(9)), parents=PARENTS)
+    with pytest.raises(ShapeError, match="7 rows; the two rounds have 8"):
+        read(_answers(np.zeros(7)), parents=PARENTS)
     with pytest.raises(ShapeError, match="at least 3 are needed"):
         read(_answers(np.zeros(2)), parents=PARENTS)
     broken = _answers(np.zeros(8))

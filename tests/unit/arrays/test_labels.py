@@ -1,0 +1,24 @@
+"""Labels of axes are matched by value."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from spectra_eval.arrays._labels import order
+from spectra_eval.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("ab", "the labels of its users differ from those of truth ('c' only in truth); "),
+        ("abcd", "the labels of its users differ from those of truth ('d' only in held); "),
+        ("abcc", "a label of its users occurs twice, so it cannot be aligned with truth; "),
+    ],
+)
+def test_labels_that_do_not_match_are_named(labels: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape('held: ' + said)}"):
+        order("held", labels, "abc", "truth", "users")
+    assert order("held", "cab", "abc", "truth", "users") == [1, 2, 0]
