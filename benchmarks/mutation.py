@@ -40,6 +40,8 @@ TESTS = tuple(f"tests/unit/{room.removesuffix('.py')}" for room in ROOMS[:-2])
 TESTS += ("tests/unit/test_simplex.py", "tests/unit/arrays", "tests/unit/evaluation", "tests/unit/audit")
 TESTS += ("tests/unit/testing", "tests/property", "tests/agreement", *(f"spectra_eval/{room}" for room in ROOMS))
 LIMIT_S = 300
+IMPORT = ""
+"""Stands for the import of the package where a test or a file is named."""
 PORTION = 200
 """Tests in one run: the quickest come first, and most mutants need no second run."""
 COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
@@ -133,19 +135,22 @@ def _in_room(file: Path, room: str) -> bool:
 
 
 def reached(tree: Path) -> dict[str, dict[str, list[str]]]:
-    """Run all tests in a copy of the tree; return by file and line the tests that reach it, the quickest first."""
+    """Run all tests in a copy of the tree; return by file and line the tests that reach it, the quickest first.
+
+    `IMPORT` stands among them for a line that runs outside of tests, and as a file and a line for all tests.
+    """
     (tree / "test_times.py").write_text(TIMES, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "test_times"]
     command += ["--cov=spectra_eval", "--cov-context=test", "--cov-report=", *(t for t in TESTS if (tree / t).exists())]
     subprocess.run(command, cwd=tree, env=_environment(tree), check=False)
     with open(tree / "times.txt", encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split(" ", 2) for line in lines]
-    times = {name: float(took) for took, how, name in rows if how == "passed"}
+    times = {IMPORT: -1.0} | {name: float(took) for took, how, name in rows if how == "passed"}
     for name in sorted({name for _, how, name in rows if how == "failed"}):
         print(f"left out, it fails without a mutant: {name}", file=sys.stderr)
     data = CoverageData(str(tree / ".coverage"))
     data.read()
-    found: dict[str, dict[str, list[str]]] = {}
+    found = {IMPORT: {IMPORT: sorted(times, key=lambda test: (times[test], test))[1:]}}
     for file in data.measured_files():
         by_line = data.contexts_by_lineno(file)
         found[str(Path(file).relative_to(tree))] = {
@@ -160,7 +165,7 @@ def reached(tree: Path) -> dict[str, dict[str, list[str]]]:
 def tests_of(mutant: Mutant, by_file: dict[str, dict[str, list[str]]]) -> tuple[list[str], list[str]]:
     """Return the tests that reach a mutant: those of its folder or its own file, and all others.
 
-    A line that no test reaches may run at import: all tests that reach its file count.
+    Of a function that runs at import, no test is known to reach it: all unit tests of its folder count.
     """
     tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
     around = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= mutant.line <= (n.end_lineno or 0)]
@@ -168,9 +173,11 @@ def tests_of(mutant: Mutant, by_file: dict[str, dict[str, list[str]]]) -> tuple[
     end = inner.body[0].lineno - 1 if isinstance(inner, COMPOUND) else inner.end_lineno or inner.lineno
     lines = by_file.get(str(mutant.path), {})
     tests = dict.fromkeys(t for line in range(inner.lineno, end + 1) for t in lines.get(str(line), ()))
-    tests = tests or dict.fromkeys(t for row in lines.values() for t in row)
     room = mutant.path.relative_to("spectra_eval")
     homes = (f"tests/unit/{room.parts[0] if len(room.parts) > 1 else 'test_' + room.stem}", str(mutant.path))
+    if IMPORT in tests:
+        del tests[IMPORT]
+        tests |= {test: None for test in by_file[IMPORT][IMPORT] if test.startswith(homes)}
     return [t for t in tests if t.startswith(homes)], [t for t in tests if not t.startswith(homes)]
 
 

@@ -55,9 +55,7 @@ def betting_lower(values: Any, *, error: float) -> float:
 
     if log_capital(0.0) < target:
         return 0.0
-    if log_capital(1.0) >= target:
-        return 1.0
-    low, high = 0.0, 1.0
+    low, high = 0.0, 1.0  # at 1 nothing can be won, so the capital is below the target
     for _ in range(200):
         middle = (low + high) / 2
         if middle in (low, high):

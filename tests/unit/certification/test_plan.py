@@ -208,12 +208,14 @@ def test_what_no_number_of_users_reaches_is_said() -> None:
     assert need.n_users is None and need.n_interactions is None and "no window" in str(need.reason)
 
 
-def test_the_planned_window_is_the_shortest_that_certifies_a_typical_user() -> None:
+@pytest.mark.parametrize(("threshold", "typical"), [(0.0, 0.9), (0.85, (1 + 0.85 * 0.99 + 0.01) / 2)])
+def test_the_planned_window_is_the_shortest_that_certifies_typical_users(threshold: float, typical: float) -> None:
     tv, missed = 0.05, 0.4
-    n = needs({"tv": tv, "mean_missed": missed}, "fraction.law").n_interactions
+    need = needs({"tv": tv, "mean_missed": missed}, "fraction.law", require={"fraction.law": threshold})
+    n = need.n_interactions
 
     def certifies(n: int) -> bool:
-        off = n * missed - norm.ppf(0.9) * math.sqrt(n) * (math.sqrt(missed * (1 - missed)) + 0.5)
+        off = n * missed - norm.ppf(typical) * math.sqrt(n) * (math.sqrt(missed * (1 - missed)) + 0.5)
         lower = beta.ppf(0.005, off, n - off + 1) if off > 0 else 0.0
         return tv + math.sqrt(math.log(1 / 0.005) / (2 * n)) < lower
 

@@ -70,7 +70,8 @@ def test_the_js_of_two_averages_licenses_nothing() -> None:
 
 def test_quantiles_and_medians() -> None:
     js = Information.from_bits(0.2)
-    assert dom.certify_quantile(0.6, 0.9, js, 0.8).bound == pytest.approx(0.7)
+    most = dom.certify_quantile(0.6, 0.9, js, 0.8)
+    assert most.bound == pytest.approx(0.7) and most.holds and most.licenses == "a share of users"
     assert dom.certify_quantile(0.6, 0.5, js, 0.5).licenses == "nothing"
     assert not dom.certify_quantile(0.3, 0.9, js, 0.9).holds
 

@@ -113,6 +113,8 @@ def test_what_cannot_be_asked_is_refused() -> None:
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"\(3, 7\)"):
         read(_answers(np.full((3, 7), -1.0)))
+    with pytest.raises(ShapeError, match=r"shape \(9, 9\)"):
+        read(_answers(np.full((9, 9), -1.0)))
     with pytest.raises(ProbeError, match="question 2"):
         read(_answers([[-1.0, -1.0], [-1.0, np.nan]]), orders=2)
     with pytest.raises(InputError, match="temperature"):
