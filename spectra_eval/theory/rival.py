@@ -6,18 +6,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from spectra_eval.arrays import as_array, as_simplex, check_level
 from spectra_eval.errors import InputError, ShapeError
-from spectra_eval.simplex import js_nats, tv
-from spectra_eval.units import LN2
+from spectra_eval.theory import _gains
 
 __all__ = ["Gain", "brier_gain", "gain_lower", "gain_radius", "js_gain", "log_gain", "tv_gain"]
-
-_HALVINGS = 60
-"""Steps of the bisection for the multiplier of `js_gain`; any multiplier gives a valid range."""
-
 
 class Gain(NamedTuple):
     """The gain of each user, and the least and the largest gain that any window could show.
@@ -77,10 +71,7 @@ def brier_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
     >>> brier_gain([[1.0, 0.0], [0.5, 0.5]], [[0.75, 0.25]] * 2, [[0.5, 0.5]] * 2).value.tolist()
     [0.375, -0.125]
     """
-    truth, p, q = _three(theta_star, theta_s, rival)
-    difference = p - q
-    scores = 2.0 * difference - np.sum(difference * (p + q), axis=1, keepdims=True)
-    return _linear(truth, scores)
+    return Gain(*_gains.brier(*_three(theta_star, theta_s, rival)))
 
 
 def log_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
@@ -125,7 +116,7 @@ def log_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
     zeros = int(np.count_nonzero(((p == 0) | (q == 0)).any(axis=1)))
     if zeros:
         raise InputError(f"log gain: a prediction of {zeros} users has a zero; mix both with the uniform distribution")
-    return _linear(truth, np.log(p) - np.log(q))
+    return Gain(*_gains.log(truth, p, q))
 
 
 def tv_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
@@ -158,9 +149,7 @@ def tv_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
     >>> gain.value.tolist(), gain.low.tolist(), gain.high.tolist()
     ([0.25], [-0.25], [0.25])
     """
-    truth, p, q = _three(theta_star, theta_s, rival)
-    apart = tv(p, q)
-    return Gain(tv(truth, q) - tv(truth, p), -apart, apart)
+    return Gain(*_gains.total_variation(*_three(theta_star, theta_s, rival)))
 
 
 def js_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
@@ -169,7 +158,8 @@ def js_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
     The gain :math:`JS(\theta, q) - JS(\theta, p)` is a sum over categories, concave and increasing in
     :math:`\theta_c` where :math:`p_c > q_c`, convex and decreasing elsewhere. Its maximum is therefore on the first
     categories alone, with one multiplier :math:`\nu`: :math:`\theta_c = \max(0, (p_c - q_c e^{2\nu})/(e^{2\nu} - 1))`.
-    By weak duality the value of the dual at *any* multiplier is an upper end; the lower end exchanges p and q.
+    By weak duality the value of the dual at *any* multiplier is an upper end; the lower end exchanges p and q. The
+    best multiplier is found by Newton's method.
 
     Parameters
     ----------
@@ -196,9 +186,7 @@ def js_gain(theta_star: Any, theta_s: Any, rival: Any) -> Gain:
     >>> gain.value.round(4).tolist(), gain.low.round(4).tolist(), gain.high.round(4).tolist()
     ([0.1734], [-0.2375], [0.1734])
     """
-    truth, p, q = _three(theta_star, theta_s, rival)
-    value = (js_nats(truth, q) - js_nats(truth, p)) / LN2
-    return Gain(value, -_largest_js_gain(q, p) / LN2, _largest_js_gain(p, q) / LN2)
+    return Gain(*_gains.js(*_three(theta_star, theta_s, rival)))
 
 
 def gain_radius(gain: Any, *, error: float, n: Any = None) -> float:
@@ -302,38 +290,3 @@ def _three(theta_star: Any, theta_s: Any, rival: Any) -> tuple[np.ndarray, ...]:
     if len({row.shape for row in rows}) > 1:
         raise ShapeError(f"theta_star, theta_s, rival: shapes {', '.join(str(row.shape) for row in rows)} differ")
     return rows
-
-
-def _linear(truth: np.ndarray, scores: np.ndarray) -> Gain:
-    return Gain(np.einsum("ij,ij->i", truth, scores), scores.min(axis=1), scores.max(axis=1))
-
-
-def _largest_js_gain(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return an upper bound on JS(theta, q) - JS(theta, p) over all theta, in nats, attained up to the bisection."""
-    better = p > q
-    a, b = np.where(better, p, 0.0), np.where(better, q, 0.0)
-    ratio = np.where(better, np.log(np.where(better, p, 1.0)) - np.log(np.where(better & (q > 0), q, 1e-300)), 0.0)
-    # The slope at theta = 0 is ln(p/q)/2; no multiplier above the largest slope leaves any mass.
-    low, high = np.zeros(len(p)), ratio.max(axis=1) / 2 + 1e-12
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        too_much = _mass(a, b, middle).sum(axis=1) > 1.0
-        low, high = np.where(too_much, middle, low), np.where(too_much, high, middle)
-    theta = _mass(a, b, high)
-    dual = np.sum(_part(theta, a, b) - high[:, None] * theta, axis=1) + high
-    rest = np.sum(np.where(better, 0.0, _part(np.zeros_like(p), p, q)), axis=1)
-    apart = better.any(axis=1)
-    return np.where(apart, np.maximum(dual + rest, 0.0), 0.0)
-
-
-def _mass(a: np.ndarray, b: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-    """Return where the slope of each category is the multiplier, zero where it never is so large."""
-    growth = np.expm1(2.0 * multiplier)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        theta = (a - b - b * growth) / growth
-    return np.where(a > b, np.clip(theta, 0.0, None), 0.0)
-
-
-def _part(theta: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return what one category adds to JS(theta, q) - JS(theta, p) in nats, minus terms that sum to zero."""
-    return (special.entr(theta + q) - special.entr(theta + p) + special.entr(p) - special.entr(q)) / 2
