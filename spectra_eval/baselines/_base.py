@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,7 @@ __all__ = [
     "BASELINES",
     "Baseline",
     "Prediction",
+    "Predictor",
     "RowSystem",
     "any_history",
     "history_shares",
@@ -28,6 +29,7 @@ __all__ = [
     "popularity_of",
     "predict",
     "row_system",
+    "shares_or_popularity",
     "system",
     "with_baseline",
     "with_prediction",
@@ -48,6 +50,10 @@ _OF_THE_MODEL = (
     "temperature",
 )
 """The metadata keys of the readout that a baseline replaces."""
+
+
+Predictor: TypeAlias = Callable[[PreferenceTable], np.ndarray]
+"""A function of some records that returns their predicted distributions, (n, K)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +103,12 @@ class Baseline:
     rows : callable, optional
         ``rows(table) -> make`` with ``make(rows) -> (n, K)``: exactly the same prediction for some rows,
         for callers that do not need all rows at once.
+    from_popularity : callable, optional
+        From the popularity of the categories, (K,), or None where there is no history, to the prediction for some
+        records, in which other records have no part.
+    fit : callable, optional
+        For a baseline with parameters: from records and the popularity to the prediction for other records and the
+        fitted values.
 
     Examples
     --------
@@ -113,6 +125,8 @@ class Baseline:
     needs: tuple[str, ...] = ()
     sees_window: bool = False
     rows: Callable[[PreferenceTable], Callable[[slice], np.ndarray]] | None = None
+    from_popularity: Callable[[np.ndarray], Predictor] | None = None
+    fit: Callable[[PreferenceTable, np.ndarray], tuple[Predictor, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -396,3 +410,10 @@ def popular_rows(table: PreferenceTable, popular: np.ndarray, rows: slice | np.n
         return simplex.restricted(popular, table.support[rows])
     n = len(range(*rows.indices(table.n_users))) if isinstance(rows, slice) else len(rows)
     return np.broadcast_to(popular, (n, len(popular)))
+
+
+def shares_or_popularity(table: PreferenceTable, popular: np.ndarray) -> np.ndarray:
+    """Return the history distributions, (N, K), and popularity on the options where there is no history."""
+    shares, has_history = history_shares(table)
+    shares[~has_history] = popular_rows(table, popular)[~has_history]
+    return shares

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from spectra_eval.baselines._base import history_shares, popular_rows, popularity_of
+from spectra_eval.baselines._base import Predictor
 from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of", "shares_or_popularity"]
+__all__ = ["FOLDS", "MOST", "Fold", "cross_fit", "folds_of"]
 
 FOLDS = 5
 """The number of groups of users; each is predicted with parameters fitted on the others."""
@@ -64,28 +64,20 @@ def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
     return made
 
 
-def shares_or_popularity(table: PreferenceTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the history shares (popularity where there is no history), who has a history, and popularity."""
-    shares, has_history = history_shares(table)
-    popular = popularity_of(table)
-    shares[~has_history] = popular_rows(table, popular)[~has_history]
-    return shares, has_history, popular
-
-
 def cross_fit(
     table: PreferenceTable,
     has_history: np.ndarray,
     method: str,
-    fit: Callable[[np.ndarray], tuple[Callable[[np.ndarray], np.ndarray], Any]],
+    fit: Callable[[PreferenceTable], tuple[Predictor, Any]],
 ) -> tuple[np.ndarray, list[Any]]:
     """Fit on other users and predict, fold by fold.
 
-    ``fit(rows)`` returns ``predict(rows) -> (n, K)`` and the fitted values; the second return value lists the latter.
+    ``fit(records)`` returns a function of other records, and the fitted values; the second value lists the latter.
     """
     theta = np.empty((table.n_users, table.n_categories))
     reported = []
     for fold in folds_of(table.users, table.observed & has_history, method):
-        predict, details = fit(fold.fitted_on)
-        theta[fold.predicted] = predict(fold.predicted)
+        predict, details = fit(table.select(fold.fitted_on))
+        theta[fold.predicted] = predict(table.select(fold.predicted))
         reported.append(details)
     return theta, reported

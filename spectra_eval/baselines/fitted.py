@@ -12,8 +12,17 @@ import numpy as np
 from scipy import optimize
 
 from spectra_eval import simplex
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, popular_rows
-from spectra_eval.baselines._crossfit import FOLDS, cross_fit, shares_or_popularity
+from spectra_eval.baselines._base import (
+    BASELINES,
+    Baseline,
+    Prediction,
+    Predictor,
+    history_within,
+    popular_rows,
+    popularity_of,
+    shares_or_popularity,
+)
+from spectra_eval.baselines._crossfit import FOLDS, cross_fit
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["PENALTIES", "linear", "mixture"]
@@ -55,22 +64,8 @@ def mixture(table: PreferenceTable) -> Prediction:
     >>> mixture(table).theta.shape
     (60, 3)
     """
-    shares, has_history, popularity = shares_or_popularity(table)
-
-    def popular(rows: np.ndarray) -> np.ndarray:
-        return popularity if table.support is None else popular_rows(table, popularity, rows)
-
-    def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-        own, popular_share, truth = shares[rows], popular(rows), table.theta_star[rows]
-
-        def loss(weight: float) -> float:
-            return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular_share).mean())
-
-        found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
-        weight = min((0.0, 1.0, float(found.x)), key=loss)
-        return lambda predicted_rows: weight * shares[predicted_rows] + (1.0 - weight) * popular(predicted_rows), weight
-
-    theta, weights = cross_fit(table, has_history, "mixture", fit)
+    popularity, has_history = popularity_of(table), history_within(table).any(axis=1)
+    theta, weights = cross_fit(table, has_history, "mixture", lambda train: _fit_mixture(train, popularity))
     return Prediction(
         theta=theta,
         counted={"users_without_history": int((~has_history).sum())},
@@ -109,19 +104,8 @@ def linear(table: PreferenceTable) -> Prediction:
     >>> linear(table).theta.shape
     (60, 3)
     """
-    shares, has_history, _ = shares_or_popularity(table)
-    inputs = np.hstack([shares, np.sqrt(shares)])
-
-    def fit(rows: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-        truth, design = table.theta_star[rows], _design(inputs[rows])
-        x, offered = design(inputs[rows]), _offered(table, rows)
-        penalty = _choose_penalty(x, truth, offered)
-        weights = _regress(x, truth, penalty, offered)
-        return lambda predicted_rows: _softmax(
-            design(inputs[predicted_rows]) @ weights, _offered(table, predicted_rows)
-        ), penalty
-
-    theta, penalties = cross_fit(table, has_history, "linear", fit)
+    popularity, has_history = popularity_of(table), history_within(table).any(axis=1)
+    theta, penalties = cross_fit(table, has_history, "linear", lambda train: _fit_linear(train, popularity))
     return Prediction(
         theta=theta,
         counted={"users_without_history": int((~has_history).sum())},
@@ -129,15 +113,43 @@ def linear(table: PreferenceTable) -> Prediction:
     )
 
 
+def _fit_mixture(train: PreferenceTable, popularity: np.ndarray) -> tuple[Predictor, float]:
+    """Return the mixture with the best weight for some records, as a function of other records, and the weight."""
+    own, truth = shares_or_popularity(train, popularity), train.theta_star
+    popular_share = popular_rows(train, popularity)
+
+    def loss(weight: float) -> float:
+        return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular_share).mean())
+
+    found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
+    weight = min((0.0, 1.0, float(found.x)), key=loss)
+
+    def predict(block: PreferenceTable) -> np.ndarray:
+        return weight * shares_or_popularity(block, popularity) + (1.0 - weight) * popular_rows(block, popularity)
+
+    return predict, weight
+
+
+def _fit_linear(train: PreferenceTable, popularity: np.ndarray) -> tuple[Predictor, float]:
+    """Return the regression of some records, as a function of other records, and its penalty."""
+
+    def inputs(block: PreferenceTable) -> np.ndarray:
+        shares = shares_or_popularity(block, popularity)
+        return np.hstack([shares, np.sqrt(shares)])
+
+    given, truth = inputs(train), train.theta_star
+    design = _design(given)
+    x = design(given)
+    penalty = _choose_penalty(x, truth, train.support)
+    weights = _regress(x, truth, penalty, train.support)
+    return lambda block: _softmax(design(inputs(block)) @ weights, block.support), penalty
+
+
 def _design(given: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that standardises inputs by the given ones and prepends a constant one."""
     centre, scale = given.mean(axis=0), given.std(axis=0)
     scale[scale == 0] = 1.0
     return lambda values: np.hstack([np.ones((len(values), 1)), (values - centre) / scale])
-
-
-def _offered(table: PreferenceTable, rows: np.ndarray) -> np.ndarray | None:
-    return None if table.support is None else table.support[rows]
 
 
 def _select(offered: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
@@ -221,6 +233,7 @@ BASELINES.add(
         reference="Jelinek and Mercer (1980); Zhai and Lafferty (2004), doi:10.1145/984321.984322",
         gloss="history and popularity mixed",
         needs=("history_counts",),
+        fit=_fit_mixture,
     )
 )
 BASELINES.add(
@@ -231,5 +244,6 @@ BASELINES.add(
         reference="Cox (1966), multinomial logistic regression; Stone (1974), doi:10.1111/j.2517-6161.1974.tb00994.x",
         gloss="a linear model of the history",
         needs=("history_counts",),
+        fit=_fit_linear,
     )
 )

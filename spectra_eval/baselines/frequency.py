@@ -10,12 +10,11 @@ from spectra_eval.baselines._base import (
     BASELINES,
     Baseline,
     Prediction,
-    history_shares,
     history_within,
     popular_rows,
     popularity_of,
+    shares_or_popularity,
 )
-from spectra_eval.simplex import uniform_on
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["LAPLACE", "history", "laplace", "popularity", "uniform"]
@@ -46,10 +45,11 @@ def uniform(table: PreferenceTable) -> Prediction:
 
 
 def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
-    support = table.support
-    if support is not None:
-        return lambda rows: uniform_on(support[rows])
-    return _alike(table, np.full(table.n_categories, 1.0 / table.n_categories))
+    return lambda rows: _alike(table.select(rows))
+
+
+def _alike(table: PreferenceTable) -> np.ndarray:
+    return popular_rows(table, np.full(table.n_categories, 1.0 / table.n_categories))
 
 
 def popularity(table: PreferenceTable) -> Prediction:
@@ -82,12 +82,8 @@ def popularity(table: PreferenceTable) -> Prediction:
 
 
 def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
-    return _alike(table, popularity_of(table))
-
-
-def _alike(table: PreferenceTable, row: np.ndarray) -> Callable[[slice], np.ndarray]:
-    """Return the same row for every user, restricted to the options of each record."""
-    return lambda rows: popular_rows(table, row, rows)
+    popular = popularity_of(table)
+    return lambda rows: popular_rows(table, popular, rows)
 
 
 def history(table: PreferenceTable) -> Prediction:
@@ -121,13 +117,7 @@ def history(table: PreferenceTable) -> Prediction:
 
 def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
     popular = popularity_of(table)
-
-    def make(rows: slice) -> np.ndarray:
-        shares, has_history = history_shares(table, rows)
-        shares[~has_history] = popular_rows(table, popular, rows)[~has_history]
-        return shares
-
-    return make
+    return lambda rows: shares_or_popularity(table.select(rows), popular)
 
 
 def laplace(table: PreferenceTable) -> Prediction:
@@ -153,14 +143,15 @@ def laplace(table: PreferenceTable) -> Prediction:
 
 
 def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
-    def make(rows: slice) -> np.ndarray:
-        weights = history_within(table, rows) + LAPLACE
-        if table.support is not None:
-            weights *= table.support[rows]
-        weights /= weights.sum(axis=1, keepdims=True)
-        return weights
+    return lambda rows: _smoothed(table.select(rows))
 
-    return make
+
+def _smoothed(table: PreferenceTable) -> np.ndarray:
+    weights = history_within(table) + LAPLACE
+    if table.support is not None:
+        weights *= table.support
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def _count_without_history(table: PreferenceTable) -> dict[str, int]:
@@ -178,6 +169,7 @@ for _entry in (
         reference="the reference of no knowledge",
         gloss="every category alike",
         rows=_uniform_rows,
+        from_popularity=lambda popular: _alike,
     ),
     Baseline(
         name="popularity",
@@ -187,6 +179,7 @@ for _entry in (
         gloss="everybody's average",
         needs=("history_counts",),
         rows=_popularity_rows,
+        from_popularity=lambda popular: lambda table: popular_rows(table, popular),
     ),
     Baseline(
         name="history",
@@ -196,6 +189,7 @@ for _entry in (
         gloss="the user's own history",
         needs=("history_counts",),
         rows=_history_rows,
+        from_popularity=lambda popular: lambda table: shares_or_popularity(table, popular),
     ),
     Baseline(
         name="laplace",
@@ -205,6 +199,7 @@ for _entry in (
         gloss="the history, smoothed",
         needs=("history_counts",),
         rows=_laplace_rows,
+        from_popularity=lambda popular: _smoothed,
     ),
 ):
     BASELINES.add(_entry)

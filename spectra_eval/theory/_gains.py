@@ -62,8 +62,8 @@ def _linear(truth: np.ndarray, scores: np.ndarray, support: np.ndarray | None, o
 def _largest_js_gain(p: np.ndarray, q: np.ndarray, of_p: np.ndarray, of_q: np.ndarray) -> np.ndarray:
     """Return an upper bound on JS(theta, q) - JS(theta, p) over all theta, in nats; `of_p` and `of_q` are entropies.
 
-    With the growth g = exp(2 nu) - 1 of a multiplier nu, a category has the mass (p - q - q g)_+ / g. Their sum is one at
-    the root of a convex, piecewise linear function of g, which Newton's method finds in a few steps.
+    With the growth g = exp(2 nu) - 1 of a multiplier nu, a category has the mass (p - q - q g)_+ / g. Their sum is one
+    at the root of a convex, piecewise linear function of g, which Newton's method finds in a few steps.
     """
     difference = p - q
     growth = np.maximum(difference, 0.0).sum(axis=1)

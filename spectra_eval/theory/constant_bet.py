@@ -138,8 +138,8 @@ def stake_weights(square: float, n: int, *, error: float, stakes: Any = STAKES) 
     check_level("error", error)
     stake = as_array("stakes", stakes).ravel()
     best = math.sqrt(2.0 * -math.log(error) * _GUESS / (max(n, 1) * square)) if square > 0 else math.inf
-    octaves = np.abs(np.log2(stake) - math.log2(min(max(best, float(stake.min())), float(stake.max()))))
-    weights = np.asarray(4.0**-octaves)
+    ratio = stake / min(max(best, float(stake.min())), float(stake.max()))
+    weights = np.minimum(ratio, 1.0 / ratio) ** 2
     return np.asarray(weights / weights.sum())
 
 

@@ -13,6 +13,7 @@ from spectra_eval.theory import _gains
 
 __all__ = ["Gain", "brier_gain", "gain_lower", "gain_radius", "js_gain", "log_gain", "tv_gain"]
 
+
 class Gain(NamedTuple):
     """The gain of each user, and the least and the largest gain that any window could show.
 
