@@ -144,6 +144,8 @@ class TableBlocks(Iterator[PreferenceTable]):
         The counts of the reader of `blocks`.
     metadata : dict
         Metadata of the first block, with the counts of all blocks read so far; empty before it is read.
+    reopen : callable or None
+        Starts to read the same file again.
 
     Examples
     --------
@@ -153,8 +155,14 @@ class TableBlocks(Iterator[PreferenceTable]):
     [1]
     """
 
-    def __init__(self, blocks: Iterator[PreferenceTable], tally: Tally | None = None) -> None:
+    def __init__(
+        self,
+        blocks: Iterator[PreferenceTable],
+        tally: Tally | None = None,
+        reopen: Callable[[], TableBlocks] | None = None,
+    ) -> None:
         self._blocks, self._tally = blocks, tally
+        self.reopen = reopen
         self._first: dict[str, Any] = {}
 
     def __next__(self) -> PreferenceTable:
@@ -235,8 +243,12 @@ def iter_table(
     """
     reading = {"renormalise": renormalise, "empty_windows": empty_windows, "empty_predictions": empty_predictions}
     reading |= {"mapping": mapping, "absent": absent}
-    tally = Tally()
-    return TableBlocks(_blocks(path, block=block, columns=columns, reading=reading, tally=tally), tally)
+
+    def read() -> TableBlocks:
+        tally = Tally()
+        return TableBlocks(_blocks(path, block=block, columns=columns, reading=reading, tally=tally), tally, read)
+
+    return read()
 
 
 def _blocks(

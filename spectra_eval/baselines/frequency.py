@@ -15,6 +15,7 @@ from spectra_eval.baselines._base import (
     popularity_of,
     shares_or_popularity,
 )
+from spectra_eval.simplex import uniform_on
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["LAPLACE", "history", "laplace", "popularity", "uniform"]
@@ -49,6 +50,8 @@ def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
 
 
 def _alike(table: PreferenceTable) -> np.ndarray:
+    if table.support is not None:
+        return uniform_on(table.support)
     return popular_rows(table, np.full(table.n_categories, 1.0 / table.n_categories))
 
 

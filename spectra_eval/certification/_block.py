@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,9 +14,11 @@ from spectra_eval._ties import TIE
 from spectra_eval.tables import PreferenceTable
 from spectra_eval.units import LN2
 
-__all__ = ["TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
+__all__ = ["LIST", "TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
 
 T = TypeVar("T")
+LIST = "dg"
+"""The rival that is the uniform distribution on the first k entries of the decoded list."""
 
 
 class UserBlock:
@@ -28,8 +30,9 @@ class UserBlock:
     off the list, `tv_list` and `js_list` the divergences of the uniform distribution on the list.
     """
 
-    def __init__(self, table: PreferenceTable, k: int) -> None:
+    def __init__(self, table: PreferenceTable, k: int, rivals: Mapping[str, np.ndarray] | None = None) -> None:
         seen = table.observed
+        self._rivals = {name: rows if seen.all() else rows[seen] for name, rows in (rivals or {}).items()}
         self._keys: tuple[int, np.ndarray] | None = None
         self._found: dict[Callable[[UserBlock], Any], Any] = {}
         self.k = k
@@ -84,6 +87,12 @@ class UserBlock:
     def listed(self) -> np.ndarray:
         """Return which lists have at least one category, (n,) bool."""
         return np.asarray(self.on_list.any(axis=1))
+
+    def rival(self, name: str) -> np.ndarray:
+        """Return the predictions of a rival, (n, K); rows of NaN where it has none. `dg` is the decoded list."""
+        if name == LIST and name not in self._rivals:
+            self._rivals[name] = np.where(self.listed[:, None], self.theta_list, np.nan)
+        return self._rivals[name]
 
     @functools.cached_property
     def tv(self) -> np.ndarray:

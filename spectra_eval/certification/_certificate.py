@@ -17,9 +17,12 @@ from spectra_eval.theory._base import Assumption, Standing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "Certificate", "Claim", "document"]
+__all__ = ["LATER", "SCHEMA", "Certificate", "Claim", "document"]
 
 SCHEMA = "spectra-eval/certificate/1"
+
+LATER: dict[str, Any] = {"against": (), "floor": 0.0, "assume": ()}
+"""Options that a document holds only where they differ from these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +184,14 @@ def _row(claim: Claim) -> tuple[object, ...]:
 def document(certificate: Certificate) -> dict[str, Any]:
     """Return the certificate without its own digest."""
     options = dataclasses.asdict(certificate.options)
+    for name, left_out in LATER.items():
+        if options[name] == left_out:
+            del options[name]
     return {
         "schema": SCHEMA,
         "package_version": certificate.package_version,
         "input_digest": certificate.input_digest,
-        "options": {**options, "routes": list(options["routes"]), "claims": list(options["claims"] or ())},
+        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
         "facts": dict(certificate.facts),
         "together": dict(certificate.together),
         "claims": [dataclasses.asdict(claim) for claim in certificate.claims],

@@ -17,5 +17,5 @@ JS = Column(lambda block: block.js_bits)
 MISSED = Column(lambda block: block.missed, bounded=True)
 """Mass of the window off the list."""
 
-MARGIN = Column(lambda block: np.asarray(block.missed - block.tv), bounded=True)
+MARGIN = Column(lambda block: np.asarray(block.missed - block.tv), bounded=True, ends=(-1.0, 1.0))
 """Missed mass less total variation: by how much every distribution on the list is farther away than the readout."""

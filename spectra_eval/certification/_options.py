@@ -22,11 +22,12 @@ from spectra_eval.errors import AssumptionError, InputError
 
 __all__ = ["BOUNDS", "Options"]
 
-BOUNDS = ("hoeffding", "clopper-pearson", "betting", "dkw", "printed")
+BOUNDS = ("hoeffding", "adaptive", "empirical-bernstein", "clopper-pearson", "betting", "dkw", "printed")
 """How a number measured on N users becomes a statement about more than these N windows."""
 
 _POPULATION_ONLY = ("clopper-pearson", "betting", "dkw")
 _ROUTES = ("T", "J", "K")
+_ASSUMABLE = ("iid-interactions",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,12 @@ class Options:
         other bound, which knows no order.
     claims : tuple of str or None
         The requested claims; None before they are looked up.
+    against : tuple of str
+        Names of the rivals.
+    floor : float
+        Both predictions p of a claim in the logarithmic score become (1 - floor) p + floor / K.
+    assume : tuple of str
+        What is assumed besides: ``iid-interactions``, the independence of the interactions of a window.
 
     Raises
     ------
@@ -81,6 +88,9 @@ class Options:
     require: Thresholds = field(default_factory=dict)
     seed: Whole | None = None
     claims: Names | None = None
+    against: Names = ()
+    floor: Number = 0.0
+    assume: Names = ()
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -103,17 +113,25 @@ class Options:
                 "take the bound hoeffding"
             )
         put(self, "require", _thresholds(self.require))
+        put(self, "against", as_names("against", self.against))
         put(self, "seed", self._checked_seed())
         if self.claims is not None:
             put(self, "claims", as_names("claims", self.claims))
             if not self.claims:
                 raise InputError("claims: none given; leave it out for all of them")
+        put(self, "floor", check_number("floor", self.floor, low=0.0, high=0.5))
+        put(self, "assume", as_names("assume", self.assume))
+        for name in self.assume:
+            if name not in _ASSUMABLE:
+                raise InputError(f"assume: {name!r} is none of {', '.join(_ASSUMABLE)}")
 
     def _checked_seed(self) -> int | None:
-        if self.bound == "betting":
+        if self.bound == "betting" or self.against:
             return check_seed(0 if self.seed is None else self.seed)
         if self.seed is not None:
-            raise InputError(f"seed: the bound {self.bound} ignores the order of users; only betting has a seed")
+            raise InputError(
+                f"seed: the bound {self.bound} ignores the order of users; only betting has a seed, and rivals"
+            )
         return None
 
     @property

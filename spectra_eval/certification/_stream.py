@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,14 +25,16 @@ from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, unde
 from spectra_eval.certification._block import UserBlock, starts_of
 from spectra_eval.certification._certificate import Certificate, Claim, document
 from spectra_eval.certification._options import Options
+from spectra_eval.certification._rivals import Against, rivals_of
 from spectra_eval.certification._totals import Totals
+from spectra_eval.certification.rival_claims import RIVAL_CLAIMS
 from spectra_eval.errors import InputError, UnknownNameError
 from spectra_eval.metrics import METRICS
 from spectra_eval.metrics._flatness import Flatness
 from spectra_eval.tables import PreferenceTable, check_table, joined_support, records_left_out
 from spectra_eval.tables._checks import check_unique
 
-__all__ = ["certify", "certify_cutoffs"]
+__all__ = ["certify", "certify_cutoffs", "kinds_of"]
 
 BLOCK = 65536
 """Records of a group, over which sums are taken first; another value may change their last digits."""
@@ -51,6 +53,9 @@ def certify(
     require: Thresholds | None = None,
     claims: Sequence[str] | None = None,
     seed: Whole | None = None,
+    against: Against = (),
+    floor: Number = 0.0,
+    assume: Names = (),
 ) -> Certificate:
     """Certify claims about the readout and the decoded lists of a table.
 
@@ -67,8 +72,8 @@ def certify(
     scope : {"cohort", "population"}
         ``cohort``: these users only. ``population``: you assert that users were drawn i.i.d. and the
         predictor was fixed without them.
-    bound : {"hoeffding", "clopper-pearson", "betting", "dkw", "printed"}
-        Declared before looking; all but the first and the last need ``scope="population"``.
+    bound : {"hoeffding", "adaptive", "empirical-bernstein", "clopper-pearson", "betting", "dkw", "printed"}
+        Declared before looking. ``clopper-pearson``, ``betting`` and ``dkw`` need ``scope="population"``.
     declared : int
         Number of analyses declared together; the error is divided among them.
     predicate_error : float
@@ -82,7 +87,15 @@ def certify(
     seed : int, optional
         For ``bound="betting"`` only, 0 by default; recorded. The bets follow a hash of the users' names, keyed by the
         seed, whatever the order of the rows. Choose it after the names and before the outcomes: those who know it could
-        name the users in a favourable order.
+        name the users in a favourable order. With `against` it also fixes the order in which rivals are fitted.
+    against : sequence of str, or mapping of str to table
+        The rivals that the readout is compared with: names of baselines, ``dg`` for the uniform distribution on the
+        decoded list, or names with a table of predictions each (None for a baseline). ``"auto"``: those that the table
+        can carry. Rivals with parameters are fitted on the users before, in a seeded order.
+    floor : float
+        For ``rival.log.law``: both predictions p become (1 - floor) p + floor / K.
+    assume : sequence of str
+        ``iid-interactions``: the interactions of a window are independent; ``hoeffding`` then counts them.
 
     Returns
     -------
@@ -122,6 +135,9 @@ def certify(
         require=require,
         claims=claims,
         seed=seed,
+        against=against,
+        floor=floor,
+        assume=assume,
     )
     return certificate
 
@@ -133,6 +149,7 @@ def certify_cutoffs(
     declared: Whole = 1,
     require: Thresholds | None = None,
     claims: Sequence[str] | None = None,
+    against: Against = (),
     **options: Any,
 ) -> tuple[Certificate, ...]:
     """Certify a table at several cut-offs in one pass; they share the error as analyses declared together.
@@ -148,6 +165,8 @@ def certify_cutoffs(
     require : mapping of str to float, optional
         As in `certify`, at each k.
     claims : sequence of str, optional
+        As in `certify`.
+    against : sequence of str, or mapping of str to table
         As in `certify`.
     **options : any
         The other options of `certify`.
@@ -177,7 +196,8 @@ def certify_cutoffs(
     cutoffs = [check_cutoff(k) for k in cutoffs]
     if not cutoffs or len(set(cutoffs)) < len(cutoffs):
         raise InputError(f"k: {', '.join(map(str, cutoffs)) or 'none'} given; name each cut-off once")
-    kinds = [_claim(name) for name in (CLAIMS.names() if claims is None else as_names("claims", claims))]
+    rivals = rivals_of(against, source, seed=options.get("seed") or 0)
+    names = _claim_names(claims, RIVAL_CLAIMS.names() if rivals else [])
     why = "count the analyses declared in advance"
     together = check_whole("declared", declared, least=1, why=why) * len(cutoffs)
     runs = []
@@ -186,15 +206,25 @@ def certify_cutoffs(
             k=k,
             declared=together,
             require={} if require is None else require,
-            claims=tuple(kind.name for kind in kinds),
+            claims=names,
+            against=tuple(rival.name for rival in rivals),
             **options,
         )
+        kinds = kinds_of(declaration, {rival.name for rival in rivals if rival.fitted})
         for name, threshold in declaration.require.items():
-            if _claim(name) not in kinds:
+            if name not in kinds:
+                if name.partition(":")[0] not in RIVAL_CLAIMS:
+                    _claim(name)  # raises where there is none
                 raise InputError(f"require: the claim {name!r} is required but not among the selected claims")
-            _claim(name).check_threshold(threshold)
-        columns = [column for kind in kinds for column in kind.columns(declaration)]
-        runs.append((declaration, Totals(columns, seed=declaration.seed)))
+            kinds[name].check_threshold(threshold)
+        columns = [column for kind in kinds.values() for column in kind.columns(declaration)]
+        totals = Totals(
+            columns,
+            seed=declaration.seed if declaration.bound == "betting" else None,
+            growth=declaration.bound == "adaptive",
+            own_ends=declaration.scope == "cohort",
+        )
+        runs.append((declaration, kinds, totals))
     digest = TableDigest()
     n_records = n_unseen = n_users = most = 0
     flat = Flatness()
@@ -204,32 +234,35 @@ def certify_cutoffs(
         if group != current:
             current = group
             flat.close()
-            for _, totals in runs:
+            for _, _, totals in runs:
                 totals.close()
         digest.update(table)
         n_records += table.n_users
         has_list = has_list or table.dg is not None
         most = max(most, table.n_categories if table.support is None else int(table.n_options.max()))
-        for declaration, totals in runs:
+        predicted = {name: rows for rival in rivals for name, rows in rival.predicted(table).items()}
+        for declaration, _, totals in runs:
             _check(table, declaration)
-            block = UserBlock(table, declaration.k)
+            block = UserBlock(table, declaration.k, predicted)
             totals.add(block)
         flat.add(block.theta_s, block.theta_star, block.table.support)
         n_unseen += len(block.unseen)
         n_users += len(block.starts)
     if n_users == 0:
         raise InputError("table: no user has a window with interactions; there is nothing to certify")
-    for declaration, _ in runs:
+    for declaration, _, _ in runs:
         _check_cutoff(declaration.k, most)
     facts: dict[str, Any] = {"n_records": n_records, "n_users": n_users, "n_without_window": n_unseen}
     if flat.facts:
         facts["flat"] = flat.facts
     if counts := records_left_out(getattr(source, "metadata", {})):
         facts["left_out"] = counts
+    if rivals:
+        facts["rivals"] = {rival.name: rival.facts() for rival in rivals}
     made = []
-    for declaration, totals in runs:
+    for declaration, kinds, totals in runs:
         rows = []
-        for kind in kinds:
+        for kind in kinds.values():
             if has_list or kind.without_lists:
                 rows.append(make_claim(kind, totals, declaration))
             else:
@@ -242,7 +275,7 @@ def certify_cutoffs(
             facts=facts,
             claims=tuple(rows),
             digest="",
-            together=_together(rows, declaration),
+            together=_together(rows, kinds, declaration),
         )
         made.append(dataclasses.replace(certificate, digest=json_digest(document(certificate))))
     return tuple(made)
@@ -257,9 +290,38 @@ def _claim(name: str) -> ClaimKind:
     return CLAIMS[name]
 
 
-def _together(rows: Sequence[Claim], options: Options) -> dict[str, Any]:
+def _claim_names(claims: Sequence[str] | None, of_rivals: list[str]) -> tuple[str, ...]:
+    """Return the names of the selected claims; those against rivals stand for all rivals unless one is named."""
+    if claims is None:
+        return (*CLAIMS.names(), *of_rivals)
+    names = as_names("claims", claims)
+    for name in names:
+        base = name.partition(":")[0]
+        if base in RIVAL_CLAIMS and not of_rivals:
+            raise InputError(f"claims: {name} needs a rival; name some with against (--against history, say)")
+        if base not in RIVAL_CLAIMS:
+            _claim(name)  # raises where there is none
+    return names
+
+
+def kinds_of(options: Options, fitted: Collection[str]) -> dict[str, ClaimKind]:
+    """Return the selected claims by name: a claim against rivals is one for all of them and one for each."""
+    kinds: dict[str, ClaimKind] = {}
+    for name in options.claims or ():
+        base = name.partition(":")[0]
+        if base not in RIVAL_CLAIMS:
+            kinds[name] = CLAIMS[name]
+            continue
+        found = {kind.name: kind for kind in RIVAL_CLAIMS[base].kinds(options, frozenset(fitted))}
+        if ":" in name and name not in found:
+            raise InputError(f"claims: {name}: there is no such rival; there are {', '.join(options.against)}")
+        kinds |= {name: found[name]} if ":" in name else found
+    return kinds
+
+
+def _together(rows: Sequence[Claim], kinds: Mapping[str, ClaimKind], options: Options) -> dict[str, Any]:
     """Return a sentence with the probability that all bounds of a certificate hold simultaneously."""
-    n_bounds = sum(CLAIMS[row.claim].n_bounds(options) for row in rows if row.status == "ok")
+    n_bounds = sum(kinds[row.claim].n_bounds(options) for row in rows if row.status == "ok")
     level = max(0.0, 1.0 - n_bounds * options.error)
     statement = f"Each bound fails with probability at most {options.error:.4g} on its own"
     if n_bounds > 1:

@@ -11,10 +11,10 @@ from typing import Any
 
 from spectra_eval.artifacts import json_digest
 from spectra_eval.certification._base import CLAIMS
-from spectra_eval.certification._certificate import SCHEMA, Certificate
+from spectra_eval.certification._certificate import LATER, SCHEMA, Certificate
 from spectra_eval.certification._options import Options
-from spectra_eval.certification._stream import certify
-from spectra_eval.errors import SchemaError, SpectraError
+from spectra_eval.certification._stream import certify, kinds_of
+from spectra_eval.errors import InputError, SchemaError, SpectraError
 from spectra_eval.tables import PreferenceTable
 
 __all__ = ["Verification", "verify"]
@@ -84,7 +84,10 @@ class Verification:
 
 
 def verify(
-    certificate: Certificate | Mapping[str, Any], source: PreferenceTable | Iterable[PreferenceTable]
+    certificate: Certificate | Mapping[str, Any],
+    source: PreferenceTable | Iterable[PreferenceTable],
+    *,
+    against: Mapping[str, Any] | None = None,
 ) -> Verification:
     """Recompute every number of a certificate from its table.
 
@@ -95,6 +98,8 @@ def verify(
         `seed` and `claims` were recorded is verified too, unless its bound is ``betting``.
     source : PreferenceTable, or iterable of PreferenceTable
         The table, in any file format that gives the same content.
+    against : mapping of str to table, optional
+        The tables of those rivals that were given as tables.
 
     Returns
     -------
@@ -105,6 +110,8 @@ def verify(
     ------
     SchemaError
         The document is no certificate: a key, an option or a claim is missing, unknown, doubled or of another kind.
+    InputError
+        The table of a rival is needed, or one is given that the certificate does not know.
 
     Examples
     --------
@@ -124,7 +131,10 @@ def verify(
     names = [claim["claim"] for claim in document["claims"]]
     try:
         options = Options(**{**document["options"], "claims": document["options"].get("claims", names)})
-        known = [CLAIMS[name].name for name in (*names, *(options.claims or ()))]
+        known = [*kinds_of(options, ())]
+        for name in names:
+            if name not in known and name not in CLAIMS:
+                raise SchemaError(f"claims: {name[:60]!r} is none that the options select")
     except SpectraError as error:
         raise SchemaError(f"certificate: options: {error}") from error
     if earlier and options.bound == "betting":
@@ -132,15 +142,16 @@ def verify(
             f"certificate: its betting bound used the order of the rows, which their author could choose; {_ANEW}"
         )
     fields = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    fields["against"] = _rivals(options, document["facts"], against or {})
     again = certify(source, **fields).to_json()
     if earlier:
         again["facts"].pop("flat", None)  # not recorded in that version
     differences = []
     if json_digest({name: value for name, value in document.items() if name != "digest"}) != document["digest"]:
         differences.append("digest: the document does not match its digest")
-    missing = [name for name in options.claims or () if name not in names]
+    missing = [name for name in known if name not in names]
     if missing:
-        n_known = len(dict.fromkeys(known))
+        n_known = len(known)
         differences.append(
             f"claims: {len(names)} of {n_known} claims; left out: {', '.join(missing)}, although the options name them"
         )
@@ -158,9 +169,22 @@ def verify(
         n_compared=compared,
         differences=tuple(differences),
         claims=tuple(names),
-        left_out=tuple(name for name in CLAIMS.names() if name not in names),
+        left_out=tuple(name for name in dict.fromkeys((*CLAIMS.names(), *known)) if name not in names),
         made_by=document["package_version"],
     )
+
+
+def _rivals(options: Options, facts: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rivals of a certificate, each with its table if it had one."""
+    rivals = facts.get("rivals", {})
+    if odd := sorted(set(tables).difference(options.against)):
+        raise InputError(f"against: the certificate has no rival {odd[0]!r}")
+    for name in options.against:
+        kind = rivals.get(name, {}).get("kind") if isinstance(rivals, Mapping) else None
+        if (kind == "table") != (name in tables):
+            word = "the table of its rival is needed" if kind == "table" else "its rival was no table"
+            raise InputError(f"against: {name}: {word}; {'give it' if kind == 'table' else 'leave it out'}")
+    return {name: tables.get(name) for name in options.against}
 
 
 def _checked(recorded: Any) -> bool:
@@ -192,7 +216,7 @@ def _checked(recorded: Any) -> bool:
 
 def _check_keys(where: str, recorded: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
     for name in recorded:
-        if name not in keys:
+        if name not in keys and not (where and name in LATER):
             raise SchemaError(f"certificate: {where}{str(name)[:40]}: unknown; a certificate has no such entry")
     for name, kind in keys.items():
         if name not in recorded:

@@ -83,7 +83,9 @@ def _forms(options: Options) -> tuple[dict[str, Column], dict[str, Column]]:
     """
     exact, loose = (
         {
-            route: Column(_Certified(route, options.predicate_error, whole), everyone, bounded=True, unseen=True)
+            route: Column(
+                _Certified(route, options.predicate_error, whole), everyone, bounded=True, unseen=True, share=True
+            )
             for route in options.routes
         }
         for whole in (True, False)

@@ -29,8 +29,8 @@ def _count_without(block: UserBlock) -> np.ndarray:
     return np.array(np.count_nonzero(~np.logical_or.reduceat(block.listed, block.starts)))
 
 
-_UNIFORM = Column(lambda block: (block.tv < block.tv_list - TIE).astype(float), bounded=True)
-_ANY = Column(lambda block: (block.tv < block.missed - TIE).astype(float), bounded=True)
+_UNIFORM = Column(lambda block: (block.tv < block.tv_list - TIE).astype(float), bounded=True, share=True)
+_ANY = Column(lambda block: (block.tv < block.missed - TIE).astype(float), bounded=True, share=True)
 _ABOVE = Tally(_count_above)
 _WITHOUT = Tally(_count_without)
 

@@ -14,7 +14,7 @@ __all__ = ["KIND"]
 
 def _bound(totals: Totals, options: Options) -> Finding:
     margin = totals[MARGIN]
-    bound = lower_bound(margin, options, low=-1.0)
+    bound = lower_bound(margin, options)
     return Finding(
         of=margin,
         by=bound,

@@ -101,7 +101,7 @@ def _count_closed(block: UserBlock) -> np.ndarray:
     return np.array(np.count_nonzero(~np.logical_or.reduceat(block.cached(_open), block.starts)))
 
 
-_RECOVERED = Column(lambda block: block.cached(_tops).recovered.astype(float), _open, bounded=True)
+_RECOVERED = Column(lambda block: block.cached(_tops).recovered.astype(float), _open, bounded=True, share=True)
 _BY = {name: _condition(name) for name in ("theorem_1", "tv_radius", "kl_radius", "js_radius", "regret")}
 _MORE_MASS = Column(lambda block: block.cached(_tops).more_mass.astype(float), _open_and_listed)
 _LEFT_OUT = Tally(_count_left_out)

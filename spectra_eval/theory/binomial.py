@@ -11,7 +11,7 @@ from spectra_eval.arrays import as_array, check_level
 from spectra_eval.errors import InputError
 from spectra_eval.simplex import kl_nats
 
-__all__ = ["clopper_pearson_lower", "clopper_pearson_upper"]
+__all__ = ["clopper_pearson_lower", "clopper_pearson_upper", "poisson_binomial_lower"]
 
 _TRUSTED = 10**7
 """Number of trials up to which SciPy's beta quantile was correct to six digits in 10^6 random cases."""
@@ -57,6 +57,46 @@ def clopper_pearson_lower(successes: Any, trials: Any, *, error: float) -> Any:
     )
     if many.any():
         bound = np.where(many & some, _chernoff_lower(x, np.maximum(n, 1.0), error), bound)
+    return float(bound) if bound.ndim == 0 else bound
+
+
+def poisson_binomial_lower(successes: Any, trials: Any, *, error: float) -> Any:
+    """Bound the mean of the success probabilities of independent trials from below; they need not be equal.
+
+    Parameters
+    ----------
+    successes, trials : int or int arrays
+        x of n independent trials, each with a success probability of its own.
+    error : float
+        Probability with which the bound may fail.
+
+    Returns
+    -------
+    float or float array
+        `clopper_pearson_lower`, and at most (x - 1)/n where a trial failed.
+
+    Raises
+    ------
+    InputError
+        A count is negative or exceeds the trials.
+
+    Notes
+    -----
+    For b >= n p + 1 with the mean probability p, at least b successes are no more probable than with n equal
+    probabilities (Hoeffding 1956, theorem 5). If all trials succeed, the product of the probabilities is at most p^n.
+
+    References
+    ----------
+    .. [1] W. Hoeffding, Ann. Math. Statist. 27 (1956) 713-721, theorem 5. doi:10.1214/aoms/1177728178
+
+    Examples
+    --------
+    >>> round(poisson_binomial_lower(10, 10, error=0.05), 4), round(poisson_binomial_lower(3, 10, error=0.05), 4)
+    (0.7411, 0.0873)
+    """
+    x, n = _checked(successes, trials, error)
+    equal = np.asarray(clopper_pearson_lower(x, n, error=error))
+    bound = np.where(x == n, equal, np.minimum(equal, np.maximum(x - 1.0, 0.0) / np.maximum(n, 1.0)))
     return float(bound) if bound.ndim == 0 else bound
 
 
