@@ -94,6 +94,26 @@ def comma_option(
     )
 
 
+def rivals(names: Sequence[str]) -> Any:
+    """Return the rivals of a certificate: "auto", or by name a table to read (None for a baseline)."""
+    from spectra_eval.artifacts import iter_table
+
+    if list(names) == ["auto"]:
+        return "auto"
+    found: dict[str, Any] = {}
+    for text in names:
+        if text == "none" and len(names) == 1:
+            continue
+        name, equals, place = text.partition("=")
+        path = Path(place if equals else text)
+        is_file = bool(equals) or path.suffix != "" or path.is_file() or len(path.parts) > 1
+        name = name if equals else (path.stem if is_file else text)
+        if name in found:
+            raise click.UsageError(f"--against: two rivals are named {name!r}; write NAME=FILE")
+        found[name] = iter_table(path, columns=("theta_s", "context_window", "horizon")) if is_file else None
+    return found
+
+
 def parse_pairs(option: str, pairs: Sequence[str], form: str, *, blank: bool = False) -> dict[str, str]:
     """Read NAME=VALUE pairs; `form` says how one is written."""
     read = {}

@@ -45,8 +45,8 @@ def _cutoffs(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
 )
 @click.option(
     "--bound",
-    type=click.Choice(["hoeffding", "clopper-pearson", "betting", "dkw", "printed"]),
-    default="hoeffding",
+    type=click.Choice(["hoeffding", "adaptive", "empirical-bernstein", "clopper-pearson", "betting", "dkw", "printed"]),
+    default="adaptive",
     show_default=True,
     help="Choose it before looking at the results.",
 )
@@ -61,11 +61,24 @@ def _cutoffs(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
 @opt.comma_option("--routes", "Finite-sample predicates declared: T,J,K or some.", default="T")
 @opt.requirements("Exit with code 1 if the bound is below VALUE.")
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be repeated. Recorded.")
+@opt.comma_option(
+    "--against",
+    "Rivals of theta_s: baselines by name, dg (the decoded list), FILE or NAME=FILE of another system, with commas; "
+    "auto: those that TABLE can carry; none.",
+    default="auto",
+)
+@click.option("--floor", type=float, default=0.0, show_default=True, help="rival.log.law: mix both with uniform.")
+@click.option(
+    "--assume",
+    type=click.Choice(["iid-interactions"]),
+    multiple=True,
+    help="hoeffding against rivals: the interactions of a window are independent.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="betting only: keys the hash of the user that orders the bets, whatever the order of the rows; recorded. "
-    "[default: 0]",
+    help="betting and fitted rivals: keys the hash of the user that orders them, whatever the order of the rows; "
+    "recorded. [default: 0]",
 )
 @opt.format_option()
 @opt.output_option("Write the certificate here.")
@@ -78,6 +91,7 @@ def command(
     table: Path,
     cutoffs: tuple[int, ...],
     claims: tuple[str, ...],
+    against: tuple[str, ...],
     style: str,
     output: Path | None,
     reading: dict[str, Any],
@@ -93,9 +107,12 @@ def command(
     from spectra_eval.certification import bundle, certify_cutoffs
     from spectra_eval.metrics._flatness import in_words
 
-    blocks = iter_table(table, **reading, columns=COLUMNS)
+    blocks = iter_table(table, **reading, columns=COLUMNS if against == ("none",) else (*COLUMNS, "history_counts"))
+    rivals = opt.rivals(against)
+    if options["seed"] is None and options["bound"] != "betting" and rivals:
+        options["seed"] = 0
     with naming(table):
-        certificates = certify_cutoffs(blocks, cutoffs, claims=claims or None, **options)
+        certificates = certify_cutoffs(blocks, cutoffs, claims=claims or None, against=rivals, **options)
     say_read(table, blocks.metadata, quiet=quiet)
     flat = in_words("theta_s", certificates[0].facts.get("flat", {}))
     if flat is not None:
@@ -161,6 +178,7 @@ def show(document: dict[str, object]) -> None:
     import sys
     import textwrap
 
+    from spectra_eval.certification import verdict as verdict_lines
     from spectra_eval.tables import left_out_note
 
     facts, options = document["facts"], document["options"]
@@ -170,11 +188,14 @@ def show(document: dict[str, object]) -> None:
     )
     if (note := left_out_note(facts.get("left_out", {}))) is not None:  # type: ignore[attr-defined]
         say(f"{note}.")
+    # A pipe or a file gets the same lines everywhere; a terminal gets its own width.
+    width = max(60, min(110, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
+    for line in verdict_lines(document):
+        say()
+        say(textwrap.fill(line, width), bold=True)
     marks = {"holds": "✓", "does not hold": "✗", "undefined": "–", "shown only": "·"}
     colours = {"holds": "green", "does not hold": "red"}
     assumptions: dict[str, str] = {}
-    # A pipe or a file gets the same lines everywhere; a terminal gets its own width.
-    width = max(60, min(110, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
 
     def required(claim: dict[str, object]) -> bool:
         return claim["claim"] in options["require"]  # type: ignore[index]

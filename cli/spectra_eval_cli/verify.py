@@ -19,6 +19,7 @@ __all__ = ["command"]
 @click.command("verify")
 @click.argument("certificate", type=opt.PATH)
 @opt.table_argument
+@opt.comma_option("--against", "The tables of rivals that were files: FILE or NAME=FILE, with commas.", default="")
 @opt.table_options
 @common_options
 @click.pass_context
@@ -26,6 +27,7 @@ def command(
     ctx: click.Context,
     certificate: Path,
     table: Path,
+    against: tuple[str, ...],
     reading: dict[str, Any],
     quiet: bool,
 ) -> None:
@@ -44,7 +46,10 @@ def command(
         raise InputError(f"{certificate}: holds no certificate; write one with `spectra-eval certify … -o FILE`")
     with saying(certificate):
         parts = unbundle(document)
-        found = [verify(part, iter_table(table, **reading, columns=COLUMNS)) for part in parts]
+        columns = (*COLUMNS, "history_counts")
+        found = [
+            verify(part, iter_table(table, **reading, columns=columns), against=opt.rivals(against)) for part in parts
+        ]
     for part, one in zip(parts, found, strict=True):
         at = f"k = {part['options']['k']}: " if len(parts) > 1 else ""
         for line in one.differences:

@@ -7,11 +7,14 @@ from spectra_eval.certification._options import BOUNDS, Options
 from spectra_eval.certification._pilot import guesses_from
 from spectra_eval.certification._plan import Need, plan
 from spectra_eval.certification._stream import certify, certify_cutoffs
+from spectra_eval.certification._verdict import verdict
 from spectra_eval.certification._verify import Verification, verify
+from spectra_eval.certification.rival_claims import RIVAL_CLAIMS
 
 __all__ = [
     "BOUNDS",
     "CLAIMS",
+    "RIVAL_CLAIMS",
     "Certificate",
     "Claim",
     "Need",
@@ -23,5 +26,6 @@ __all__ = [
     "guesses_from",
     "plan",
     "unbundle",
+    "verdict",
     "verify",
 ]
