@@ -279,6 +279,8 @@ class Totals:
                 continue
             try:
                 values = block.cached(column.of)
+                if column.interactions is not None:
+                    block.cached(column.interactions)
             except NoClaim as why:
                 if earlier is None or why.rank < earlier.rank:
                     self._refused[column] = why

@@ -53,8 +53,8 @@ class RivalClaim:
     measure : callable
         From the target, the readout, the rival (each (n, K)) and the options of the records to the gain of each
         record, and the least and the largest one that a window could show.
-    ends : callable
-        From the options and the number of categories to the least and the largest gain of any record.
+    ends : (float, float)
+        The least and the largest gain of any record.
     sentence : str
         For the certificate, with the fields rival, bound, mean, n, level.
     unit : str
@@ -100,10 +100,10 @@ class RivalClaim:
         """Return the claims against each rival, and the one against all of them."""
         if not options.against:
             return []
-        each = [self._kind(f"{self.name}:{rival}", (rival,), fitted) for rival in options.against]
-        return [self._kind(self.name, options.against, fitted), *each]
+        each = [self._kind(f"{self.name}:{rival}", (rival,), fitted, options) for rival in options.against]
+        return [self._kind(self.name, options.against, fitted, options), *each]
 
-    def _kind(self, name: str, rivals: tuple[str, ...], fitted: frozenset[str]) -> ClaimKind:
+    def _kind(self, name: str, rivals: tuple[str, ...], fitted: frozenset[str], options: Options) -> ClaimKind:
         who = rivals[0] if len(rivals) == 1 else f"each of {len(rivals)} rivals"
         return ClaimKind(
             name=name,
@@ -118,7 +118,10 @@ class RivalClaim:
             licenses=f"a statement about the mean over users against {who}; nothing about single users",
             target=self.target,
             without_lists=True,
-            assumptions=(_FITTED,) if fitted.intersection(rivals) else (),
+            assumptions=(
+                *((_FITTED,) if fitted.intersection(rivals) else ()),
+                *((_IID,) if self.proper and "iid-interactions" in options.assume else ()),
+            ),
             threshold=0.5 if self.share else 0.0,
             least=max(self.ends[0], -1e300),
         )
@@ -137,14 +140,11 @@ class RivalClaim:
             _Part(gain, 0),
             _HasPrediction(rival),
             bounded=True,
-            ends=self._ends(options),
+            ends=self.ends,
             own_ends=(_Part(gain, 1), _Part(gain, 2)),
             guess=_Length(before) if rival in fitted else None,
             interactions=_interactions if self.proper and "iid-interactions" in options.assume else None,
         )
-
-    def _ends(self, options: Options) -> tuple[float, float]:
-        return self.ends
 
     def _bound(self, rivals: tuple[str, ...], fitted: frozenset[str], totals: Totals, options: Options) -> Finding:
         bounds: dict[str, LowerBound] = {}
