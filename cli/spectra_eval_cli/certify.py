@@ -105,12 +105,13 @@ def command(
     """
     from spectra_eval.artifacts import iter_table, write_json
     from spectra_eval.certification import bundle, certify_cutoffs
+    from spectra_eval.errors import InputError
     from spectra_eval.metrics._flatness import in_words
 
     blocks = iter_table(table, **reading, columns=COLUMNS if against == ("none",) else (*COLUMNS, "history_counts"))
     rivals = opt.rivals(against)
-    if options["seed"] is None and options["bound"] != "betting" and rivals:
-        options["seed"] = 0
+    if rivals == "auto" and options["seed"] is not None and options["bound"] != "betting":
+        raise InputError("seed: only betting has a seed, and rivals that are named with --against")
     with naming(table):
         certificates = certify_cutoffs(blocks, cutoffs, claims=claims or None, against=rivals, **options)
     say_read(table, blocks.metadata, quiet=quiet)

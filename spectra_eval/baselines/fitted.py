@@ -64,7 +64,7 @@ def mixture(table: PreferenceTable) -> Prediction:
     >>> mixture(table).theta.shape
     (60, 3)
     """
-    popularity, has_history = popularity_of(table), history_within(table).any(axis=1)
+    popularity, has_history = popularity_of(table), np.asarray(history_within(table).any(axis=1))
     theta, weights = cross_fit(table, has_history, "mixture", lambda train: _fit_mixture(train, popularity))
     return Prediction(
         theta=theta,
@@ -104,7 +104,7 @@ def linear(table: PreferenceTable) -> Prediction:
     >>> linear(table).theta.shape
     (60, 3)
     """
-    popularity, has_history = popularity_of(table), history_within(table).any(axis=1)
+    popularity, has_history = popularity_of(table), np.asarray(history_within(table).any(axis=1))
     theta, penalties = cross_fit(table, has_history, "linear", lambda train: _fit_linear(train, popularity))
     return Prediction(
         theta=theta,

@@ -11,7 +11,8 @@ from spectra_eval.certification._options import Options
 from spectra_eval.certification._totals import Mean, NoClaim
 from spectra_eval.theory import binomial, bounded_mean, concentration
 from spectra_eval.theory._base import Standing
-from spectra_eval.theory.constant_bet import lower_from_growth, stake_weights
+from spectra_eval.theory._running import bernstein_radius
+from spectra_eval.theory._stakes import lower_from_growth, stake_weights
 
 __all__ = ["NO_LIST", "LowerBound", "lower_bound", "others"]
 
@@ -53,7 +54,7 @@ def lower_bound(mean: Mean, options: Options, *, method: str = "", parts: int = 
     if method == "empirical-bernstein":
         if width == 0:
             return LowerBound(value=mean.mean, method=method)
-        value = bounded_mean.bernstein_lower(mean.mean, mean.variance, mean.n, width=width, error=error)
+        value = mean.mean - bernstein_radius(mean.variance, mean.n, width=width, error=error)
         return LowerBound(value=max(mean.least, value), method=method)
     if method == "dkw":
         if error > 0.5:

@@ -81,7 +81,7 @@ class Options:
     k: Whole = 5
     level: Number = 0.95
     scope: str = "cohort"
-    bound: str = "hoeffding"
+    bound: str = "adaptive"
     declared: Whole = 1
     predicate_error: Number = 0.01
     routes: Names = ("T",)

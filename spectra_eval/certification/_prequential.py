@@ -16,6 +16,9 @@ __all__ = ["Prequential"]
 MOST = 5_000
 """Records in a fit at the most: the first in the order."""
 
+_CELLS = 1 << 19
+"""Numbers in a matrix of those records at the most, so that memory depends neither on N nor on K."""
+
 _FIRST = 16
 """Users in the first stage, about; the rival of the first stage is fitted on none."""
 
@@ -32,13 +35,14 @@ class Prequential:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._n = 0
+        self._most = MOST
         self._last = _HASHES
         """Records with a hash above it are not among the first."""
         self._held: list[PreferenceTable] = []
         self._keys: list[np.ndarray] = []
 
     def collect(self, table: PreferenceTable, has_history: np.ndarray) -> None:
-        """Take the records of a block that a rival can be fitted on."""
+        """Collect the records of a block that a rival can be fitted on."""
         usable = table.observed & has_history
         keys = order_keys(table.users, self._seed).astype(np.float64)
         self._n += int(np.count_nonzero(usable))
@@ -47,12 +51,13 @@ class Prequential:
             rows = table.select(first)
             self._held.append(_lean(rows))
             self._keys.append(keys[first])
-        if sum(len(part) for part in self._keys) > 2 * MOST:
+        self._most = max(100, min(MOST, _CELLS // table.n_categories))
+        if sum(len(part) for part in self._keys) > 1.25 * self._most:
             self._prune()
 
     def _prune(self) -> None:
         table, keys = self._records()
-        order = np.argsort(keys, kind="stable")[:MOST]
+        order = np.argsort(keys, kind="stable")[: self._most]
         self._held, self._keys = [table.select(order)], [keys[order]]
         self._last = float(keys[order].max())
 
@@ -73,7 +78,7 @@ class Prequential:
     @property
     def facts(self) -> dict[str, Any]:
         """Return what the certificate records of the order."""
-        return {"stages": len(self._cuts) + 1, "most_records": MOST}
+        return {"stages": len(self._cuts) + 1, "most_records": self._most}
 
     @property
     def _cuts(self) -> list[float]:

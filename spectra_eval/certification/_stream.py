@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from spectra_eval._version import __version__
 from spectra_eval.arrays import (
@@ -17,27 +15,22 @@ from spectra_eval.arrays import (
     as_names,
     check_cutoff,
     check_whole,
-    row_blocks,
-    rows_per_block,
 )
-from spectra_eval.artifacts import HashRuns, TableBlocks, TableDigest, json_digest
+from spectra_eval.artifacts import TableDigest, json_digest
 from spectra_eval.certification._base import CLAIMS, ClaimKind, make_claim, undefined
-from spectra_eval.certification._block import UserBlock, starts_of
+from spectra_eval.certification._block import UserBlock
 from spectra_eval.certification._certificate import Certificate, Claim, document
 from spectra_eval.certification._options import Options
+from spectra_eval.certification._records import blocks_of
 from spectra_eval.certification._rivals import Against, rivals_of
 from spectra_eval.certification._totals import Totals
 from spectra_eval.certification.rival_claims import RIVAL_CLAIMS
 from spectra_eval.errors import InputError, UnknownNameError
 from spectra_eval.metrics import METRICS
 from spectra_eval.metrics._flatness import Flatness
-from spectra_eval.tables import PreferenceTable, check_table, joined_support, records_left_out
-from spectra_eval.tables._checks import check_unique
+from spectra_eval.tables import PreferenceTable, records_left_out
 
 __all__ = ["certify", "certify_cutoffs", "kinds_of"]
-
-BLOCK = 65536
-"""Records of a group, over which sums are taken first; another value may change their last digits."""
 
 
 def certify(
@@ -46,7 +39,7 @@ def certify(
     k: Whole = 5,
     level: Number = 0.95,
     scope: str = "cohort",
-    bound: str = "hoeffding",
+    bound: str = "adaptive",
     declared: Whole = 1,
     predicate_error: Number = 0.01,
     routes: Names = ("T",),
@@ -121,7 +114,7 @@ def certify(
     ... )
     >>> claim = certify(table, k=1)["mean.law"]
     >>> claim.holds, round(claim.bound, 3)
-    (True, 0.778)
+    (True, 0.874)
     """
     (certificate,) = certify_cutoffs(
         source,
@@ -230,7 +223,7 @@ def certify_cutoffs(
     flat = Flatness()
     has_list = False
     current = 0
-    for group, table in _blocks(source):
+    for group, table in blocks_of(source):
         if group != current:
             current = group
             flat.close()
@@ -291,7 +284,7 @@ def _claim(name: str) -> ClaimKind:
 
 
 def _claim_names(claims: Sequence[str] | None, of_rivals: list[str]) -> tuple[str, ...]:
-    """Return the names of the selected claims; those against rivals stand for all rivals unless one is named."""
+    """Return the names of the selected claims; those against rivals are about all rivals unless one is named."""
     if claims is None:
         return (*CLAIMS.names(), *of_rivals)
     names = as_names("claims", claims)
@@ -321,12 +314,19 @@ def kinds_of(options: Options, fitted: Collection[str]) -> dict[str, ClaimKind]:
 
 def _together(rows: Sequence[Claim], kinds: Mapping[str, ClaimKind], options: Options) -> dict[str, Any]:
     """Return a sentence with the probability that all bounds of a certificate hold simultaneously."""
-    n_bounds = sum(kinds[row.claim].n_bounds(options) for row in rows if row.status == "ok")
-    level = max(0.0, 1.0 - n_bounds * options.error)
+    counts = {False: 0, True: 0}
+    for row in rows:
+        if row.status == "ok":
+            counts[row.claim.partition(":")[0] in RIVAL_CLAIMS] += kinds[row.claim].n_bounds(options)
+    n_bounds, against = counts[False], counts[True]
+    levels = [max(0.0, 1.0 - n * options.error) for n in (n_bounds, n_bounds + against)]
     statement = f"Each bound fails with probability at most {options.error:.4g} on its own"
     if n_bounds > 1:
-        statement += f"; the {n_bounds} stated here all hold at once with probability at least {level:.4g}"
-    return {"n_bounds": n_bounds, "level": level, "statement": statement}
+        statement += f"; the {n_bounds} stated here all hold at once with probability at least {levels[0]:.4g}"
+    if against:
+        statement += f", with the {against} against rivals at least {levels[1]:.4g}"
+        return {"n_bounds": n_bounds + against, "level": levels[1], "statement": statement}
+    return {"n_bounds": n_bounds, "level": levels[0], "statement": statement}
 
 
 def _check(table: PreferenceTable, options: Options) -> None:
@@ -339,89 +339,3 @@ def _check_cutoff(k: int, most: int) -> None:
     """Check that k is below the largest number of options of a record."""
     if k >= most:
         raise InputError(f"k: {k} leaves no category off the list of {most}; choose k < {most}")
-
-
-def _blocks(source: PreferenceTable | Iterable[PreferenceTable]) -> Iterator[tuple[int, PreferenceTable]]:
-    """Yield small blocks that keep the records of a user together, each with the number of its group.
-
-    Raise if a user occurs again later. A user is in the group in which its last record is, unless that is the last of
-    the group: then in the next. The last user of a table with several records per user is a group of its own.
-    """
-    vouched = isinstance(source, TableBlocks | PreferenceTable)  # records are unique in them
-    if isinstance(source, PreferenceTable):
-        check_unique(source)  # rows that were selected may repeat
-        whole = source
-        source = (whole.select(rows) for rows in row_blocks(whole.n_users, whole.n_categories))
-    pending: PreferenceTable | None = None
-    done = HashRuns()
-    first = 0  # the place of the first record that was not yielded
-    if not isinstance(source, Iterable) or hasattr(source, "columns"):
-        check_table(source)
-    for incoming in source:
-        check_table(incoming)
-        table = incoming
-        if table.context_window is None and table.horizon is None:
-            if not vouched:
-                _check_once(table.users, done)
-            ends = np.arange(1, table.n_users + 1)  # one record per user: nothing to keep together
-            yield from _cut(table, ends, (first + ends - 1) // BLOCK)
-            first += table.n_users
-            continue
-        if pending is not None:
-            table = _joined(pending, incoming)
-        starts = starts_of(table.users)
-        heads = table.users[starts]  # a user occurs again if its records are not consecutive
-        _check_together(heads, done)
-        last = int(np.flatnonzero(table.users == table.users[-1])[0])
-        pending = table.select(slice(last, None))
-        if last:
-            done.add(heads[:-1].tolist())
-            yield from _cut(table, starts[1:], (first + starts[1:]) // BLOCK)
-            first += last
-    if pending is not None:
-        yield -1, pending
-
-
-def _cut(table: PreferenceTable, ends: np.ndarray, groups: np.ndarray) -> Iterator[tuple[int, PreferenceTable]]:
-    """Yield some users of a table in small blocks of one group; `ends` and `groups` are those of each user."""
-    step, start, user = rows_per_block(table.n_categories), 0, 0
-    while user < len(ends):
-        last = int(np.searchsorted(groups, groups[user], side="right"))
-        within = int(np.searchsorted(ends, start + step, side="right"))
-        past = max(user + 1, min(last, within))
-        stop = int(ends[past - 1])
-        yield int(groups[user]), table if stop - start == table.n_users else table.select(slice(start, stop))
-        start, user = stop, past
-
-
-def _joined(first: PreferenceTable, second: PreferenceTable) -> PreferenceTable:
-    columns: dict[str, Any] = {}
-    for name in ("users", "theta_star", "n_window", "theta_s", "context_window", "horizon", "counts", "dg"):
-        a, b = getattr(first, name), getattr(second, name)
-        columns[name] = None if a is None or b is None else np.concatenate([a, b])
-    support = joined_support([first, second])
-    return PreferenceTable(categories=first.categories, metadata=first.metadata, support=support, **columns)
-
-
-def _check_once(users: np.ndarray, done: HashRuns) -> None:
-    again = done.add(users.tolist()) | _repeated(users)
-    if again.any():
-        name = str(users[np.flatnonzero(again)[0]])
-        raise InputError(
-            f"column user: {name!r} occurs twice; keep one record of each user, or give the column context_window"
-        )
-
-
-def _check_together(heads: np.ndarray, done: HashRuns) -> None:
-    again = done.holds(np.fromiter(map(hash, heads.tolist()), dtype=np.int64, count=len(heads))) | _repeated(heads)
-    if again.any():
-        name = str(heads[np.flatnonzero(again)[0]])
-        raise InputError(f"column user: the records of {name!r} are not together; sort the table by user")
-
-
-def _repeated(users: np.ndarray) -> np.ndarray:
-    """Return which users occur earlier in the same array."""
-    names, first = np.unique(users, return_index=True)
-    if len(names) == len(users):
-        return np.zeros(len(users), dtype=bool)
-    return ~np.isin(np.arange(len(users)), first)

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectra_eval.certification._block import UserBlock, group_mean, order_keys
 from spectra_eval.errors import AssumptionError
-from spectra_eval.theory.constant_bet import Growth, bet_growth
+from spectra_eval.theory._stakes import Growth, bet_growth
 
 __all__ = ["Column", "Mean", "NoClaim", "Rows", "Tally", "Totals", "Wanted", "everyone", "listed"]
 

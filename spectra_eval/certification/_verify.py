@@ -14,6 +14,7 @@ from spectra_eval.certification._base import CLAIMS
 from spectra_eval.certification._certificate import LATER, SCHEMA, Certificate
 from spectra_eval.certification._options import Options
 from spectra_eval.certification._stream import certify, kinds_of
+from spectra_eval.certification.rival_claims import RIVAL_CLAIMS
 from spectra_eval.errors import InputError, SchemaError, SpectraError
 from spectra_eval.tables import PreferenceTable
 
@@ -78,9 +79,13 @@ class Verification:
     @property
     def coverage(self) -> str:
         """Return the number of known claims in the certificate, and those left out, as text."""
-        n_known = len(self.claims) + len(self.left_out)
+        rivals = [name for name in (*self.claims, *self.left_out) if name.partition(":")[0] in RIVAL_CLAIMS]
+        here = [name for name in self.claims if name not in rivals]
+        n_known = len(self.claims) + len(self.left_out) - len(rivals)
+        n_rivals = sum(name in rivals for name in self.claims)
+        against = f" and {n_rivals} of {len(rivals)} against rivals" if rivals else ""
         left = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
-        return f"{len(self.claims)} of {n_known} claims{left}"
+        return f"{len(here)} of {n_known} claims{against}{left}"
 
 
 def verify(

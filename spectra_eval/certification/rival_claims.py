@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -64,7 +64,12 @@ class RivalClaim:
     positive : bool
         Whether the predictions must be positive.
     share : bool
-        Whether the gain is a 0/1 outcome, and its mean a share.
+        Whether the gain is 0 or 1, and its mean a proportion.
+
+    Examples
+    --------
+    >>> [entry.name for entry in RIVAL_CLAIMS][:2]
+    ['rival.brier.law', 'rival.fraction.window']
     """
 
     name: str
@@ -101,7 +106,7 @@ class RivalClaim:
         if not options.against:
             return []
         each = [self._kind(f"{self.name}:{rival}", (rival,), fitted, options) for rival in options.against]
-        return [self._kind(self.name, options.against, fitted, options), *each]
+        return [self._kind(self.name, tuple(options.against), fitted, options), *each]
 
     def _kind(self, name: str, rivals: tuple[str, ...], fitted: frozenset[str], options: Options) -> ClaimKind:
         who = rivals[0] if len(rivals) == 1 else f"each of {len(rivals)} rivals"
@@ -118,6 +123,8 @@ class RivalClaim:
             licenses=f"a statement about the mean over users against {who}; nothing about single users",
             target=self.target,
             without_lists=True,
+            # The one over all rivals fails only where the bound over one of them does.
+            n_bounds=lambda _: 0 if len(rivals) > 1 or ":" not in name else 1,
             assumptions=(
                 *((_FITTED,) if fitted.intersection(rivals) else ()),
                 *((_IID,) if self.proper and "iid-interactions" in options.assume else ()),
@@ -166,7 +173,7 @@ class RivalClaim:
         worst = min(rivals, key=lambda rival: (bounds[rival].value, rival))
         absent = {rival: int(totals.sum(Tally(_Absent(rival)))) for rival in rivals}
         of = totals[self._column(worst, fitted, options)]
-        inputs = {"mean_gain": of.mean, "n_records_without": absent[worst]}
+        inputs: dict[str, Any] = {"mean_gain": of.mean, "n_records_without": absent[worst]}
         if len(rivals) > 1:
             inputs |= {"rival": worst, "mean_gains": means, "bounds": {name: one.value for name, one in bounds.items()}}
             inputs["n_records_without"] = sum(absent.values())

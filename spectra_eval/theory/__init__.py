@@ -12,6 +12,7 @@ from spectra_eval.theory import (
     bounded_mean,
     chi_squared_envelope,
     concentration,
+    constant_bet,
     dominance,
     evidence,
     hellinger_envelope,
@@ -40,6 +41,7 @@ from spectra_eval.theory.blocks import *
 from spectra_eval.theory.bounded_mean import *
 from spectra_eval.theory.chi_squared_envelope import *
 from spectra_eval.theory.concentration import *
+from spectra_eval.theory.constant_bet import *
 from spectra_eval.theory.dominance import *
 from spectra_eval.theory.evidence import *
 from spectra_eval.theory.hellinger_envelope import *
@@ -69,6 +71,7 @@ __all__ += blocks.__all__
 __all__ += bounded_mean.__all__
 __all__ += chi_squared_envelope.__all__
 __all__ += concentration.__all__
+__all__ += constant_bet.__all__
 __all__ += dominance.__all__
 __all__ += evidence.__all__
 __all__ += hellinger_envelope.__all__

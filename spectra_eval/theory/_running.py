@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError
 
-__all__ = ["in_unit_interval", "running_moments"]
+__all__ = ["bernstein_radius", "in_unit_interval", "running_moments"]
 
 
 def in_unit_interval(values: Any) -> np.ndarray:
@@ -28,3 +29,11 @@ def running_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = (0.5 + np.cumsum(x)) / (number + 1)
     variance = (0.25 + np.cumsum((x - mean) ** 2)) / (number + 1)
     return np.concatenate(([0.5], mean[:-1])), np.concatenate(([0.25], variance[:-1]))
+
+
+def bernstein_radius(variance: float, n: int, *, error: float, width: float = 1.0) -> float:
+    """Return the radius of Maurer and Pontil (2009) for n numbers in an interval of this width, by their variance."""
+    if n < 2:
+        return math.inf
+    term = math.log(2.0 / error)
+    return math.sqrt(2.0 * variance * term / n) + width * 7.0 * term / (3.0 * (n - 1))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from spectra_eval.arrays import check_level
-from spectra_eval.theory._running import in_unit_interval, running_moments
+from spectra_eval.theory._running import bernstein_radius, in_unit_interval, running_moments
 
-__all__ = ["bernstein_lower", "betting_lower", "empirical_bernstein_lower", "prpl_eb_lower"]
+__all__ = ["betting_lower", "empirical_bernstein_lower", "prpl_eb_lower"]
 
 
 def betting_lower(values: Any, *, error: float) -> float:
@@ -101,47 +101,7 @@ def empirical_bernstein_lower(values: Any, *, error: float) -> float:
     x = _checked(values, error)
     if len(x) < 2:
         return -math.inf
-    return bernstein_lower(float(x.mean()), float(x.var(ddof=1)), len(x), width=1.0, error=error)
-
-
-def bernstein_lower(mean: float, variance: float, n: int, *, width: float, error: float) -> float:
-    """Return `empirical_bernstein_lower` of n numbers in an interval of this width, from their mean and variance.
-
-    Parameters
-    ----------
-    mean, variance : float
-        Of the numbers; the variance is divided by n - 1.
-    n : int
-        How many there are.
-    width : float
-        Length of the interval in which all of them are.
-    error : float in (0, 1)
-        Probability with which the bound may fail.
-
-    Returns
-    -------
-    float
-        Minus infinity for one number.
-
-    Raises
-    ------
-    InputError
-        The error is not strictly between 0 and 1.
-
-    References
-    ----------
-    .. [1] A. Maurer and M. Pontil, Proc. 22nd Conf. Learning Theory (2009), theorems 4 and 10. arXiv:0907.3740.
-
-    Examples
-    --------
-    >>> round(bernstein_lower(0.25, 0.01, 1000, width=2.0, error=0.05), 4)
-    0.2242
-    """
-    check_level("error", error)
-    if n < 2:
-        return -math.inf
-    term = math.log(2.0 / error)
-    return mean - math.sqrt(2.0 * variance * term / n) - width * 7.0 * term / (3.0 * (n - 1))
+    return float(x.mean()) - bernstein_radius(float(x.var(ddof=1)), len(x), error=error)
 
 
 def prpl_eb_lower(values: Any, *, error: float) -> float:

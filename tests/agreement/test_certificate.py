@@ -96,7 +96,7 @@ def test_several_records_a_user_and_several_categories_an_interaction(bound: str
 
 
 def test_a_number_that_was_touched_is_named(tmp_path: Path) -> None:
-    document = json.loads(json.dumps(certify(drawn(), k=2).to_json()))
+    document = json.loads(json.dumps(certify(drawn(), k=2, bound="hoeffding").to_json()))
     claim = next(claim for claim in document["claims"] if claim["claim"] == "ranking.window")
     claim["inputs"]["share_by"]["js_radius"] += 1e-4
     done = recomputed(document, drawn(), tmp_path)

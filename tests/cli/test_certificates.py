@@ -94,8 +94,10 @@ def test_edited_documents_end_with_one_line(table: Path, document: dict[str, Any
 
 def test_certificate_and_help_say_that_claims_hold_one_by_one(table: Path) -> None:
     assert "on its own; all of them" in " ".join(run("certify", "--help").output.split())
-    shown = " ".join(run("certify", table, "-k", 2).stdout.split())
+    shown = " ".join(run("certify", table, "-k", 2, "--against", "none").stdout.split())
     assert "the 7 stated here all hold at once with probability at least 0.65" in shown
+    rivals = " ".join(run("certify", table, "-k", 2, "--against", "uniform").stdout.split())
+    assert "the 7 stated here all hold at once with probability at least 0.65, with the 5 against rivals" in rivals
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "baselines/frequency.py": "unit/baselines/test_baselines.py",
     "baselines/markov.py": "unit/baselines/test_baselines.py",
     "baselines/oracle.py": "unit/baselines/test_baselines.py",
+    "certification/rival_claims.py": "unit/certification/test_rivals.py",
     "certification/fraction_law.py": "unit/certification/test_certify.py",
     "certification/fraction_window.py": "unit/certification/test_certify.py",
     "certification/mean_js_law.py": "unit/certification/test_certify.py",

@@ -149,6 +149,7 @@ def special(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "log_gain": {key: 0.9 * world[key] + 0.1 / world["n_categories"] for key in ("theta_s", "rival")},
         "gain_lower": gain,
         "gain_radius": gain,
+        "constant_bet_lower": {"low": 0.0, "high": 1.0},
     }
     return {**world, **changes.get(name, {})}
 

@@ -77,6 +77,7 @@ BY_NAME: dict[str, Any] = {
 OWN: dict[str, dict[str, Any]] = {
     "binary_kl_pair": {"kl": Information(0.1)},
     "block_means": {"vectors": THETA, "blocks": ["a", "a", "b", "b", "c", "c"]},
+    "constant_bet_lower": {"low": 0.0, "high": 1.0},
     "chi_squared_pair": {"chi_squared": 0.2},
     "certify_aggregate": {"missed": 0.3},
     "certify_quantile": {"missed": 0.3},

@@ -10,7 +10,7 @@ import pytest
 
 from spectra_eval.arrays import _blocks
 from spectra_eval.artifacts import iter_table, write_table
-from spectra_eval.certification import _stream, certify
+from spectra_eval.certification import _records, certify
 from spectra_eval.metrics import _flatness
 from spectra_eval.tables import PreferenceTable
 from tests.unit.certification.test_certify import simulated
@@ -46,7 +46,7 @@ def _documents(table: PreferenceTable, path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("group", [100, 65_536])
 def test_blocks_change_no_digit(name: str, group: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stream, "BLOCK", group)
+    monkeypatch.setattr(_records, "BLOCK", group)
     monkeypatch.setattr(_flatness, "_GROUP", group)
     write_table(TABLES[name], tmp_path / "t.parquet")
     options = {"scope": "population", "bound": "betting"}

@@ -55,7 +55,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> ClaimKind:
 
 def test_an_entry_alone_makes_a_claim_that_is_certified_verified_and_listed(kind: ClaimKind) -> None:
     table = simulated(400)
-    certificate = certify(table, level=0.9)
+    certificate = certify(table, level=0.9, bound="hoeffding")
     claim = certificate[kind.name]
     mean = float(np.mean(table.theta_star.max(axis=1)))
     bound = mean - math.sqrt(math.log(10) / 800)
@@ -141,7 +141,7 @@ def test_a_claim_without_a_user_or_a_bound_says_why() -> None:
 
 
 def test_users_without_a_window_stand_alone_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spectra_eval.certification._stream.BLOCK", 2)
+    monkeypatch.setattr("spectra_eval.certification._records.BLOCK", 2)
     table = PreferenceTable(
         users=[*"abcdef"],
         categories=("x", "y", "z"),

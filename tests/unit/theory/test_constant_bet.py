@@ -10,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra_eval.errors import InputError, ShapeError
+from spectra_eval.theory._stakes import STAKES, bet_growth, lower_from_growth, stake_weights
 from spectra_eval.theory.bounded_mean import empirical_bernstein_lower
-from spectra_eval.theory.constant_bet import (
-    STAKES,
-    bet_growth,
-    constant_bet_lower,
-    lower_from_growth,
-    stake_weights,
-)
+from spectra_eval.theory.constant_bet import constant_bet_lower
 
 ERROR = 0.1
 RUNS = 600
