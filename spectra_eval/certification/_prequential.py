@@ -16,7 +16,7 @@ __all__ = ["Prequential"]
 MOST = 5_000
 """Records in a fit at the most: the first in the order."""
 
-_CELLS = 1 << 19
+_CELLS = 1 << 18
 """Numbers in a matrix of those records at the most, so that memory depends neither on N nor on K."""
 
 _FIRST = 16

@@ -83,9 +83,9 @@ class Verification:
         here = [name for name in self.claims if name not in rivals]
         n_known = len(self.claims) + len(self.left_out) - len(rivals)
         n_rivals = sum(name in rivals for name in self.claims)
-        against = f" and {n_rivals} of {len(rivals)} against rivals" if rivals else ""
+        against = f"; {n_rivals} of {len(rivals)} against rivals" if rivals else ""
         left = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
-        return f"{len(here)} of {n_known} claims{against}{left}"
+        return f"{len(here)} of {n_known} claims{left}{against}"
 
 
 def verify(

@@ -120,11 +120,14 @@ def made(folder: Path, *words: object) -> None:
     assert result.exit_code == 0, result.output
 
 
+FIXED = ("--bound", "hoeffding", "--against", "none")
+
+
 @pytest.mark.parametrize("weighting", ["fraction", "count"])
 def test_real_users_asked_by_the_mocked_backend(weighting: str, tmp_path: Path) -> None:
     made(tmp_path, "prepare", "movielens", DATA, "--weighting", weighting, "-o", tmp_path / "table.parquet")
     made(tmp_path, "probe", tmp_path / "table.parquet", "--backend", "mocked", "--limit", 40, "-o", tmp_path / "run")
-    made(tmp_path, "certify", tmp_path / "run", "-o", tmp_path / "certificate.json")
+    made(tmp_path, "certify", tmp_path / "run", *FIXED, "-o", tmp_path / "certificate.json")
     made(tmp_path, "verify", tmp_path / "certificate.json", tmp_path / "run")
     document = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
     done = recomputed(document, read_table(tmp_path / "run"), tmp_path)

@@ -138,7 +138,7 @@ def test_plan_has_a_power(table: Path) -> None:
         what = "n_interactions" if half["claim"] == "fraction.law" else "n_users"
         assert half["claim"] == most["claim"] and (half[what] or 0) <= (most[what] or 10**12)
     refused = run("plan", "--share", 0.9, "--require", "truncation=0.2")
-    assert refused.exit_code == 3 and "without a guess of mean_missed" in refused.stderr
+    assert refused.exit_code == 3 and "cannot be planned without a guess, --mean-missed" in refused.stderr
     assert run("plan", "--share", 0.9, "--power", 1).exit_code == 3
 
 
