@@ -3,7 +3,8 @@
 It shares no code with spectra_eval and does not import it: where the library has a closed form or a fast solver, this
 goes through the definition, a user at a time, by bisection or by trying every set. The table is its columns as
 `numpy.savez` writes them: users, counts or theta_star, n_window, theta_s, dg (-1 or below: no category), whole (False
-where an interaction bears several categories). Exit code 1 names each number that differs, or was not recomputed.
+where an interaction bears several categories), history_counts. A
+rival with parameters is left out. Exit code 1 names each number that differs, or was not recomputed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from certificate_bounds import (
     share_from_means,
     tv,
 )
+from certificate_rivals import constant_bet, rival_claim, share_of_unlike
 
 TIE = 1e-12
 EXACT = 1 << 18  # interactions of one window up to which the exact form of Route T is taken
@@ -44,11 +46,24 @@ class Values(np.ndarray):
         self.names = getattr(source, "names", [])
 
 
-def lower(values: Any, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = "") -> float | None:
-    """Bound the expectation of numbers in [low, 1] by the declared bound; None where it does not apply."""
+def lower(
+    values: Any, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = "", share: bool = False
+) -> float | None:
+    """Bound the expectation of numbers in [low, 1] by the declared bound; None where it does not apply.
+
+    `share` says that each user has one outcome, 0 or 1.
+    """
     how, n, width, mean = how or options["bound"], len(values), 1.0 - low, float(np.mean(values))
     if how in ("hoeffding", "dkw"):
         return max(low, mean - width * math.sqrt(math.log(1 / error) / (2 * n)))
+    if how == "adaptive":
+        if share:
+            return share_of_unlike(round(float(values.sum())), n, error)
+        return max(low, constant_bet(values, low, width**2, error))
+    if how == "empirical-bernstein":
+        term = math.log(2 / error)
+        spread = math.sqrt(2 * float(np.var(values, ddof=1)) * term / n)
+        return max(low, mean - spread - width * 7 * term / (3 * (n - 1)))
     if how == "betting":
         key = str(options["seed"]).encode()
         place = [hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in values.names]
@@ -100,6 +115,7 @@ class Users:
         seen = [i for i in range(len(names)) if windows[i] != 0]
         self.names, self.whole = [names[i] for i in seen], bool(table["whole"])
         self.n_users = len(set(self.names))
+        self.alone = self.n_users == len(self.names)
         self.unseen = sorted(set(names) - set(self.names))
         self.n_unseen = len(self.unseen)
         self.counts = table["counts"][seen] if "counts" in table else None
@@ -147,7 +163,7 @@ def fraction_window(u: Users, options: dict[str, Any], error: float) -> dict[str
     inputs = {
         "share": own.mean(),
         "share_any_distribution": anyone.mean(),
-        "bound_any_distribution": lower(anyone, options, error),
+        "bound_any_distribution": lower(anyone, options, error, share=u.alone),
         "n_without_list": u.n_users - len(own),
         "other_bounds": others(own, options, error),
     }
@@ -158,7 +174,7 @@ def fraction_window(u: Users, options: dict[str, Any], error: float) -> dict[str
         radius = math.sqrt(math.log(1 / error) / (2 * len(margins)))
         curve = {"thresholds": at, "share": share, "lower": [max(0.0, x - radius) for x in share]}
         inputs["margin_curve"] = curve
-    return {"inputs": inputs, "bound": lower(own, options, error), "threshold": 0.5, "n_users": len(own)}
+    return {"inputs": inputs, "bound": lower(own, options, error, share=u.alone), "threshold": 0.5, "n_users": len(own)}
 
 
 def fraction_law(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
@@ -172,7 +188,7 @@ def fraction_law(u: Users, options: dict[str, Any], error: float) -> dict[str, A
     for route in routes:
         certified = u.mean([f[route] for f in found])
         values = named([*certified, *[0.0] * u.n_unseen], [*certified.names, *u.unseen])
-        bound = lower(values, options, error / len(routes))
+        bound = lower(values, options, error / len(routes), share=u.alone)
         if bound is not None:
             shares[route], bounds[route] = values.mean(), max(0.0, (bound - eta) / (1 - eta))
     best, route = max((bound, route) for route, bound in bounds.items())
@@ -269,7 +285,12 @@ def ranking_window(u: Users, options: dict[str, Any], error: float) -> dict[str,
         "left_out": left_out,
         "other_bounds": others(found_by, options, error),
     }
-    return {"inputs": inputs, "bound": lower(found_by, options, error), "threshold": 0.0, "n_users": len(found_by)}
+    return {
+        "inputs": inputs,
+        "bound": lower(found_by, options, error, share=u.alone),
+        "threshold": 0.0,
+        "n_users": len(found_by),
+    }
 
 
 def regime_printed(u: Users, options: dict[str, Any], error: float) -> dict[str, Any]:
@@ -317,8 +338,15 @@ CLAIMS: dict[str, Callable[[Users, dict[str, Any], float], dict[str, Any]]] = {
 }
 
 
-def recompute(name: str, users: Users, options: dict[str, Any]) -> dict[str, Any]:
-    found = CLAIMS[name](users, options, (1 - options["level"]) / options["declared"])
+def recompute(name: str, users: Users, options: dict[str, Any], table: Any) -> dict[str, Any] | None:
+    """Return the row of a claim; None for a rival that is fitted."""
+    error = (1 - options["level"]) / options["declared"]
+    if name.startswith("rival."):
+        found = rival_claim(name, table, users, options, error)
+        if found is None:
+            return None
+    else:
+        found = CLAIMS[name](users, options, error)
     if found.get("bound") is not None:
         required = options["require"].get(name)
         threshold = found["threshold"] if required is None else required
@@ -353,17 +381,21 @@ def differences(document: dict[str, Any], table: Any) -> tuple[int, list[str]]:
         said_facts["flat"] = {"mean_tv_to_uniform": held, "mean_tv_of_truth_to_uniform": truth}
     if ("flat" in said_facts) != ("flat" in document["facts"]):
         return 0, [f"facts.flat: the mean TV to uniform is {held}, that of the truth {truth}"]
-    said = dict(leaves("facts", document["facts"]))
+    said = dict(leaves("facts", {key: fact for key, fact in document["facts"].items() if key != "rivals"}))
     found = dict(leaves("facts", said_facts))
     for claim in document["claims"]:
         name = claim["claim"]
         if claim["status"] == "ok":
-            said |= leaves(name, {key: claim[key] for key in claim if key != "assumptions"})
-            found |= leaves(name, recompute(name, users, document["options"]))
-        elif recompute(name, users, document["options"]).get("bound") is not None:
+            again = recompute(name, users, document["options"], table)
+            if again is not None:
+                said |= leaves(name, {key: claim[key] for key in claim if key != "assumptions"})
+                found |= leaves(name, again)
+        elif (recompute(name, users, document["options"], table) or {}).get("bound") is not None:
             return 0, [f"{name}: undefined in the certificate, but there is a bound"]
     bounds = {"fraction.window": 3 if document["options"]["bound"] == "dkw" else 2, "regime.printed": 0}
-    stated = sum(bounds.get(claim["claim"], 1) for claim in document["claims"] if claim["status"] == "ok")
+    made = [claim["claim"] for claim in document["claims"] if claim["status"] == "ok"]
+    every = [name for name in made if name.startswith("rival.") and ":" not in name]  # implied by the single ones
+    stated = sum(bounds.get(name, 1) for name in made if name not in every)
     error = (1 - document["options"]["level"]) / document["options"]["declared"]
     said |= leaves("together", document["together"])
     found |= leaves("together", {"n_bounds": stated, "level": max(0.0, 1 - stated * error)})

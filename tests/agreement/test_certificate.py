@@ -31,6 +31,7 @@ def recomputed(document: dict[str, Any], table: PreferenceTable, folder: Path) -
     assert table.dg is not None and table.theta_s is not None
     columns = {"users": table.users.astype(str), "n_window": table.n_window, "theta_s": table.theta_s, "dg": table.dg}
     columns |= {"theta_star": table.theta_star} if table.counts is None else {"counts": table.counts}
+    columns |= {} if table.history_counts is None else {"history_counts": table.history_counts}
     whole = table.metadata.get("weighting") != "fraction"
     np.savez(folder / "table.npz", **columns, whole=np.array(whole))
     words = [sys.executable, str(SCRIPT), str(folder / "certificate.json"), str(folder / "table.npz")]
@@ -73,6 +74,8 @@ def drawn(n: int = 40, *, seed: int = 0, records: int = 1, whole: bool = True) -
     [
         ("cohort", "hoeffding"),
         ("cohort", "printed"),
+        ("cohort", "adaptive"),
+        ("cohort", "empirical-bernstein"),
         *[("population", bound) for bound in ("hoeffding", "clopper-pearson", "betting", "dkw", "printed")],
     ],
 )
@@ -86,10 +89,23 @@ def test_all_claims_in_both_scopes_with_every_bound(scope: str, bound: str, tmp_
     assert int(done.stdout.split()[0]) > 100
 
 
-@pytest.mark.parametrize("bound", ["hoeffding", "betting"])
+@pytest.mark.parametrize("bound", ["hoeffding", "adaptive"])
+@pytest.mark.parametrize("records", [1, 2])
+def test_claims_against_rivals(bound: str, records: int, tmp_path: Path) -> None:
+    table = drawn(records=records, seed=3)
+    rng = np.random.default_rng(0)
+    table = table.replace(history_counts=rng.integers(0, 9, size=(table.n_users, 6)).astype(float))
+    against = ["uniform", "popularity", "history", "dg"]
+    document = certify(table, k=2, bound=bound, against=against, predicate_error=0.1).to_json()
+    done = recomputed(document, table, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.split()[0]) > 250
+
+
+@pytest.mark.parametrize("bound", ["hoeffding", "betting", "adaptive"])
 def test_several_records_a_user_and_several_categories_an_interaction(bound: str, tmp_path: Path) -> None:
     for table in (drawn(records=2, seed=1), drawn(whole=False, seed=2)):
-        scope = "cohort" if bound == "hoeffding" else "population"
+        scope = "population" if bound == "betting" else "cohort"
         document = certify(table, k=2, scope=scope, bound=bound, predicate_error=0.1).to_json()
         done = recomputed(document, table, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -105,13 +121,13 @@ def test_a_number_that_was_touched_is_named(tmp_path: Path) -> None:
 
 def test_the_other_side_knows_numpy_only() -> None:
     imported = set()
-    for script in (SCRIPT, SCRIPT.with_name("certificate_bounds.py")):
+    for script in (SCRIPT, SCRIPT.with_name("certificate_bounds.py"), SCRIPT.with_name("certificate_rivals.py")):
         for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             if isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
-    imported.remove("certificate_bounds")
+    imported -= {"certificate_bounds", "certificate_rivals"}
     assert imported == {"__future__", "collections", "functools", "hashlib", "json", "math", "numpy", "sys", "typing"}
 
 
@@ -120,14 +136,11 @@ def made(folder: Path, *words: object) -> None:
     assert result.exit_code == 0, result.output
 
 
-FIXED = ("--bound", "hoeffding", "--against", "none")
-
-
 @pytest.mark.parametrize("weighting", ["fraction", "count"])
 def test_real_users_asked_by_the_mocked_backend(weighting: str, tmp_path: Path) -> None:
     made(tmp_path, "prepare", "movielens", DATA, "--weighting", weighting, "-o", tmp_path / "table.parquet")
     made(tmp_path, "probe", tmp_path / "table.parquet", "--backend", "mocked", "--limit", 40, "-o", tmp_path / "run")
-    made(tmp_path, "certify", tmp_path / "run", *FIXED, "-o", tmp_path / "certificate.json")
+    made(tmp_path, "certify", tmp_path / "run", "-o", tmp_path / "certificate.json")
     made(tmp_path, "verify", tmp_path / "certificate.json", tmp_path / "run")
     document = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
     done = recomputed(document, read_table(tmp_path / "run"), tmp_path)

@@ -195,6 +195,7 @@ def test_the_demo_on_a_few_users_with_the_real_model(tmp_path: Path) -> None:
     # Two scripts that know NumPy only find every number of the certificate and of the evaluation again.
     columns = {"users": table.users.astype(str), "counts": table.counts, "n_window": table.n_window}
     columns |= {"owner": np.arange(table.n_users), "truth": table.theta_star, "history": table.history_counts}
+    columns["history_counts"] = table.history_counts
     whole = np.array(table.metadata.get("weighting") != "fraction")
     np.savez(tmp_path / "table.npz", **columns, theta_s=table.theta_s, dg=table.dg, whole=whole)
     recomputed("certificate", tmp_path / "out/certificate.json", tmp_path / "table.npz")
