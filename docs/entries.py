@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from spectra_eval.certification import CLAIMS
+from spectra_eval.certification import CLAIMS, RIVAL_CLAIMS
 from spectra_eval.probing.readouts import READOUTS
 from spectra_eval.probing.readouts.dg import ENTRY
 from spectra_eval.theory import ENVELOPES
@@ -29,7 +29,7 @@ what `certify` states, and [bounds](#bounds) relate two metrics ([theory](theory
 
 def page() -> str:
     """Return the page of all registered entries."""
-    families = {"Readouts": [*READOUTS, ENTRY], "Claims": CLAIMS, "Bounds": ENVELOPES}
+    families = {"Readouts": [*READOUTS, ENTRY], "Claims": [*CLAIMS, *RIVAL_CLAIMS], "Bounds": ENVELOPES}
     return "\n".join([HEAD, *(line for title, entries in families.items() for line in _family(title, entries))])
 
 

@@ -21,6 +21,7 @@ _HOMES = {
     "datasets": "data.DATASETS",
     "baselines": "baselines.BASELINES",
     "claims": "certification.CLAIMS",
+    "rival-claims": "certification.RIVAL_CLAIMS",
 }
 """Where each family is registered."""
 FAMILIES = tuple(_HOMES)

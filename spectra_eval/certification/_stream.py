@@ -321,12 +321,13 @@ def _together(rows: Sequence[Claim], kinds: Mapping[str, ClaimKind], options: Op
     n_bounds, against = counts[False], counts[True]
     levels = [max(0.0, 1.0 - n * options.error) for n in (n_bounds, n_bounds + against)]
     statement = f"Each bound fails with probability at most {options.error:.4g} on its own"
-    if n_bounds > 1:
-        statement += f"; the {n_bounds} stated here all hold at once with probability at least {levels[0]:.4g}"
-    if against:
+    both = n_bounds > 1 and against > 0
+    stated, least = (n_bounds, levels[0]) if both else (n_bounds + against, levels[1])
+    if stated > 1:
+        statement += f"; the {stated} stated here all hold at once with probability at least {least:.4g}"
+    if both:
         statement += f", with the {against} against rivals at least {levels[1]:.4g}"
-        return {"n_bounds": n_bounds + against, "level": levels[1], "statement": statement}
-    return {"n_bounds": n_bounds, "level": levels[0], "statement": statement}
+    return {"n_bounds": n_bounds + against, "level": levels[1], "statement": statement}
 
 
 def _check(table: PreferenceTable, options: Options) -> None:
