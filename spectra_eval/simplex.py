@@ -36,8 +36,7 @@ _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 def psi_nats(v: Any) -> Any:
     """Return the JS divergence of the pair ((1+v)/2, (1-v)/2) and ((1-v)/2, (1+v)/2), elementwise.
 
-    Three branches keep the relative error below five units in the last place: the Taylor series in
-    v² near 0, the closed form in the middle, and ln 2 minus the binary entropy near 1.
+    Three branches (Taylor near 0, closed form, entropy near 1) keep the relative error below five units in the last place.
 
     Parameters
     ----------
@@ -96,9 +95,7 @@ def js_nats(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -125,9 +122,7 @@ def kl_nats(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -172,9 +167,7 @@ def tv(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -196,9 +189,7 @@ def linf(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -219,9 +210,7 @@ def hellinger_squared(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -245,9 +234,7 @@ def chi_squared(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -278,9 +265,7 @@ def affinity(p: np.ndarray, q: np.ndarray) -> Any:
 
     Parameters
     ----------
-    p : (..., K) float array
-        Rows on the simplex; their shapes broadcast.
-    q : (..., K) float array
+    p, q : (..., K) float arrays
         Rows on the simplex; their shapes broadcast.
 
     Returns
@@ -320,7 +305,7 @@ def uniform_on(support: np.ndarray) -> np.ndarray:
 def restricted(theta: np.ndarray, support: np.ndarray | None) -> np.ndarray:
     """Return each row conditioned on its options; uniform on them where they have no mass.
 
-    Rows without mass outside their options are unchanged; all rows are where the support is None.
+    Rows without mass outside their options are unchanged.
 
     Parameters
     ----------

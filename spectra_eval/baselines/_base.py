@@ -391,7 +391,7 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
         exact = np.array([math.fsum(column) for column in (weights / np.where(has_history, total, 1.0)[:, None]).T])
         return exact / math.fsum(exact)
     # Rows without a history are zero. A matrix product would be faster, but its last bits depend on the number of
-    # threads. The sum so far is a row of weight one, so that it goes on as one sum over all rows would.
+    # threads. The sum so far is a row of weight one, so that it continues as one sum over all rows would.
     mean = np.zeros(table.n_categories)
     for rows in row_blocks(table.n_users, table.n_categories):
         weights = history_within(table, rows)

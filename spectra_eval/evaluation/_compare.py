@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectra_eval import _ties as ties
 from spectra_eval._version import __version__
 from spectra_eval.arrays import Number, Whole, as_names, check_level, check_whole
 from spectra_eval.artifacts import rows_frame, write_json
@@ -328,8 +329,14 @@ def _pair(
     if columns is None or by_user is None:
         return ComparedPair(**shape)
     differences = by_user[:, 0] / by_user[:, 1]
-    tested = signed_rank(differences)
+    tested = signed_rank(_without_rounding(differences, max(abs(one.value), abs(other.value))))
     return ComparedPair(**shape, **_sizes(tested, differences, level))
+
+
+def _without_rounding(differences: np.ndarray, scale: float) -> np.ndarray:
+    """Return the differences with those that only rounding separates made equal, or zero."""
+    sizes = ties.settled(np.append(np.abs(differences), 0.0), scale=max(1.0, scale))[:-1]
+    return np.asarray(np.sign(differences) * np.where(sizes > ties.TIE * max(1.0, scale), sizes, 0.0))
 
 
 def _by_user(differences: np.ndarray, cohort: Cohort) -> np.ndarray:

@@ -17,7 +17,7 @@ __all__ = ["AnySystem", "Cohort", "ListSystem", "WindowRows"]
 
 @dataclass(frozen=True, eq=False)
 class WindowRows:
-    """The observed distributions of a table, which are computed for the rows that are asked for."""
+    """The observed distributions of a table, which are computed for the rows that are needed."""
 
     table: PreferenceTable
 

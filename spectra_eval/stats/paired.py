@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
-from spectra_eval import _ties as ties
 from spectra_eval.arrays import as_array
 from spectra_eval.errors import InputError, ShapeError
 from spectra_eval.units import LN2
@@ -67,9 +66,9 @@ class SignedRank:
 def signed_rank(differences: Any) -> SignedRank:
     """Test whether paired differences are symmetric around zero (Wilcoxon's signed-rank test, two-sided).
 
-    Zeros are dropped and counted; tied absolute values get their mean rank; what differs by rounding is tied. For up to
-    50 differences the null distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally
-    likely. For more it is normal, with the correction for ties and without one for continuity.
+    Zeros are dropped and counted; tied absolute values get their mean rank. For up to 50 differences the null
+    distribution is exact, also with ties: all 2^n sign patterns of the ranks are equally likely. For more it is normal,
+    with the correction for ties and without one for continuity.
 
     Parameters
     ----------
@@ -109,9 +108,7 @@ def signed_rank(differences: Any) -> SignedRank:
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise InputError(f"differences: row {row} is {given[row]}; leave out users without a value")
-    sizes = np.append(np.abs(given), 0.0)  # a difference that is tied with zero is one
-    sizes = ties.settled(sizes, scale=max(1.0, float(ties.magnitude(sizes))))[:-1]
-    nonzero = given[sizes > 0]
+    nonzero = given[given != 0]
     n, median = len(nonzero), float(np.median(given))
     if not n:
         return SignedRank(
@@ -127,7 +124,7 @@ def signed_rank(differences: Any) -> SignedRank:
             median=median,
             rank_biserial=0.0,
         )
-    ranks, shared = _mean_ranks(sizes[sizes > 0])
+    ranks, shared = _mean_ranks(np.abs(nonzero))
     total = n * (n + 1) / 2
     w_plus = float(ranks[nonzero > 0].sum())
     w_minus = total - w_plus

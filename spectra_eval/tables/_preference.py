@@ -270,7 +270,7 @@ class PreferenceTable:
 
 
 class _Column:
-    """A column that `stacked` may hold in another form; it is an array whenever it is asked for."""
+    """A column that `stacked` may hold in another form; it is an array whenever it is read."""
 
     def __init__(self, name: str) -> None:
         self._name = name

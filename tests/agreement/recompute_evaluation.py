@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-BINS = 20
+BINS, TIE = 20, 1e-12
 CELLS = 128
 FEW = 50
 NO_LIMIT = ("kl_divergence", "chi_squared", "log_score", "wasserstein_ordinal")
@@ -83,13 +83,13 @@ def statistics(p: np.ndarray, q: np.ndarray, named: np.ndarray | None, bucket: n
         places = np.array([float(c in listed) for c in range(n)])
     binned, points, top = np.zeros((3, BINS)), np.zeros(CELLS + 1), np.zeros(BINS)
     for c in range(n):
-        binned[bucket[c], min(int(q[c] * BINS), BINS - 1)] += q[c] - p[c]
+        binned[bucket[c], min(int(q[c] * BINS * (1 + TIE * BINS)), BINS - 1)] += q[c] - p[c]
         cell = min(int(q[c] * CELLS), CELLS - 1)
         above = q[c] * CELLS - cell
         points[cell] += (q[c] - p[c]) * (1 - above)
         points[cell + 1] += (q[c] - p[c]) * above
     first = int(np.argmax(q))
-    top[min(int(q[first] * BINS), BINS - 1)] = q[first] - p[first]
+    top[min(int(q[first] * BINS * (1 + TIE * BINS)), BINS - 1)] = q[first] - p[first]
     kl = sum(_log_ratio(a, b) for a, b in zip(p, q, strict=True))
     with np.errstate(divide="ignore"):
         chi = sum((a - b) ** 2 / b if b > 0 else (np.inf if a > 0 else 0.0) for a, b in zip(p, q, strict=True))

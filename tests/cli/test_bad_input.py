@@ -230,7 +230,7 @@ def test_one_line_that_names_the_file_and_the_place(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("k", ["3", "4", "0", "-1"])
 def test_a_cut_off_that_leaves_nothing_off_the_list(tmp_path: Path, k: str) -> None:
-    check(parquet()(tmp_path), tmp_path, "^error: k: ", "-k", k)
+    check(parquet()(tmp_path), tmp_path, "^error: -k: ", "-k", k)
 
 
 @pytest.mark.parametrize(
@@ -323,4 +323,4 @@ def test_bytes_that_were_changed_by_chance_never_end_in_a_traceback(tmp_path: Pa
 @pytest.mark.parametrize("limit", ["0", "-1"])
 def test_a_limit_below_one_user_is_refused(tmp_path: Path, limit: str) -> None:
     result = CliRunner().invoke(main, ["evaluate", str(parquet()(tmp_path)), "--limit", limit])
-    assert result.exit_code == 3 and result.stderr.splitlines()[-1].startswith("error: limit: ")
+    assert result.exit_code == 3 and result.stderr.splitlines()[-1].startswith("error: --limit: ")

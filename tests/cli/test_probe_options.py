@@ -56,8 +56,8 @@ def test_a_temperature_is_a_number_or_fitted(table: Path) -> None:
         (("--temperature", "-1"), 3, "temperature"),
         (("--limit", "-1"), 3, "limit: -1 is below 1"),
         (("--limit", "0"), 3, "limit: 0 is below 1"),
-        (("--list-temperature", "nan"), 3, "list_temperature: "),
-        (("--list-temperature", "-1"), 3, "list_temperature: "),
+        (("--list-temperature", "nan"), 3, "--list-temperature: "),
+        (("--list-temperature", "-1"), 3, "--list-temperature: "),
         (("--readout", "hierarchical"), 3, "two-level taxonomy"),
     ],
 )

@@ -82,7 +82,7 @@ def test_a_sweep_of_something_else_takes_the_first_template(table: Path, tmp_pat
         (["--template", "plain", "--template", "terse"], 2, "ask in all of them with --sweep prompts"),
         (["--template", "plane"], 3, "error: no template named 'plane'; known: plain"),
         (["--template", "none.yaml"], 3, "error: none.yaml: no such file"),
-        (["--sweep", "verbalisers", "--readout", "name"], 3, "error: sweep: readout 'name' has no verbaliser"),
+        (["--sweep", "verbalisers", "--readout", "name"], 3, "error: --sweep: readout 'name' has no verbaliser"),
         (["--set", "verbaliser=maybe"], 3, "error: verbaliser: 'maybe' is none of paper"),
     ],
 )

@@ -77,7 +77,7 @@ def test_what_is_known_before_comes_from_no_evaluation_window_and_no_test_user(m
 def test_two_lines_tell_the_shares_all_in_all_and_of_late(modules: Any) -> None:
     events = world()
     table = prepare(events, weighting="count")
-    told = modules["stagewise"].teller(events)(table)
+    told = modules["stagewise"].history_transform(events)(table)
     row = 3
     *titles, whole, late = told.history[row]
     assert tuple(titles) == table.history[row]

@@ -174,7 +174,7 @@ def test_a_table_that_cannot_be_asked_about_is_refused() -> None:
             diagnose(session, table=table)
         with pytest.raises(InputError, match="fewer than two users"):
             diagnose(session, table=table.replace(history=[("same",), ("same",)]))
-        with pytest.raises(InputError, match="users 1"):
+        with pytest.raises(InputError, match="users=1"):
             diagnose(session, users=1)
 
 
