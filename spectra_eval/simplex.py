@@ -36,7 +36,7 @@ _PSI_SERIES = np.array([1.0 / (2 * k * (2 * k - 1)) for k in range(18, 0, -1)])
 def psi_nats(v: Any) -> Any:
     """Return the JS divergence of the pair ((1+v)/2, (1-v)/2) and ((1-v)/2, (1+v)/2), elementwise.
 
-    Three branches (Taylor near 0, closed form, entropy near 1) keep the relative error below five units in the last place.
+    Three branches (Taylor near 0, closed form, entropy near 1): relative error below five units in the last place.
 
     Parameters
     ----------

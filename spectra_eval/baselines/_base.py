@@ -20,7 +20,6 @@ __all__ = [
     "BASELINES",
     "Baseline",
     "Prediction",
-    "Predictor",
     "RowSystem",
     "any_history",
     "history_shares",
@@ -29,26 +28,13 @@ __all__ = [
     "popularity_of",
     "predict",
     "row_system",
-    "shares_or_popularity",
     "system",
     "with_baseline",
     "with_prediction",
 ]
 
-_OF_THE_MODEL = (
-    "model",
-    "model_id",
-    "model_digest",
-    "predictor",
-    "method",
-    "baseline",
-    "backend",
-    "readout",
-    "adapter",
-    "adapter_digest",
-    "prompt_digest",
-    "temperature",
-)
+_OF_THE_MODEL = ("model", "model_id", "model_digest", "predictor", "method", "baseline", "backend")
+_OF_THE_MODEL += ("readout", "adapter", "adapter_digest", "prompt_digest", "temperature")
 """The metadata keys of the readout that a baseline replaces."""
 
 
@@ -103,12 +89,9 @@ class Baseline:
     rows : callable, optional
         ``rows(table) -> make`` with ``make(rows) -> (n, K)``: exactly the same prediction for some rows,
         for callers that do not need all rows at once.
-    from_popularity : callable, optional
-        From the popularity of the categories, (K,), or None where there is no history, to the prediction for some
-        records, in which other records have no part.
-    fit : callable, optional
-        For a baseline with parameters: from records and the popularity to the prediction for other records and the
-        fitted values.
+    from_popularity, fit : callable, optional
+        From the popularity of the categories, (K,), to the prediction for some records, in which others have no part;
+        and, for a baseline with parameters, from records and popularity to that prediction and the fitted values.
 
     Examples
     --------
@@ -390,8 +373,7 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
         has_history = total > 0
         exact = np.array([math.fsum(column) for column in (weights / np.where(has_history, total, 1.0)[:, None]).T])
         return exact / math.fsum(exact)
-    # Rows without a history are zero. A matrix product would be faster, but its last bits depend on the number of
-    # threads. The sum so far is a row of weight one, so that it continues as one sum over all rows would.
+    # A matrix product depends on the threads. The sum so far is a row of weight one: blocks change no digit.
     mean = np.zeros(table.n_categories)
     for rows in row_blocks(table.n_users, table.n_categories):
         weights = history_within(table, rows)
@@ -402,10 +384,7 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
 
 
 def popular_rows(table: PreferenceTable, popular: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-    """Return popularity on the options of each record, (n, K), as a broadcast view where there is no support.
-
-    Where no option has any popularity, the options of the record get equal probability.
-    """
+    """Return popularity on the options of each record, (n, K); equal probabilities where no option has any."""
     if table.support is not None:
         return simplex.restricted(popular, table.support[rows])
     n = len(range(*rows.indices(table.n_users))) if isinstance(rows, slice) else len(rows)

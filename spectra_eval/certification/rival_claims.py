@@ -60,7 +60,7 @@ class RivalClaim:
     unit : str
         Of the gain.
     proper : bool
-        Whether the gain is a mean over interactions, so that its expectation is about the law.
+        Whether the gain is a mean over interactions, so that it is about the true distribution.
     positive : bool
         Whether the predictions must be positive.
     share : bool

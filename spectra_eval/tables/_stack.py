@@ -21,7 +21,7 @@ _SPARSE = 1 / 8
 def stacked(blocks: Iterable[PreferenceTable], n_rows: int) -> PreferenceTable | None:
     """Return the records of checked blocks as one table of at most `n_rows` rows, with the metadata of the first.
 
-    Weights that are mostly zero are held as their non-zero entries, and are an array again when they are asked for.
+    Weights that are mostly zero are held as their non-zero entries, and are an array again when they are read.
     So are observed frequencies that follow from such counts. None where records offer different categories, where the
     first block's frequencies follow from its counts and a later one's do not, or where there is no record.
     """

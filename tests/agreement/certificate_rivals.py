@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any
 
 import numpy as np
-from certificate_bounds import bits, cpl, tv
+from certificate_bounds import betting, bits, cpl, tv
 
 STAKES = [2.0 ** (half / 2) for half in range(-22, 19)]
 
@@ -46,6 +47,37 @@ def constant_bet(values: Any, lows: Any, square: float, error: float) -> float:
         middle = (below + above) / 2
         below, above = (middle, above) if capital(middle) >= 1 / error else (below, middle)
     return below
+
+
+def lower(
+    values: Any, options: dict[str, Any], error: float, *, low: float = 0.0, how: str = "", share: bool = False
+) -> float | None:
+    """Bound the expectation of numbers in [low, 1] by the declared bound; None where it does not apply.
+
+    `share` says that each user has one outcome, 0 or 1.
+    """
+    how, n, width, mean = how or options["bound"], len(values), 1.0 - low, float(np.mean(values))
+    if how in ("hoeffding", "dkw"):
+        return max(low, mean - width * math.sqrt(math.log(1 / error) / (2 * n)))
+    if how == "adaptive":
+        if share:
+            return share_of_unlike(round(float(values.sum())), n, error)
+        return max(low, constant_bet(values, low, width**2, error))
+    if how == "empirical-bernstein":
+        term = math.log(2 / error)
+        spread = math.sqrt(2 * float(np.var(values, ddof=1)) * term / n)
+        return max(low, mean - spread - width * 7 * term / (3 * (n - 1)))
+    if how == "betting":
+        key = str(options["seed"]).encode()
+        place = [hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in values.names]
+        order = sorted(range(n), key=lambda i: place[i])
+        return low + width * betting((np.asarray(values)[order] - low) / width, error)
+    if how == "clopper-pearson":
+        share = width == 1 and set(np.unique(values)) <= {0.0, 1.0}
+        return cpl(round(float(values.sum())), n, error) if share else None
+    if width != 1:
+        return None
+    return max(0.0, mean - 2 * error / (4 * n) - 2 * math.sqrt(math.log(4 / error) / (2 * n)))
 
 
 def largest_js_gain(p: np.ndarray, q: np.ndarray) -> float:
