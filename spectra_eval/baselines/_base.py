@@ -33,7 +33,7 @@ __all__ = [
     "with_prediction",
 ]
 
-_OF_THE_MODEL = ("model", "model_id", "model_digest", "predictor", "method", "baseline", "backend")
+_OF_THE_MODEL: tuple[str, ...] = ("model", "model_id", "model_digest", "predictor", "method", "baseline", "backend")
 _OF_THE_MODEL += ("readout", "adapter", "adapter_digest", "prompt_digest", "temperature")
 """The metadata keys of the readout that a baseline replaces."""
 
