@@ -63,6 +63,7 @@ def command(
     """
     from spectra_eval.artifacts import write_table
     from spectra_eval.baselines import with_baseline
+    from spectra_eval.baselines._table import without_readout
     from spectra_eval.fusion import with_scores
 
     if (method is None) == (scores is None):
@@ -71,7 +72,7 @@ def command(
     of_scores = {**given, "items": items, "dataset": dataset, "option": more, "scores_map": scores_map}
     if scores is None and (extra := next((name for name, value in of_scores.items() if value), None)) is not None:
         raise click.UsageError(f"--{extra.replace('_', '-')}: an option of --scores; name that too")
-    source = read_results(table, reading, quiet=quiet)
+    source = without_readout(read_results(table, reading, quiet=quiet), method)
     if method is not None:
         made = with_baseline(source, method)
         what = f"the {method} baseline"

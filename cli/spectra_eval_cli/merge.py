@@ -60,6 +60,7 @@ def command(
     if n_categories is None and order is not None:
         raise click.UsageError("--order: goes with --to, which says how many categories are kept")
     source = read_results(table, reading, quiet=quiet)
+    before = source.n_categories
     if n_categories is not None:
         ranked = None
         if order is not None:
@@ -77,5 +78,6 @@ def command(
         made = merge_categories(source, {name: parent for name, (parent,) in read_taxonomy(groups).parents.items()})
     else:
         made = merge_parents(source)
+    del source  # a large table fits in memory only once
     write_table(made, output)
-    log(f"table: {output}, {source.n_categories} categories became {made.n_categories}", quiet=quiet)
+    log(f"table: {output}, {before} categories became {made.n_categories}", quiet=quiet)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra_eval.arrays import row_sums
+from spectra_eval.arrays import row_blocks, row_sums
 from spectra_eval.artifacts._details import detail_array
 from spectra_eval.tables import PAD, UNKNOWN, PreferenceTable
 
@@ -19,7 +19,7 @@ __all__ = ["arrow_columns", "is_derived", "optional_columns"]
 def optional_columns(table: PreferenceTable) -> set[str]:
     """Return the names of the optional columns that a block needs."""
     names = ("context_window", "horizon", "history", "history_counts", "counts", "scores", "theta_s", "answer_mass")
-    found = {name for name in (*names, "dg", "support") if getattr(table, name) is not None}
+    found = {name for name in (*names, "dg", "support") if table.has(name)}
     return found if is_derived(table) else found | {"theta_star"}
 
 
@@ -28,7 +28,7 @@ def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array
     import pyarrow as pa
 
     columns: dict[str, Any] = {"user": pa.array(table.users.tolist(), pa.string())}
-    missing = [name for name in names if name not in ("dg", "support", "theta_star") and getattr(table, name) is None]
+    missing = [name for name in names if name not in ("dg", "support", "theta_star") and not table.has(name)]
     if missing:
         raise ValueError(f"column {missing[0]} is missing in some blocks")
     if table.context_window is not None:
@@ -40,14 +40,14 @@ def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array
     if table.history_details is not None:
         columns["history_details"] = detail_array(table.history_details)
     for name in ("history_counts", "counts", "theta_star"):
-        values = getattr(table, name)
         if name in names:
+            values = getattr(table, name)
             columns[name] = _fixed_lists(
                 np.where(table.observed[:, None], values, 0.0) if name == "theta_star" else values
             )
     columns["n_window"] = pa.array(table.n_window, pa.int64(), mask=table.n_window == UNKNOWN)
     for name in ("scores", "theta_s", "answer_mass"):
-        if getattr(table, name) is not None:
+        if table.has(name):
             columns[name] = _fixed_lists(getattr(table, name))
     if "support" in names:
         columns["support"] = _fixed_lists(table.offered)
@@ -61,10 +61,16 @@ def arrow_columns(table: PreferenceTable, names: set[str]) -> dict[str, pa.Array
 
 def is_derived(table: PreferenceTable) -> bool:
     """Return whether the proportions equal those of the counts exactly."""
-    if table.counts is None:
+    if not table.has("counts"):
         return False
-    totals = row_sums(table.counts)[:, None]
-    shares = table.counts / np.where(totals > 0, totals, 1.0)
+    return all(_follows(table.select(rows)) for rows in row_blocks(table.n_users, table.n_categories))
+
+
+def _follows(table: PreferenceTable) -> bool:
+    counts = table.counts
+    assert counts is not None  # checked by `is_derived`
+    totals = row_sums(counts)[:, None]
+    shares = counts / np.where(totals > 0, totals, 1.0)
     return bool(((shares == table.theta_star).all(axis=1) | ~table.observed).all())
 
 

@@ -57,7 +57,8 @@ def write_table(table: PreferenceTable, path: str | os.PathLike[str]) -> None:
     [[0.75, 0.25], [0.0, 1.0]]
     """
     check_table(table)
-    write_blocks(lambda: [table], path)
+    size = _group_size(table.n_categories)  # blocks as large as row groups are not copied
+    write_blocks(lambda: (table.select(slice(row, row + size)) for row in range(0, table.n_users, size)), path)
 
 
 def write_blocks(
@@ -127,12 +128,17 @@ def write_blocks(
         except (pa.ArrowException, ValueError, OverflowError) as error:
             raise InputError(f"{place}: the table does not fit its columns ({one_line(error)[:160]})") from error
 
-    size = max(_FEWEST, min(_GROUP, _GROUP_CELLS // head.n_categories))
+    size = _group_size(head.n_categories)
     schema = arrow(head.select(slice(0, 1))).schema
     layout = {"version": "2.6", "compression": "zstd", "use_dictionary": ["horizon"], "write_page_checksum": True}
     with written_whole(place) as stream, pq.ParquetWriter(stream, schema, **layout) as writer:
         for group in _groups((arrow(block) for block in blocks()), size):
             writer.write_table(group, row_group_size=size)
+
+
+def _group_size(n_categories: int) -> int:
+    """Return the number of rows of a row group."""
+    return max(_FEWEST, min(_GROUP, _GROUP_CELLS // n_categories))
 
 
 def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
@@ -144,7 +150,9 @@ def _groups(parts: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
         pending.append(part)
         while sum(some.num_rows for some in pending) >= size:
             whole = pa.concat_tables(pending)
-            yield whole.slice(0, size).combine_chunks()
             pending = [whole.slice(size)]
+            group = whole.slice(0, size).combine_chunks()
+            del whole  # its parts need as much memory as the group
+            yield group
     if sum(some.num_rows for some in pending):
         yield pa.concat_tables(pending).combine_chunks()

@@ -280,14 +280,25 @@ def _stacked(spec: ReadSpec, source: WideSource) -> PreferenceTable | None:
     tally = Tally()
     blocks = TableBlocks(_assembled(spec, source, None, tally), tally)
     try:
-        table = stacked(blocks, source.spec.n_rows)
+        table = stacked(_with_all_options(blocks), source.spec.n_rows)
     except InputError:
         return None  # found again in the whole table, in the order of its columns
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()  # the buffers of the blocks, which the pool keeps otherwise
     read = blocks.metadata.get("read", {})
     if table is None or "absent" in read:
         return None
     object.__setattr__(table, "metadata", blocks.metadata)
     return table
+
+
+def _with_all_options(blocks: TableBlocks) -> Iterator[PreferenceTable]:
+    """Yield the blocks; raise where a record does not offer every category."""
+    for block in blocks:
+        if block.support is not None:
+            raise InputError("column support: its notes are about the whole table")
+        yield block
 
 
 def _assembled(spec: ReadSpec, source: WideSource, block: int | None, tally: Tally) -> Iterator[PreferenceTable]:

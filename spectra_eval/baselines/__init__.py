@@ -7,9 +7,8 @@ from spectra_eval.baselines._base import (
     RowSystem,
     row_system,
     system,
-    with_baseline,
-    with_prediction,
 )
+from spectra_eval.baselines._table import with_baseline, with_prediction
 from spectra_eval.baselines.markov import with_title_categories
 
 __all__ = [

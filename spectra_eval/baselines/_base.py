@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,23 +19,21 @@ __all__ = [
     "BASELINES",
     "Baseline",
     "Prediction",
+    "Predictor",
+    "RowPrediction",
     "RowSystem",
     "any_history",
+    "has_history",
     "history_shares",
     "history_within",
     "popular_rows",
     "popularity_of",
     "predict",
+    "predict_rows",
     "row_system",
+    "shares_or_popularity",
     "system",
-    "with_baseline",
-    "with_prediction",
 ]
-
-_OF_THE_MODEL: tuple[str, ...] = ("model", "model_id", "model_digest", "predictor", "method", "baseline", "backend")
-_OF_THE_MODEL += ("readout", "adapter", "adapter_digest", "prompt_digest", "temperature")
-"""The metadata keys of the readout that a baseline replaces."""
-
 
 Predictor: TypeAlias = Callable[[PreferenceTable], np.ndarray]
 """A function of some records that returns their predicted distributions, (n, K)."""
@@ -66,6 +63,32 @@ class Prediction:
     fitted: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowPrediction:
+    """A prediction that is computed for requested rows, ``make(rows) -> (n, K)``, with counts and fitted values.
+
+    Examples
+    --------
+    >>> RowPrediction(make=lambda rows: np.full((2, 2), 0.5)[rows])(slice(0, 1)).tolist()
+    [[0.5, 0.5]]
+    """
+
+    make: Callable[[slice], np.ndarray]
+    counted: Mapping[str, int] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, rows: slice) -> np.ndarray:
+        """Return the predicted distributions of some rows."""
+        return self.make(rows)
+
+    def whole(self, table: PreferenceTable) -> Prediction:
+        """Return the prediction for every row of the table, computed in blocks."""
+        theta = np.empty((table.n_users, table.n_categories))
+        for rows in row_blocks(*theta.shape):
+            theta[rows] = self.make(rows)
+        return Prediction(theta=theta, counted=self.counted, fitted=self.fitted)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """One entry of the family: ``predict(table) -> Prediction``.
@@ -88,10 +111,13 @@ class Baseline:
         Whether it uses the evaluation window of the user: it is then a ceiling, not a competitor.
     rows : callable, optional
         ``rows(table) -> make`` with ``make(rows) -> (n, K)``: exactly the same prediction for some rows,
-        for callers that do not need all rows at once.
-    from_popularity, fit : callable, optional
-        From the popularity of the categories, (K,), to the prediction for some records, in which others have no part;
-        and, for a baseline with parameters, from records and popularity to that prediction and the fitted values.
+        for callers that do not need all rows at once; a `RowPrediction` where there are counts or fitted values.
+    from_popularity : callable, optional
+        From the popularity of the categories, (K,), or None where there is no history, to the prediction for some
+        records, in which other records have no part.
+    fit : callable, optional
+        For a baseline with parameters: from records and the popularity to the prediction for other records and the
+        fitted values.
 
     Examples
     --------
@@ -170,17 +196,37 @@ def predict(table: PreferenceTable, method: str) -> Prediction:
     ShapeError, SimplexError
         The entry, for instance of a plug-in, does not return distributions of the table's shape.
     """
-    made = _entry(table, method).predict(table)
-    if table.support is not None and made.theta.shape == table.support.shape:
-        made = dataclasses.replace(made, theta=simplex.restricted(made.theta, table.support))
-    if made.theta.shape != (table.n_users, table.n_categories):
-        shape = (table.n_users, table.n_categories)
-        raise ShapeError(f"baseline {method!r}: gives shape {made.theta.shape}, but the table has {shape}")
-    good = (made.theta >= 0).all(axis=1) & (np.abs(made.theta.sum(axis=1) - 1.0) <= 1e-9)
-    if not good.all():
-        row = int(np.flatnonzero(~good)[0])
-        raise SimplexError(f"baseline {method!r}: row {row + 1} sums to {made.theta[row].sum():.6g}")
-    return made
+    made = predict_rows(table, method)
+    return made.whole(table)
+
+
+def predict_rows(table: PreferenceTable, method: str) -> RowPrediction:
+    """Return the prediction of `predict` as a function of rows, with its counts and fitted values."""
+    entry = _entry(table, method)
+    shape = (table.n_users, table.n_categories)
+    if entry.rows is None:
+        made = entry.predict(table)
+        if made.theta.shape != shape:
+            raise ShapeError(f"baseline {method!r}: gives shape {made.theta.shape}, but the table has {shape}")
+        found = RowPrediction(make=made.theta.__getitem__, counted=made.counted, fitted=made.fitted)
+    else:
+        make = entry.rows(table)
+        found = make if isinstance(make, RowPrediction) else RowPrediction(make=make)
+
+    def checked(rows: slice) -> np.ndarray:
+        theta = found.make(rows)
+        start, stop, _ = rows.indices(table.n_users)
+        if theta.shape != (stop - start, table.n_categories):
+            raise ShapeError(f"baseline {method!r}: gives shape {theta.shape} for {stop - start} rows of {shape}")
+        if table.support is not None:
+            theta = simplex.restricted(theta, table.support[rows])
+        good = (theta >= 0).all(axis=1) & (np.abs(theta.sum(axis=1) - 1.0) <= 1e-9)
+        if not good.all():
+            row = int(np.flatnonzero(~good)[0])
+            raise SimplexError(f"baseline {method!r}: row {start + row + 1} sums to {theta[row].sum():.6g}")
+        return theta
+
+    return replace(found, make=checked)
 
 
 def _entry(table: PreferenceTable, method: str) -> Baseline:
@@ -270,82 +316,18 @@ def system(table: PreferenceTable, method: str) -> System:
     return System(name=method, theta=predict(table, method).theta)
 
 
-def with_baseline(table: PreferenceTable, method: str) -> PreferenceTable:
-    """Return the table with a baseline in place of `theta_s`.
-
-    Parameters
-    ----------
-    table : PreferenceTable
-        The table.
-    method : str
-        The name of the baseline.
-
-    Returns
-    -------
-    PreferenceTable
-        With the baseline as `theta_s`, and without the model's `scores` and `answer_mass`. The decoded lists `dg`
-        stay those of the model, so that a certificate compares the baseline with them. The metadata name the
-        baseline; the metadata of the model's readout are under ``replaced``.
-
-    Raises
-    ------
-    UnknownNameError
-        No baseline has this name.
-    InputError
-        The table lacks a column that it is computed from.
-
-    Examples
-    --------
-    >>> table = PreferenceTable(
-    ...     users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]], history_counts=[[3, 1]]
-    ... )
-    >>> made = with_baseline(table, "history")
-    >>> made.theta_s.tolist(), made.metadata["baseline"]["name"]
-    ([[0.75, 0.25]], 'history')
-    """
-    made = predict(table, method)
-    about = {"name": method, "sees_window": BASELINES[method].sees_window, **made.counted, **made.fitted}
-    return with_prediction(table, made.theta, about)
-
-
-def with_prediction(table: PreferenceTable, theta: np.ndarray, about: Mapping[str, Any]) -> PreferenceTable:
-    """Return the table with a prediction in place of `theta_s`, and what is known of it in place of the model's.
-
-    Parameters
-    ----------
-    table : PreferenceTable
-        The table.
-    theta : (N, K) float array
-        Rows on the simplex.
-    about : mapping
-        At least ``name`` and ``sees_window``; as JSON values.
-
-    Returns
-    -------
-    PreferenceTable
-        As `with_baseline` returns it.
-
-    Examples
-    --------
-    >>> table = PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]])
-    >>> made = with_prediction(table, np.array([[0.5, 0.5]]), {"name": "coin", "sees_window": False})
-    >>> made.theta_s.tolist(), made.metadata["baseline"]["name"]
-    ([[0.5, 0.5]], 'coin')
-    """
-    replaced = {name: table.metadata[name] for name in _OF_THE_MODEL if name in table.metadata}
-    metadata = {name: value for name, value in table.metadata.items() if name not in replaced}
-    metadata["baseline"] = dict(about)
-    if replaced:
-        metadata["replaced"] = replaced
-    return table.replace(theta_s=theta, scores=None, answer_mass=None, metadata=metadata)
-
-
 def history_within(table: PreferenceTable, rows: slice = slice(None)) -> np.ndarray:
     """Return the weights of the histories, (N, K), zero for categories that are not options of the record."""
     table = table if rows == slice(None) else table.select(rows)
     weights = table.history_counts
     assert weights is not None  # checked by `predict`
     return weights if table.support is None else np.where(table.support, weights, 0.0)
+
+
+def has_history(table: PreferenceTable) -> np.ndarray:
+    """Return which records have a history with weight on one of their options, (N,) bool."""
+    blocks = row_blocks(table.n_users, table.n_categories)
+    return np.concatenate([history_within(table, rows).any(axis=1) for rows in blocks])
 
 
 def any_history(table: PreferenceTable) -> bool:
@@ -384,7 +366,10 @@ def popularity_of(table: PreferenceTable) -> np.ndarray:
 
 
 def popular_rows(table: PreferenceTable, popular: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-    """Return popularity on the options of each record, (n, K); equal probabilities where no option has any."""
+    """Return popularity on the options of each record, (n, K), as a broadcast view where there is no support.
+
+    Where no option has any popularity, the options of the record get equal probability.
+    """
     if table.support is not None:
         return simplex.restricted(popular, table.support[rows])
     n = len(range(*rows.indices(table.n_users))) if isinstance(rows, slice) else len(rows)

@@ -66,18 +66,29 @@ def folds_of(users: np.ndarray, usable: np.ndarray, method: str) -> list[Fold]:
 
 def cross_fit(
     table: PreferenceTable,
-    has_history: np.ndarray,
+    usable: np.ndarray,
     method: str,
     fit: Callable[[PreferenceTable], tuple[Predictor, Any]],
-) -> tuple[np.ndarray, list[Any]]:
-    """Fit on other users and predict, fold by fold.
+) -> tuple[Callable[[slice], np.ndarray], list[Any]]:
+    """Fit each fold on other users; return a function that predicts some rows, and the fitted values of each fold.
 
-    ``fit(records)`` returns a function of other records, and the fitted values; the second value lists the latter.
+    ``fit(records)`` returns a function of other records, and the fitted values. `usable` says which records have a
+    history.
     """
-    theta = np.empty((table.n_users, table.n_categories))
-    reported = []
-    for fold in folds_of(table.users, table.observed & has_history, method):
-        predict, details = fit(table.select(fold.fitted_on))
-        theta[fold.predicted] = predict(table.select(fold.predicted))
+    fold_of = np.empty(table.n_users, dtype=np.int64)
+    predictors, reported = [], []
+    for number, fold in enumerate(folds_of(table.users, table.observed & usable, method)):
+        predictor, details = fit(table.select(fold.fitted_on))
+        fold_of[fold.predicted] = number
+        predictors.append(predictor)
         reported.append(details)
-    return theta, reported
+
+    def make(rows: slice) -> np.ndarray:
+        block, folds = table.select(rows), fold_of[rows]
+        theta = np.empty((block.n_users, block.n_categories))
+        for number in np.unique(folds).tolist():
+            mine = np.flatnonzero(folds == number)
+            theta[mine] = predictors[number](block.select(mine))
+        return theta
+
+    return make, reported

@@ -12,23 +12,29 @@ import numpy as np
 from scipy import optimize
 
 from spectra_eval import simplex
+from spectra_eval.arrays import row_blocks
 from spectra_eval.baselines._base import (
     BASELINES,
     Baseline,
     Prediction,
     Predictor,
-    history_within,
+    RowPrediction,
+    has_history,
     popular_rows,
     popularity_of,
     shares_or_popularity,
 )
 from spectra_eval.baselines._crossfit import FOLDS, cross_fit
+from spectra_eval.errors import InputError
 from spectra_eval.tables import PreferenceTable
 
-__all__ = ["PENALTIES", "linear", "mixture"]
+__all__ = ["MOST_CATEGORIES", "PENALTIES", "linear", "mixture"]
 
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Strengths of the ridge penalty; `linear` selects one on a fifth of the users that it is fitted on."""
+
+MOST_CATEGORIES = 300
+"""The maximum number of categories of `linear`, whose coordinates need memory in its cube: 2.4 GiB for 300."""
 
 _STEPS = 500
 _FOLDS = f"cross-fitted: each of {FOLDS} groups of users by the others"
@@ -64,12 +70,16 @@ def mixture(table: PreferenceTable) -> Prediction:
     >>> mixture(table).theta.shape
     (60, 3)
     """
-    popularity, has_history = popularity_of(table), np.asarray(history_within(table).any(axis=1))
-    theta, weights = cross_fit(table, has_history, "mixture", lambda train: _fit_mixture(train, popularity))
-    return Prediction(
-        theta=theta,
-        counted={"users_without_history": int((~has_history).sum())},
-        fitted={"history_weight": [round(weight, 4) for weight in weights], "fitting": _FOLDS},
+    return _mixture_rows(table).whole(table)
+
+
+def _mixture_rows(table: PreferenceTable) -> RowPrediction:
+    popularity, known = popularity_of(table), has_history(table)
+    make, found = cross_fit(table, known, "mixture", lambda train: _fit_mixture(train, popularity))
+    return RowPrediction(
+        make=make,
+        counted={"users_without_history": int((~known).sum())},
+        fitted={"history_weight": [round(weight, 4) for weight in found], "fitting": _FOLDS},
     )
 
 
@@ -104,12 +114,21 @@ def linear(table: PreferenceTable) -> Prediction:
     >>> linear(table).theta.shape
     (60, 3)
     """
-    popularity, has_history = popularity_of(table), np.asarray(history_within(table).any(axis=1))
-    theta, penalties = cross_fit(table, has_history, "linear", lambda train: _fit_linear(train, popularity))
-    return Prediction(
-        theta=theta,
-        counted={"users_without_history": int((~has_history).sum())},
-        fitted={"penalty": penalties, "fitting": _FOLDS},
+    return _linear_rows(table).whole(table)
+
+
+def _linear_rows(table: PreferenceTable) -> RowPrediction:
+    if table.n_categories > MOST_CATEGORIES:
+        raise InputError(
+            f"baseline 'linear': {table.n_categories:,} categories; it is fitted for {MOST_CATEGORIES} at most, as its "
+            f"memory grows with their cube; choose 'mixture', or merge categories (`merge --to {MOST_CATEGORIES}`)"
+        )
+    popularity, known = popularity_of(table), has_history(table)
+    make, found = cross_fit(table, known, "linear", lambda train: _fit_linear(train, popularity))
+    return RowPrediction(
+        make=make,
+        counted={"users_without_history": int((~known).sum())},
+        fitted={"penalty": found, "fitting": _FOLDS},
     )
 
 
@@ -119,7 +138,11 @@ def _fit_mixture(train: PreferenceTable, popularity: np.ndarray) -> tuple[Predic
     popular_share = popular_rows(train, popularity)
 
     def loss(weight: float) -> float:
-        return float(simplex.js_nats(truth, weight * own + (1.0 - weight) * popular_share).mean())
+        divergences = [
+            simplex.js_nats(truth[rows], weight * own[rows] + (1.0 - weight) * popular_share[rows])
+            for rows in row_blocks(*own.shape)
+        ]
+        return float(np.concatenate(divergences).mean())
 
     found = optimize.minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4})
     weight = min((0.0, 1.0, float(found.x)), key=loss)
@@ -233,6 +256,7 @@ BASELINES.add(
         reference="Jelinek and Mercer (1980); Zhai and Lafferty (2004), doi:10.1145/984321.984322",
         gloss="history and popularity mixed",
         needs=("history_counts",),
+        rows=_mixture_rows,
         fit=_fit_mixture,
     )
 )

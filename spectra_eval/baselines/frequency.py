@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from spectra_eval.baselines._base import (
     BASELINES,
     Baseline,
     Prediction,
+    RowPrediction,
+    has_history,
     history_within,
     popular_rows,
     popularity_of,
@@ -42,11 +42,11 @@ def uniform(table: PreferenceTable) -> Prediction:
     >>> uniform(PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[1, 0]])).theta.tolist()
     [[0.5, 0.5]]
     """
-    return Prediction(theta=_uniform_rows(table)(slice(None)))
+    return _uniform_rows(table).whole(table)
 
 
-def _uniform_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
-    return lambda rows: _alike(table.select(rows))
+def _uniform_rows(table: PreferenceTable) -> RowPrediction:
+    return RowPrediction(make=lambda rows: _alike(table.select(rows)))
 
 
 def _alike(table: PreferenceTable) -> np.ndarray:
@@ -81,12 +81,12 @@ def popularity(table: PreferenceTable) -> Prediction:
     >>> popularity(table).theta.tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    return Prediction(theta=_popularity_rows(table)(slice(None)))
+    return _popularity_rows(table).whole(table)
 
 
-def _popularity_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+def _popularity_rows(table: PreferenceTable) -> RowPrediction:
     popular = popularity_of(table)
-    return lambda rows: popular_rows(table, popular, rows)
+    return RowPrediction(make=lambda rows: popular_rows(table, popular, rows))
 
 
 def history(table: PreferenceTable) -> Prediction:
@@ -115,12 +115,14 @@ def history(table: PreferenceTable) -> Prediction:
     >>> history(table).theta.tolist(), dict(history(table).counted)
     ([[0.75, 0.25], [0.75, 0.25]], {'users_without_history': 1})
     """
-    return Prediction(theta=_history_rows(table)(slice(None)), counted=_count_without_history(table))
+    return _history_rows(table).whole(table)
 
 
-def _history_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
+def _history_rows(table: PreferenceTable) -> RowPrediction:
     popular = popularity_of(table)
-    return lambda rows: shares_or_popularity(table.select(rows), popular)
+    return RowPrediction(
+        make=lambda rows: shares_or_popularity(table.select(rows), popular), counted=_count_without_history(table)
+    )
 
 
 def laplace(table: PreferenceTable) -> Prediction:
@@ -142,11 +144,11 @@ def laplace(table: PreferenceTable) -> Prediction:
     >>> laplace(table).theta.tolist()
     [[0.5, 0.5]]
     """
-    return Prediction(theta=_laplace_rows(table)(slice(None)), counted=_count_without_history(table))
+    return _laplace_rows(table).whole(table)
 
 
-def _laplace_rows(table: PreferenceTable) -> Callable[[slice], np.ndarray]:
-    return lambda rows: _smoothed(table.select(rows))
+def _laplace_rows(table: PreferenceTable) -> RowPrediction:
+    return RowPrediction(make=lambda rows: _smoothed(table.select(rows)), counted=_count_without_history(table))
 
 
 def _smoothed(table: PreferenceTable) -> np.ndarray:
@@ -158,7 +160,7 @@ def _smoothed(table: PreferenceTable) -> np.ndarray:
 
 
 def _count_without_history(table: PreferenceTable) -> dict[str, int]:
-    return {"users_without_history": int((~history_within(table).any(axis=1)).sum())}
+    return {"users_without_history": int((~has_history(table)).sum())}
 
 
 _STECK = "Steck (2018), section 3, doi:10.1145/3240323.3240372"

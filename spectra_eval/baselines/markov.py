@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, popularity_of
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, RowPrediction, popularity_of
 from spectra_eval.errors import InputError
 from spectra_eval.tables import Interactions, PreferenceTable
 
@@ -97,38 +97,37 @@ def markov(table: PreferenceTable) -> Prediction:
     >>> markov(table).theta.shape
     (1, 2)
     """
-    sequences = _sequences(table)
-    k = table.n_categories
+    assert table.history is not None  # checked by `predict`
+    shares = _title_shares(table)
     popular = popularity_of(table)
-    moves = np.zeros((k, k))
-    last = np.tile(popular, (table.n_users, 1))
-    n_without_history = 0
-    longest: dict[str, np.ndarray] = {}
-    for row, sequence in enumerate(sequences):
-        if not len(sequence):
-            n_without_history += 1
-            continue
-        last[row] = sequence[-1]
-        user = str(table.users[row])
+    longest: dict[str, tuple[str, ...]] = {}
+    for user, titles in zip(table.users.tolist(), table.history, strict=True):
         # The records of a user at several context windows are parts of one history.
-        if len(sequence) > len(longest.get(user, ())):
-            longest[user] = sequence
-    for sequence in longest.values():
+        if len(titles) > len(longest.get(user, ())):
+            longest[user] = titles
+    moves = np.zeros((table.n_categories, table.n_categories))
+    for titles in longest.values():
+        sequence = np.array([shares[title] for title in titles])
         moves += sequence[:-1].T @ sequence[1:]
     moves += PSEUDO * popular
     chain = moves / moves.sum(axis=1, keepdims=True)
-    theta = np.zeros_like(last)
-    for _ in range(STEPS):
-        last = last @ chain
-        theta += last
-    return Prediction(
-        theta=theta / theta.sum(axis=1, keepdims=True), counted={"users_without_history": n_without_history}
-    )
+
+    def make(rows: slice) -> np.ndarray:
+        assert table.history is not None
+        last = np.array([shares[titles[-1]] if titles else popular for titles in table.history[rows]])
+        theta = np.zeros_like(last)
+        for _ in range(STEPS):
+            last = last @ chain
+            theta += last
+        return np.asarray(theta / theta.sum(axis=1, keepdims=True))
+
+    without = sum(not titles for titles in table.history)
+    return RowPrediction(make=make, counted={"users_without_history": without}).whole(table)
 
 
-def _sequences(table: PreferenceTable) -> list[np.ndarray]:
-    """Return the category distributions of the titles of each history, one (events, K) array per record."""
-    assert table.history is not None  # checked by `predict`
+def _title_shares(table: PreferenceTable) -> dict[str, np.ndarray]:
+    """Return the category distribution of each title of the histories."""
+    assert table.history is not None
     known = table.metadata.get(TITLE_CATEGORIES)
     if not isinstance(known, Mapping):
         raise InputError(
@@ -136,10 +135,11 @@ def _sequences(table: PreferenceTable) -> list[np.ndarray]:
             "make the table with `prepare --title-categories`, or add them with baselines.with_title_categories"
         )
     place = {name: number for number, name in enumerate(table.categories)}
-    rows: dict[str, np.ndarray] = {}
-
-    def shares(title: str, row: int) -> np.ndarray:
-        if title not in rows:
+    shares: dict[str, np.ndarray] = {}
+    for row, titles in enumerate(table.history):
+        for title in titles:
+            if title in shares:
+                continue
             names: Sequence[str] = known.get(title) or ()
             if not names or any(name not in place for name in names):
                 unknown = next((name for name in names if name not in place), None)
@@ -150,11 +150,9 @@ def _sequences(table: PreferenceTable) -> list[np.ndarray]:
                     f"row {row + 1} (user {str(table.users[row])!r}), column history: {title!r} {problem} in "
                     f"{TITLE_CATEGORIES}; make both from one data set"
                 )
-            rows[title] = np.zeros(len(place))
-            rows[title][[place[name] for name in names]] = 1.0 / len(names)
-        return rows[title]
-
-    return [np.array([shares(title, row) for title in titles]) for row, titles in enumerate(table.history)]
+            shares[title] = np.zeros(len(place))
+            shares[title][[place[name] for name in names]] = 1.0 / len(names)
+    return shares
 
 
 BASELINES.add(

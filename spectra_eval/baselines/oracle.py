@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectra_eval.baselines._base import BASELINES, Baseline, Prediction
+from spectra_eval.baselines._base import BASELINES, Baseline, Prediction, RowPrediction
 from spectra_eval.simplex import uniform_on
 from spectra_eval.tables import PreferenceTable
 
@@ -31,10 +31,19 @@ def oracle(table: PreferenceTable) -> Prediction:
     >>> oracle(PreferenceTable(users=["a"], categories=("Drama", "Noir"), counts=[[3, 1]])).theta.tolist()
     [[0.75, 0.25]]
     """
-    observed = table.observed
+    return _oracle_rows(table).whole(table)
+
+
+def _oracle_rows(table: PreferenceTable) -> RowPrediction:
+    return RowPrediction(
+        make=lambda rows: _observed(table.select(rows)),
+        counted={"users_without_window": int((~table.observed).sum())},
+    )
+
+
+def _observed(table: PreferenceTable) -> np.ndarray:
     unseen = 1.0 / table.n_categories if table.support is None else uniform_on(table.support)
-    theta = np.where(observed[:, None], table.theta_star, unseen)
-    return Prediction(theta=theta, counted={"users_without_window": int((~observed).sum())})
+    return np.where(table.observed[:, None], table.theta_star, unseen)
 
 
 BASELINES.add(
@@ -45,5 +54,6 @@ BASELINES.add(
         reference="what every metric compares with",
         gloss="sees the window: a ceiling",
         sees_window=True,
+        rows=_oracle_rows,
     )
 )

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from spectra_eval.arrays import row_blocks
 from spectra_eval.errors import InputError
-from spectra_eval.tables import PreferenceTable, joined_support
+from spectra_eval.tables import PreferenceTable
+from spectra_eval.tables._stack import by_blocks
 
 __all__ = ["align"]
 
@@ -59,26 +61,37 @@ def align(tables: Mapping[str, PreferenceTable], *, common: bool = False) -> dic
     for name, table in tables.items():
         rows = np.array([places[name][key] for key in common_keys])
         order = [table.categories.index(category) for category in first.categories]
-        out[name] = _ordered(table.select(rows), order)
+        same = len(rows) == table.n_users and bool((rows == np.arange(len(rows))).all())
+        out[name] = _ordered(table if same else table.select(rows), order)
     truth = out[first_name]
     for name, table in out.items():
-        differs = (np.abs(table.theta_star - truth.theta_star) > 1e-9).any(axis=1) | (table.observed != truth.observed)
-        if differs.any():
-            user = truth.users[int(np.flatnonzero(differs)[0])]
-            raise InputError(
-                f"{name}: user {str(user)!r} has another window than in {first_name}; compare tables made from one "
-                "`prepare`"
-            )
-        offers = joined_support([table, truth])
-        if offers is not None:
-            other = (offers[: table.n_users] != offers[table.n_users :]).any(axis=1)
-            if other.any():
-                user = truth.users[int(np.flatnonzero(other)[0])]
-                raise InputError(
-                    f"{name}: user {str(user)!r} has other options than in {first_name}; compare predictions over the "
-                    "same options"
-                )
+        _check_user(
+            name,
+            "another window",
+            truth,
+            _other_windows(table, truth),
+            f"{first_name}; compare tables made from one `prepare`",
+        )
+        if table.support is not truth.support:
+            other = (table.offered != truth.offered).any(axis=1)
+            _check_user(name, "other options", truth, other, f"{first_name}; compare predictions over the same options")
     return out
+
+
+def _other_windows(table: PreferenceTable, truth: PreferenceTable) -> np.ndarray:
+    """Return which records have another window in one table than in the other, (N,) bool."""
+    differs = np.asarray(table.observed != truth.observed)
+    for rows in row_blocks(table.n_users, table.n_categories):
+        gap = np.abs(table.select(rows).theta_star - truth.select(rows).theta_star)
+        differs[rows] |= (gap > 1e-9).any(axis=1)
+    return differs
+
+
+def _check_user(name: str, what: str, truth: PreferenceTable, differs: np.ndarray, fix: str) -> None:
+    """Raise if a record differs; the error names the first user."""
+    if differs.any():
+        user = truth.users[int(np.flatnonzero(differs)[0])]
+        raise InputError(f"{name}: user {str(user)!r} has {what} than in {fix}")
 
 
 def _check_records(places: Mapping[str, Mapping[Any, int]]) -> None:
@@ -107,6 +120,10 @@ def _ordered(table: PreferenceTable, order: list[int]) -> PreferenceTable:
     """Return the table with the categories in another order."""
     if order == list(range(table.n_categories)):
         return table
+    return by_blocks(lambda block, _: _reordered(block, order), table)
+
+
+def _reordered(table: PreferenceTable, order: list[int]) -> PreferenceTable:
     changes: dict[str, Any] = {"categories": tuple(table.categories[place] for place in order)}
     if table.parents is not None:
         changes["parents"] = tuple(table.parents[place] for place in order)

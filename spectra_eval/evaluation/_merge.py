@@ -12,6 +12,7 @@ from spectra_eval.arrays import check_whole
 from spectra_eval.baselines.markov import TITLE_CATEGORIES
 from spectra_eval.errors import InputError
 from spectra_eval.tables import OUT_OF_VOCABULARY, PAD, PreferenceTable
+from spectra_eval.tables._stack import by_blocks
 
 __all__ = ["merge_categories", "merge_parents", "merge_rarest"]
 
@@ -70,18 +71,25 @@ def merge_categories(table: PreferenceTable, mapping: Mapping[str, str]) -> Pref
     if len(categories) < 2:
         raise InputError("merge: one category is left; a distribution needs at least two")
     place = np.array([categories.index(name) for name in renamed])
+    metadata = {
+        **table.metadata,
+        **_titles(table, mapping),
+        "merged": {"from": list(table.categories), "to": renamed, "before": table.metadata.get("merged")},
+    }
+    return by_blocks(lambda block, _: _merged(block, categories, place, metadata), table)
+
+
+def _merged(
+    table: PreferenceTable, categories: tuple[str, ...], place: np.ndarray, metadata: dict[str, Any]
+) -> PreferenceTable:
+    """Return the table with its columns added up; `place` has the new place of each category."""
     changes: dict[str, Any] = {"categories": categories, "parents": _parents(table, place), "scores": None}
-    changes["answer_mass"] = None
+    changes |= {"answer_mass": None, "metadata": metadata}
     for name in _MASSES:
         value = getattr(table, name)
         changes[name] = None if value is None else _added(value, place)
     changes["support"] = None if table.support is None else _added(table.support, place) > 0
     changes["dg"] = None if table.dg is None else _relisted(table.dg, place)
-    changes["metadata"] = {
-        **table.metadata,
-        **_titles(table, mapping),
-        "merged": {"from": list(table.categories), "to": renamed, "before": table.metadata.get("merged")},
-    }
     return table.replace(**changes)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from spectra_eval._ties import TIE
-from spectra_eval.arrays import check_cutoff, check_number
+from spectra_eval.arrays import check_cutoff, check_number, row_blocks
 from spectra_eval.errors import InputError
 from spectra_eval.fusion._files import ItemScores
 from spectra_eval.simplex import uniform_on
@@ -122,11 +122,8 @@ def fuse(
     """
     _check(table, scores, weight, k, smoothing)
     record = {user: row for row, user in enumerate(table.users.tolist())}
-    base = 1.0 / table.n_categories if table.support is None else uniform_on(table.support)
-    theta = (1 - smoothing) * np.asarray(table.theta_s, dtype=np.float64) + smoothing * base
     names, user = np.unique(scores.users.astype(str), return_inverse=True)
-    rows = np.array([record[name] for name in names])
-    prior = np.einsum("mk,mk->m", theta[rows][user], scores.shares[scores.item_row])
+    prior = _prior(table, np.array([record[name] for name in names])[user], scores, smoothing)
     if not prior.all():
         place = int(np.flatnonzero(prior == 0)[0])
         where = f"item {str(scores.items[place])!r} of user {str(names[user[place]])!r}"
@@ -171,6 +168,18 @@ def fuse(
         results=results,
         n_left_out=left_out,
     )
+
+
+def _prior(table: PreferenceTable, record: np.ndarray, scores: ItemScores, smoothing: float) -> np.ndarray:
+    """Return the smoothed probability of the categories of each scored item, (M,), given the record of each row."""
+    assert table.theta_s is not None  # checked by `_check`
+    prior = np.empty(len(record))
+    for rows in row_blocks(len(record), table.n_categories):
+        own = record[rows]
+        base = 1.0 / table.n_categories if table.support is None else uniform_on(table.support[own])
+        theta = (1 - smoothing) * table.theta_s[own] + smoothing * base
+        prior[rows] = np.einsum("mk,mk->m", theta, scores.shares[scores.item_row[rows]])
+    return prior
 
 
 def ranked(

@@ -14,7 +14,7 @@ from spectra_eval import simplex
 from spectra_eval.arrays import Number, check_number
 from spectra_eval.artifacts import file_digest
 from spectra_eval.artifacts._files import as_file, as_path
-from spectra_eval.baselines import with_prediction
+from spectra_eval.baselines._table import with_rows
 from spectra_eval.errors import InputError, SchemaError
 from spectra_eval.fusion._files import item_weights, numbers, read_cells
 from spectra_eval.tables import Interactions, PreferenceTable
@@ -142,7 +142,13 @@ def with_scores(
         "trained_on_windows": "not known and not checked",
     }
     selected = table.select(np.flatnonzero(has[record])) if left else table
-    return with_prediction(selected, simplex.restricted(theta[record[has[record]]], selected.support), about)
+    place_of = record[has[record]]
+    support = selected.support
+
+    def make(rows: slice) -> np.ndarray:
+        return simplex.restricted(theta[place_of[rows]], None if support is None else support[rows])
+
+    return with_rows(selected, make, about)
 
 
 def _read(place: Path, table: PreferenceTable, items: Any, mapping: Mapping[str, str]) -> _Rows:

@@ -36,6 +36,9 @@ from spectra_eval.tables._support import as_support, check_offered, lists_on_sup
 
 __all__ = ["PreferenceTable", "check_table"]
 
+_OPTIONAL = ("theta_s", "scores", "answer_mass", "dg", "history", "history_details", "history_counts")
+"""Columns on which no other column depends, but that `history_details` needs `history`."""
+
 if TYPE_CHECKING:
     Column: TypeAlias = np.ndarray
     Texts: TypeAlias = tuple[str, ...]
@@ -260,6 +263,15 @@ class PreferenceTable:
     def has(self, name: str) -> bool:
         """Return whether the table has an optional column."""
         return vars(self)[name] is not None
+
+    def without(self, *names: str) -> PreferenceTable:
+        """Return the table without some optional columns; nothing is checked again."""
+        made = self.select(slice(None))
+        for name in names:
+            if name not in _OPTIONAL:
+                raise InputError(f"no optional column {name!r} in a table; choose from {', '.join(_OPTIONAL)}")
+            object.__setattr__(made, name, None)
+        return made
 
     def replace(self, **changes: Any) -> PreferenceTable:
         """Return a table with some columns replaced; all columns are checked again."""

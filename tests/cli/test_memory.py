@@ -59,3 +59,39 @@ def test_certify_and_verify_need_no_more_memory_for_more_users(tables: dict[int,
     assert certified[1200] - certified[300] < 2 * 900 * K * 8  # 15 copies of the further rows, where users are counted
     verified = peak("verify", tmp_path / "1200.json", tables[1200], "--quiet")
     assert verified - certified[300] < 2 * 900 * K * 8
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process and write blocks of 65 users, so that a table of 300 has several."""
+    monkeypatch.setattr("spectra_eval.arrays._blocks.CELLS", 1 << 16)
+    monkeypatch.setattr("spectra_eval.artifacts._parquet._FEWEST", 1)
+    monkeypatch.setattr("spectra_eval.artifacts._parquet._GROUP_CELLS", 1 << 16)
+
+
+def copies(tables: dict[int, Path], *arguments: object) -> float:
+    """Return the memory that a command needs for 900 more users, in copies of one of their matrices."""
+    _, few, many = (peak(arguments[0], tables[n], *arguments[1:]) for n in (300, 300, 1200))  # the first one imports
+    return (many - few) / (900 * K * 8)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("method", ["uniform", "popularity", "history", "laplace", "mixture", "oracle"])
+def test_baseline_needs_less_than_two_copies(tables: dict[int, Path], tmp_path: Path, method: str) -> None:
+    assert copies(tables, "baseline", "--method", method, "-o", tmp_path / "o.parquet", "--quiet") < 2
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_merge_needs_less_than_three_copies(tables: dict[int, Path], tmp_path: Path) -> None:
+    assert copies(tables, "merge", "--to", 500, "-o", tmp_path / "o.parquet", "--quiet") < 3
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_fuse_needs_less_memory_than_the_categories_of_each_score(tables: dict[int, Path], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"u{user:05d},i{item},{rng.random():.3f},c{item}" for user in range(300) for item in range(20)]
+    scores = tmp_path / "scores.csv"
+    scores.write_text("\n".join(["user,item,score,category", *lines]))
+    fuse = ("--scores", scores, "--weight", 1, "-o", tmp_path / "o.csv", "--quiet")
+    assert copies(tables, "fuse", *fuse) < 1.5
+    assert peak("fuse", tables[300], *fuse) < len(lines) * K * 8 / 2

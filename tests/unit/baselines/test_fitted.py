@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from spectra_eval import simplex
 from spectra_eval.baselines import system, with_baseline, with_title_categories
 from spectra_eval.baselines._crossfit import FOLDS, folds_of
-from spectra_eval.baselines.fitted import _regress, _softmax
+from spectra_eval.baselines.fitted import MOST_CATEGORIES, _regress, _softmax
 from spectra_eval.baselines.markov import PSEUDO, STEPS
 from spectra_eval.errors import InputError
 from spectra_eval.tables import Interactions, PreferenceTable
@@ -191,3 +191,12 @@ def test_markov_says_what_it_needs() -> None:
         system(chained(history=[("one",), (), ()], metadata={"title_categories": {"one": ["w"]}}), "markov")
     with pytest.raises(InputError, match="no column history"):
         with_title_categories(chained(history=None), EVENTS)
+
+
+def test_linear_refuses_more_categories_than_fit_in_memory() -> None:
+    k = MOST_CATEGORIES + 1
+    counts = np.ones((3, k))
+    names = tuple(f"c{place}" for place in range(k))
+    wide = PreferenceTable(users=["a", "b", "c"], categories=names, counts=counts, history_counts=counts)
+    with pytest.raises(InputError, match=r"'linear': 301 categories.*choose 'mixture', or merge.*--to 300"):
+        with_baseline(wide, "linear")
