@@ -158,5 +158,5 @@ def _form(table: PreferenceTable) -> dict[str, Any]:
     return {
         "form": _FORM,
         "categories": sorted(table.categories),
-        "has": [name for name in optional if getattr(table, name) is not None],
+        "has": [name for name in optional if table.has(name)],
     }

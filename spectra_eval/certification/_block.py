@@ -14,7 +14,7 @@ from spectra_eval._ties import TIE
 from spectra_eval.tables import PreferenceTable
 from spectra_eval.units import LN2
 
-__all__ = ["LIST", "TIE", "UserBlock", "group_mean", "order_keys", "starts_of"]
+__all__ = ["LIST", "TIE", "UserBlock", "group_mean", "means_of", "order_keys", "starts_of"]
 
 T = TypeVar("T")
 LIST = "dg"
@@ -132,8 +132,13 @@ def starts_of(users: np.ndarray) -> np.ndarray:
 
 def group_mean(values: np.ndarray, block: UserBlock, selected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the averages of values within each user, and which users have one."""
-    number = np.add.reduceat(selected.astype(np.float64), block.starts)
-    total = np.add.reduceat(np.where(selected, values, 0.0), block.starts)
+    return means_of(values, block.starts, selected)
+
+
+def means_of(values: np.ndarray, starts: np.ndarray, selected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same for users whose first records are `starts`."""
+    number = np.add.reduceat(selected.astype(np.float64), starts)
+    total = np.add.reduceat(np.where(selected, values, 0.0), starts)
     has = number > 0
     return total[has] / number[has], has
 

@@ -278,7 +278,7 @@ def compare(
 def _flat(readouts: Sequence[System], seen: PreferenceTable) -> Iterator[str]:
     """Return warnings about readouts that are uniform or close to it."""
     for readout in readouts:
-        sentence = flatness(readout.theta, seen.theta_star, seen.support).sentence(readout.name)
+        sentence = flatness(readout.theta, seen).sentence(readout.name)
         if sentence is not None:
             yield sentence
 

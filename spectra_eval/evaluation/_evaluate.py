@@ -343,7 +343,7 @@ def named_systems(table: PreferenceTable, names: Sequence[str]) -> list[AnySyste
         elif name in ("dg", "dg_best"):
             if table.dg is None:
                 raise InputError(f"systems: the table has no dg, so there is no {name}; decode lists, or leave it out")
-            truth = table.theta_star if name == "dg_best" else None
+            truth = WindowRows(table) if name == "dg_best" else None
             made.append(ListSystem(name=name, lists=table.dg, n_categories=table.n_categories, truth=truth))
         elif name in BASELINES:
             made.append(baseline(table, name))

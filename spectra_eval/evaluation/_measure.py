@@ -7,7 +7,7 @@ released, so memory does not grow with the number of users.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ from spectra_eval.metrics._comparison import Part, rows_of_block
 from spectra_eval.stats.bootstrap import PART, Resamples
 
 __all__ = ["Cell", "Measured", "measure"]
+
+_FEW, _MANY = 1 << 22, 1 << 24
+"""Cells of the systems of a part that each thread may have, and cells of the systems that are measured together."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,29 +128,33 @@ def _measured(
     threads: int | None,
 ) -> Measured:
     plan = _plan(metrics, cohort)
-    width: list[int] = []
-    sums: dict[tuple[int, int], list[Sums]] = {}
-    statistics_of: dict[tuple[int, str], list[np.ndarray]] = {}
+    width, _ = _statistics(systems[:1], plan, cohort, slice(0, 1), threads=1)
+    n_sums = sum(len(one.names) for one in stratifications) * (1 if resamples is None else resamples.n_resamples)
+    size = sum(width) * max(PART, n_sums)  # cells of the statistics of a system in a part, or of its sums
+    at_once = len(systems) if paired else max(1, _MANY // size)
+    made = Measured(cells={}, columns={})
+    for start in range(0, len(systems), at_once):
+        some = systems[start : start + at_once]
+        inside = size * len(some) > _FEW  # large parts are computed one by one, each by all threads
+        found = _sums(cohort, some, plan, stratifications, resamples, paired=paired, inside=inside, threads=threads)
+        made.cells.update(_cells(some, metrics, plan, stratifications, width, found.sums))
+        for bound, source in zip(metrics, plan.of_source, strict=True):
+            for system in some:
+                if paired and bound.metric.is_mean:
+                    made.columns[bound.name, system.name] = np.concatenate(found.columns[source, system.name])
+        del found  # before the sums of further systems
+    return made
 
-    def work(part: int) -> _Part:
-        rows = cohort.rows(part)
-        drawn = None
-        if resamples is not None:
-            drawn = resamples.counts(part)
-            if len(cohort.owner) > cohort.n_users:  # every record has the count of its user
-                drawn = drawn[:, cohort.owner[rows] - part * PART]
-        return _measure_part(cohort, systems, plan, stratifications, drawn, rows, paired=paired)
 
-    for made in in_order(work, range(-(-cohort.n_users // PART)), threads):
-        width = made.width
-        for key, found in made.sums.items():
-            if key in sums:
-                for whole, more in zip(sums[key], found, strict=True):
-                    add(whole, more)
-            else:
-                sums[key] = found
-        for name, column in made.columns.items():
-            statistics_of.setdefault(name, []).append(column)
+def _cells(
+    systems: Sequence[AnySystem],
+    metrics: Sequence[BoundMetric],
+    plan: _Plan,
+    stratifications: Sequence[Stratification],
+    width: Sequence[int],
+    sums: Mapping[tuple[int, int], list[Sums]],
+) -> dict[tuple[str, str, str], Cell]:
+    """Return the cell of each metric, system and stratum."""
     spans = _spans(width)
     empty = [no_sums(sum(width), len(width))] * len(systems)
     cells = {}
@@ -158,25 +165,71 @@ def _measured(
                     chosen = np.arange(*spans[source])
                     chosen = chosen if columns is None else chosen[columns]
                     cells[bound.name, system.name, stratum] = _cell(bound, total, source, chosen)
-    columns_of = {
-        (bound.name, system.name): np.concatenate(statistics_of[source, system.name])
-        for bound, source in zip(metrics, plan.of_source, strict=True)
-        for system in systems
-        if paired and bound.metric.is_mean
-    }
-    return Measured(cells=cells, columns=columns_of)
+    return cells
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """The results of all parts: sums by stratum, and the columns of plain means part by part."""
+
+    sums: dict[tuple[int, int], list[Sums]]
+    columns: dict[tuple[int, str], list[np.ndarray]]
+
+
+def _sums(
+    cohort: Cohort,
+    systems: Sequence[AnySystem],
+    plan: _Plan,
+    stratifications: Sequence[Stratification],
+    resamples: Resamples | None,
+    *,
+    paired: bool,
+    inside: bool,
+    threads: int | None,
+) -> _Found:
+    """Sum the statistics of some systems over all parts; with `inside`, the threads share the work of a part."""
+    found = _Found(sums={}, columns={})
+
+    def work(part: int) -> _Part:
+        rows = cohort.rows(part)
+        drawn = None
+        if resamples is not None:
+            drawn = resamples.counts(part)
+            if len(cohort.owner) > cohort.n_users:  # every record has the count of its user
+                drawn = drawn[:, cohort.owner[rows] - part * PART]
+        into = found.sums if inside else {}  # parts that are computed one by one need no sums of their own
+        columns = _measure_part(
+            into, cohort, systems, plan, stratifications, drawn, rows, paired=paired, threads=threads if inside else 1
+        )
+        return _Part(sums={} if inside else into, columns=columns)
+
+    for made in in_order(work, range(-(-cohort.n_users // PART)), 1 if inside else threads):
+        for key, sums in made.sums.items():
+            for place, more in enumerate(sums):
+                _put(found.sums.setdefault(key, []), place, more)
+        for name, column in made.columns.items():
+            found.columns.setdefault(name, []).append(column)
+    return found
+
+
+def _put(sums: list[Sums], place: int, more: Sums) -> None:
+    """Add the sums of a system to those of the parts before."""
+    if place < len(sums):
+        add(sums[place], more)
+    else:
+        sums.append(more)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
     """The results of one part of the users: sums by stratum, and the columns of plain means."""
 
-    width: list[int]
     sums: dict[tuple[int, int], list[Sums]]
     columns: dict[tuple[int, str], np.ndarray]
 
 
 def _measure_part(
+    into: dict[tuple[int, int], list[Sums]],
     cohort: Cohort,
     systems: Sequence[AnySystem],
     plan: _Plan,
@@ -185,51 +238,36 @@ def _measure_part(
     rows: slice,
     *,
     paired: bool,
-) -> _Part:
-    """Measure the records of a part; `drawn` (B, records) has the bootstrap counts."""
+    threads: int | None,
+) -> dict[tuple[int, str], np.ndarray]:
+    """Add the sums of the records of a part `into` those by stratum, and return the columns of plain means.
+
+    `drawn` (B, records) has the bootstrap counts.
+    """
     groups = [
-        (which, group, members, None if drawn is None else Drawn(drawn[:, members]))
+        (which, group, members, None if drawn is None else Drawn(drawn[:, members], threads))
         for which, stratification in enumerate(stratifications)
         for group, members in _runs(stratification, rows)
     ]
-    truth = _truth(cohort, rows)
-    found: dict[tuple[int, int], list[Sums]] = {(which, group): [] for which, group, _, _ in groups}
-    width: list[int] = []
+    width, stacks = _statistics(systems, plan, cohort, rows, threads=threads)
+    totals = [stack.sum(axis=0) for stack in stacks]
+    flags = [_not_finite(stack, width, total) for stack, total in zip(stacks, totals, strict=True)]
+    together = np.any([nan for nan, _ in flags], axis=0)
     columns = {}
-    stack: np.ndarray | None = None
-    judged = []
-    for system in systems:
-        width, stack = _statistics(system, plan, truth, rows, into=stack)
-        total = stack.sum(axis=0)
-        nan, infinite = _not_finite(stack, width, total)
-        judged.append((stack, total, nan, infinite))
-        if paired:
-            stack = None  # sums need the missing values of all systems
-        else:
-            _add_up(found, groups, width, plan, cohort.owner[rows], *judged.pop(), paired=False)
-    if paired:
-        together = np.any([nan for _, _, nan, _ in judged], axis=0)
-        for system, (stack, total, _, infinite) in zip(systems, judged, strict=True):
+    for place, (system, total, (nan, infinite)) in enumerate(zip(systems, totals, flags, strict=True)):
+        stack = stacks.pop(0)  # released as soon as it is summed
+        if paired:  # a record without a value of one system is left out of all
+            nan, infinite = together, infinite & ~together
             for source, (start, _) in enumerate(_spans(width)):
                 if plan.mean[source]:
-                    columns[source, system.name] = np.where(together[:, source], np.nan, stack[:, start])
-            _add_up(
-                found,
-                groups,
-                width,
-                plan,
-                cohort.owner[rows],
-                stack,
-                total,
-                together,
-                infinite & ~together,
-                paired=True,
-            )
-    return _Part(width=width, sums=found, columns=columns)
+                    columns[source, system.name] = np.where(nan[:, source], np.nan, stack[:, start])
+        _add_up(into, place, groups, width, plan, cohort.owner[rows], stack, total, nan, infinite, paired=paired)
+    return columns
 
 
 def _add_up(
-    found: dict[tuple[int, int], list[Sums]],
+    into: dict[tuple[int, int], list[Sums]],
+    place: int,
     groups: Sequence[tuple[int, int, Any, Drawn | None]],
     width: Sequence[int],
     plan: _Plan,
@@ -250,63 +288,60 @@ def _add_up(
     first = [start for start, _ in _spans(width)]
     for which, group, members, drawn in groups:
         everybody = isinstance(members, slice)
-        found[which, group].append(
-            sums_of(
-                stack[members],
-                nan[members],
-                infinite[members],
-                drawn,
-                single,
-                total=known if everybody else None,
-                users=few_users(stack[members], nan[members], owner[members], first),
-            )
+        chosen = stack[members]
+        made = sums_of(
+            chosen,
+            nan[members],
+            infinite[members],
+            drawn,
+            single,
+            total=known if everybody else None,
+            users=few_users(chosen, nan[members], owner[members], first),
         )
+        _put(into.setdefault((which, group), []), place, made)
 
 
-def _truth(cohort: Cohort, rows: slice) -> list[tuple[slice, Comparison]]:
-    """Return the target of some records in blocks that fit the cache, with their rows."""
-    theta = cohort.theta_star
-    step = rows_of_block(theta.shape[1])
-    blocks = [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
-    offers = cohort.support
-    return [
-        (
-            block,
-            Comparison(
-                theta_star=theta[block],
-                theta_s=theta[block],
-                lists=None,
-                bucket=cohort.bucket,
-                support=None if offers is None else offers[block],
-                rank_by_frequency=cohort.rank_by_frequency,
-            ),
-        )
-        for block in blocks
-    ]
+def _truth(cohort: Cohort, rows: slice) -> Comparison:
+    """Return the target of some records."""
+    theta_star = cohort.theta_star[rows]
+    return Comparison(
+        theta_star=theta_star,
+        theta_s=theta_star,
+        lists=None,
+        bucket=cohort.bucket,
+        support=None if cohort.support is None else cohort.support[rows],
+        rank_by_frequency=cohort.rank_by_frequency,
+    )
 
 
 def _statistics(
-    system: AnySystem,
-    plan: _Plan,
-    truth: Sequence[tuple[slice, Comparison]],
-    rows: slice,
-    *,
-    into: np.ndarray | None,
-) -> tuple[list[int], np.ndarray]:
-    """Compute the statistics of a system: the width of each source, and all columns, (records, columns).
+    systems: Sequence[AnySystem], plan: _Plan, cohort: Cohort, rows: slice, *, threads: int | None
+) -> tuple[list[int], list[np.ndarray]]:
+    """Compute the statistics of systems: the width of each source, and all columns of each system, (records, columns).
 
-    They are written `into` an array of this shape if one is given.
+    Records are in blocks that fit the cache, in which the systems share what is computed of the target.
     """
+    step = rows_of_block(cohort.theta_star.shape[1])
+    starts = range(rows.start, rows.stop, step)
+
+    def work(place: int) -> tuple[slice, list[list[np.ndarray]]]:
+        block = slice(starts[place], min(starts[place] + step, rows.stop))
+        truth = _truth(cohort, block)
+        made = []
+        for system in systems:
+            one = truth.with_system(system.predicted(block), None if system.lists is None else system.lists[block])
+            made.append([source(one) for source in plan.sources])
+        return block, made
+
     width: list[int] = []
-    for block, known in truth:
-        one = known.with_system(system.predicted(block), None if system.lists is None else system.lists[block])
-        made = [source(one) for source in plan.sources]
-        width = width or [statistic.shape[1] for statistic in made]
-        if into is None:
-            into = np.empty((rows.stop - rows.start, sum(width)))
-        np.concatenate(made, axis=1, out=into[block.start - rows.start : block.stop - rows.start])
-    assert into is not None  # a part has a record
-    return width, into
+    stacks: list[np.ndarray] = []
+    for block, made in in_order(work, range(len(starts)), threads):
+        if not stacks:
+            width = [statistic.shape[1] for statistic in made[0]]
+            stacks = [np.empty((rows.stop - rows.start, sum(width))) for _ in systems]
+        for stack, statistics in zip(stacks, made, strict=True):
+            np.concatenate(statistics, axis=1, out=stack[block.start - rows.start : block.stop - rows.start])
+    return width, stacks
 
 
 def _not_finite(stack: np.ndarray, width: Sequence[int], total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

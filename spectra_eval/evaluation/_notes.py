@@ -49,7 +49,7 @@ def _of_the_readout(table: PreferenceTable, bound: Sequence[BoundMetric]) -> Ite
             "the model was trained on the evaluation windows (metadata: leaked): no number of theta_s says how it "
             "would perform on data that it has not seen"
         )
-    flat = flatness(table.theta_s, table.theta_star, table.support)
+    flat = flatness(table.theta_s, table)
     if (sentence := flat.sentence("theta_s")) is not None:
         yield sentence
     empty = [metric.name for metric in bound if metric.name in ("soft_ece", "smooth_ece")]

@@ -10,11 +10,14 @@ throughout.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from spectra_eval.arrays import row_blocks
 from spectra_eval.evaluation._few import Few, joined
+from spectra_eval.evaluation._parallel import in_order
 
 __all__ = ["Drawn", "Sums", "add", "no_sums", "sums_of"]
 
@@ -46,23 +49,26 @@ class Drawn:
     ----------
     counts : (B, n) uint8 array
         The count of each user in each resample.
+    threads : int, optional
+        Threads that share the products; all processors, up to 8, when not given.
     """
 
-    def __init__(self, counts: np.ndarray) -> None:
+    def __init__(self, counts: np.ndarray, threads: int | None = 1) -> None:
         self.counts = counts
+        self.threads = threads
         self.times = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
 
-    def times_columns(self, *columns: np.ndarray) -> list[np.ndarray]:
-        """Return ``counts @ columns`` for each matrix, in its own precision, (B, its columns) each.
+    def times_columns(self, *columns: np.ndarray) -> Iterator[tuple[slice, list[np.ndarray]]]:
+        """Yield ``counts @ columns`` for each matrix, in its own precision, for some resamples at a time.
 
-        The counts are converted to floats for some resamples at a time, which fit the cache.
+        The counts are converted to floats, which fit the cache.
         """
-        out = [np.empty((len(self.counts), one.shape[1]), dtype=one.dtype) for one in columns]
-        for start in range(0, len(self.counts), _RESAMPLES):
-            some = slice(start, start + _RESAMPLES)
-            for made, one in zip(out, columns, strict=True):
-                np.matmul(self.counts[some].astype(one.dtype), one, out=made[some])
-        return out
+
+        def work(place: int) -> tuple[slice, list[np.ndarray]]:
+            some = slice(place * _RESAMPLES, min((place + 1) * _RESAMPLES, len(self.counts)))
+            return some, [self.counts[some].astype(one.dtype) @ one for one in columns]
+
+        yield from in_order(work, range(-(-len(self.counts) // _RESAMPLES)), self.threads)
 
 
 def no_sums(columns: int, blocks: int) -> Sums:
@@ -114,8 +120,8 @@ def sums_of(
         drawn_total = _products(drawn, stacked, single)
         drawn_counted = np.repeat(drawn.times[:, None], missing.shape[1], axis=1)
         if missing.any():
-            (missing_weight,) = drawn.times_columns(missing.astype(np.float64))
-            drawn_counted -= missing_weight
+            for some, (missing_weight,) in drawn.times_columns(missing.astype(np.float64)):
+                drawn_counted[some] -= missing_weight
     return Sums(
         total=total,
         counted=len(missing) - missing.sum(axis=0),
@@ -131,11 +137,14 @@ def _products(drawn: Drawn, columns: np.ndarray, single: np.ndarray) -> np.ndarr
     """Return ``counts @ columns`` in double precision, (B, columns)."""
     varies = (columns != columns[0]).any(axis=0)
     double, short = np.flatnonzero(varies & ~single), np.flatnonzero(varies & single)
-    centred = columns[:, short]
-    centre = centred.mean(axis=0)
-    centred -= centre
+    centre = np.empty(len(short))
+    centred = np.empty((len(columns), len(short)), dtype=np.float32, order="F")
+    for some in row_blocks(len(short), len(columns)):  # some columns at a time, so that the copy is small
+        deviations = columns[:, short[some]]
+        centre[some] = deviations.mean(axis=0)
+        centred[:, some] = deviations - centre[some]
     out = np.multiply.outer(drawn.times, columns[0])
-    of_double, of_short = drawn.times_columns(columns[:, double], centred.astype(np.float32))
-    out[:, double] = of_double
-    out[:, short] = of_short + np.multiply.outer(drawn.times, centre)
+    for some, (of_double, of_short) in drawn.times_columns(columns[:, double], centred):
+        out[some, double] = of_double
+        out[some, short] = of_short + np.multiply.outer(drawn.times[some], centre)
     return out

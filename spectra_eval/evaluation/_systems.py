@@ -76,7 +76,7 @@ class ListSystem:
     name: str
     lists: np.ndarray
     n_categories: int
-    truth: np.ndarray | None = None
+    truth: np.ndarray | WindowRows | None = None
 
     def predicted(self, rows: slice) -> np.ndarray:
         """Return the distributions of some users, (n, K); NaN where the list names no category."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from spectra_eval import simplex
 from spectra_eval.arrays import row_blocks
+from spectra_eval.tables import PreferenceTable
 
 __all__ = ["EXACT", "FLAT", "NEARLY", "Flatness", "flatness", "in_words"]
 
@@ -91,8 +92,10 @@ def in_words(name: str, facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def flatness(theta_s: np.ndarray, theta_star: np.ndarray, support: np.ndarray | None) -> Flatness:
-    """Return the flatness of all records."""
+def flatness(theta_s: np.ndarray, table: PreferenceTable) -> Flatness:
+    """Return the flatness of a prediction for all records of a table, each of which has a window."""
     made = Flatness()
-    made.add(theta_s, theta_star, support)
+    for rows in row_blocks(table.n_users, table.n_categories):
+        part = table.select(rows)
+        made.add(theta_s[rows], part.theta_star, part.support)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,15 @@ def _size(mean_difference: np.ndarray, **_options: Any) -> Any:
     return np.abs(np.asarray(mean_difference)[..., 0])
 
 
+def mean_difference(blocks: Iterable[Comparison]) -> np.ndarray:
+    """Return the mean of theta_s - theta_star over the users of all blocks, (K,)."""
+    total, n = np.zeros(()), 0
+    for block in blocks:
+        total = total + _category_bias(block).sum(axis=0)
+        n += block.n_users
+    return np.asarray(total / n)
+
+
 def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
     """Return the mean over the users of the predicted minus the observed distribution, for each category.
 
@@ -99,7 +109,7 @@ def category_biases(theta_star: Theta, theta_s: Theta) -> np.ndarray:
     [-0.25, 0.25]
     """
     comparison, _ = check_pair(theta_star, theta_s)
-    return mean_statistic(_category_bias, comparison)
+    return mean_difference(comparison.blocks())
 
 
 @metric(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,9 +157,13 @@ def _binned(theta_star: Any, theta_s: Any, bins: int, weights: Any, support: Any
     """Sum over all pairs of each bin the weights, theta_star and theta_s, (3, B)."""
     comparison, _ = check_pair(theta_star, theta_s, support=support)
     weight = _check_weights(weights, comparison.n_categories)
-    check_bins(bins)
+    return sums_in_bins(comparison.blocks(), weight, check_bins(bins))
+
+
+def sums_in_bins(blocks: Iterable[Comparison], weight: np.ndarray, bins: int) -> np.ndarray:
+    """Sum over all pairs of each bin the weights, theta_star and theta_s, (3, B); `weight` (K,) is of categories."""
     sums = np.zeros((3, bins))
-    for block in comparison.blocks():
+    for block in blocks:
         cell = bin_of(block.theta_s, bins).ravel()
         counted = weight if block.support is None else weight * block.support
         for row, column in enumerate((1.0, block.theta_star, block.theta_s)):

@@ -5,17 +5,19 @@ A figure is drawn from the rows of its data table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from spectra_eval import _ties as ties
 from spectra_eval import metrics, simplex
-from spectra_eval.certification._block import UserBlock, group_mean
+from spectra_eval.certification._block import means_of, starts_of
 from spectra_eval.certification._options import Options
+from spectra_eval.metrics.bias import mean_difference
 from spectra_eval.report._comparisons import bars, lines
 from spectra_eval.report._figure import Figure, short
 from spectra_eval.report._material import Material, named_strata
+from spectra_eval.report._records import as_checked, comparisons, has_lists, has_readout, observed_blocks, summed
 from spectra_eval.report._reliability import reliability
 from spectra_eval.theory import concentration
 from spectra_eval.units import LN2
@@ -48,53 +50,22 @@ def figures(material: Material) -> tuple[Figure, ...]:
     return tuple(figure for figure in made if figure is not None)
 
 
-def _observed(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Return the target, the readout and the lists of the records with a window."""
-    table = material.table
-    if table.theta_s is None or not table.observed.any():
-        return None
-    seen = table.observed
-    return table.theta_star[seen], table.theta_s[seen], None if table.dg is None else table.dg[seen]
-
-
-def _offered(material: Material) -> np.ndarray | None:
-    """Return the options of the records with a window."""
-    support = material.table.support
-    return None if support is None else support[material.table.observed]
-
-
-def _block(material: Material, k: int) -> UserBlock | None:
-    table = material.table
-    if table.theta_s is None or not table.observed.any():
-        return None
-    return UserBlock(table, k)
-
-
 def _cutoff(material: Material) -> int:
     cutoff = int(material.options.get("k", 5))
     return max(1, min(cutoff, material.table.n_categories - 1))
 
 
-def _on_lists(material: Material) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the uniform distribution on each complete decoded list, and the target of the same records."""
-    seen = _observed(material)
-    if seen is None or seen[2] is None:
-        return None
-    block = _block(material, seen[2].shape[1])
-    assert block is not None
-    if not block.listed.any():
-        return None
-    return block.theta_star[block.listed], block.theta_list[block.listed]
+def _divergences(blocks: Iterable[metrics.Comparison]) -> np.ndarray:
+    """Return the Jensen-Shannon divergence of each record in bits, (n,)."""
+    return np.concatenate([simplex.js_nats(block.theta_star, block.theta_s) / LN2 for block in blocks])
 
 
 def _histogram(material: Material) -> Figure | None:
-    seen = _observed(material)
-    if seen is None:
+    if not has_readout(material):
         return None
-    series = {"theta_s": simplex.js_nats(seen[0], seen[1]) / LN2}
-    lists = _on_lists(material)
-    if lists is not None:
-        series["dg"] = simplex.js_nats(*lists) / LN2
+    series = {"theta_s": _divergences(comparisons(material))}
+    if has_lists(material):
+        series["dg"] = _divergences(comparisons(material, of_lists=True))
     edges = np.arange(BINS + 1) / BINS
     shares = [np.histogram(np.clip(values, 0.0, 1.0), bins=edges)[0] / len(values) for values in series.values()]
     rows = tuple((float(edges[b]), float(edges[b + 1]), *(float(share[b]) for share in shares)) for b in range(BINS))
@@ -114,11 +85,14 @@ def _histogram(material: Material) -> Figure | None:
 
 
 def _margins(material: Material) -> Figure | None:
-    k = _cutoff(material)
-    block = _block(material, k)
-    if block is None or not block.listed.any():
+    if not has_readout(material):
         return None
-    margin, _ = group_mean(block.missed - block.tv, block, block.listed)
+    k = _cutoff(material)
+    parts = [(block.missed - block.tv, block.listed) for block in observed_blocks(material, k)]
+    margins, listed = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not listed.any():
+        return None
+    margin, _ = means_of(margins, starts_of(material.table.users[material.table.observed]), listed)
     options = _options(material, k)
     n = len(margin)
     # The one-sided DKW bound is proven for an error up to one half; beyond it, the bound is for a single t.
@@ -169,20 +143,18 @@ def _ranked(material: Material, values: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _biases(material: Material) -> Figure | None:
-    seen = _observed(material)
-    if seen is None:
+    if not has_readout(material):
         return None
-    series = {"theta_s": np.asarray(metrics.category_biases(seen[0], seen[1]))}
-    lists = _on_lists(material)
-    if lists is not None:
-        series["dg"] = np.asarray(metrics.category_biases(*lists))
+    series = {"theta_s": mean_difference(as_checked(comparisons(material)))}
+    if has_lists(material):
+        series["dg"] = mean_difference(as_checked(comparisons(material, of_lists=True)))
     names = material.table.categories
-    truth = seen[0].mean(axis=0)
+    truth, _ = _means(material)
     chosen, note = _ranked(material, np.abs(np.array(list(series.values()))).max(axis=0))
     chosen = chosen[ties.order(truth[chosen])]
     rows = tuple((names[c], float(truth[c]), *(float(bias[c]) for bias in series.values())) for c in chosen)
     worst = int(ties.order(np.abs(series["theta_s"]))[0])
-    listed = " Open diamonds: the decoded list, taken as uniform." if lists is not None else ""
+    listed = " Open diamonds: the decoded list, taken as uniform." if "dg" in series else ""
     return Figure(
         name="category-bias",
         kind="bias",
@@ -199,15 +171,16 @@ def _biases(material: Material) -> Figure | None:
 
 
 def _exposure(material: Material) -> Figure | None:
-    seen = _observed(material)
-    if seen is None:
+    if not has_readout(material):
         return None
     k = _cutoff(material)
-    truth, predicted, lists = seen
-    offered = _offered(material)
-    series = {name: _places(theta, None, k, offered) for name, theta in (("theta_star", truth), ("theta_s", predicted))}
-    if lists is not None and (lists >= 0).any():
-        series["dg"] = _places(predicted, lists, k, offered)
+    systems: dict[str, Callable[[metrics.Comparison], metrics.Comparison]] = {
+        "theta_star": lambda block: block.with_system(block.theta_star, None),
+        "theta_s": lambda block: block.with_system(block.theta_s, None),
+    }
+    if has_lists(material):
+        systems["dg"] = lambda block: block
+    series = {name: _places(map(system, comparisons(material)), k) for name, system in systems.items()}
     names = material.table.categories
     chosen, note = _ranked(material, series["theta_star"])
     rows = tuple((names[c], *(float(share[c]) for share in series.values())) for c in chosen)
@@ -228,11 +201,10 @@ def _exposure(material: Material) -> Figure | None:
     )
 
 
-def _places(theta: np.ndarray, lists: np.ndarray | None, k: int, offered: np.ndarray | None) -> np.ndarray:
+def _places(blocks: Iterable[metrics.Comparison], k: int) -> np.ndarray:
     """Return the proportion of each category among the top-k positions of the cohort."""
-    bucket = np.zeros(theta.shape[1], dtype=np.int64)
-    comparison = metrics.Comparison(theta_star=theta, theta_s=theta, lists=lists, bucket=bucket, support=offered)
-    places = np.nansum(metrics.METRICS["exposure_entropy"].statistic(comparison, k=k), axis=0)
+    shares = metrics.METRICS["exposure_entropy"].statistic
+    (places,) = summed(blocks, lambda block: np.nan_to_num(shares(block, k=k)))
     return np.asarray(places / places.sum())
 
 
@@ -241,10 +213,9 @@ def _effective(shares: np.ndarray) -> float:
 
 
 def _scatter(material: Material) -> Figure | None:
-    seen = _observed(material)
-    if seen is None:
+    if not has_readout(material):
         return None
-    truth, predicted = seen[0].mean(axis=0), seen[1].mean(axis=0)
+    truth, predicted = _means(material)
     names = material.table.categories
     chosen, note = _ranked(material, np.maximum(truth, predicted))
     rows = tuple((names[c], float(truth[c]), float(predicted[c])) for c in chosen)
@@ -262,6 +233,13 @@ def _scatter(material: Material) -> Figure | None:
         labels=("mean theta_star (observed)", "mean theta_s (predicted)"),
         extent=(6.6, 5.4),
     )
+
+
+def _means(material: Material) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean target and the mean readout of the records with a window, (K,) each."""
+    totals = summed(comparisons(material), lambda block: block.theta_star, lambda block: block.theta_s)
+    truth, predicted = (total / int(material.table.observed.sum()) for total in totals)
+    return truth, predicted
 
 
 def _correlation(truth: np.ndarray, predicted: np.ndarray) -> float | None:

@@ -95,3 +95,10 @@ def test_fuse_needs_less_memory_than_the_categories_of_each_score(tables: dict[i
     fuse = ("--scores", scores, "--weight", 1, "-o", tmp_path / "o.csv", "--quiet")
     assert copies(tables, "fuse", *fuse) < 1.5
     assert peak("fuse", tables[300], *fuse) < len(lines) * K * 8 / 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_evaluate_and_report_need_few_copies(tables: dict[int, Path], tmp_path: Path, command: str) -> None:
+    """One system and two resamples, so that the memory is that of the readout and of the statistics of a part."""
+    options = ("--systems", "theta_s", "--bootstrap", 2, "--quiet", "-o", tmp_path / "out")
+    assert copies(tables, command, *options) < 3.5  # where whole matrices are computed: 7 and 16
