@@ -118,6 +118,13 @@ def command(
     flat = in_words("theta_s", certificates[0].facts.get("flat", {}))
     if flat is not None:
         log(f"note: {flat}", quiet=quiet)
+    made = blocks.metadata.get("baseline")
+    if isinstance(made, dict) and "fitting" in made:
+        log(
+            f"note: theta_s is the baseline {made.get('name')}, fitted on windows of other users of this table; the "
+            "bounds take it as fixed",
+            quiet=quiet,
+        )
     document = bundle(certificates)
     if output is not None:
         write_json(document, output)

@@ -68,7 +68,7 @@ def command(
     ]
     certificate = None
     if subject.theta_s is not None:
-        certificate = certify(subject, k=k, level=level, scope=scope).to_json()
+        certificate = certify(subject, k=k, level=level, scope=scope, against="auto").to_json()
     title = title or default_title(subject, tables[0])
     shown: dict[str, Any] = {"tables": tuple(read.values()), "names": tuple(read)}
     shown |= {"evaluation": documents, "certificate": certificate, "title": title}

@@ -100,6 +100,7 @@ def commands(material: Material) -> tuple[str, ...]:
         words += ["--predicate-error", f"{error:g}"] if error != 0.01 else []
         claims = list(o.get("claims") or ())
         words += [word for name in claims for word in ("--claim", name)] if len(claims) < len(CLAIMS.names()) else []
+        words += ["--against", ",".join(o.get("against") or ["none"])]
         words += ["--seed", str(o["seed"])] if o.get("seed") is not None else []
         for claim, threshold in (o.get("require") or {}).items():
             words += ["--require", f"{claim}={threshold:g}"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spectra_eval.certification import verdict
 from spectra_eval.metrics import shown_in
 from spectra_eval.report._content import claim_lines
 from spectra_eval.report._material import (
@@ -30,7 +31,8 @@ NEAR = 0.05
 
 def sentences(material: Material) -> tuple[str, ...]:
     """Return the paragraphs of the summary: the verdict first, then its basis."""
-    paragraphs = (_verdict(material), _compared(material), _claimed(material), _what(material))
+    rivals = " ".join(verdict(material.certificate)) if material.certificate and material.options else ""
+    paragraphs = (rivals, _verdict(material), _compared(material), _claimed(material), _what(material))
     return tuple(line for line in paragraphs if line)
 
 
