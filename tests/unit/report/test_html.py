@@ -331,7 +331,7 @@ def test_the_commands_repeat_the_options(table: PreferenceTable, evaluation: Any
     assert "spectra-eval evaluate TABLE --strata tail_preference --level 0.95 --seed 3 -o evaluation.json" in text
     assert (
         "spectra-eval certify TABLE -k 7 --level 0.95 --scope cohort --bound hoeffding --declared 2 "
-        "--require fraction.window=0.9 -o certificate.json"
+        "--against none --require fraction.window=0.9 -o certificate.json"
     ) in text
     assert "spectra-eval verify certificate.json TABLE" in text
 
