@@ -73,7 +73,7 @@ def _equal_size(material: Material) -> tuple[_Row, ...]:
         place = np.searchsorted(cuts, np.round(predicted, DIGITS), side="left")
         counts += np.bincount(place, minlength=len(counts))
         for total, values in zip(sums, (predicted, observed), strict=True):
-            # The sum so far comes first, so that it goes on as one sum over all pairs would.
+            # The sum so far comes first, so that the order of the additions is that of one sum over all pairs.
             total[:] = np.bincount(np.concatenate([bins, place]), weights=np.concatenate([total, values]))
         np.minimum.at(low, place, predicted)
         np.maximum.at(high, place, predicted)
