@@ -66,14 +66,17 @@ def _largest_js_gain(p: np.ndarray, q: np.ndarray, of_p: np.ndarray, of_q: np.nd
     at the root of a convex, piecewise linear function of g, which Newton's method finds in a few steps.
     """
     difference = p - q
-    growth = np.maximum(difference, 0.0).sum(axis=1)
+    growth = np.einsum("ij->i", np.maximum(difference, 0.0))
     for _ in range(_STEPS):
-        has_mass = difference > q * growth[:, None]
-        ahead = np.sum(difference, axis=1, where=has_mass)
-        growth = np.where(ahead > 0, ahead / (1.0 + np.sum(q, axis=1, where=has_mass)), growth)
+        has_mass = (difference > q * growth[:, None]).astype(np.float64)
+        ahead, rest = (np.einsum("ij,ij->i", column, has_mass) for column in (difference, q))
+        better = np.where(ahead > 0, ahead / (1.0 + rest), growth)
+        if np.array_equal(better, growth):
+            break
+        growth = better
     apart = growth > 0
     growth = np.where(apart, growth, 1.0)
     multiplier = np.log1p(growth) / 2.0
     mass = np.maximum(difference - q * growth[:, None], 0.0) / growth[:, None]
     part = (of_p - of_q + special.entr(mass + q) - special.entr(mass + p)) / 2.0 - multiplier[:, None] * mass
-    return np.where(apart, np.maximum(np.sum(part, axis=1) + multiplier, 0.0), 0.0)
+    return np.where(apart, np.maximum(np.einsum("ij->i", part) + multiplier, 0.0), 0.0)
