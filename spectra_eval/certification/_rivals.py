@@ -264,14 +264,11 @@ class _Aligned:
         return self._ahead
 
     def _hold(self, block: PreferenceTable) -> None:
-        self._place = {}
-        self._ahead = None
-        while block is not None:
-            assert block.theta_s is not None
-            self._place.update(zip(_keys(block, slice(None)), block.theta_s, strict=True))
-            block = next(self._blocks, None)  # type: ignore[assignment]
-            if block is not None:
-                self._check(block)
+        """Store the predictions of a checked block, and of all that follow it, in memory."""
+        self._ahead, self._place = None, dict(_predictions_of(block))
+        for rest in self._blocks:
+            self._check(rest)
+            self._place.update(_predictions_of(rest))
 
     def _check(self, block: PreferenceTable) -> None:
         check_table(block)
@@ -296,6 +293,12 @@ class _Aligned:
     def _predicted(self, block: PreferenceTable, categories: tuple[str, ...]) -> np.ndarray:
         assert block.theta_s is not None
         return block.theta_s if block.categories == categories else block.theta_s[:, self._order(categories)]
+
+
+def _predictions_of(table: PreferenceTable) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
+    """Return the key and the prediction of each record."""
+    assert table.theta_s is not None
+    return zip(_keys(table, slice(None)), table.theta_s, strict=True)
 
 
 def _keys(table: PreferenceTable, rows: slice) -> list[tuple[Any, ...]]:

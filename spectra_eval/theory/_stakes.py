@@ -90,10 +90,11 @@ def bet_growth(values: Any, *, low: Any, stakes: Any = STAKES) -> Growth:
     n_kept, logs, dropped = np.empty_like(stake), np.empty_like(stake), np.empty_like(stake)
     lowest = float(rows.min()) if len(x) else 0.0
     for place, one in enumerate(stake.tolist()):
-        kept = slice(None) if one * lowest >= -_KEPT else one * rows >= -_KEPT
-        taken = x[kept]
+        taken, dropped[place] = x, 0.0
+        if one * lowest < -_KEPT:
+            kept = one * rows >= -_KEPT
+            taken, dropped[place] = x[kept], float(rows[~kept].sum())
         n_kept[place], logs[place] = len(taken), _log_product(1.0 + one * taken)
-        dropped[place] = 0.0 if len(taken) == len(x) else float(rows[~kept].sum())  # type: ignore[operator]
     return Growth(len(x), n_kept, logs, dropped)
 
 
